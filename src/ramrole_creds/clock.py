@@ -1,0 +1,92 @@
+"""Where the library's time comes from.
+
+A clock has `time()` (Unix seconds, UTC) and `monotonic()` (seconds that never step). The system clock's
+`monotonic()` also counts while the machine sleeps, so that a suspended machine finds its credentials expired when
+they are. A clock that owns its own time, as the virtual clock of the testing toolkit does, also has `call_at` and
+then runs what is due itself.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Clock(Protocol):
+    """The time as the library sees it."""
+
+    def time(self) -> float:
+        """Unix time in seconds."""
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary moment; never set back, counts while the machine sleeps where it can."""
+
+
+class Pending(Protocol):
+    """Work that was started and may be waited for."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait at most `timeout` real seconds; True when the work is done."""
+
+
+class Cancellable(Protocol):
+    """A scheduled call."""
+
+    def cancel(self) -> None:
+        """Forget the call; no effect once it has run."""
+
+
+@runtime_checkable
+class SchedulingClock(Protocol):
+    """A clock that runs what is due by itself when its time is moved."""
+
+    def time(self) -> float:
+        """Unix time in seconds."""
+
+    def monotonic(self) -> float:
+        """Seconds on the clock's own scale."""
+
+    def call_at(self, when: float, callback: Callable[[], Pending | None]) -> Cancellable:
+        """Run `callback` when `monotonic()` reaches `when`; what it returns is waited for before time moves on."""
+
+
+class SystemClock:
+    """The machine's clock.
+
+    `monotonic` is CLOCK_BOOTTIME on Linux, which counts through suspend; elsewhere `time.monotonic`, which does so
+    on macOS and Windows.
+    """
+
+    __slots__ = ()
+
+    time = staticmethod(time.time)
+
+    @staticmethod
+    def monotonic() -> float:
+        """Seconds since boot, suspend included where the platform can."""
+        return _monotonic()
+
+    def __reduce__(self) -> tuple[type[SystemClock], tuple[()]]:
+        return SystemClock, ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is SystemClock
+
+    def __hash__(self) -> int:
+        return hash(SystemClock)
+
+
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)
+
+if _BOOTTIME is None:
+    _monotonic = time.monotonic
+else:
+
+    def _monotonic(_read: Callable[[int], float] = time.clock_gettime, _clock: int = _BOOTTIME) -> float:
+        return _read(_clock)
+
+
+SYSTEM_CLOCK = SystemClock()

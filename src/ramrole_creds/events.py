@@ -1,0 +1,106 @@
+"""What a provider tells about itself: typed, frozen events without secrets.
+
+Give a callable as `on_event=` to a provider; it is called outside all locks, on the thread where the thing happened,
+and what it raises is logged and swallowed. Logging and metrics are built on these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events.
+
+    Args:
+        provider: the provider's name.
+        at: Unix seconds by the provider's clock.
+    """
+
+    provider: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched(Event):
+    """New credentials are in use from now on.
+
+    Args:
+        generation: 1 for the first credentials, one more for each replacement.
+        access_key_id: shortened id, as in `repr(credentials)`.
+        identity: role name or ARN where known.
+        expiration: when they end, None for never or unknown.
+        seconds: how long the fetch took.
+    """
+
+    generation: int
+    access_key_id: str
+    identity: str | None
+    expiration: datetime | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedUnchanged(Event):
+    """Upstream gave the same credentials again, or ones that end sooner than those held; these are kept.
+
+    Args:
+        next_attempt_in: seconds until the next try.
+    """
+
+    next_attempt_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed(Event):
+    """A fetch failed.
+
+    Args:
+        error: the error's class name.
+        message: its text, which never holds a secret.
+        failures: how many in a row.
+        next_attempt_in: seconds until the next try.
+        seconds_left: life left of the credentials held, None where there are none.
+    """
+
+    error: str
+    message: str
+    failures: int
+    next_attempt_in: float
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged(Event):
+    """The cache passed into another state ("empty", "fresh", "prefetch", "expiring", "expired")."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityChanged(Event):
+    """The credentials now belong to another identity, or come from another source, than before."""
+
+    old_identity: str | None
+    new_identity: str | None
+    old_source: str
+    new_source: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshForced(Event):
+    """Somebody called `refresh()`; `rejected` tells whether a service had refused the credentials."""
+
+    rejected: bool
+
+
+class EventListener(Protocol):
+    """Takes events; must be quick, since it runs on the thread where the thing happened."""
+
+    def __call__(self, event: Event, /) -> object: ...
