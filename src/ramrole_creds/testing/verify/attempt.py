@@ -1,0 +1,131 @@
+"""One request before the judge: the steps that every scheme has in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from ramrole_creds.testing.verify.canonical import same
+from ramrole_creds.testing.verify.verdict import Accepted, KeyDirectory, Rejected, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ramrole_creds.testing.issuer import IssuedCredentials
+    from ramrole_creds.testing.verify.dialects import Dialect, Reason
+    from ramrole_creds.testing.verify.nonces import NonceMemory
+    from ramrole_creds.testing.wire import WireRequest
+
+CLOCK_TOLERANCE_SECONDS = 15 * 60
+MIN_PRESIGN_SECONDS = 1
+MAX_PRESIGN_SECONDS = 7 * 24 * 3600
+
+
+class Refused(Exception):
+    """Ends a verification; `judged` turns it into the verdict."""
+
+    def __init__(self, reason: Reason, **details: str | None) -> None:
+        super().__init__(reason.code)
+        self.reason = reason
+        self.details = details
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request, the keys it is checked against, and the moment it arrived."""
+
+    scheme: str
+    dialect: Dialect
+    request: WireRequest
+    issuer: KeyDirectory
+    now: float
+    nonces: NonceMemory
+
+    def require_clock(self, when: float) -> None:
+        """Refuse a signing time more than 15 minutes off."""
+        if abs(when - self.now) > CLOCK_TOLERANCE_SECONDS:
+            raise Refused(self.dialect.skewed)
+
+    def principal(self, access_key_id: str, token: str | None) -> IssuedCredentials:
+        """What belongs to the key, once the token is the one issued with it and still lives."""
+        issued = self.issuer.lookup(access_key_id)
+        if issued is None:
+            raise Refused(self.dialect.unknown_key, access_key_id=access_key_id)
+        if issued.security_token:
+            if not token:
+                raise Refused(self.dialect.missing_token, access_key_id=access_key_id)
+            if not same(issued.security_token, token):
+                raise Refused(self.dialect.wrong_token, access_key_id=access_key_id)
+        elif token:
+            raise Refused(self.dialect.wrong_token, access_key_id=access_key_id)
+        if issued.expires_at is not None and self.now >= issued.expires_at:
+            raise Refused(self.dialect.expired_token, access_key_id=access_key_id)
+        return issued
+
+    def require_signature(
+        self, ours: str, theirs: str, access_key_id: str, string_to_sign: str, canonical_request: str | None = None
+    ) -> None:
+        """Refuse a signature other than ours, and show what ours was made of."""
+        if not same(ours, theirs):
+            shown = readable(string_to_sign)
+            reason = self.dialect.mismatch
+            raise Refused(
+                replace(reason, message=reason.message.replace("{string_to_sign}", shown)),
+                access_key_id=access_key_id,
+                string_to_sign=shown,
+                canonical_request=None if canonical_request is None else readable(canonical_request),
+                signature_provided=readable(theirs),
+            )
+
+    def accept(self, access_key_id: str, principal: IssuedCredentials, region: str | None = None) -> Accepted:
+        """The verdict of a request that passed every step."""
+        return Accepted(self.scheme, access_key_id, principal, region)
+
+
+def judged(attempt: Attempt, verify: Callable[[Attempt], Accepted]) -> Verdict:
+    """Run the steps of a scheme; a refusal on the way is its verdict."""
+    try:
+        return verify(attempt)
+    except Refused as refused:
+        reason = refused.reason
+        return Rejected(
+            attempt.scheme, reason.code, reason.status, reason.message, ec=reason.ec, **refused.details
+        )
+
+
+def iso_time(text: str) -> float | None:
+    """Unix time of `YYYY-MM-DDThh:mm:ssZ`, a fraction allowed; None where it is something else."""
+    for form in ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ"):
+        moment = _strptime(text, form)
+        if moment is not None:
+            return moment
+    return None
+
+
+def compact_time(text: str) -> float | None:
+    """Unix time of `YYYYMMDDThhmmssZ`; None where it is something else."""
+    return _strptime(text, "%Y%m%dT%H%M%SZ") if len(text) == len("YYYYMMDDThhmmssZ") else None
+
+
+def http_time(text: str) -> float | None:
+    """Unix time of an RFC 1123 date in GMT; None where it is something else."""
+    if not text.endswith("GMT"):
+        return None
+    try:
+        return parsedate_to_datetime(text).replace(tzinfo=timezone.utc).timestamp()
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+
+
+def readable(text: str) -> str:
+    """`text` fit for an error body: bytes that are not UTF-8 become U+FFFD."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _strptime(text: str, form: str) -> float | None:
+    try:
+        return datetime.strptime(text, form).replace(tzinfo=timezone.utc).timestamp()
+    except (ValueError, OverflowError):
+        return None

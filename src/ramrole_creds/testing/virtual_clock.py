@@ -1,0 +1,184 @@
+"""Clocks that a test moves: hours pass in milliseconds, and what was due has happened when they have passed."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ramrole_creds.clock import Pending
+
+REAL_WAIT_SECONDS = 30.0
+MAX_CALLS_PER_ADVANCE = 100_000
+
+
+class VirtualClock:
+    """A clock that stands still until it is told to advance.
+
+    It is a `ramrole_creds.clock.SchedulingClock`: providers built with `clock=` this one schedule their refreshes on
+    it, and `advance` stops at each of them, runs it and waits for the fetch it started before time moves on.
+
+    Args:
+        start: where wall time begins: a datetime (a naive one counts as UTC), Unix seconds, or None for the real
+            time now in whole seconds.
+    """
+
+    def __init__(self, start: datetime | float | None = None) -> None:
+        self._wall_at_zero = _unix(start)
+        self._monotonic = 0.0
+        self._calls: list[tuple[float, int, ScheduledCall]] = []
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()  # guards all of the above
+        self._moving = threading.RLock()  # one mover at a time; a callback may move the clock itself
+
+    def time(self) -> float:
+        """Unix seconds by the wall clock."""
+        return self._wall_at_zero + self._monotonic
+
+    def monotonic(self) -> float:
+        """Seconds since the clock was made; `step_wall` leaves them alone."""
+        return self._monotonic
+
+    def now(self) -> datetime:
+        """The wall time as an aware datetime."""
+        return datetime.fromtimestamp(self.time(), timezone.utc)
+
+    def call_at(self, when: float, callback: Callable[[], Pending | None]) -> ScheduledCall:
+        """Run `callback` when `monotonic()` reaches `when`.
+
+        It runs on the thread that moves the clock; a moment already past is run by the next move, `advance(0)`
+        included. What it returns, if it has `wait(timeout)`, is waited for before time moves on.
+
+        Returns:
+            A handle whose `cancel()` forgets the call.
+        """
+        call = ScheduledCall(callback)
+        with self._lock:
+            heapq.heappush(self._calls, (when, next(self._numbers), call))
+        return call
+
+    def advance(self, seconds: float = 0.0, *, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0) -> None:
+        """Let time pass, stopping at everything that falls due, in order.
+
+        Raises:
+            ValueError: time does not run backwards; see `step_wall`.
+            TimeoutError: something due did not end within 30 real seconds.
+        """
+        span = _span(seconds, minutes, hours, days)
+        with self._moving:
+            target = self._monotonic + span
+            for _ in range(MAX_CALLS_PER_ADVANCE):
+                call = self._next_due(target)
+                if call is None:
+                    return
+                _finish(call)
+            raise RuntimeError(f"{MAX_CALLS_PER_ADVANCE} calls fell due in one advance: something reschedules itself.")
+
+    def suspend(self, seconds: float = 0.0, *, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0) -> None:
+        """Let time pass as on a machine asleep: nothing runs until the end, then all that fell due meanwhile does."""
+        with self._moving:
+            with self._lock:
+                self._monotonic += _span(seconds, minutes, hours, days)
+            self.advance(0)
+
+    def step_wall(self, seconds: float) -> None:
+        """Set the wall clock forward or back, as an administrator or NTP does; `monotonic` does not notice."""
+        with self._lock:
+            self._wall_at_zero += seconds
+
+    def _next_due(self, target: float) -> ScheduledCall | None:
+        """Move to the first call due by `target` and take it; with none left, move to `target`."""
+        with self._lock:
+            while self._calls and self._calls[0][0] <= target:
+                when, _, call = heapq.heappop(self._calls)
+                if call.cancelled:
+                    continue
+                self._monotonic = max(when, self._monotonic)
+                return call
+            self._monotonic = max(target, self._monotonic)
+            return None
+
+    def __repr__(self) -> str:
+        return f"VirtualClock({self.now().isoformat()})"
+
+
+class ScheduledCall:
+    """A call that waits for its time."""
+
+    __slots__ = ("callback", "cancelled")
+
+    def __init__(self, callback: Callable[[], Pending | None]) -> None:
+        self.callback = callback
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """Forget the call; no effect once it has run."""
+        self.cancelled = True
+
+
+class TickingClock:
+    """Real time that can be advanced as well: the clock of a fake cloud in a process of its own.
+
+    It schedules nothing, so a provider given this clock uses its own refresher thread.
+    """
+
+    def __init__(self, start: datetime | float | None = None) -> None:
+        self._offset = _unix(start) - time.time() if start is not None else 0.0
+        self._origin = time.monotonic()
+        self._advanced = 0.0
+        self._lock = threading.Lock()  # guards the two sums
+
+    def time(self) -> float:
+        """Unix seconds: real time plus what was advanced."""
+        return time.time() + self._offset
+
+    def monotonic(self) -> float:
+        """Seconds since the clock was made, advances included."""
+        return time.monotonic() - self._origin + self._advanced
+
+    def now(self) -> datetime:
+        """The wall time as an aware datetime."""
+        return datetime.fromtimestamp(self.time(), timezone.utc)
+
+    def advance(self, seconds: float = 0.0, *, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0) -> None:
+        """Jump forward."""
+        span = _span(seconds, minutes, hours, days)
+        with self._lock:
+            self._offset += span
+            self._advanced += span
+
+    def step_wall(self, seconds: float) -> None:
+        """Set the wall clock forward or back; `monotonic` does not notice."""
+        with self._lock:
+            self._offset += seconds
+
+
+def _finish(call: ScheduledCall) -> None:
+    pending = call.callback()
+    wait = getattr(pending, "wait", None)
+    if wait is not None and not wait(REAL_WAIT_SECONDS):
+        raise TimeoutError(
+            f"What fell due on the virtual clock did not end within {REAL_WAIT_SECONDS:g} real seconds "
+            f"({pending!r}). A fault that hangs longer than the fetch's own time limit is the usual cause."
+        )
+
+
+def _span(seconds: float, minutes: float, hours: float, days: float) -> float:
+    span = seconds + 60 * minutes + 3600 * hours + 86400 * days
+    if span < 0:
+        raise ValueError(f"Time runs forwards, not by {span} s; step_wall() sets the wall clock back.")
+    return span
+
+
+def _unix(start: datetime | float | None) -> float:
+    if start is None:
+        return float(int(time.time()))
+    if isinstance(start, datetime):
+        return (start if start.tzinfo else start.replace(tzinfo=timezone.utc)).timestamp()
+    return float(start)

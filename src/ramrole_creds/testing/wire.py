@@ -1,0 +1,85 @@
+"""One HTTP exchange as it was on the wire: what the fake cloud's parts hand to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """A request exactly as it was received.
+
+    Args:
+        method: the method, as sent.
+        target: the raw request target, still percent-encoded, with its query ("/a%20b?x=1").
+        headers: name and value pairs in the order received, case kept, decoded as Latin-1.
+        body: the body, transfer encoding removed.
+        at: Unix time of arrival by the fake cloud's clock.
+    """
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    at: float = 0.0
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, whatever its case; None when it is absent."""
+        wanted = name.lower()
+        for key, value in self.headers:
+            if key.lower() == wanted:
+                return value
+        return None
+
+    @property
+    def path(self) -> str:
+        """The raw path: the target up to "?"."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query_string(self) -> str:
+        """The raw query after "?"; empty when there is none."""
+        return self.target.partition("?")[2]
+
+    @property
+    def query(self) -> tuple[tuple[str, str], ...]:
+        """The decoded pairs of the query, blank values kept."""
+        return tuple(parse_qsl(self.query_string, keep_blank_values=True))
+
+    @property
+    def form(self) -> tuple[tuple[str, str], ...]:
+        """The decoded pairs of a form body; empty when the body is not a form."""
+        if "x-www-form-urlencoded" not in (self.header("Content-Type") or "").lower():
+            return ()
+        return tuple(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Query and form together by name, as RPC-style APIs take them; the form wins."""
+        return dict(self.query + self.form)
+
+
+@dataclass(frozen=True, slots=True)
+class WireResponse:
+    """An answer before it is put on the wire; `Date`, `Content-Length` and `Connection` are added by the server.
+
+    Args:
+        status: the status code.
+        headers: name and value pairs, in the order to send.
+        body: the body.
+        reason: the reason phrase; empty for the usual one of the status.
+    """
+
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = field(default=())
+    body: bytes = b""
+    reason: str = ""
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, whatever its case; None when it is absent."""
+        wanted = name.lower()
+        for key, value in self.headers:
+            if key.lower() == wanted:
+                return value
+        return None
