@@ -182,4 +182,3 @@ class Issuer:
     def _token(self) -> str:
         head = f"CAIS{TOKEN_MARKER}"
         return head + "".join(self._random.choices(_BASE64, k=TOKEN_CHARACTERS - len(head) - 3)) + "A=="
-
