@@ -110,9 +110,7 @@ def _require_time(attempt: Attempt, text: str) -> None:
     attempt.require_clock(when)
 
 
-def _require_signature(
-    attempt: Attempt, claim: _Claim, headers: Mapping[str, str], payload: str, secret: str
-) -> None:
+def _require_signature(attempt: Attempt, claim: _Claim, headers: Mapping[str, str], payload: str, secret: str) -> None:
     absent = [name for name in claim.signed if name not in headers]
     if absent:
         raise Refused(_incomplete(f"SignedHeaders names absent headers {';'.join(absent)}"))

@@ -90,9 +90,7 @@ def judged(attempt: Attempt, verify: Callable[[Attempt], Accepted]) -> Verdict:
         return verify(attempt)
     except Refused as refused:
         reason = refused.reason
-        return Rejected(
-            attempt.scheme, reason.code, reason.status, reason.message, ec=reason.ec, **refused.details
-        )
+        return Rejected(attempt.scheme, reason.code, reason.status, reason.message, ec=reason.ec, **refused.details)
 
 
 def iso_time(text: str) -> float | None:

@@ -59,12 +59,8 @@ OSS = Dialect(
     missing_token=Reason(
         "InvalidAccessKeyId", 403, "The OSS Access Key Id you provided does not exist in our records.", "0002-00000902"
     ),
-    wrong_token=Reason(
-        "InvalidSecurityToken", 403, "The security token you provided is invalid.", "0002-00000006"
-    ),
-    expired_token=Reason(
-        "SecurityTokenExpired", 403, "The security token you provided has expired.", "0002-00000007"
-    ),
+    wrong_token=Reason("InvalidSecurityToken", 403, "The security token you provided is invalid.", "0002-00000006"),
+    expired_token=Reason("SecurityTokenExpired", 403, "The security token you provided has expired.", "0002-00000007"),
     skewed=Reason(
         "RequestTimeTooSkewed",
         403,

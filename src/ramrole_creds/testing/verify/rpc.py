@@ -43,7 +43,9 @@ def _verify(attempt: Attempt) -> Accepted:
         raise Refused(Reason("InvalidSignatureMethod", 400, "Only HMAC-SHA1 with SignatureVersion 1.0 is supported."))
     when = iso_time(given["Timestamp"])
     if when is None:
-        raise Refused(Reason("InvalidTimeStamp.Format", 400, "Specified time stamp or date value is not well formatted."))
+        raise Refused(
+            Reason("InvalidTimeStamp.Format", 400, "Specified time stamp or date value is not well formatted.")
+        )
     attempt.require_clock(when)
     access_key_id = given["AccessKeyId"]
     principal = attempt.principal(access_key_id, given.get("SecurityToken"))

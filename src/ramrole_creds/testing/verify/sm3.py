@@ -17,7 +17,7 @@ _START = (
 def sm3(data: bytes) -> bytes:
     """The 32-byte digest of `data`."""
     padded = data + b"\x80" + b"\0" * (-(len(data) + 9) % BLOCK_BYTES) + struct.pack(">Q", len(data) * 8)
-    state = _START
+    state: tuple[int, ...] = _START
     for start in range(0, len(padded), BLOCK_BYTES):
         state = _compress(state, padded[start : start + BLOCK_BYTES])
     return struct.pack(">8I", *state)
