@@ -1,0 +1,20 @@
+"""How the manual is built: `tox run -e docs`."""
+
+from importlib.metadata import version as installed_version
+
+project = "ramrole-creds"
+author = "the ramrole-creds developers"
+version = release = installed_version("ramrole-creds")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+source_suffix = {".md": "markdown"}
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = f"ramrole-creds {version}"
+
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_default_options = {"members": True, "undoc-members": True, "show-inheritance": True}
