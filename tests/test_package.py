@@ -1,0 +1,124 @@
+"""The package as a whole: what it costs to import, what it exports, and who may know whom."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib import metadata, resources
+from pathlib import Path
+
+import pytest
+
+import ramrole_creds
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(ramrole_creds.__file__).parent
+HEAVY = {
+    "asyncio",
+    "click",
+    "dateutil",
+    "http.client",
+    "oss2",
+    "pytest",
+    "requests",
+    "rich",
+    "ssl",
+    "tenacity",
+    "urllib3",
+}
+
+
+def loaded_after(statement: str) -> set[str]:
+    """The modules that a new interpreter has loaded once `statement` has run."""
+    code = f"import sys; before = set(sys.modules); {statement}; print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import ramrole_creds",
+        "from ramrole_creds import Signer, default_provider",
+        "import ramrole_creds as r; [getattr(r, name) for name in r.__all__ if name != '__version__']",
+    ],
+)
+def test_importing_loads_no_http_client_no_event_loop_and_no_sdk(statement: str) -> None:
+    loaded = loaded_after(statement)
+    assert "ramrole_creds" in loaded
+    assert loaded.isdisjoint(HEAVY)
+
+
+def test_importing_the_package_loads_none_of_its_modules() -> None:
+    loaded = loaded_after("import ramrole_creds")
+    assert {name for name in loaded if name.partition(".")[0] == "ramrole_creds"} == {"ramrole_creds"}
+
+
+def test_every_exported_name_is_there_and_the_list_is_sorted() -> None:
+    assert sorted(ramrole_creds.__all__) == list(ramrole_creds.__all__)
+    assert dir(ramrole_creds) == list(ramrole_creds.__all__)
+    for name in ramrole_creds.__all__:
+        assert getattr(ramrole_creds, name) is not None
+
+
+def test_every_public_error_derives_from_one() -> None:
+    errors = [value for name in ramrole_creds.__all__ if isinstance(value := getattr(ramrole_creds, name), type)]
+    for error in filter(lambda value: issubclass(value, Exception), errors):
+        assert issubclass(error, ramrole_creds.RamRoleError)
+        assert error.__doc__
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
+        getattr(ramrole_creds, "no_such_name")  # noqa: B009 - a literal attribute would be a type error
+
+
+def test_the_version_is_that_of_the_installed_distribution() -> None:
+    assert ramrole_creds.__version__ == metadata.version("ramrole-creds")
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert resources.files("ramrole_creds").joinpath("py.typed").is_file()
+
+
+def test_no_module_uses_a_private_name_of_another_package() -> None:
+    offences = [
+        f"{source.relative_to(PACKAGE)}: {module}.{name}"
+        for source in PACKAGE.rglob("*.py")
+        for module, name in imported_names(source)
+        if name.startswith("_") and not name.startswith("__")
+        if not belongs_to(package_of(source), module)
+    ]
+    assert offences == []
+
+
+def test_no_test_uses_a_private_name_of_the_package() -> None:
+    offences = [
+        f"{source.relative_to(ROOT)}: {module}.{name}"
+        for source in (ROOT / "tests").rglob("*.py")
+        for module, name in imported_names(source)
+        if name.startswith("_") and not name.startswith("__")
+    ]
+    assert offences == []
+
+
+def imported_names(source: Path) -> list[tuple[str, str]]:
+    """Module and name of each `from ramrole_creds… import name` of a file, and of each part of a module's path."""
+    found = []
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "ramrole_creds":
+            parts = (node.module or "").split(".")
+            found += [(node.module or "", alias.name) for alias in node.names]
+            found += [(".".join(parts[:i]), parts[i]) for i in range(1, len(parts))]
+    return found
+
+
+def belongs_to(package: str, module: str) -> bool:
+    """True where a module stands in a package of ours; the modules at the root are each a package of their own."""
+    return package != "ramrole_creds" and f"{module}.".startswith(f"{package}.")
+
+
+def package_of(source: Path) -> str:
+    """The dotted name of the package that a file stands in."""
+    return ".".join(("ramrole_creds", *source.relative_to(PACKAGE).parent.parts))
