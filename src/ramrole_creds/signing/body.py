@@ -1,0 +1,116 @@
+"""What a request carries, and its digests.
+
+Bytes are hashed as they are. A file is hashed by reading from where it stands and going back there, so that the
+HTTP client sends what was signed. An iterator can be read once only: schemes that cover the body refuse it, those
+that do not (OSS, Function Compute, MaxCompute, ROA, RPC) let it through.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Protocol, Union
+
+from ramrole_creds.errors import SigningError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypeGuard
+
+CHUNK_BYTES = 1 << 20
+
+
+class BinaryFile(Protocol):
+    """An open binary file that can be read twice."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes; all that is left for -1."""
+
+    def tell(self) -> int:
+        """Where the next read begins."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to `offset`."""
+
+
+Body = Union[bytes, BinaryFile, "Iterable[bytes]"]
+BodyLike = Union[Body, str, bytearray, memoryview]
+
+
+def as_body(body: BodyLike | None) -> Body | None:
+    """The body as a request keeps it: text as UTF-8, changeable bytes copied, streams as they are.
+
+    Raises:
+        SigningError: it is something that no HTTP client could send.
+    """
+    if body is None or isinstance(body, bytes):
+        return body
+    if isinstance(body, str):
+        return body.encode()
+    if isinstance(body, (bytearray, memoryview)):
+        return bytes(body)
+    if hasattr(body, "read") or (hasattr(body, "__iter__") and not isinstance(body, dict)):
+        return body
+    raise SigningError(
+        f"A body of type {type(body).__name__} cannot be signed: give bytes, str, a binary file or an iterable of "
+        "bytes (encode JSON and forms first, so that what is signed is what is sent)."
+    )
+
+
+def is_empty(body: Body | None) -> bool:
+    """True when nothing is sent; a stream counts as something."""
+    return body is None or body == b""
+
+
+def is_seekable(body: Body | None) -> TypeGuard[BinaryFile]:
+    """True for a file that can be read, rewound and read again."""
+    if not hasattr(body, "read") or not hasattr(body, "seek") or not hasattr(body, "tell"):
+        return False
+    seekable = getattr(body, "seekable", None)
+    return seekable is None or bool(seekable())
+
+
+def digest(body: Body | None, algorithm: str) -> bytes:
+    """The digest of everything that will be sent.
+
+    Args:
+        body: bytes, or a file, which is left where it stood.
+        algorithm: a name of hashlib ("sha256", "md5", "sm3").
+
+    Raises:
+        SigningError: the body can be read once only, the file is in text mode, or this Python lacks the algorithm.
+    """
+    hasher = new_hash(algorithm)
+    if body is None:
+        return hasher.digest()
+    if isinstance(body, bytes):
+        hasher.update(body)
+        return hasher.digest()
+    if not is_seekable(body):
+        raise SigningError(
+            "This scheme covers the body, and the body can be read only once: signing it would leave nothing to "
+            "send. Give bytes or a seekable file, or use a scheme that leaves the body unsigned (OSSV1, OSSV4)."
+        )
+    start = body.tell()
+    try:
+        while chunk := body.read(CHUNK_BYTES):
+            if not isinstance(chunk, bytes):
+                raise SigningError("The body is a file opened in text mode: open it with mode 'rb'.")
+            hasher.update(chunk)
+    finally:
+        body.seek(start)
+    return hasher.digest()
+
+
+def new_hash(algorithm: str) -> hashlib._Hash:
+    """A hash object; MD5 counts as "not for security", so that it works on FIPS systems too.
+
+    Raises:
+        SigningError: this Python's OpenSSL lacks the algorithm.
+    """
+    try:
+        return hashlib.new(algorithm, usedforsecurity=False)
+    except (ValueError, TypeError) as error:
+        raise SigningError(
+            f"This Python's OpenSSL has no {algorithm.upper()}: use a build of OpenSSL 1.1.1 or later that has it, or "
+            "an algorithm of SHA-2."
+        ) from error

@@ -1,0 +1,48 @@
+"""Percent-encoding as the signature rules want it: UTF-8, upper-case hex, `A-Z a-z 0-9 - _ . ~` kept.
+
+Text decoded from a URL carries bytes that are not UTF-8 as lone surrogates, so that decoding and encoding again
+gives the very bytes that were on the wire.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
+_ENCODED_BYTE = tuple(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256))
+_ENCODED_PATH_BYTE = tuple("/" if byte == 0x2F else text for byte, text in enumerate(_ENCODED_BYTE))
+
+_is_plain = re.compile(r"[A-Za-z0-9\-_.~]*").fullmatch
+_is_plain_path = re.compile(r"[A-Za-z0-9\-_.~/]*").fullmatch
+
+# Text in which nothing would be encoded in another way than it is, so that it need not be taken apart. The hex pairs
+# left out stand for unreserved characters, which must not be encoded, and in a path for the slash.
+_ESCAPE = "[0189A-F][0-9A-F]|3[A-F]|[46]0|5[B-E]|7[BCDF]"
+_TEXT = rf"(?:[A-Za-z0-9\-_.~]|%(?:{_ESCAPE}|2[0-9A-CF]))*"
+is_encoded_query = re.compile(rf"{_TEXT}(?:={_TEXT})?(?:&{_TEXT}(?:={_TEXT})?)*").fullmatch
+is_encoded_path = re.compile(rf"(?:[A-Za-z0-9\-_.~/]|%(?:{_ESCAPE}|2[0-9A-C]))*").fullmatch
+
+
+def encode(text: str) -> str:
+    """`text` with everything but unreserved characters encoded; a space is `%20`, a slash `%2F`."""
+    if _is_plain(text):
+        return text
+    return "".join([_ENCODED_BYTE[byte] for byte in text.encode("utf-8", "surrogateescape")])
+
+
+def encode_path(text: str) -> str:
+    """Like `encode`, with slashes kept."""
+    if _is_plain_path(text):
+        return text
+    return "".join([_ENCODED_PATH_BYTE[byte] for byte in text.encode("utf-8", "surrogateescape")])
+
+
+def decode(text: str) -> str:
+    """`text` percent-decoded; `+` stays `+`."""
+    return unquote(text, errors="surrogateescape") if "%" in text else text
+
+
+def to_bytes(text: str) -> bytes:
+    """The bytes that `text` has on the wire."""
+    return text.encode("utf-8", "surrogateescape")

@@ -1,0 +1,229 @@
+"""The request that is signed: immutable, and byte for byte what goes on the wire."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NoReturn, Union
+
+from ramrole_creds.errors import SigningError
+from ramrole_creds.signing.body import as_body
+from ramrole_creds.signing.percent import encode
+
+if TYPE_CHECKING:
+    from ramrole_creds.signing.body import Body, BodyLike
+
+Headers = tuple[tuple[str, str], ...]
+HeadersLike = Union[Mapping[str, str], Iterable[tuple[str, str]]]
+ParamsLike = Union[Mapping[str, Union[str, int, None]], Iterable[tuple[str, Union[str, int, None]]]]
+
+_split_url = re.compile(r"(?i)(https?)://([^/?#\\]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?", re.DOTALL).fullmatch
+_is_method = re.compile(r"[A-Z][A-Z0-9_-]*").fullmatch
+_is_header_name = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_is_header_value = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*").fullmatch
+_is_authority = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]*))?").fullmatch
+_fold = re.compile(r"\r?\n[ \t]+")
+# All but the characters that RFC 3986 has in paths and queries; a % that begins no escape is one of them.
+_illegal_in_url = re.compile(r"[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%\[\]]|%(?![0-9A-Fa-f]{2})")
+
+_DEFAULT_PORT = {"http": "80", "https": "443"}
+
+
+class Request:
+    """An HTTP request, immutable.
+
+    What is signed is what is sent, therefore the URL is brought into the form it has on the wire at once: characters
+    that no URL may hold are percent-encoded, existing escapes stay, a `+` in the query becomes the `%20` that every
+    service takes it for, an empty path is `/`, the fragment goes. Paths are not normalised: dots, doubled and
+    trailing slashes mean something to OSS. Header values are trimmed and unfolded, as HTTP would.
+
+    Args:
+        method: the HTTP method, of any case.
+        url: absolute http or https URL, which may carry a query.
+        headers: pairs or a mapping; names may repeat.
+        params: decoded pairs or a mapping, added to the query percent-encoded; None as a value gives a bare name.
+        body: bytes, text (sent as UTF-8), a binary file, or an iterable of bytes.
+
+    Raises:
+        SigningError: something in it cannot be sent as it stands.
+    """
+
+    __slots__ = ("body", "headers", "host", "method", "path", "query", "scheme", "url")
+
+    method: str
+    url: str
+    """The exact URL that goes on the wire."""
+    headers: Headers
+    body: Body | None
+    """What is sent; for a file or an iterable, the object itself."""
+    scheme: str
+    """http or https."""
+    host: str
+    """Host and port as the Host header has them: lower case, without the scheme's own port."""
+    path: str
+    """The path as it goes on the wire, encoded; never empty."""
+    query: str
+    """The query as it goes on the wire, encoded, without `?`."""
+
+    def __init__(
+        self, method: str, url: str, headers: HeadersLike = (), params: ParamsLike = (), body: BodyLike | None = None
+    ) -> None:
+        scheme, host, path, query = _take_apart(url)
+        if params:
+            query = _join_queries(query, _encode_params(params))
+        _set(self, "method", _checked_method(method))
+        _set(self, "scheme", scheme)
+        _set(self, "host", host)
+        _set(self, "path", path)
+        _set(self, "query", query)
+        _set(self, "url", f"{scheme}://{host}{path}?{query}" if query else f"{scheme}://{host}{path}")
+        _set(self, "headers", _checked_headers(headers))
+        _set(self, "body", as_body(body))
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, whatever the case of its name; repeated ones joined by a comma, None without."""
+        wanted = name.lower()
+        values = [value for given, value in self.headers if given.lower() == wanted]
+        return ", ".join(values) if values else None
+
+    def with_headers(self, headers: Headers, query: str | None = None) -> Request:
+        """The same request with other headers, and another encoded query where one is given; nothing is checked."""
+        copy = _new(Request)
+        _set(copy, "method", self.method)
+        _set(copy, "scheme", self.scheme)
+        _set(copy, "host", self.host)
+        _set(copy, "path", self.path)
+        if query is None:
+            _set(copy, "query", self.query)
+            _set(copy, "url", self.url)
+        else:
+            _set(copy, "query", query)
+            base = f"{self.scheme}://{self.host}{self.path}"
+            _set(copy, "url", f"{base}?{query}" if query else base)
+        _set(copy, "headers", headers)
+        _set(copy, "body", self.body)
+        return copy
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"A Request cannot be changed: make a new one instead of setting {name!r}.")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"A Request cannot be changed: {name!r} stays.")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Request):
+            return NotImplemented
+        return self._value() == other._value()
+
+    def __hash__(self) -> int:
+        return hash((self.method, self.url, self.headers))
+
+    def __reduce__(self) -> tuple[type[Request], tuple[object, ...]]:
+        return Request, (self.method, self.url, self.headers, (), self.body)
+
+    def __repr__(self) -> str:
+        """Names only: the values of a signed request's headers and parameters are secrets, or as good as."""
+        names = "&".join(f"{pair.partition('=')[0]}=…" for pair in self.query.split("&")) if self.query else ""
+        url = f"{self.scheme}://{self.host}{self.path}{'?' if names else ''}{names}"
+        headers = ", ".join(name for name, _ in self.headers)
+        body = f"{len(self.body)} bytes" if isinstance(self.body, bytes) else type(self.body).__name__
+        return f"Request({self.method!r}, {url!r}, headers=[{headers}], body={'None' if self.body is None else body})"
+
+    def _value(self) -> tuple[object, ...]:
+        return self.method, self.url, self.headers, self.body
+
+
+_set = object.__setattr__
+_new = object.__new__
+
+
+def _checked_method(method: object) -> str:
+    upper = method.upper() if isinstance(method, str) else ""
+    if not _is_method(upper):
+        raise SigningError(f"The HTTP method must be a word such as 'GET', not {method!r}.")
+    return upper
+
+
+def _take_apart(url: object) -> tuple[str, str, str, str]:
+    parts = _split_url(url) if isinstance(url, str) else None
+    if parts is None:
+        raise SigningError("The URL of a request must be absolute and begin with http:// or https://.")
+    scheme, authority, path, query = parts.groups()
+    scheme = scheme.lower()
+    if query and "+" in query:
+        query = query.replace("+", "%20")
+    return scheme, _wire_host(scheme, authority), _wire_text(path) or "/", _wire_text(query) if query else ""
+
+
+def _wire_host(scheme: str, authority: str) -> str:
+    if "@" in authority:
+        raise SigningError(
+            "The URL has user information before its host: a signed request authenticates by its signature. Take "
+            "everything up to the '@' out of the URL."
+        )
+    if not authority.isascii():
+        host, colon, port = authority.partition(":")
+        try:
+            authority = host.encode("idna").decode("ascii") + colon + port
+        except UnicodeError as error:
+            raise SigningError("The URL's host name cannot be written in ASCII (IDNA).") from error
+    match = _is_authority(authority)
+    if match is None:
+        raise SigningError("The URL has no valid host name.")
+    authority = authority.lower()
+    port = match.group(1)
+    if port is not None and port in ("", _DEFAULT_PORT[scheme]):
+        authority = authority[: -len(port) - 1]
+    return authority
+
+
+def _wire_text(text: str) -> str:
+    if _illegal_in_url.search(text) is None:
+        return text
+    return _illegal_in_url.sub(lambda match: encode(_encodable(match.group(), "URL")), text)
+
+
+def _encode_params(params: ParamsLike) -> str:
+    pairs = params.items() if isinstance(params, Mapping) else params
+    encoded = []
+    for name, value in pairs:
+        if value is None:
+            encoded.append(encode(_encodable(name, "parameter name")))
+        elif isinstance(value, (str, int)):
+            encoded.append(f"{encode(_encodable(name, 'parameter name'))}={encode(_encodable(str(value), 'parameter'))}")
+        else:
+            raise SigningError(
+                f"The value of the parameter {name!r} is a {type(value).__name__}: give text or a whole number; lists "
+                "travel as Name.1, Name.2 in the OpenAPI, as repeated names elsewhere."
+            )
+    return "&".join(encoded)
+
+
+def _join_queries(first: str, second: str) -> str:
+    return f"{first}&{second}" if first and second else first or second
+
+
+def _checked_headers(headers: HeadersLike) -> Headers:
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    checked = []
+    for name, value in pairs:
+        if not isinstance(name, str) or not _is_header_name(name):
+            raise SigningError(f"{name!r} is not the name of an HTTP header.")
+        if not isinstance(value, str):
+            raise SigningError(f"The value of the header {name} is a {type(value).__name__}, not text.")
+        if not _is_header_value(value):
+            value = _fold.sub(" ", value)
+            if not _is_header_value(value):
+                raise SigningError(f"The value of the header {name} has a line break or a control character.")
+        if not value.isascii():
+            _encodable(value, f"header {name}")
+        checked.append((name, value.strip(" \t")))
+    return tuple(checked)
+
+
+def _encodable(text: str, what: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise SigningError(f"The {what} has a lone surrogate, which has no bytes to send.") from error
+    return text
