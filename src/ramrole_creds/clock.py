@@ -9,6 +9,7 @@ then runs what is due itself.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -53,6 +54,11 @@ class SchedulingClock(Protocol):
         """Run `callback` when `monotonic()` reaches `when`; what it returns is waited for before time moves on."""
 
 
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)
+# A partial and no function of ours: it is called once for every cached get, and a frame would cost a third of that.
+_monotonic: Callable[[], float] = time.monotonic if _BOOTTIME is None else partial(time.clock_gettime, _BOOTTIME)
+
+
 class SystemClock:
     """The machine's clock.
 
@@ -63,11 +69,7 @@ class SystemClock:
     __slots__ = ()
 
     time = staticmethod(time.time)
-
-    @staticmethod
-    def monotonic() -> float:
-        """Seconds since boot, suspend included where the platform can."""
-        return _monotonic()
+    monotonic = staticmethod(_monotonic)
 
     def __reduce__(self) -> tuple[type[SystemClock], tuple[()]]:
         return SystemClock, ()
@@ -77,16 +79,6 @@ class SystemClock:
 
     def __hash__(self) -> int:
         return hash(SystemClock)
-
-
-_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)
-
-if _BOOTTIME is None:
-    _monotonic = time.monotonic
-else:
-
-    def _monotonic(_read: Callable[[int], float] = time.clock_gettime, _clock: int = _BOOTTIME) -> float:
-        return _read(_clock)
 
 
 SYSTEM_CLOCK = SystemClock()

@@ -88,7 +88,9 @@ def shorten_id(access_key_id: str) -> str:
 def _require_text(field: str, value: object) -> None:
     """Keys travel in headers: a blank or a control character in one is a mistake or an attack, never a key."""
     if not isinstance(value, str) or not value:
-        raise ConfigurationError(f"{field} must be a non-empty string, not {type(value).__name__ if value else value!r}.")
+        raise ConfigurationError(
+            f"{field} must be a non-empty string, not {type(value).__name__ if value else value!r}."
+        )
     if not value.isascii() or not value.isprintable() or " " in value:
         raise ConfigurationError(
             f"{field} has a blank, a control character or a character outside ASCII: no key or token has one. "

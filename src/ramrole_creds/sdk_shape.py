@@ -8,7 +8,7 @@ of one fetch: what an SDK reads attribute by attribute can never be of two gener
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from ramrole_creds.credentials import Credentials
@@ -32,7 +32,7 @@ class SnapshotShape:
 
     @property
     def type(self) -> str:
-        """"sts" with a security token, else "access_key"."""
+        """ "sts" with a security token, else "access_key"."""
         return "sts" if self.security_token else "access_key"
 
     def get_access_key_id(self) -> str:
@@ -60,7 +60,7 @@ class ProviderShape:
     """What SDKs ask of a provider."""
 
     if TYPE_CHECKING:
-        name: str
+        name: ClassVar[str]
 
         def get_credentials(self, valid_for: float = 0.0, timeout: float | None = None) -> Credentials: ...
         async def get_credentials_async(self, valid_for: float = 0.0, timeout: float | None = None) -> Credentials: ...

@@ -1,0 +1,132 @@
+"""One fetch in flight: what it must know, and the threads and event loops that wait for it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from ramrole_creds.clock import SYSTEM_CLOCK, Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ramrole_creds.credentials import Credentials
+    from ramrole_creds.policy import Snapshot
+    from ramrole_creds.threads import Signal
+
+FETCH_PART_OF_TIME_LIMIT = 0.95
+
+
+class FetchContext:
+    """What a fetch is told, and what it tells back.
+
+    A provider on top of another hands its context on, so that one time limit bounds the whole.
+
+    Args:
+        valid_for: seconds that the caller wants the credentials to live.
+        rejected: the credentials that a service refused, where that is why they are fetched.
+        clock: the provider's clock.
+        deadline: end of the fetch's time on `monotonic`.
+        monotonic: seconds by which `remaining` is measured: real time, whatever `clock` says.
+    """
+
+    __slots__ = ("_deadline", "_monotonic", "clock", "rejected", "server_time", "valid_for")
+
+    def __init__(
+        self,
+        *,
+        valid_for: float,
+        rejected: Credentials | None,
+        clock: Clock,
+        deadline: float,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.valid_for = valid_for
+        self.rejected = rejected
+        self.clock = clock
+        self.server_time: tuple[float, float] | None = None
+        self._deadline = deadline
+        self._monotonic = monotonic
+
+    @classmethod
+    def create(
+        cls,
+        time_limit: float = 10.0,
+        *,
+        valid_for: float = 0.0,
+        rejected: Credentials | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> FetchContext:
+        """A context for calling `fetch` directly, without a cache; `time_limit` in seconds."""
+        deadline = time.monotonic() + time_limit
+        return cls(valid_for=valid_for, rejected=rejected, clock=clock, deadline=deadline, monotonic=time.monotonic)
+
+    def remaining(self) -> float:
+        """Real seconds left of the fetch's own time limit, 0 when it has run out."""
+        return max(0.0, self._deadline - self._monotonic())
+
+    def note_server_time(self, unix_seconds: float) -> None:
+        """Tell what time the server had when it answered with the credentials (its Date plus Age).
+
+        Their life is then reckoned from that, and a wrong local clock refreshes neither late nor early.
+        """
+        self.server_time = (unix_seconds, self.clock.monotonic())
+
+
+class Flight:
+    """A fetch in flight. Its outcome is written once, before `finish`, and read only after."""
+
+    __slots__ = ("_callbacks", "_done", "context", "deadline", "error", "held", "started", "unchanged")
+
+    def __init__(self, context: FetchContext, *, done: Signal, started: float, deadline: float, held: Snapshot) -> None:
+        self.context = context
+        self.started = started
+        self.deadline = deadline
+        self.held = held
+        """What was held when it took off: the late answer of an abandoned fetch may replace nothing newer."""
+        self.error: Exception | None = None
+        self.unchanged = False
+        self._done = done
+        self._callbacks: deque[Callable[[], None]] = deque()
+
+    def done(self) -> bool:
+        """True once the outcome stands."""
+        return self._done.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait at most `timeout` seconds; True when the outcome stands."""
+        return self._done.wait(timeout)
+
+    async def wait_async(self, timeout: float) -> bool:
+        """The same without blocking the running event loop; a cancelled waiter takes nobody along."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+
+        def wake() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        def call_back() -> None:
+            try:
+                loop.call_soon_threadsafe(wake)
+            except RuntimeError:  # the loop was closed while its coroutine waited
+                return
+
+        self._callbacks.append(call_back)
+        if self._done.is_set():  # set before the append was seen: nobody else would call back
+            return True
+        await asyncio.wait((future,), timeout=timeout)
+        return self._done.is_set()
+
+    def finish(self) -> None:
+        """Let every waiter go."""
+        self._done.set()
+        while self._callbacks:
+            try:
+                call_back = self._callbacks.popleft()
+            except IndexError:  # the other finisher of an abandoned fetch took it
+                return
+            call_back()

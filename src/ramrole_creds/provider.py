@@ -1,0 +1,183 @@
+"""A provider: something that can be asked for credentials at any time, by any number of threads and event loops.
+
+Whoever writes one implements `fetch` and gives it a `name`. Caching, refreshing, waiting, events, pickling and the
+names that SDKs ask by are inherited.
+"""
+
+from __future__ import annotations
+
+import weakref
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ramrole_creds.cache import CredentialCache
+from ramrole_creds.clock import SYSTEM_CLOCK, Clock
+from ramrole_creds.errors import ConfigurationError, ProviderUnavailable
+from ramrole_creds.flight import FetchContext
+from ramrole_creds.policy import RefreshPolicy
+from ramrole_creds.sdk_shape import ProviderShape
+from ramrole_creds.travel import Itinerary, arrive
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from ramrole_creds.credentials import Credentials
+    from ramrole_creds.events import EventListener
+    from ramrole_creds.status import ProviderStatus
+
+__all__ = ["CredentialProvider", "FetchContext"]
+
+
+class CredentialProvider(ProviderShape, ABC):
+    """Base class of all providers.
+
+    Args:
+        policy: when to refresh and how long to wait; `default_policy` of the class where None.
+        clock: by which credentials live; the system's where None.
+        on_event: takes the provider's events (see `ramrole_creds.events`).
+
+    A subclass need not call this constructor. Constructor arguments are what a pickled provider carries, so they
+    must be configuration: a class whose arguments are secrets refuses in `__reduce__`.
+    """
+
+    name: ClassVar[str]
+    default_policy: ClassVar[RefreshPolicy] = RefreshPolicy()
+
+    _policy: RefreshPolicy | None = None
+    _clock: Clock | None = None
+    _on_event: EventListener | None = None
+    _cache: CredentialCache
+    _itinerary: Itinerary
+
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
+        """Note the arguments: they are all that travels in a pickle."""
+        provider = super().__new__(cls)
+        provider._itinerary = Itinerary(cls, args, kwargs)
+        return provider
+
+    def __init__(
+        self,
+        *,
+        policy: RefreshPolicy | None = None,
+        clock: Clock | None = None,
+        on_event: EventListener | None = None,
+    ) -> None:
+        if policy is not None and not isinstance(policy, RefreshPolicy):
+            raise ConfigurationError(f"policy must be a RefreshPolicy, not {type(policy).__name__}.")
+        self._policy = policy
+        self._clock = clock
+        self._on_event = on_event
+
+    @abstractmethod
+    def fetch(self, context: FetchContext) -> Credentials:
+        """One retrieval from upstream, without a cache.
+
+        Args:
+            context: the time left (`remaining()`), `valid_for`, `rejected` and the `clock`.
+
+        Raises:
+            ProviderUnavailable: this source does not apply here.
+            FetchError: it applies and could not give credentials.
+        """
+
+    def get_credentials(self, valid_for: float = 0.0, timeout: float | None = None) -> Credentials:
+        """Credentials that are valid now; cached, refreshed in the background, thread-safe.
+
+        Args:
+            valid_for: seconds that they must still live.
+            timeout: this caller's patience in seconds where it must wait; it never cuts the fetch.
+
+        Raises:
+            ProviderUnavailable: this source does not apply here.
+            FetchError: it could not give any, and none are held.
+            CredentialsExpired: those held have expired and could not be replaced.
+            CredentialsTooShort: none live for `valid_for`.
+            WaitTimeout: `timeout` ran out.
+        """
+        try:
+            cache = self._cache
+        except AttributeError:
+            cache = self._open_cache()
+        # What `cache.get` does first, here once more: it spares the hot path a call.
+        snapshot = cache.snapshot
+        if cache.monotonic() < snapshot.fresh_until and not valid_for:
+            return snapshot.credentials  # type: ignore[return-value]  # never None while fresh
+        return cache.get(valid_for, timeout)
+
+    async def get_credentials_async(self, valid_for: float = 0.0, timeout: float | None = None) -> Credentials:
+        """The same for coroutines: same cache, same fetch in flight, any number of loops; never blocks one."""
+        return await self._open_cache().get_async(valid_for, timeout)
+
+    def refresh(self, rejected: Credentials | None = None) -> Credentials:
+        """Fetch now; callers at the same time share one fetch.
+
+        Args:
+            rejected: the credentials that a service refused; nothing is fetched where they were replaced already.
+
+        Raises:
+            ProviderUnavailable, FetchError: what the fetch raised.
+        """
+        return self._open_cache().refresh(rejected)
+
+    def status(self) -> ProviderStatus:
+        """What is held and what is going on, without secrets; never fetches."""
+        return self._open_cache().status()
+
+    def close(self) -> None:
+        """Forget the credentials and stop refreshing; later calls raise ConfigurationError."""
+        self._open_cache().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.get_provider_name()} {self.status().state}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return arrive, self._itinerary.departing(self)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __dask_tokenize__(self) -> tuple[str, ...]:
+        return self._itinerary.token()
+
+    def _open_cache(self) -> CredentialCache:
+        try:
+            return self._cache
+        except AttributeError:
+            policy = self._policy if self._policy is not None else self.default_policy
+            cache = CredentialCache(
+                _WeakFetch(self),
+                name=self.get_provider_name(),
+                policy=policy,
+                clock=self._clock if self._clock is not None else SYSTEM_CLOCK,
+                on_event=self._on_event,
+            )
+            # Two first callers at once: `setdefault` gives both the same cache, and so one fetch.
+            return self.__dict__.setdefault("_cache", cache)  # type: ignore[no-any-return]
+
+
+class _WeakFetch:
+    """Fetches for the cache without keeping the provider alive: when it goes, cache and refresher go with it."""
+
+    __slots__ = ("_provider",)
+
+    def __init__(self, provider: CredentialProvider) -> None:
+        self._provider = weakref.ref(provider)
+
+    def __call__(self, context: FetchContext) -> Credentials:
+        provider = self._provider()
+        if provider is None:
+            raise ProviderUnavailable("The provider is gone.")
+        return provider.fetch(context)

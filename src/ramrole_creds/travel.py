@@ -1,0 +1,82 @@
+"""How a provider travels between processes: as its configuration, to become one provider where it arrives.
+
+Eight tasks in one worker process that were each sent the provider unpickle eight times; they all get the one object
+that the process has for this configuration, and so fetch once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import threading
+import weakref
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ramrole_creds.provider import CredentialProvider
+
+_arrived: weakref.WeakValueDictionary[Hashable, CredentialProvider] = weakref.WeakValueDictionary()
+_arrivals = threading.RLock()
+"""Guards _arrived; re-entered by a provider that is another one's argument."""
+
+
+class Itinerary:
+    """Class and constructor arguments of a provider."""
+
+    __slots__ = ("_args", "_class", "_kwargs")
+
+    def __init__(self, cls: type[CredentialProvider], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._class = cls
+        self._args = args
+        self._kwargs = kwargs
+
+    def departing(self, provider: CredentialProvider) -> tuple[Any, ...]:
+        """Arguments of `arrive`. One that comes back to this process becomes the provider that left."""
+        with _arrivals:
+            _arrived.setdefault(_key(self._class, self._args, self._kwargs), provider)
+        return self._class, self._args, self._kwargs
+
+    def token(self) -> tuple[str, ...]:
+        """A name for this configuration, the same in every process, from which no argument can be read."""
+        content = pickle.dumps((self._args, sorted(self._kwargs.items())))
+        return f"{self._class.__module__}.{self._class.__qualname__}", hashlib.sha256(content).hexdigest()
+
+
+def arrive(cls: type[CredentialProvider], args: tuple[Any, ...], kwargs: dict[str, Any]) -> CredentialProvider:
+    """The provider that this process has for this configuration, made where there is none yet."""
+    key = _key(cls, args, kwargs)
+    with _arrivals:
+        provider = _arrived.get(key)
+        if provider is None:
+            provider = _arrived[key] = cls(*args, **kwargs)
+        return provider
+
+
+def _key(cls: type[CredentialProvider], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:
+    return cls, _frozen(args), _frozen(kwargs)
+
+
+def _frozen(value: object) -> Hashable:
+    """The value in hashable form, with its type: 1 and True are two configurations."""
+    if isinstance(value, Mapping):
+        return "mapping", frozenset((_frozen(key), _frozen(item)) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return type(value).__name__, tuple(_frozen(item) for item in value)
+    if isinstance(value, (set, frozenset)):
+        return "set", frozenset(_frozen(item) for item in value)
+    try:
+        hash(value)
+    except TypeError:
+        return type(value), id(value)
+    return type(value), value
+
+
+def _after_fork_in_child() -> None:
+    global _arrivals  # noqa: PLW0603  # a lock can only be replaced
+    _arrivals = threading.RLock()  # another thread of the parent may have held the old one
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
