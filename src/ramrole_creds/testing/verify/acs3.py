@@ -73,7 +73,7 @@ def _verify(attempt: Attempt) -> Accepted:
         if not headers.get(name):
             raise Refused(_missing(name))
     _require_time(attempt, headers["x-acs-date"])
-    principal = attempt.principal(claim.access_key_id, headers.get("x-acs-security-token"))
+    issued = attempt.issued(claim.access_key_id, headers.get("x-acs-security-token"))
     unsigned = [name for name in headers if _must_be_signed(name) and name not in claim.signed]
     if unsigned:
         raise Refused(_incomplete(f"SignedHeaders lacks {';'.join(sorted(unsigned))}"))
@@ -82,10 +82,10 @@ def _verify(attempt: Attempt) -> Accepted:
         raise Refused(
             Reason("InvalidContentSha256", 400, "x-acs-content-sha256 is not the hash of the request's body.")
         )
-    _require_signature(attempt, claim, headers, payload, principal.access_key_secret)
+    _require_signature(attempt, claim, headers, payload, issued.access_key_secret)
     if not attempt.nonces.admit(claim.access_key_id, headers["x-acs-signature-nonce"], attempt.now):
         raise Refused(Reason("SignatureNonceUsed", 400, "Specified signature nonce was used already."))
-    return attempt.accept(claim.access_key_id, principal)
+    return attempt.accept(claim.access_key_id, issued)
 
 
 def _verify_trigger(attempt: Attempt) -> Accepted:
@@ -95,12 +95,12 @@ def _verify_trigger(attempt: Attempt) -> Accepted:
         raise Refused(_missing("x-acs-date"))
     _require_time(attempt, headers["x-acs-date"])
     token = headers.get("x-acs-security-token")
-    principal = attempt.principal(claim.access_key_id, token)
+    issued = attempt.issued(claim.access_key_id, token)
     needed = {"x-acs-date", *(["x-acs-security-token"] if token else [])}
     if not needed <= set(claim.signed):
         raise Refused(_incomplete(f"SignedHeaders lacks {';'.join(sorted(needed - set(claim.signed)))}"))
-    _require_signature(attempt, claim, headers, "", principal.access_key_secret)
-    return attempt.accept(claim.access_key_id, principal)
+    _require_signature(attempt, claim, headers, "", issued.access_key_secret)
+    return attempt.accept(claim.access_key_id, issued)
 
 
 def _require_time(attempt: Attempt, text: str) -> None:

@@ -19,17 +19,26 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.wire import WireRequest
 
 CLOCK_TOLERANCE_SECONDS = 15 * 60
-MIN_PRESIGN_SECONDS = 1
-MAX_PRESIGN_SECONDS = 7 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an error body repeats of the request and of the verifier's own work."""
+
+    access_key_id: str | None
+    string_to_sign: str | None = None
+    canonical_request: str | None = None
+    signature_provided: str | None = None
 
 
 class Refused(Exception):
     """Ends a verification; `judged` turns it into the verdict."""
 
-    def __init__(self, reason: Reason, **details: str | None) -> None:
+    def __init__(self, reason: Reason, *, extra: tuple[tuple[str, str], ...] = (), shown: Shown | None = None) -> None:
         super().__init__(reason.code)
         self.reason = reason
-        self.details = details
+        self.extra = extra
+        self.shown = shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +57,20 @@ class Attempt:
         if abs(when - self.now) > CLOCK_TOLERANCE_SECONDS:
             raise Refused(self.dialect.skewed)
 
-    def principal(self, access_key_id: str, token: str | None) -> IssuedCredentials:
+    def issued(self, access_key_id: str, token: str | None) -> IssuedCredentials:
         """What belongs to the key, once the token is the one issued with it and still lives."""
         issued = self.issuer.lookup(access_key_id)
         if issued is None:
-            raise Refused(self.dialect.unknown_key, access_key_id=access_key_id)
+            raise Refused(self.dialect.unknown_key, shown=Shown(access_key_id))
         if issued.security_token:
             if not token:
-                raise Refused(self.dialect.missing_token, access_key_id=access_key_id)
+                raise Refused(self.dialect.missing_token, shown=Shown(access_key_id))
             if not same(issued.security_token, token):
-                raise Refused(self.dialect.wrong_token, access_key_id=access_key_id)
+                raise Refused(self.dialect.wrong_token, shown=Shown(access_key_id))
         elif token:
-            raise Refused(self.dialect.wrong_token, access_key_id=access_key_id)
+            raise Refused(self.dialect.wrong_token, shown=Shown(access_key_id))
         if issued.expires_at is not None and self.now >= issued.expires_at:
-            raise Refused(self.dialect.expired_token, access_key_id=access_key_id)
+            raise Refused(self.dialect.expired_token, shown=Shown(access_key_id))
         return issued
 
     def require_signature(
@@ -69,19 +78,21 @@ class Attempt:
     ) -> None:
         """Refuse a signature other than ours, and show what ours was made of."""
         if not same(ours, theirs):
-            shown = readable(string_to_sign)
+            text = readable(string_to_sign)
             reason = self.dialect.mismatch
             raise Refused(
-                replace(reason, message=reason.message.replace("{string_to_sign}", shown)),
-                access_key_id=access_key_id,
-                string_to_sign=shown,
-                canonical_request=None if canonical_request is None else readable(canonical_request),
-                signature_provided=readable(theirs),
+                replace(reason, message=reason.message.replace("{string_to_sign}", text)),
+                shown=Shown(
+                    access_key_id,
+                    string_to_sign=text,
+                    canonical_request=None if canonical_request is None else readable(canonical_request),
+                    signature_provided=readable(theirs),
+                ),
             )
 
-    def accept(self, access_key_id: str, principal: IssuedCredentials, region: str | None = None) -> Accepted:
+    def accept(self, access_key_id: str, issued: IssuedCredentials, region: str | None = None) -> Accepted:
         """The verdict of a request that passed every step."""
-        return Accepted(self.scheme, access_key_id, principal, region)
+        return Accepted(self.scheme, access_key_id, issued, region)
 
 
 def judged(attempt: Attempt, verify: Callable[[Attempt], Accepted]) -> Verdict:
@@ -89,8 +100,19 @@ def judged(attempt: Attempt, verify: Callable[[Attempt], Accepted]) -> Verdict:
     try:
         return verify(attempt)
     except Refused as refused:
-        reason = refused.reason
-        return Rejected(attempt.scheme, reason.code, reason.status, reason.message, ec=reason.ec, **refused.details)
+        reason, shown = refused.reason, refused.shown or Shown(None)
+        return Rejected(
+            attempt.scheme,
+            reason.code,
+            reason.status,
+            reason.message,
+            access_key_id=shown.access_key_id,
+            string_to_sign=shown.string_to_sign,
+            canonical_request=shown.canonical_request,
+            signature_provided=shown.signature_provided,
+            ec=reason.ec,
+            extra=refused.extra,
+        )
 
 
 def iso_time(text: str) -> float | None:
@@ -115,6 +137,11 @@ def http_time(text: str) -> float | None:
         return parsedate_to_datetime(text).replace(tzinfo=timezone.utc).timestamp()
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
+
+
+def utc_text(moment: float) -> str:
+    """`YYYY-MM-DDThh:mm:ss.000Z`, as OSS writes times."""
+    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def readable(text: str) -> str:

@@ -69,15 +69,6 @@ OSS = Dialect(
     ),
 )
 
-S3 = Dialect(
-    mismatch=OSS.mismatch,
-    unknown_key=OSS.unknown_key,
-    missing_token=OSS.missing_token,
-    wrong_token=OSS.wrong_token,
-    expired_token=OSS.expired_token,
-    skewed=OSS.skewed,
-)
-
 SLS = Dialect(
     mismatch=Reason("SignatureNotMatch", 401, "signature {string_to_sign} not match"),
     unknown_key=Reason("Unauthorized", 401, "The AccessKeyId is not found or is disabled."),

@@ -48,13 +48,13 @@ def _verify(attempt: Attempt) -> Accepted:
         )
     attempt.require_clock(when)
     access_key_id = given["AccessKeyId"]
-    principal = attempt.principal(access_key_id, given.get("SecurityToken"))
+    issued = attempt.issued(access_key_id, given.get("SecurityToken"))
     query = "&".join(
         f"{encode(name)}={encode(given[name])}" for name in sorted(given, key=to_bytes) if name != "Signature"
     )
     string_to_sign = f"{attempt.request.method}&%2F&{encode(query)}"
-    ours = hmac_sha1_base64(to_bytes(principal.access_key_secret + "&"), string_to_sign)
+    ours = hmac_sha1_base64(to_bytes(issued.access_key_secret + "&"), string_to_sign)
     attempt.require_signature(ours, given["Signature"], access_key_id, string_to_sign)
     if not attempt.nonces.admit(access_key_id, given["SignatureNonce"], attempt.now):
         raise Refused(Reason("SignatureNonceUsed", 400, "Specified signature nonce was used already."))
-    return attempt.accept(access_key_id, principal)
+    return attempt.accept(access_key_id, issued)

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 class Accepted:
     """The signature is right.
 
-    `access_key_id` signed with the scheme `scheme`; `principal` is what the issuer knows of that key. `region` is
+    `access_key_id` signed with the scheme `scheme`; `issued` is what the issuer knows of that key. `region` is
     the one of the credential scope, where the scheme has one.
     """
 
     scheme: str
     access_key_id: str
-    principal: IssuedCredentials
+    issued: IssuedCredentials
     region: str | None = None
 
 
@@ -31,6 +31,7 @@ class Rejected:
 
     `code`, `status` and `message` are the service's own. `ec` is OSS's finer error code. `string_to_sign` and
     `canonical_request` are the verifier's, given where the signature differs; `signature_provided` is the caller's.
+    `extra` is what the error body says besides, such as when a URL had expired.
     """
 
     scheme: str
@@ -42,6 +43,7 @@ class Rejected:
     canonical_request: str | None = None
     signature_provided: str | None = None
     ec: str | None = None
+    extra: tuple[tuple[str, str], ...] = ()
 
 
 Verdict = Accepted | Rejected
