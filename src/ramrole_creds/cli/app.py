@@ -39,3 +39,11 @@ def whoami(expect_role: str | None, as_json: bool) -> None:  # noqa: FBT001 - cl
     from ramrole_creds.cli.whoami import run_whoami
 
     sys.exit(run_whoami(expect_role=expect_role, as_json=as_json))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what decides about credentials here, and why they are found or not. Never prints a secret."""
+    from ramrole_creds.cli.doctor import run_doctor
+
+    sys.exit(0 if run_doctor(open_screen()) else 1)
