@@ -26,8 +26,8 @@ _MODULES = {
 
 __all__ = [
     "ACS3",
-    "PresignedUrl",
     "RPC",
+    "PresignedUrl",
     "Request",
     "Scheme",
     "Signer",

@@ -20,16 +20,6 @@ if TYPE_CHECKING:
 
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-_OWNED = frozenset(
-    (
-        "authorization",
-        "x-acs-accesskey-id",
-        "x-acs-content-sha256",
-        "x-acs-date",
-        "x-acs-security-token",
-        "x-acs-signature-nonce",
-    )
-)
 _HASHES = {"ACS3-HMAC-SHA256": "sha256", "ACS3-HMAC-SM3": "sm3"}
 
 
@@ -47,13 +37,25 @@ class ACS3(Scheme):
     __slots__ = ("_hash", "_signed", "algorithm")
 
     name: ClassVar[str] = "ACS3"
+    owned_headers: ClassVar[frozenset[str]] = frozenset(
+        (
+            "authorization",
+            "x-acs-accesskey-id",
+            "x-acs-content-sha256",
+            "x-acs-date",
+            "x-acs-security-token",
+            "x-acs-signature-nonce",
+        )
+    )
 
     def __init__(self, additional_headers: Iterable[str] = (), algorithm: str = "ACS3-HMAC-SHA256") -> None:
         if algorithm not in _HASHES:
             raise SigningError(f"ACS3 knows the algorithms {' and '.join(_HASHES)}, not {algorithm!r}.")
         self.algorithm = algorithm
         self._hash = _HASHES[algorithm]
-        self._signed = frozenset({"host", "content-type", *(name.lower() for name in additional_headers)} - {"authorization"})
+        self._signed = frozenset(
+            {"host", "content-type", *(name.lower() for name in additional_headers)} - {"authorization"}
+        )
         new_hash(self._hash)
 
     def sign(
@@ -61,7 +63,7 @@ class ACS3(Scheme):
     ) -> Request:
         """The request with its `x-acs-*` headers and `Authorization: ACS3-HMAC-SHA256 …`."""
         del keys  # ACS3 signs with the secret itself
-        headers = without(request.headers, _OWNED)
+        headers = without(request.headers, self.owned_headers)
         if request.header("host") is None:
             headers.append(("host", request.host))
         headers.append(("x-acs-date", Instant.at(now).iso))
@@ -113,4 +115,6 @@ class ACS3(Scheme):
         return f"{self.algorithm}\n{hasher.hexdigest()}"
 
     def __repr__(self) -> str:
-        return f"ACS3(additional_headers={sorted(self._signed - {'host', 'content-type'})}, algorithm={self.algorithm!r})"
+        return (
+            f"ACS3(additional_headers={sorted(self._signed - {'host', 'content-type'})}, algorithm={self.algorithm!r})"
+        )

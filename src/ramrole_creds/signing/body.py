@@ -8,13 +8,13 @@ that do not (OSS, Function Compute, MaxCompute, ROA, RPC) let it through.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Protocol, Union
+from typing import TYPE_CHECKING, Protocol
 
 from ramrole_creds.errors import SigningError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import TypeGuard
+    from typing import TypeAlias, TypeGuard
 
 CHUNK_BYTES = 1 << 20
 
@@ -32,8 +32,9 @@ class BinaryFile(Protocol):
         """Go to `offset`."""
 
 
-Body = Union[bytes, BinaryFile, "Iterable[bytes]"]
-BodyLike = Union[Body, str, bytearray, memoryview]
+if TYPE_CHECKING:
+    Body: TypeAlias = bytes | BinaryFile | Iterable[bytes]
+    BodyLike: TypeAlias = Body | str | bytearray | memoryview
 
 
 def as_body(body: BodyLike | None) -> Body | None:

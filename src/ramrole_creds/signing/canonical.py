@@ -33,17 +33,18 @@ def canonical_query(query: str, *, equals_when_empty: bool, sort_encoded: bool) 
     if not query:
         return ""
     if is_encoded_query(query) and (sort_encoded or "%" not in query):
-        encoded = [text.partition("=") for text in query.split("&") if text]
+        pairs = [text.partition("=") for text in query.split("&") if text]
+        pairs.sort(key=_name_and_value)
     else:
-        decoded = query_pairs(query)
+        pairs = query_pairs(query)
         if not sort_encoded:
-            decoded.sort(key=_name_and_value)
-        encoded = [(encode(name), equals, encode(value)) for name, equals, value in decoded]
-    if sort_encoded or len(encoded) > 1 and "%" not in query:
-        encoded.sort(key=_name_and_value)
+            pairs.sort(key=_name_and_value)
+        pairs = [(encode(name), equals, encode(value)) for name, equals, value in pairs]
+        if sort_encoded:
+            pairs.sort(key=_name_and_value)
     if equals_when_empty:
-        return "&".join([f"{name}={value}" for name, _, value in encoded])
-    return "&".join([f"{name}={value}" if value else name for name, _, value in encoded])
+        return "&".join([f"{name}={value}" for name, _, value in pairs])
+    return "&".join([f"{name}={value}" if value else name for name, _, value in pairs])
 
 
 def canonical_path(path: str) -> str:

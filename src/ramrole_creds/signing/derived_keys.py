@@ -27,6 +27,10 @@ class DerivedKeys:
         """The key of `secret` for that day (YYYYMMDD), region and product.
 
         Args:
+            secret: the AccessKey secret.
+            day: of the signature, in UTC.
+            region: as the scope has it.
+            product: as the scope has it.
             prefix: what is put before the secret: "aliyun_v4" or "AWS4".
             terminator: the last text of the chain: "aliyun_v4_request" or "aws4_request".
         """

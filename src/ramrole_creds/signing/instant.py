@@ -29,7 +29,7 @@ class Instant(NamedTuple):
         The last one is kept, since most signatures are of the same second as the one before. It is read and
         replaced as one object, hence safe from any thread.
         """
-        global _last
+        global _last  # noqa: PLW0603
         unix = int(unix_seconds)
         last = _last
         if last.unix != unix:

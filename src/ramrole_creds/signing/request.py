@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NoReturn, Union
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NoReturn
 
 from ramrole_creds.errors import SigningError
 from ramrole_creds.signing.body import as_body
 from ramrole_creds.signing.percent import encode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypeAlias
+
     from ramrole_creds.signing.body import Body, BodyLike
 
-Headers = tuple[tuple[str, str], ...]
-HeadersLike = Union[Mapping[str, str], Iterable[tuple[str, str]]]
-ParamsLike = Union[Mapping[str, Union[str, int, None]], Iterable[tuple[str, Union[str, int, None]]]]
+if TYPE_CHECKING:
+    Headers: TypeAlias = tuple[tuple[str, str], ...]
+    HeadersLike: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+    ParamsLike: TypeAlias = Mapping[str, str | int | None] | Iterable[tuple[str, str | int | None]]
 
 _split_url = re.compile(r"(?i)(https?)://([^/?#\\]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?", re.DOTALL).fullmatch
 _is_method = re.compile(r"[A-Z][A-Z0-9_-]*").fullmatch
@@ -190,7 +194,9 @@ def _encode_params(params: ParamsLike) -> str:
         if value is None:
             encoded.append(encode(_encodable(name, "parameter name")))
         elif isinstance(value, (str, int)):
-            encoded.append(f"{encode(_encodable(name, 'parameter name'))}={encode(_encodable(str(value), 'parameter'))}")
+            encoded.append(
+                f"{encode(_encodable(name, 'parameter name'))}={encode(_encodable(str(value), 'parameter'))}"
+            )
         else:
             raise SigningError(
                 f"The value of the parameter {name!r} is a {type(value).__name__}: give text or a whole number; lists "
@@ -206,11 +212,12 @@ def _join_queries(first: str, second: str) -> str:
 def _checked_headers(headers: HeadersLike) -> Headers:
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     checked = []
-    for name, value in pairs:
+    for name, given in pairs:
         if not isinstance(name, str) or not _is_header_name(name):
             raise SigningError(f"{name!r} is not the name of an HTTP header.")
-        if not isinstance(value, str):
-            raise SigningError(f"The value of the header {name} is a {type(value).__name__}, not text.")
+        if not isinstance(given, str):
+            raise SigningError(f"The value of the header {name} is a {type(given).__name__}, not text.")
+        value = given
         if not _is_header_value(value):
             value = _fold.sub(" ", value)
             if not _is_header_value(value):

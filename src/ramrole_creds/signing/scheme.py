@@ -48,6 +48,9 @@ class Scheme(ABC):
     name: ClassVar[str]
     """The scheme as users write it: "OSSV4"."""
 
+    owned_headers: ClassVar[frozenset[str]] = frozenset()
+    """Headers that it sets, in lower case: what must not reach another host."""
+
     longest_presign: ClassVar[float] = 0
     """Seconds that a presigned URL may live at most; 0 where the scheme has no such URLs."""
 

@@ -134,7 +134,9 @@ class Signer:
                 raise SigningError("The credentials end within this second: no URL signed with them would be accepted.")
             if left < life:
                 logger.warning(
-                    "A presigned URL was asked for %d s and ends after %d s, together with the security token.", life, left
+                    "A presigned URL was asked for %d s and ends after %d s, together with the security token.",
+                    life,
+                    left,
                 )
                 life, clamped = left, True
         if self._skew:
@@ -183,13 +185,14 @@ class Signer:
             raise SigningError(f"expires_in must be a number of seconds, not {expires_in!r}.")
         if not longest:
             raise SigningError(
-                f"{self._scheme.name} has no presigned URLs; OSSV1, OSSV4, SigV4 and FCV2 (HTTP triggers) have. Sign the "
-                "request itself with sign()."
+                f"{self._scheme.name} has no presigned URLs; OSSV1, OSSV4, SigV4 and FCV2 (HTTP triggers) have. Sign "
+                "the request itself with sign()."
             )
         if expires_in < 1 or expires_in > longest:
             limits = f"from 1 to {longest:.0f}" if longest < math.inf else "of at least 1"
             raise SigningError(
-                f"{self._scheme.name} presigns for a number of seconds {limits}, not {expires_in!r}; nothing was signed."
+                f"{self._scheme.name} presigns for a number of seconds {limits}, not {expires_in!r}: nothing was "
+                "signed (expires_in= is the life of the URL)."
             )
         if longest == math.inf and expires_in > _LATEST:
             raise SigningError(f"expires_in is too large to name a moment: {expires_in!r} seconds.")

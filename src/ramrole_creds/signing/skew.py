@@ -62,7 +62,7 @@ class ClockSkew:
         return True
 
     def observe(self, host: str, server_time: float) -> None:
-        """Compare an ordinary answer's time with the offset held for the host, and drop it when it is no longer true."""
+        """Drop the offset held for the host where an ordinary answer shows that it is no longer true."""
         if host in self._offsets and abs(server_time - self._clock.time()) < SMALLEST_OFFSET_SECONDS:
             self._forget(host)
 
