@@ -20,6 +20,11 @@ TRUST_ECS: Mapping[str, Any] = {
 }
 
 
+def allow(*actions: str, resource: str = "*") -> Mapping[str, Any]:
+    """A policy that allows the actions."""
+    return {"Version": "1", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": resource}]}
+
+
 def parse_policy(document: str | Mapping[str, Any]) -> Mapping[str, Any]:
     """The document as a mapping.
 

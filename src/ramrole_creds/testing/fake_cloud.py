@@ -1,0 +1,363 @@
+"""The fake cloud: one object, one loopback port, everything that code with a role asks."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from ramrole_creds.testing.account import Account
+from ramrole_creds.testing.faults import Faults
+from ramrole_creds.testing.gateway import Gateway
+from ramrole_creds.testing.instance import INSTANCE_ID, Instance
+from ramrole_creds.testing.issuer import Issuer
+from ramrole_creds.testing.metadata_service import MetadataService, error_page
+from ramrole_creds.testing.request_log import RecordedRequest, RequestLog
+from ramrole_creds.testing.server import HttpServer
+from ramrole_creds.testing.virtual_clock import VirtualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from types import TracebackType
+
+    from ramrole_creds.clock import Clock
+    from ramrole_creds.testing.account import Document, Role
+    from ramrole_creds.testing.metadata_service import Mode, Quirks
+    from ramrole_creds.testing.server import Listening
+    from ramrole_creds.testing.service import Service
+    from ramrole_creds.testing.wire import WireRequest, WireResponse
+
+CREDENTIAL_LIFETIME_SECONDS = 6 * 3600
+
+
+class FakeCloudDefect(AssertionError):
+    """The fake cloud itself went wrong while it answered; the test's result means nothing."""
+
+
+class FakeCloud:
+    """A fake Alibaba Cloud on loopback: instance metadata, STS, RAM and ECS role APIs, and verifying endpoints.
+
+    Use it as a context manager, or call `start` and `stop`:
+
+        with FakeCloud(role="web", mode="hardened") as cloud:
+            provider = EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock)
+            provider.get_credentials()
+            cloud.clock.advance(hours=6)
+            cloud.assert_called_once("token")
+
+    Args:
+        role: the RAM role attached to the instance, None for none.
+        mode: "hardened" demands a session token for metadata; "normal" answers with and without one.
+        host: the local address to bind.
+        port: 0 for a free one.
+        clock: the cloud's time; None makes a `VirtualClock`, which stands still until it is advanced. Give
+            `ramrole_creds.clock.SYSTEM_CLOCK` or a `TickingClock` for real time.
+        credential_lifetime: seconds (or a timedelta) that metadata credentials live, from 2 s up.
+        services: the endpoints; None for all there are.
+        seed: makes all issued values reproducible.
+        propagation_delay: seconds until an attached or detached role shows in the metadata (60 to 120 in reality).
+        allowed_hosts: more names to accept in the Host header.
+        control_key: key of the control API under `/_fake/`; None turns that API off.
+        instance_id: the instance's id.
+    """
+
+    def __init__(  # noqa: PLR0913 - one place to configure everything, all by keyword
+        self,
+        role: str | None = "web",
+        *,
+        mode: Mode = "normal",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        clock: Clock | None = None,
+        credential_lifetime: float | timedelta = CREDENTIAL_LIFETIME_SECONDS,
+        services: Sequence[Service] | None = None,
+        seed: int | str | None = None,
+        propagation_delay: float = 0.0,
+        allowed_hosts: Collection[str] = (),
+        control_key: str | None = None,
+        instance_id: str = INSTANCE_ID,
+    ) -> None:
+        if isinstance(credential_lifetime, timedelta):
+            credential_lifetime = credential_lifetime.total_seconds()
+        if credential_lifetime < 2:
+            raise ValueError(f"credential_lifetime is at least 2 seconds, not {credential_lifetime}.")
+        self._clock: Clock = VirtualClock() if clock is None else clock
+        self.issuer = Issuer(seed)
+        self.account = Account(self.issuer)
+        self.instance = Instance(self.account, credential_lifetime=credential_lifetime, instance_id=instance_id)
+        self.metadata = MetadataService(self.instance, self.issuer, self._clock, mode)
+        self.requests = RequestLog()
+        self.faults = Faults(self._clock, self._port_changed, seed=self.issuer.seed)
+        self.propagation_delay = propagation_delay
+        self.control_key = control_key
+        self._gateway = Gateway(
+            self.metadata,
+            self._load_services if services is None else lambda: list(services),
+            self.faults,
+            self.requests,
+            frozenset(name.lower() for name in (host, *allowed_hosts)),
+            self._answer_control,
+        )
+        self._endpoint_port: Listening = "open"
+        self._timer: threading.Timer | None = None
+        self._server = HttpServer(self._gateway, host, port, self._clock.time)
+        self._started = False
+        if role is not None:
+            self.instance.attach(role, self._clock.time())
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> FakeCloud:
+        """Bind the port and answer from now on; gives itself.
+
+        Raises:
+            OSError: the address is taken or not local.
+        """
+        if not self._started:
+            self._server.start()
+            self._started = True
+            self._port_changed()
+        return self
+
+    def stop(self) -> None:
+        """Answer no more: every thread and socket is given back, requests that hang are ended."""
+        self._started = False
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        self._server.stop()
+
+    def __enter__(self) -> FakeCloud:  # noqa: PYI034 - Self needs Python 3.11
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        if kind is None:
+            self.check()
+
+    async def __aenter__(self) -> FakeCloud:  # noqa: PYI034 - as above
+        return self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+    def check(self) -> None:
+        """Raise what went wrong inside the fake cloud itself, if anything did."""
+        if self.defects:
+            raise FakeCloudDefect("The fake cloud failed while it answered:\n\n" + "\n".join(self.defects))
+
+    # --- where it is --------------------------------------------------------------------------------------------
+
+    @property
+    def host(self) -> str:
+        """The address it is bound to."""
+        return self._server.host
+
+    @property
+    def port(self) -> int:
+        """The port it is bound to."""
+        return self._server.port
+
+    @property
+    def url(self) -> str:
+        """Base URL of everything, for instance "http://127.0.0.1:40123"."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def metadata_endpoint(self) -> str:
+        """Base URL of the metadata service."""
+        return self.url
+
+    @property
+    def sts_endpoint(self) -> str:
+        """Base URL of STS."""
+        return self.url
+
+    def environment(self) -> dict[str, str]:
+        """Variables that point a child process at this cloud and keep proxies out of the way."""
+        return {
+            "RAMROLE_CREDS_METADATA_ENDPOINT": self.url,
+            "NO_PROXY": "127.0.0.1,localhost,100.100.100.200",
+            "no_proxy": "127.0.0.1,localhost,100.100.100.200",
+        }
+
+    @property
+    def clock(self) -> VirtualClock:
+        """The cloud's clock: `cloud.clock.advance(hours=6)`. A clock given to the constructor is this one."""
+        return self._clock  # type: ignore[return-value]  # whoever gave another clock knows which
+
+    # --- the instance -------------------------------------------------------------------------------------------
+
+    def attach_role(self, name: str, *, policies: Sequence[str | Document] | None = None, beside: bool = False) -> Role:
+        """Attach a role to the instance; it is made, with all permissions, when the account has none of that name.
+
+        Args:
+            name: the role.
+            policies: what it may do from now on, as `Account.set_policies` takes it; None leaves that as it is.
+            beside: allow a second role, which the real service never does.
+
+        Raises:
+            RoleAlreadyAttached: the instance has one.
+        """
+        self.instance.attach(name, self._clock.time(), self.propagation_delay, beside=beside)
+        role = self.role(name)
+        if policies is not None:
+            self.account.set_policies(role, policies)
+        return role
+
+    def detach_role(self, name: str | None = None) -> None:
+        """Detach one role, or whichever is attached. What was issued stays valid until it expires."""
+        self.instance.detach(self._clock.time(), name, self.propagation_delay)
+
+    def replace_role(self, name: str, *, gap: float = 0.0) -> Role:
+        """Detach what is attached and attach another role; in between, `gap` seconds without any."""
+        now = self._clock.time()
+        self.instance.detach(now, delay=self.propagation_delay)
+        self.instance.attach(name, now, self.propagation_delay + gap)
+        return self.role(name)
+
+    def delete_role(self, name: str) -> None:
+        """Delete a role from the account; its unexpired credentials die at once."""
+        self.instance.detach(self._clock.time(), name)
+        self.account.delete_role(name)
+
+    def set_policies(self, name: str, policies: Sequence[str | Document]) -> None:
+        """Replace the policies of a role; what was issued for it already is bound by the new ones at once."""
+        self.account.set_policies(self.role(name), policies)
+
+    def role(self, name: str) -> Role:
+        """The role of that name.
+
+        Raises:
+            KeyError: the account has none.
+        """
+        role = self.account.role(name)
+        if role is None:
+            raise KeyError(name)
+        return role
+
+    def rotate(self) -> None:
+        """Issue new credentials at the next read, without any time passing; the old ones stay valid."""
+        self.instance.rotate()
+
+    @property
+    def mode(self) -> Mode:
+        """Either "normal" or "hardened"; may be set while running."""
+        return self.metadata.mode
+
+    @mode.setter
+    def mode(self, mode: Mode) -> None:
+        self.metadata.mode = mode
+
+    @property
+    def quirks(self) -> Quirks:
+        """Switches for what is not known of the real service."""
+        return self.metadata.quirks
+
+    def disable_endpoint(self, how: str = "403") -> None:
+        """Turn the metadata service off (`HttpEndpoint=disabled`).
+
+        Args:
+            how: an HTTP status, "refuse" (nothing listens any more) or "blackhole" (connections are never
+                answered). The last two concern the whole port.
+        """
+        if how in {"refuse", "blackhole"}:
+            self._endpoint_port = "refuse" if how == "refuse" else "blackhole"
+            self._port_changed()
+            return
+        self.quirks.disabled_status = int(how)
+        self.metadata.enabled = False
+
+    def enable_endpoint(self) -> None:
+        """Turn the metadata service on again."""
+        self.metadata.enabled = True
+        self._endpoint_port = "open"
+        self._port_changed()
+
+    @property
+    def items(self) -> dict[str, str | bytes]:
+        """The metadata items by path below `/latest/meta-data/`; add, change and delete them at will."""
+        return self.instance.items
+
+    def set_user_data(self, data: bytes | str | None) -> None:
+        """What `/latest/user-data` answers; None for 404."""
+        self.instance.user_data = data.encode() if isinstance(data, str) else data
+
+    # --- what it issued, and what it was asked ------------------------------------------------------------------
+
+    def is_valid(self, access_key_id: str, security_token: str | None = None, at: float | None = None) -> bool:
+        """Would a call signed with this key be accepted now (or at the Unix time `at`)?"""
+        issued = self.issuer.lookup(access_key_id)
+        moment = self._clock.time() if at is None else at
+        return issued is not None and issued.security_token == security_token and not issued.is_expired(moment)
+
+    def assert_called(self, where: str, times: int | None = None, **expected: object) -> list[RecordedRequest]:
+        """See `RequestLog.assert_called`."""
+        return self.requests.assert_called(where, times, **expected)
+
+    def assert_called_once(self, where: str, **expected: object) -> RecordedRequest:
+        """See `RequestLog.assert_called_once`."""
+        return self.requests.assert_called_once(where, **expected)
+
+    def assert_not_called(self, where: str = "*") -> None:
+        """See `RequestLog.assert_not_called`."""
+        self.requests.assert_not_called(where)
+
+    def assert_no_static_keys(self) -> None:
+        """See `RequestLog.assert_no_static_keys`."""
+        self.requests.assert_no_static_keys()
+
+    def reset(self) -> None:
+        """Forget faults, requests and metadata session tokens; roles, credentials and time stay."""
+        self.faults.clear()
+        self.requests.clear()
+        self.metadata.forget_tokens()
+        self.defects.clear()
+
+    @property
+    def services(self) -> list[Service]:
+        """The endpoints in the order in which they are asked; add to it before the cloud is started."""
+        return self._gateway.services
+
+    @property
+    def defects(self) -> list[str]:
+        """Tracebacks of what went wrong inside the fake cloud itself."""
+        return self._gateway.defects
+
+    # --- inside -------------------------------------------------------------------------------------------------
+
+    def _load_services(self) -> list[Service]:
+        from ramrole_creds.testing.role_apis import EcsService, RamService
+        from ramrole_creds.testing.services import default_services
+        from ramrole_creds.testing.sts_service import StsService
+
+        return [
+            StsService(self.account),
+            RamService(self.account),
+            EcsService(self.account, self.instance, self.metadata),
+            *default_services(self.issuer, self._clock),
+        ]
+
+    def _answer_control(self, request: WireRequest) -> WireResponse:
+        from ramrole_creds.testing.control import answer_control
+
+        return error_page(404) if self.control_key is None else answer_control(self, request)
+
+    def _port_changed(self) -> None:
+        """Open, close or blackhole the port as faults and endpoint say now."""
+        if not self._started:
+            return
+        wanted = self.faults.listening()
+        self._server.listening(self._endpoint_port if wanted == "open" else wanted)
+        change = self.faults.next_change()
+        if change is not None and not hasattr(self._clock, "call_at"):
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = threading.Timer(max(0.0, change - self._clock.time()) + 0.001, self._port_changed)
+            self._timer.daemon = True
+            self._timer.start()

@@ -1,0 +1,235 @@
+"""What the fake cloud was asked, and the assertions that tests make about it."""
+
+from __future__ import annotations
+
+import fnmatch
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, overload
+
+from ramrole_creds.testing.masking import leaked_marker, mask_header, mask_text
+
+if TYPE_CHECKING:
+    from ramrole_creds.testing.wire import WireRequest
+
+PROXY_HEADERS = ("Via", "X-Forwarded-For", "Forwarded", "Proxy-Authorization", "Proxy-Connection")
+SHOWN_REQUESTS = 60
+
+
+@dataclass(eq=False, slots=True, repr=False)
+class RecordedRequest:
+    """One request with what became of it.
+
+    Args:
+        request: as it was on the wire.
+        connection: number of the connection it came on.
+        service: "metadata", "sts", "oss" …; "" when nothing recognised it.
+        step: of a metadata request: "token", "role", "credentials" or "item".
+        access_key_id: the key that signed it, None for an unsigned one.
+        fault: the faults it met, in words.
+        number: 1 for the first.
+        status: of the answer, None as long as there is none.
+    """
+
+    request: WireRequest
+    connection: int = 0
+    service: str = ""
+    step: str = ""
+    access_key_id: str | None = None
+    fault: str = ""
+    number: int = 0
+    status: int | None = None
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return self.request.method
+
+    @property
+    def path(self) -> str:
+        """The raw path."""
+        return self.request.path
+
+    @property
+    def at(self) -> float:
+        """Unix time of arrival by the cloud's clock."""
+        return self.request.at
+
+    def header(self, name: str) -> str | None:
+        """A request header."""
+        return self.request.header(name)
+
+    @property
+    def has_static_key(self) -> bool:
+        """True when a long-term key signed it: one that does not begin with "STS."."""
+        return self.access_key_id is not None and not self.access_key_id.startswith(("STS.", "TMP."))
+
+    def matches(self, where: str) -> bool:
+        """True for a step, a service, "*", or a path pattern with or without a method, as faults take them."""
+        if where in {"*", self.service} or (where and where == self.step):
+            return True
+        method, space, pattern = where.partition(" ")
+        if not space:
+            pattern = where
+        elif method != self.method:
+            return False
+        return pattern.startswith("/") and fnmatch.fnmatchcase(self.path, pattern)
+
+    def __repr__(self) -> str:
+        moment = datetime.fromtimestamp(self.at, timezone.utc).strftime("%H:%M:%S")
+        status = "no answer" if self.status is None else str(self.status)
+        signed = f" by {self.access_key_id}" if self.access_key_id else ""
+        fault = f" [{self.fault}]" if self.fault else ""
+        what = self.step or self.service or "?"
+        return (
+            f"#{self.number} {moment} {what}: {self.method} {mask_text(self.request.target)}{signed} → {status}{fault}"
+        )
+
+
+@dataclass(slots=True)
+class RequestLog(Sequence[RecordedRequest]):
+    """All requests in the order of arrival; a sequence, safe for many threads. Its `str` is a table without secrets."""
+
+    _entries: list[RecordedRequest] = field(default_factory=list)
+    _numbers: int = 0
+    _at_once: int = 0
+    max_concurrency: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)  # guards all of the above
+
+    def begin(self, entry: RecordedRequest) -> None:
+        """Record a request that has arrived; it is in the log before its answer is on the wire."""
+        with self._lock:
+            self._numbers += 1
+            entry.number = self._numbers
+            self._entries.append(entry)
+            self._at_once += 1
+            self.max_concurrency = max(self.max_concurrency, self._at_once)
+
+    def finish(self) -> None:
+        """One request less is under way."""
+        with self._lock:
+            self._at_once -= 1
+
+    def clear(self) -> None:
+        """Forget everything so far."""
+        with self._lock:
+            self._entries.clear()
+            self.max_concurrency = self._at_once
+
+    def to(self, where: str) -> list[RecordedRequest]:
+        """The requests that match a step, a service, or a path pattern."""
+        return [one for one in list(self._entries) if one.matches(where)]
+
+    def counts(self) -> dict[str, int]:
+        """How many requests each step or service got."""
+        found: dict[str, int] = {}
+        for one in list(self._entries):
+            key = one.step or one.service or "?"
+            found[key] = found.get(key, 0) + 1
+        return found
+
+    def assert_called(self, where: str, times: int | None = None, **expected: object) -> list[RecordedRequest]:
+        """Assert that requests were made.
+
+        Args:
+            where: step, service, or path pattern.
+            times: how many; None for at least one.
+            **expected: attributes that each must have: `status=200`, `method="PUT"`, or a header's name with
+                underscores: `user_agent="…"`.
+
+        Returns:
+            The requests.
+        """
+        found = [one for one in self.to(where) if all(_has(one, name, value) for name, value in expected.items())]
+        wanted = "at least 1" if times is None else str(times)
+        if (times is None and not found) or (times is not None and len(found) != times):
+            more = "".join(f", {name}={value!r}" for name, value in expected.items())
+            self._fail(f"expected {wanted} request(s) to {where!r}{more}, got {len(found)}")
+        return found
+
+    def assert_called_once(self, where: str, **expected: object) -> RecordedRequest:
+        """Assert that exactly one request was made; gives it."""
+        return self.assert_called(where, 1, **expected)[0]
+
+    def assert_not_called(self, where: str = "*") -> None:
+        """Assert that no request was made."""
+        self.assert_called(where, 0)
+
+    def assert_no_static_keys(self) -> None:
+        """Assert that nothing was signed with a long-term AccessKey."""
+        self._none(lambda one: one.has_static_key, "signed with a long-term AccessKey; only role credentials should be")
+
+    def assert_no_tokenless_metadata(self) -> None:
+        """Assert that all metadata was read in security-hardened mode, with a session token."""
+        self._none(
+            lambda one: (
+                one.service == "metadata" and one.step != "token" and one.header("X-aliyun-ecs-metadata-token") is None
+            ),
+            "without a session token (normal mode)",
+        )
+
+    def assert_no_proxy_headers(self) -> None:
+        """Assert that nothing came through a proxy."""
+        self._none(lambda one: any(one.header(name) is not None for name in PROXY_HEADERS), "with a proxy's headers")
+
+    def assert_token_reused(self) -> None:
+        """Assert that one session token served more than one metadata request, and no two were fetched needlessly."""
+        tokens = [one for one in self.to("token") if one.status == 200]
+        used = [one for one in self.to("metadata") if one.step != "token" and one.status != 401]
+        if len(tokens) != 1 or len(used) < 2:
+            self._fail(f"expected one token for several requests, got {len(tokens)} for {len(used)}")
+
+    def _none(self, wrong: Callable[[RecordedRequest], bool], how: str) -> None:
+        found = [one for one in list(self._entries) if wrong(one)]
+        if found:
+            self._fail(f"{len(found)} request(s) came {how}: {', '.join(f'#{one.number}' for one in found[:10])}")
+
+    def _fail(self, why: str) -> None:
+        __tracebackhide__ = True
+        raise AssertionError(f"{why}\n\n{self}")
+
+    @overload
+    def __getitem__(self, index: int) -> RecordedRequest: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[RecordedRequest]: ...
+    def __getitem__(self, index: int | slice) -> RecordedRequest | list[RecordedRequest]:
+        return self._entries[index]
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[RecordedRequest]:
+        return iter(list(self._entries))
+
+    def __str__(self) -> str:
+        entries = list(self._entries)
+        if not entries:
+            return "The fake cloud was asked nothing."
+        lines = [f"The fake cloud was asked {len(entries)} time(s):"]
+        if len(entries) > SHOWN_REQUESTS:
+            lines.append(f"  … {len(entries) - SHOWN_REQUESTS} earlier ones …")
+        return "\n".join([*lines, *(f"  {one!r}" for one in entries[-SHOWN_REQUESTS:])])
+
+    def __repr__(self) -> str:
+        return f"<RequestLog of {len(self._entries)} requests>"
+
+
+def describe_headers(entry: RecordedRequest) -> str:
+    """The request's headers, one a line, without secrets."""
+    return "\n".join(f"{name}: {mask_header(name, value)}" for name, value in entry.request.headers)
+
+
+def assert_no_secret_in(*texts: str) -> None:
+    """Assert that no secret or token of the fake cloud stands in any of the texts (captured output, logs, errors)."""
+    for text in texts:
+        leak = leaked_marker(text)
+        if leak is not None:
+            raise AssertionError(f"a secret of the fake cloud stands in the text: {leak}")
+
+
+def _has(entry: RecordedRequest, name: str, value: object) -> bool:
+    if hasattr(type(entry), name) or name in entry.__dataclass_fields__:
+        return bool(getattr(entry, name) == value)
+    return entry.header(name.replace("_", "-")) == value
