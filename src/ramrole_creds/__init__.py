@@ -6,9 +6,11 @@ package loads next to nothing; each name is loaded when it is first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # type checkers take it for true; importing `typing` would be most of the cost of this module
 
 if TYPE_CHECKING:
+    from ramrole_creds import signing
+    from ramrole_creds.chain import ProviderChain, default_provider
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.errors import (
         ConfigurationError,
@@ -29,33 +31,63 @@ if TYPE_CHECKING:
         StsError,
         WaitTimeout,
     )
+    from ramrole_creds.flight import FetchContext
+    from ramrole_creds.policy import RefreshPolicy
+    from ramrole_creds.provider import CredentialProvider
+    from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
+    from ramrole_creds.providers.environment import EnvironmentProvider
+    from ramrole_creds.providers.function import FunctionProvider
+    from ramrole_creds.providers.static import StaticProvider
+    from ramrole_creds.signing import Signer
 
     __version__: str
 
 __all__ = [
     "ConfigurationError",
+    "CredentialProvider",
     "Credentials",
     "CredentialsExpired",
     "CredentialsTooShort",
+    "EcsRamRoleProvider",
+    "EnvironmentProvider",
+    "FetchContext",
     "FetchError",
     "FetchTimeout",
+    "FunctionProvider",
     "IdentityMismatch",
     "MetadataError",
     "MetadataUnreachable",
     "NoCredentialsError",
     "ProcessError",
     "ProfileError",
+    "ProviderChain",
     "ProviderUnavailable",
     "RamRoleError",
+    "RefreshPolicy",
     "RoleNotAttached",
+    "Signer",
     "SigningError",
+    "StaticProvider",
     "StsError",
     "WaitTimeout",
     "__version__",
+    "default_provider",
+    "signing",
 ]
 
 _HOMES = {
+    "CredentialProvider": "provider",
     "Credentials": "credentials",
+    "EcsRamRoleProvider": "providers.ecs_ram_role",
+    "EnvironmentProvider": "providers.environment",
+    "FetchContext": "flight",
+    "FunctionProvider": "providers.function",
+    "ProviderChain": "chain",
+    "RefreshPolicy": "policy",
+    "Signer": "signing",
+    "StaticProvider": "providers.static",
+    "default_provider": "chain",
+    "signing": "signing",
 }
 
 

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["CredentialCache", "FetchContext", "ProviderStatus", "RefreshPolicy"]
 
 _log = logging.getLogger(__name__)
+logging.getLogger("ramrole_creds").addHandler(logging.NullHandler())
 
 SANE_CLOCK_DIFFERENCE_SECONDS = 2 * 86400.0
 MOST_FETCHES_PER_CALL = 3
@@ -232,12 +233,12 @@ class CredentialCache:
         if state == FRESH or ask.waiting:
             return held
         wait = self._note_prefetch(desk, ask, snapshot, now) if state == PREFETCH else self._note_expiring(desk, ask)
-        return wait or held
+        return wait if wait > 0 else held
 
     def _note_prefetch(self, desk: _Desk, ask: _Ask, snapshot: Snapshot, now: float) -> float:
         """Nobody waits: the refresher fetches. A reader wakes it when it sleeps, and stands in when it is late."""
         due = self._due(desk)
-        if desk.flight is not None or now < due:
+        if desk.busy() or now < due:
             return 0.0
         window = min(snapshot.expires_at - snapshot.prefetch_at, self._policy.prefetch_window)
         if desk.refresher_runs and now - due <= window / 2:
@@ -246,7 +247,7 @@ class CredentialCache:
                 desk.refresher_runs = self._refresher.schedule(self, now)
             return 0.0
         with desk.lock:
-            if desk.flight is not None or self.snapshot is not snapshot:
+            if desk.busy() or self.snapshot is not snapshot:
                 return 0.0
             ask.flight = self._take_off(desk)
         self._launch(desk, ask.flight, may_block=ask.may_block)
@@ -271,7 +272,9 @@ class CredentialCache:
         until = min(ask.flight.started + self._policy.wait_bound, ask.deadline)
         return max(0.0, until - self._runtime.monotonic())
 
-    def _await_fetch(self, desk: _Desk, ask: _Ask, snapshot: Snapshot, now: float, *, landed: bool) -> Credentials | float:
+    def _await_fetch(
+        self, desk: _Desk, ask: _Ask, snapshot: Snapshot, now: float, *, landed: bool
+    ) -> Credentials | float:
         """Nothing held will do: wait for a fetch, at most as long as the caller likes."""
         if landed:
             self._judge_landing(desk, ask, snapshot, now)
@@ -581,6 +584,10 @@ class _Desk:
         self.state = EMPTY
         self.nudged_for = -math.inf
         self.refresher_runs = True
+
+    def busy(self) -> bool:
+        """True while a fetch is in flight."""
+        return self.flight is not None
 
 
 class _Ask:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from ramrole_creds.cache import CredentialCache
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from ramrole_creds.events import EventListener
     from ramrole_creds.status import ProviderStatus
 
-__all__ = ["CredentialProvider", "FetchContext"]
+__all__ = ["CredentialProvider", "FetchContext", "ProviderOptions"]
+
+
+class ProviderOptions(TypedDict, total=False):
+    """Keyword arguments that every provider takes."""
+
+    policy: RefreshPolicy | None
+    clock: Clock | None
+    on_event: EventListener | None
 
 
 class CredentialProvider(ProviderShape, ABC):

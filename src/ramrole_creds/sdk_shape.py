@@ -32,7 +32,7 @@ class SnapshotShape:
 
     @property
     def type(self) -> str:
-        """ "sts" with a security token, else "access_key"."""
+        """The kind of credentials: `sts` with a security token, else `access_key`."""
         return "sts" if self.security_token else "access_key"
 
     def get_access_key_id(self) -> str:

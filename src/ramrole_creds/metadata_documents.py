@@ -1,0 +1,162 @@
+"""What the metadata service's answers must look like: pure parsers, each with a typed error for everything else.
+
+No error shows any of what was read: it might be a credential.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from ramrole_creds.credentials import Credentials
+from ramrole_creds.errors import ConfigurationError, MetadataError
+from ramrole_creds.timestamps import parse_rfc3339
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ramrole_creds.http import HttpResponse
+
+LONGEST_TOKEN_CHARACTERS = 4096
+LONGEST_ROLE_NAME_CHARACTERS = 512
+REQUIRED_FIELDS = ("AccessKeyId", "AccessKeySecret", "SecurityToken", "Expiration")
+
+# A proxy in the manner of kube2ram lists the role's ARN; its one slash is no path.
+_ROLE_ARN = re.compile(r"acs:ram::\d*:role/([^/\s]+)")
+_SHOWN_CODE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
+
+
+def parse_token(response: HttpResponse, asked: str) -> str:
+    """The session token: one printable word.
+
+    Raises:
+        MetadataError: anything else; a line end within could smuggle headers into later requests.
+    """
+    try:
+        token = response.body.decode("ascii").strip()
+    except UnicodeDecodeError:
+        token = ""
+    if not token or len(token) > LONGEST_TOKEN_CHARACTERS or not token.isprintable() or set(token) & set(' <>"'):
+        raise MetadataError(
+            f"{asked} answered 200 with {response.describe_body()}, which is no token. Something other than the "
+            "metadata service may be answering, such as a captive portal.",
+            step="token",
+            status=200,
+        )
+    return token
+
+
+def first_role(listing: str, asked: str) -> tuple[str, bool]:
+    """The role's name from a listing, and whether there were others.
+
+    Raises:
+        MetadataError: the listing is empty or names no role.
+    """
+    lines = [line.strip() for line in listing.strip().splitlines() if line.strip()]
+    if not lines:
+        raise MetadataError(
+            f"{asked} answered 200 with an empty listing. The service does so while a role is being attached: try "
+            "again in a minute.",
+            step="role",
+            status=200,
+        )
+    name = lines[0].removesuffix("/")
+    arn = _ROLE_ARN.fullmatch(name)
+    plain = arn.group(1) if arn else name
+    if (
+        plain in (".", "..")
+        or len(name) > LONGEST_ROLE_NAME_CHARACTERS
+        or not plain.isprintable()
+        or set(plain) & set('/\\?#<>{}[]"')
+    ):
+        raise MetadataError(
+            f"{asked} answered 200 with something that is no role name: {name[:64]!a}. Something other than the "
+            "metadata service may be answering.",
+            step="role",
+            status=200,
+        )
+    return name, len(lines) > 1
+
+
+def parse_credentials(response: HttpResponse, role: str, asked: str) -> Credentials:
+    """The credential document: `Code` "Success" and four non-empty texts; unknown keys and `LastUpdated` ignored.
+
+    Raises:
+        MetadataError: anything else.
+    """
+
+    def bad(what: str) -> MetadataError:
+        return MetadataError(
+            f"{asked} answered 200 with {what}. Nothing of it is used. If it stays so, something other than the "
+            "metadata service is answering.",
+            step="credentials",
+            status=200,
+        )
+
+    document = _json_object(response, bad)
+    code = document.get("Code")
+    if code != "Success":
+        shown = f" {code!r}" if isinstance(code, str) and _SHOWN_CODE.fullmatch(code) else ""
+        raise bad(f"a document whose Code{shown} is not 'Success'")
+    fields = {}
+    for name in REQUIRED_FIELDS:
+        value = document.get(name)
+        if not isinstance(value, str) or not value:
+            raise bad(f"a document whose {name} is missing or no text")
+        fields[name] = value
+    try:
+        return Credentials(
+            fields["AccessKeyId"],
+            fields["AccessKeySecret"],
+            fields["SecurityToken"],
+            _expiration(fields["Expiration"], bad),
+            provider_name="ecs_ram_role",
+            identity=role,
+        )
+    except ConfigurationError as error:
+        problem = str(error).partition(":")[0]
+    raise bad(f"a document in which {problem}")
+
+
+def parse_identity_document(text: str) -> dict[str, str]:
+    """Names and texts of the instance identity document.
+
+    Raises:
+        MetadataError: it is no JSON object of texts.
+    """
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise MetadataError("The instance identity document is no JSON object.", step="item", status=200)
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in document.items()}
+
+
+def _json_object(response: HttpResponse, bad: _Complaint) -> dict[str, object]:
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise ValueError
+        return dict(pairs)
+
+    try:
+        document = json.loads(response.body, object_pairs_hook=unique)
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        document = None
+    if not isinstance(document, dict):
+        raise bad(f"{response.describe_body()}, which is no credential document")
+    return document
+
+
+def _expiration(text: str, bad: _Complaint) -> datetime:
+    moment = parse_rfc3339(text)
+    if moment is None:
+        raise bad("a document whose Expiration is no RFC 3339 time with a zone")
+    return moment
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _Complaint = Callable[[str], MetadataError]

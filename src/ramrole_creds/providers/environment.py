@@ -1,0 +1,49 @@
+"""Credentials from environment variables."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, ClassVar
+
+from ramrole_creds.credentials import Credentials
+from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable
+from ramrole_creds.provider import CredentialProvider
+
+if TYPE_CHECKING:
+    from ramrole_creds.provider import FetchContext
+
+ID_VARIABLE = "ALIBABA_CLOUD_ACCESS_KEY_ID"
+SECRET_VARIABLE = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"  # noqa: S105  # a variable's name
+TOKEN_VARIABLE = "ALIBABA_CLOUD_SECURITY_TOKEN"  # noqa: S105  # a variable's name
+
+
+class EnvironmentProvider(CredentialProvider):
+    """Reads ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN.
+
+    The variables are read at each fetch: with a token, whose expiry is unknown here, every few minutes.
+    """
+
+    name: ClassVar[str] = "env"
+
+    def fetch(self, context: FetchContext) -> Credentials:
+        """What the variables hold now.
+
+        Raises:
+            ProviderUnavailable: none of the pair is set.
+            FetchError: half of the pair is set, or a value cannot be a key.
+        """
+        key_id, secret = os.environ.get(ID_VARIABLE, ""), os.environ.get(SECRET_VARIABLE, "")
+        if not key_id and not secret:
+            raise ProviderUnavailable(f"{ID_VARIABLE} and {SECRET_VARIABLE} are not set.")
+        if not key_id or not secret:
+            present, missing = (ID_VARIABLE, SECRET_VARIABLE) if key_id else (SECRET_VARIABLE, ID_VARIABLE)
+            raise FetchError(
+                f"{present} is set and {missing} is not: half a key pair. Set both, or unset {present} to use another "
+                "source.",
+                unrecoverable=True,
+            )
+        try:
+            return Credentials(key_id, secret, os.environ.get(TOKEN_VARIABLE) or None, provider_name=self.name)
+        except ConfigurationError as error:
+            problem = str(error)
+        raise FetchError(f"The ALIBABA_CLOUD_* variables hold no usable key pair: {problem}", unrecoverable=True)

@@ -1,0 +1,63 @@
+"""Credentials that the program was given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, NoReturn
+
+from ramrole_creds.credentials import Credentials
+from ramrole_creds.provider import CredentialProvider
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from typing_extensions import Unpack
+
+    from ramrole_creds.provider import FetchContext, ProviderOptions
+
+
+class StaticProvider(CredentialProvider):
+    """Serves what it is given.
+
+    For tests, for keys kept elsewhere, and as the source of an assumed role. It refuses to be pickled, since its
+    configuration is the secret.
+
+    Args:
+        access_key_id: the AccessKey ID.
+        access_key_secret: the secret.
+        security_token: the STS token of temporary credentials.
+        expiration: aware datetime; None for never, or unknown.
+
+    Raises:
+        ConfigurationError: see `Credentials`.
+    """
+
+    name: ClassVar[str] = "static_ak"
+
+    def __init__(
+        self,
+        access_key_id: str,
+        access_key_secret: str,
+        security_token: str | None = None,
+        expiration: datetime | None = None,
+        **options: Unpack[ProviderOptions],
+    ) -> None:
+        super().__init__(**options)
+        name = "static_sts" if security_token else "static_ak"
+        self._credentials = Credentials(access_key_id, access_key_secret, security_token, expiration, name)
+
+    def fetch(self, context: FetchContext) -> Credentials:
+        """What was given."""
+        return self._credentials
+
+    def get_provider_name(self) -> str:
+        """`static_sts` with a security token, else `static_ak`."""
+        return self._credentials.provider_name
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "A StaticProvider cannot be pickled: its secret would travel to other processes, queues and files. Send "
+            "a provider that fetches where it arrives, such as default_provider() or EcsRamRoleProvider()."
+        )
+
+    def __dask_tokenize__(self) -> NoReturn:
+        self.__reduce__()
