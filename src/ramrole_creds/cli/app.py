@@ -18,7 +18,7 @@ def app() -> None:
 
 
 @app.command()
-@click.option("--threads", default=6, show_default=True, type=click.IntRange(1, 64), help="Threads that make calls.")
+@click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 64), help="Threads that make calls.")
 @click.option("--seed", type=int, help="Make keys and jitter repeatable.")
 def demo(threads: int, seed: int | None) -> None:
     """Show the library at work on a fake cloud: rotation under load, then an outage.
