@@ -37,8 +37,6 @@ def oss_address(request: WireRequest) -> OssAddress:
     """Read the address: virtual-hosted on the service's host names and under localhost, path style elsewhere."""
     host = (request.header("host") or "").partition(":")[0]
     path = request.path
-    if path.startswith(("http://", "https://")):
-        path = "/" + path.partition("://")[2].partition("/")[2]
     match = _SERVICE_HOST.fullmatch(host) or _LOCAL_HOST.fullmatch(host)
     if match and match["bucket"]:
         return OssAddress(match["bucket"], decode(path[1:]), virtual_hosted=True)

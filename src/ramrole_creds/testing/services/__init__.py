@@ -1,0 +1,32 @@
+"""Endpoints that verify every request they get, as the services behind the real cloud do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ramrole_creds.testing.services.bucket_store import BucketStore
+from ramrole_creds.testing.services.openapi_echo import OpenApiEcho, openapi_error
+from ramrole_creds.testing.services.oss import OssService
+from ramrole_creds.testing.services.s3 import S3Service
+
+if TYPE_CHECKING:
+    from ramrole_creds.clock import Clock
+    from ramrole_creds.testing.issuer import Issuer
+    from ramrole_creds.testing.service import Service
+
+__all__ = ["BucketStore", "OpenApiEcho", "OssService", "S3Service", "default_services", "openapi_error"]
+
+
+def default_services(issuer: Issuer, clock: Clock) -> list[Service]:
+    """Every verifying endpoint, in the order in which they are asked whether a request is theirs.
+
+    Args:
+        issuer: knows the keys that requests may be signed with.
+        clock: gives the time that answers carry.
+    """
+    buckets = BucketStore()
+    return [
+        S3Service(issuer, buckets),
+        OpenApiEcho(issuer),
+        OssService(issuer, buckets),
+    ]

@@ -1,0 +1,100 @@
+"""Buckets, objects and uploads in progress: what the object storage endpoints serve."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One object. `headers` are those given with it (Content-Type, user metadata), in lower case."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    modified_at: float
+    etag: str
+    kind: str = "Normal"
+
+    @classmethod
+    def of(cls, body: bytes, headers: Mapping[str, str], now: float, kind: str = "Normal") -> StoredObject:
+        """An object whose ETag is the MD5 of its body, as the service's is."""
+        return cls(body, dict(headers), now, hashlib.md5(body).hexdigest().upper(), kind)  # noqa: S324 - the protocol's
+
+
+@dataclass(slots=True)
+class Upload:
+    """A multipart upload that is not complete yet."""
+
+    upload_id: str
+    key: str
+    headers: Mapping[str, str]
+    started_at: float
+    parts: dict[int, StoredObject] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Bucket:
+    """One bucket."""
+
+    name: str
+    created_at: float
+    objects: dict[str, StoredObject] = field(default_factory=dict)
+    uploads: dict[str, Upload] = field(default_factory=dict)
+    acl: str = "private"
+
+
+class BucketStore:
+    """All buckets of the fake cloud, shared by its two protocols.
+
+    A bucket comes to be when it is first used, so that a test need not create it; one that was deleted is gone until
+    it is created again. Whoever uses a bucket holds `lock`.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._buckets: dict[str, Bucket] = {}
+        self._deleted: set[str] = set()
+        self._uploads = 0
+
+    def names(self) -> list[str]:
+        """The names of the buckets in their order."""
+        with self.lock:
+            return sorted(self._buckets)
+
+    def find(self, name: str) -> Bucket | None:
+        """The bucket, if it has come to be."""
+        with self.lock:
+            return self._buckets.get(name)
+
+    def use(self, name: str, now: float) -> Bucket | None:
+        """The bucket, made at its first use; None for one that was deleted."""
+        with self.lock:
+            if name not in self._buckets:
+                if name in self._deleted:
+                    return None
+                self._buckets[name] = Bucket(name, now)
+            return self._buckets[name]
+
+    def create(self, name: str, now: float) -> Bucket:
+        """The bucket, made where there is none, deleted or not."""
+        with self.lock:
+            self._deleted.discard(name)
+            return self._buckets.setdefault(name, Bucket(name, now))
+
+    def delete(self, name: str) -> None:
+        """Forget the bucket."""
+        with self.lock:
+            self._buckets.pop(name, None)
+            self._deleted.add(name)
+
+    def new_upload_id(self) -> str:
+        """An id for an upload, 32 upper-case hex digits as the service makes them."""
+        with self.lock:
+            self._uploads += 1
+            return f"{self._uploads:032X}"

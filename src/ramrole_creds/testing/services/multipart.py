@@ -1,0 +1,152 @@
+"""Multipart uploads."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from ramrole_creds.testing.services.bucket_listing import XML
+from ramrole_creds.testing.services.bucket_store import StoredObject, Upload
+from ramrole_creds.testing.services.markup import document, texts
+from ramrole_creds.testing.services.object_operations import no_such_key
+from ramrole_creds.testing.services.storage_call import StorageError
+from ramrole_creds.testing.verify.attempt import utc_text
+from ramrole_creds.testing.verify.canonical import decode
+from ramrole_creds.testing.wire import WireResponse
+
+if TYPE_CHECKING:
+    from ramrole_creds.testing.services.markup import Node
+    from ramrole_creds.testing.services.storage_call import StorageCall
+
+MAX_PARTS = 10_000
+
+
+def initiate_upload(call: StorageCall) -> WireResponse:
+    """`POST /bucket/key?uploads`."""
+    call.permit("PutObject")
+    with call.store.lock:
+        upload = Upload(call.store.new_upload_id(), call.key, call.kept_headers(), call.now)
+        call.bucket().uploads[upload.upload_id] = upload
+    content = {"Bucket": call.bucket_name or "", "Key": call.key, "UploadId": upload.upload_id}
+    return WireResponse(200, (XML,), document("InitiateMultipartUploadResult", content))
+
+
+def upload_part(call: StorageCall) -> WireResponse:
+    """`PUT /bucket/key?partNumber=n&uploadId=id`, from the body or from another object."""
+    call.permit("PutObject")
+    number = call.query.get("partNumber", "")
+    if not (number.isascii() and number.isdigit()) or not 1 <= int(number) <= MAX_PARTS:
+        raise StorageError("InvalidArgument", 400, f"Part number must be an integer between 1 and {MAX_PARTS}.")
+    with call.store.lock:
+        source = call.own_header("copy-source")
+        body = call.body if source is None else _copied(call, source)
+        part = StoredObject.of(body, {}, call.now)
+        _upload(call).parts[int(number)] = part
+    if source is None:
+        return WireResponse(200, (("ETag", f'"{part.etag}"'),))
+    content = {"LastModified": utc_text(call.now), "ETag": f'"{part.etag}"'}
+    return WireResponse(200, (XML,), document("CopyPartResult", content))
+
+
+def complete_upload(call: StorageCall) -> WireResponse:
+    """`POST /bucket/key?uploadId=id`."""
+    call.permit("PutObject")
+    with call.store.lock:
+        upload = _upload(call)
+        if (call.own_header("complete-all") or "").lower() == "yes":
+            chosen = sorted(upload.parts)
+        else:
+            chosen = _chosen_parts(call, upload)
+        parts = [upload.parts[number] for number in chosen]
+        if not parts:
+            raise StorageError("InvalidPart", 400, "An upload is completed with one part at least.")
+        digests = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts))  # noqa: S324 - the protocol's
+        etag = f"{digests.hexdigest().upper()}-{len(parts)}"
+        body = b"".join(part.body for part in parts)
+        bucket = call.bucket()
+        bucket.objects[call.key] = StoredObject(body, upload.headers, call.now, etag, "Multipart")
+        del bucket.uploads[upload.upload_id]
+    content = {
+        "Location": f"http://{call.request.header('host') or ''}{call.request.path}",
+        "Bucket": call.bucket_name or "",
+        "Key": call.key,
+        "ETag": f'"{etag}"',
+    }
+    return WireResponse(200, (XML, ("ETag", f'"{etag}"')), document("CompleteMultipartUploadResult", content))
+
+
+def abort_upload(call: StorageCall) -> WireResponse:
+    """`DELETE /bucket/key?uploadId=id`."""
+    call.permit("AbortMultipartUpload")
+    with call.store.lock:
+        del call.bucket().uploads[_upload(call).upload_id]
+    return WireResponse(204)
+
+
+def list_parts(call: StorageCall) -> WireResponse:
+    """`GET /bucket/key?uploadId=id`."""
+    call.permit("ListParts")
+    after = call.query.get("part-number-marker", "0")
+    with call.store.lock:
+        upload = _upload(call)
+        parts: list[Node] = [
+            {
+                "PartNumber": number,
+                "LastModified": utc_text(part.modified_at),
+                "ETag": f'"{part.etag}"',
+                "Size": len(part.body),
+            }
+            for number, part in sorted(upload.parts.items())
+            if number > (int(after) if after.isascii() and after.isdigit() else 0)
+        ]
+        last = max(upload.parts, default=0)
+    content: dict[str, Node] = {
+        "Bucket": call.bucket_name or "",
+        "Key": call.key,
+        "UploadId": upload.upload_id,
+        "StorageClass": "Standard",
+        "PartNumberMarker": after,
+        "NextPartNumberMarker": last,
+        "MaxParts": MAX_PARTS,
+        "IsTruncated": "false",
+        "Part": parts,
+    }
+    return WireResponse(200, (XML,), document("ListPartsResult", content))
+
+
+def _upload(call: StorageCall) -> Upload:
+    upload = call.bucket().uploads.get(call.query.get("uploadId", ""))
+    if upload is None or upload.key != call.key:
+        raise StorageError(
+            "NoSuchUpload",
+            404,
+            "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted "
+            "or completed.",
+        )
+    return upload
+
+
+def _chosen_parts(call: StorageCall, upload: Upload) -> list[int]:
+    numbers, etags = texts(call.body, "PartNumber"), texts(call.body, "ETag")
+    if not numbers or len(numbers) != len(etags) or not all(each.isascii() and each.isdigit() for each in numbers):
+        raise StorageError("MalformedXML", 400, "The XML you provided was not well-formed.")
+    chosen = [int(each) for each in numbers]
+    if chosen != sorted(set(chosen)):
+        raise StorageError("InvalidPartOrder", 400, "The list of parts was not in ascending order.")
+    for number, etag in zip(chosen, etags, strict=True):
+        part = upload.parts.get(number)
+        if part is None or part.etag != etag.strip('"').upper():
+            raise StorageError("InvalidPart", 400, "One or more of the specified parts could not be found.")
+    return chosen
+
+
+def _copied(call: StorageCall, source: str) -> bytes:
+    bucket_name, _, key = decode(source).lstrip("/").partition("/")
+    bucket = call.store.find(bucket_name)
+    stored = bucket.objects.get(key) if bucket else None
+    if stored is None:
+        raise no_such_key(key)
+    first, _, last = (call.own_header("copy-source-range") or "").removeprefix("bytes=").partition("-")
+    if first.isascii() and first.isdigit() and last.isascii() and last.isdigit():
+        return stored.body[int(first) : int(last) + 1]
+    return stored.body

@@ -1,0 +1,190 @@
+"""Operations on one object, multipart uploads aside."""
+
+from __future__ import annotations
+
+import re
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+from ramrole_creds.testing.services.bucket_listing import XML, owner
+from ramrole_creds.testing.services.bucket_store import StoredObject
+from ramrole_creds.testing.services.markup import document
+from ramrole_creds.testing.services.storage_call import StorageError
+from ramrole_creds.testing.verify.attempt import http_time, utc_text
+from ramrole_creds.testing.verify.canonical import decode
+from ramrole_creds.testing.wire import WireResponse
+
+if TYPE_CHECKING:
+    from ramrole_creds.testing.services.storage_call import StorageCall
+
+
+def put_object(call: StorageCall) -> WireResponse:
+    """`PUT /bucket/key`."""
+    call.permit("PutObject")
+    stored = StoredObject.of(call.body, call.kept_headers(), call.now)
+    with call.store.lock:
+        _require_absent_if_asked(call)
+        call.bucket().objects[call.key] = stored
+    return WireResponse(200, (("ETag", f'"{stored.etag}"'),))
+
+
+def copy_object(call: StorageCall) -> WireResponse:
+    """`PUT /bucket/key` with a source header."""
+    call.permit("PutObject")
+    source_bucket, _, source_key = decode(call.own_header("copy-source") or "").lstrip("/").partition("/")
+    source_key = source_key.partition("?versionId=")[0]
+    with call.store.lock:
+        _require_absent_if_asked(call)
+        bucket = call.store.find(source_bucket)
+        source = bucket.objects.get(source_key) if bucket else None
+        if source is None:
+            raise no_such_key(source_key)
+        replaced = (call.own_header("metadata-directive") or "COPY").upper() == "REPLACE"
+        headers = call.kept_headers() if replaced else source.headers
+        stored = StoredObject(source.body, headers, call.now, source.etag, source.kind)
+        call.bucket().objects[call.key] = stored
+    content = {"LastModified": utc_text(stored.modified_at), "ETag": f'"{stored.etag}"'}
+    return WireResponse(200, (XML, ("ETag", f'"{stored.etag}"')), document("CopyObjectResult", content))
+
+
+def append_object(call: StorageCall) -> WireResponse:
+    """`POST /bucket/key?append&position=n`."""
+    call.permit("PutObject")
+    position = call.query.get("position", "")
+    with call.store.lock:
+        objects = call.bucket().objects
+        old = objects.get(call.key)
+        if old is not None and old.kind != "Appendable":
+            raise StorageError("ObjectNotAppendable", 409, "The object is not appendable")
+        length = len(old.body) if old else 0
+        if position != str(length):
+            raise StorageError("PositionNotEqualToLength", 409, "Position is not equal to file length")
+        headers = old.headers if old else call.kept_headers()
+        stored = StoredObject.of((old.body if old else b"") + call.body, headers, call.now, "Appendable")
+        objects[call.key] = stored
+    return WireResponse(
+        200, (("ETag", f'"{stored.etag}"'), (f"{call.prefix}next-append-position", str(len(stored.body))))
+    )
+
+
+def get_object(call: StorageCall) -> WireResponse:
+    """`GET` and `HEAD /bucket/key`, whole or in part."""
+    call.permit("GetObject")
+    stored = _find(call)
+    headers = _describe(call, stored)
+    refused = _unmet_condition(call, stored)
+    if refused is not None:
+        return WireResponse(refused, tuple(headers)) if refused == 304 else _precondition_failed()
+    body, status = stored.body, 200
+    wanted = _range(call, len(body))
+    if wanted is not None:
+        start, end = wanted
+        headers.append(("Content-Range", f"bytes {start}-{end}/{len(body)}"))
+        body, status = body[start : end + 1], 206
+    return WireResponse(status, tuple(headers), body)
+
+
+def get_object_meta(call: StorageCall) -> WireResponse:
+    """`HEAD` and `GET /bucket/key?objectMeta`."""
+    call.permit("GetObjectMeta")
+    stored = _find(call)
+    headers = (
+        ("ETag", f'"{stored.etag}"'),
+        ("Last-Modified", formatdate(stored.modified_at, usegmt=True)),
+        ("Content-Length", str(len(stored.body))),
+    )
+    return WireResponse(200, headers, stored.body if call.request.method == "HEAD" else b"")
+
+
+def delete_object(call: StorageCall) -> WireResponse:
+    """`DELETE /bucket/key`, also of a key that is not there."""
+    call.permit("DeleteObject")
+    with call.store.lock:
+        call.bucket().objects.pop(call.key, None)
+    return WireResponse(204)
+
+
+def get_object_acl(call: StorageCall) -> WireResponse:
+    """`GET /bucket/key?acl`."""
+    call.permit("GetObjectAcl")
+    _find(call)
+    content = {"Owner": owner(call), "AccessControlList": {"Grant": "default"}}
+    return WireResponse(200, (XML,), document("AccessControlPolicy", content))
+
+
+def no_such_key(key: str) -> StorageError:
+    """The refusal of a key that is not there."""
+    return StorageError("NoSuchKey", 404, "The specified key does not exist.", extra=(("Key", key),))
+
+
+def _find(call: StorageCall) -> StoredObject:
+    with call.store.lock:
+        stored = call.bucket().objects.get(call.key)
+    if stored is None:
+        raise no_such_key(call.key)
+    return stored
+
+
+def _describe(call: StorageCall, stored: StoredObject) -> list[tuple[str, str]]:
+    headers = dict(stored.headers)
+    headers.setdefault("content-type", "application/octet-stream")
+    overrides = {
+        name.removeprefix("response-"): value for name, value in call.query.items() if name.startswith("response-")
+    }
+    headers |= {name: re.sub("[\r\n]", " ", value) for name, value in overrides.items()}
+    described = [
+        ((call.prefix + name) if name.startswith("meta-") else name.title(), value) for name, value in headers.items()
+    ]
+    described += [
+        ("Accept-Ranges", "bytes"),
+        ("ETag", f'"{stored.etag}"'),
+        ("Last-Modified", formatdate(stored.modified_at, usegmt=True)),
+    ]
+    if call.prefix == "x-oss-":
+        described += [("x-oss-object-type", stored.kind), ("x-oss-storage-class", "Standard")]
+        if stored.kind == "Appendable":
+            described.append(("x-oss-next-append-position", str(len(stored.body))))
+    return described
+
+
+def _range(call: StorageCall, length: int) -> tuple[int, int] | None:
+    """First and last byte asked for; None for the whole, which OSS also sends for a range it cannot satisfy."""
+    match = re.fullmatch(r"bytes=(\d*)-(\d*)", call.headers.get("range", ""))
+    if match is None or not (match[1] or match[2]):
+        return None
+    if match[1]:
+        start, end = int(match[1]), min(int(match[2]) if match[2] else length - 1, length - 1)
+    else:
+        start, end = max(length - int(match[2]), 0), length - 1
+    if start <= end:
+        return start, end
+    if call.prefix == "x-amz-" or call.own_header("range-behavior") == "standard":
+        raise StorageError("InvalidRange", 416, "The requested range cannot be satisfied.")
+    return None
+
+
+def _unmet_condition(call: StorageCall, stored: StoredObject) -> int | None:
+    match, none_match = call.headers.get("if-match"), call.headers.get("if-none-match")
+    if match is not None and match.strip('"').upper() not in (stored.etag, "*"):
+        return 412
+    if none_match is not None and none_match.strip('"').upper() in (stored.etag, "*"):
+        return 304
+    since = http_time(call.headers.get("if-modified-since", ""))
+    if since is not None and stored.modified_at <= since:
+        return 304
+    until = http_time(call.headers.get("if-unmodified-since", ""))
+    return 412 if until is not None and stored.modified_at > until + 1 else None
+
+
+def _precondition_failed() -> WireResponse:
+    raise StorageError("PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold.")
+
+
+def _require_absent_if_asked(call: StorageCall) -> None:
+    forbidden = call.own_header("forbid-overwrite") == "true" or (
+        call.prefix == "x-amz-" and call.headers.get("if-none-match") == "*"
+    )
+    if forbidden and call.key in call.bucket().objects:
+        raise StorageError(
+            "FileAlreadyExists", 409, "The object you specified already exists and can not be overwritten."
+        )

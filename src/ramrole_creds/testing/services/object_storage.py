@@ -1,0 +1,188 @@
+"""What object storage does once a request is known to be right.
+
+Both protocols of the service lead here, OSS's own and the S3-compatible one; only their header names differ.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING
+
+from ramrole_creds.testing.services import multipart, object_operations
+from ramrole_creds.testing.services.bucket_listing import XML, list_buckets, list_objects, list_uploads, owner
+from ramrole_creds.testing.services.markup import document, texts
+from ramrole_creds.testing.services.storage_call import StorageError
+from ramrole_creds.testing.verify.attempt import utc_text
+from ramrole_creds.testing.wire import WireResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ramrole_creds.testing.services.markup import Node
+    from ramrole_creds.testing.services.storage_call import StorageCall
+
+    Operation = Callable[[StorageCall], WireResponse]
+
+
+def perform(call: StorageCall) -> WireResponse:
+    """Do what is asked.
+
+    Raises:
+        StorageError: the storage refuses; nothing was changed.
+    """
+    _require_digest(call)
+    operation: Operation | None
+    if call.bucket_name is None:
+        operation = list_buckets if call.request.method == "GET" else None
+    elif not call.key:
+        operation = _chosen(call, _BUCKET_OPERATIONS)
+    elif call.own_header("copy-source") and call.request.method == "PUT" and "uploadId" not in call.query:
+        operation = object_operations.copy_object
+    else:
+        operation = _chosen(call, _OBJECT_OPERATIONS)
+    if operation is None:
+        raise StorageError("MethodNotAllowed", 405, "The specified method is not allowed against this resource.")
+    return operation(call)
+
+
+def _create_bucket(call: StorageCall) -> WireResponse:
+    call.permit("PutBucket")
+    call.store.create(call.bucket_name or "", call.now)
+    return WireResponse(200, (("Location", f"/{call.bucket_name}"),))
+
+
+def _delete_bucket(call: StorageCall) -> WireResponse:
+    call.permit("DeleteBucket")
+    with call.store.lock:
+        bucket = call.bucket()
+        if bucket.objects or bucket.uploads:
+            raise StorageError("BucketNotEmpty", 409, "The bucket you tried to delete is not empty.")
+        call.store.delete(bucket.name)
+    return WireResponse(204)
+
+
+def _head_bucket(call: StorageCall) -> WireResponse:
+    call.permit("GetBucketInfo")
+    call.bucket()
+    return WireResponse(200, ((f"{call.prefix}bucket-region", call.region),))
+
+
+def _bucket_location(call: StorageCall) -> WireResponse:
+    call.permit("GetBucketLocation")
+    call.bucket()
+    return WireResponse(200, (XML,), document("LocationConstraint", f"oss-{call.region}"))
+
+
+def _bucket_acl(call: StorageCall) -> WireResponse:
+    call.permit("GetBucketAcl")
+    content = {"Owner": owner(call), "AccessControlList": {"Grant": call.bucket().acl}}
+    return WireResponse(200, (XML,), document("AccessControlPolicy", content))
+
+
+def _put_bucket_acl(call: StorageCall) -> WireResponse:
+    call.permit("PutBucketAcl")
+    call.bucket().acl = call.own_header("acl") or "private"
+    return WireResponse(200)
+
+
+def _bucket_info(call: StorageCall) -> WireResponse:
+    call.permit("GetBucketInfo")
+    bucket = call.bucket()
+    content: dict[str, Node] = {
+        "Bucket": {
+            "Name": bucket.name,
+            "Location": f"oss-{call.region}",
+            "CreationDate": utc_text(bucket.created_at),
+            "ExtranetEndpoint": f"oss-{call.region}.aliyuncs.com",
+            "IntranetEndpoint": f"oss-{call.region}-internal.aliyuncs.com",
+            "StorageClass": "Standard",
+            "Owner": owner(call),
+            "AccessControlList": {"Grant": bucket.acl},
+        }
+    }
+    return WireResponse(200, (XML,), document("BucketInfo", content))
+
+
+def _bucket_stat(call: StorageCall) -> WireResponse:
+    call.permit("GetBucketStat")
+    with call.store.lock:
+        bucket = call.bucket()
+        content: dict[str, Node] = {
+            "Storage": sum(len(each.body) for each in bucket.objects.values()),
+            "ObjectCount": len(bucket.objects),
+            "MultipartUploadCount": len(bucket.uploads),
+        }
+    return WireResponse(200, (XML,), document("BucketStat", content))
+
+
+def _delete_objects(call: StorageCall) -> WireResponse:
+    call.permit("DeleteObject")
+    keys = texts(call.body, "Key")
+    if not keys:
+        raise StorageError("MalformedXML", 400, "The XML you provided was not well-formed.")
+    with call.store.lock:
+        for key in keys:
+            call.bucket().objects.pop(key, None)
+    quiet = "true" in texts(call.body, "Quiet")
+    deleted: list[Node] = [] if quiet else [{"Key": key} for key in keys]
+    return WireResponse(200, (XML,), document("DeleteResult", {"Deleted": deleted}))
+
+
+# The first whose sub-resource the query has; "" stands for a query without any.
+_BUCKET_OPERATIONS: Mapping[str, tuple[tuple[str, Operation], ...]] = {
+    "GET": (
+        ("location", _bucket_location),
+        ("acl", _bucket_acl),
+        ("bucketInfo", _bucket_info),
+        ("stat", _bucket_stat),
+        ("uploads", list_uploads),
+        ("", list_objects),
+    ),
+    "HEAD": (("", _head_bucket),),
+    "PUT": (("acl", _put_bucket_acl), ("", _create_bucket)),
+    "DELETE": (("", _delete_bucket),),
+    "POST": (("delete", _delete_objects),),
+}
+_OBJECT_OPERATIONS: Mapping[str, tuple[tuple[str, Operation], ...]] = {
+    "GET": (
+        ("acl", object_operations.get_object_acl),
+        ("objectMeta", object_operations.get_object_meta),
+        ("uploadId", multipart.list_parts),
+        ("", object_operations.get_object),
+    ),
+    "HEAD": (("objectMeta", object_operations.get_object_meta), ("", object_operations.get_object)),
+    "PUT": (("uploadId", multipart.upload_part), ("", object_operations.put_object)),
+    "POST": (
+        ("uploads", multipart.initiate_upload),
+        ("uploadId", multipart.complete_upload),
+        ("append", object_operations.append_object),
+    ),
+    "DELETE": (("uploadId", multipart.abort_upload), ("", object_operations.delete_object)),
+}
+# Sub-resources that are known and not served: to answer them as if they were not there would be a lie.
+_UNSERVED = frozenset(
+    """
+    callback cname comp cors encryption inventory lifecycle live logging metaQuery policy qos referer replication
+    requestPayment resourceGroup restore style symlink tagging transferAcceleration versioning versions vod website
+    worm x-oss-async-process x-oss-process
+    """.split()  # noqa: SIM905 - a table reads best as a table
+)
+
+
+def _chosen(call: StorageCall, operations: Mapping[str, tuple[tuple[str, Operation], ...]]) -> Operation | None:
+    for name in call.query:
+        if name in _UNSERVED:
+            raise StorageError("NotImplemented", 501, f"The fake cloud does not serve ?{name}.")
+    for name, operation in operations.get(call.request.method, ()):
+        if not name or name in call.query:
+            return operation
+    return None
+
+
+def _require_digest(call: StorageCall) -> None:
+    given = call.headers.get("content-md5")
+    if given is not None:
+        digest = hashlib.md5(call.request.body).digest()  # noqa: S324 - the protocol's checksum
+        if given != base64.b64encode(digest).decode():
+            raise StorageError("InvalidDigest", 400, "The Content-MD5 you specified was invalid.")

@@ -1,0 +1,41 @@
+"""The error document of object storage, in both protocols."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ramrole_creds.testing.services.markup import document
+from ramrole_creds.testing.verify import Rejected
+
+if TYPE_CHECKING:
+    from ramrole_creds.testing.services.markup import Node
+    from ramrole_creds.testing.services.storage_call import StorageError
+    from ramrole_creds.testing.wire import WireRequest
+
+
+def refusal_of(scheme: str, error: StorageError) -> Rejected:
+    """What the storage itself refuses, in the form of a verifier's refusal."""
+    extra = dict(error.extra)
+    ec = extra.pop("EC", None)
+    return Rejected(scheme, error.code, error.status, error.message, ec=ec, extra=tuple(extra.items()))
+
+
+def refusal_document(request: WireRequest, request_id: str, refused: Rejected, *, key_name: str) -> bytes:
+    """The document: code and message, what the server signed and what it got, the fine code and where to read on."""
+    content: dict[str, Node] = {
+        "Code": refused.code,
+        "Message": refused.message,
+        "RequestId": request_id,
+        "HostId": request.header("host") or "",
+        **dict(refused.extra),
+    }
+    further = {
+        key_name: refused.access_key_id,
+        "SignatureProvided": refused.signature_provided,
+        "StringToSign": refused.string_to_sign,
+        "CanonicalRequest": refused.canonical_request,
+        "EC": refused.ec,
+        "RecommendDoc": f"https://api.aliyun.com/troubleshoot?q={refused.ec}" if refused.ec else None,
+    }
+    content |= {name: value for name, value in further.items() if value is not None}
+    return document("Error", content)
