@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.testing import policy
 from ramrole_creds.testing.issuer import ACCOUNT_ID, Identity
+from ramrole_creds.testing.rsa_signature import PublicKey
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.issuer import IssuedCredentials, Issuer
+    from ramrole_creds.testing.oidc_issuer import OidcIssuer
 
 Document = Mapping[str, Any]
 
@@ -106,6 +108,8 @@ class Account:
         self.roles: dict[str, Role] = {}
         self.users: dict[str, User] = {}
         self.custom_policies: dict[str, Document] = {}
+        self.oidc_issuers: dict[str, OidcIssuer] = {}
+        self.public_keys: dict[str, tuple[PublicKey, IssuedCredentials]] = {}
 
     def add_role(
         self,
@@ -119,13 +123,14 @@ class Account:
 
         Args:
             name: the role's name.
-            trust: trust policy; None trusts ECS, so that it can be attached to an instance.
+            trust: trust policy; None trusts ECS, so that it can be attached to an instance, and everybody in the
+                account, so that it can be assumed.
             policies: names of system or custom policies, or documents. All is allowed by default.
             max_session_seconds: the longest session of AssumeRole.
         """
         role = Role(
             name,
-            policy.TRUST_ECS if trust is None else policy.parse_policy(trust),
+            policy.trust_account(self.account_id) if trust is None else policy.parse_policy(trust),
             max_session_seconds=max_session_seconds,
             account_id=self.account_id,
             role_id=self.numeric_id("role", name),
@@ -146,6 +151,19 @@ class Account:
     def access_key(self, user: User, now: float) -> IssuedCredentials:
         """A new long-term AccessKey of a user."""
         return self.issuer.issue(user.identity, now=now, lifetime=None)
+
+    def add_public_key(self, user: User, pem: str, now: float) -> str:
+        """Register the public half of a user's RSA key pair; gives the public key id."""
+        owner = self.access_key(user, now)
+        public_key_id = owner.access_key_id.replace("LTAI5t", "LTRSA.")
+        with self.lock:
+            self.public_keys[public_key_id] = PublicKey.from_pem(pem), owner
+        return public_key_id
+
+    def add_oidc_issuer(self, issuer: OidcIssuer) -> None:
+        """Register an identity provider."""
+        with self.lock:
+            self.oidc_issuers[issuer.provider_arn] = issuer
 
     def set_policies(self, owner: Role | User, policies: Sequence[str | Document]) -> None:
         """Replace all policies of a role or user; takes effect at once."""

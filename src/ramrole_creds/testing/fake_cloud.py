@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ramrole_creds.clock import Clock
-    from ramrole_creds.testing.account import Document, Role
+    from ramrole_creds.testing.account import Document, Role, User
+    from ramrole_creds.testing.issuer import IssuedCredentials
     from ramrole_creds.testing.metadata_service import Mode, Quirks
+    from ramrole_creds.testing.oidc_issuer import OidcIssuer
     from ramrole_creds.testing.server import Listening
     from ramrole_creds.testing.service import Service
     from ramrole_creds.testing.wire import WireRequest, WireResponse
@@ -85,6 +87,7 @@ class FakeCloud:
         self.issuer = Issuer(seed)
         self.account = Account(self.issuer)
         self.instance = Instance(self.account, credential_lifetime=credential_lifetime, instance_id=instance_id)
+        self.instances = {instance_id: self.instance}
         self.metadata = MetadataService(self.instance, self.issuer, self._clock, mode)
         self.requests = RequestLog()
         self.faults = Faults(self._clock, self._port_changed, seed=self.issuer.seed)
@@ -98,6 +101,7 @@ class FakeCloud:
             frozenset(name.lower() for name in (host, *allowed_hosts)),
             self._answer_control,
         )
+        self._oidc: OidcIssuer | None = None
         self._endpoint_port: Listening = "open"
         self._timer: threading.Timer | None = None
         self._server = HttpServer(self._gateway, host, port, self._clock.time)
@@ -279,6 +283,19 @@ class FakeCloud:
         self._endpoint_port = "open"
         self._port_changed()
 
+    def add_instance(self, instance_id: str, *, network_type: str = "vpc") -> Instance:
+        """Another instance for the ECS API; the metadata served stays that of the first.
+
+        Args:
+            instance_id: its id.
+            network_type: "vpc", or "classic", where no role can be attached.
+        """
+        lifetime = self.instance.credential_lifetime
+        instance = Instance(self.account, credential_lifetime=lifetime, instance_id=instance_id)
+        instance.network_type = network_type
+        self.instances[instance_id] = instance
+        return instance
+
     @property
     def items(self) -> dict[str, str | bytes]:
         """The metadata items by path below `/latest/meta-data/`; add, change and delete them at will."""
@@ -287,6 +304,37 @@ class FakeCloud:
     def set_user_data(self, data: bytes | str | None) -> None:
         """What `/latest/user-data` answers; None for 404."""
         self.instance.user_data = data.encode() if isinstance(data, str) else data
+
+    # --- the account --------------------------------------------------------------------------------------------
+
+    def add_role(
+        self,
+        name: str,
+        *,
+        trust: Document | str | None = None,
+        policies: Sequence[str | Document] = ("AdministratorAccess",),
+        max_session_seconds: int = 3600,
+    ) -> Role:
+        """Make a role without attaching it, for AssumeRole; see `Account.add_role`."""
+        return self.account.add_role(name, trust=trust, policies=policies, max_session_seconds=max_session_seconds)
+
+    def add_user(self, name: str = "alice", *, policies: Sequence[str | Document] = ("AdministratorAccess",)) -> User:
+        """Make a RAM user; see `Account.add_user`."""
+        return self.account.add_user(name, policies=policies)
+
+    def access_key(self, user: User | None = None) -> IssuedCredentials:
+        """A new long-term AccessKey of a user; of a new one named "alice" when none is given."""
+        return self.account.access_key(self.add_user() if user is None else user, self._clock.time())
+
+    @property
+    def oidc(self) -> OidcIssuer:
+        """An OpenID Connect issuer that the account trusts: `cloud.oidc.token()`, `cloud.oidc.trust(subject)`."""
+        if self._oidc is None:
+            from ramrole_creds.testing.oidc_issuer import OidcIssuer
+
+            self._oidc = OidcIssuer(self._clock, self.account.account_id)
+            self.account.add_oidc_issuer(self._oidc)
+        return self._oidc
 
     # --- what it issued, and what it was asked ------------------------------------------------------------------
 
@@ -332,14 +380,15 @@ class FakeCloud:
     # --- inside -------------------------------------------------------------------------------------------------
 
     def _load_services(self) -> list[Service]:
-        from ramrole_creds.testing.role_apis import EcsService, RamService
+        from ramrole_creds.testing.ecs_service import EcsService
+        from ramrole_creds.testing.ram_service import RamService
         from ramrole_creds.testing.services import default_services
         from ramrole_creds.testing.sts_service import StsService
 
         return [
             StsService(self.account),
             RamService(self.account),
-            EcsService(self.account, self.instance, self.metadata),
+            EcsService(self.account, self.instances, self.metadata, lambda: self.propagation_delay),
             *default_services(self.issuer, self._clock),
         ]
 

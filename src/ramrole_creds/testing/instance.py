@@ -7,7 +7,9 @@ import math
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ramrole_creds.testing.policy import TRUST_ECS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,6 +88,7 @@ class Attachment:
     role_name: str
     visible_from: float
     visible_until: float = FOREVER
+    session_policy: Mapping[str, Any] | None = None
     current: IssuedCredentials | None = None
 
 
@@ -109,11 +112,20 @@ class Instance:
         }
         self.user_data: bytes | None = None
         self.vendor_data: bytes | None = None
+        self.network_type = "vpc"
         self.events: str = "[]"
         self._attachments: list[Attachment] = []
         self._lock = threading.Lock()  # guards _attachments and what each has issued
 
-    def attach(self, role_name: str, now: float, delay: float = 0.0, *, beside: bool = False) -> None:
+    def attach(
+        self,
+        role_name: str,
+        now: float,
+        delay: float = 0.0,
+        *,
+        beside: bool = False,
+        session_policy: Mapping[str, Any] | None = None,
+    ) -> None:
         """Attach a role; the metadata service shows it after `delay` seconds.
 
         Args:
@@ -121,22 +133,21 @@ class Instance:
             now: Unix seconds.
             delay: propagation, 60 to 120 s on the real service.
             beside: allow a second role, which the real service never does.
+            session_policy: narrows the role on this instance.
 
         Raises:
             RoleAlreadyAttached: the instance has one.
         """
         if self.account.role(role_name) is None:
-            self.account.add_role(role_name)
+            self.account.add_role(role_name, trust=TRUST_ECS)
         with self._lock:
             others = [one.role_name for one in self._attachments if one.visible_until == FOREVER]
-            if role_name in others:
-                return
             if others and not beside:
                 raise RoleAlreadyAttached(
                     f"{self.instance_id} has the role {others[0]!r} already, and an instance has one at most: "
                     "detach_role() first, or replace_role()."
                 )
-            self._attachments.append(Attachment(role_name, now + delay))
+            self._attachments.append(Attachment(role_name, now + delay, session_policy=session_policy))
 
     def detach(self, now: float, role_name: str | None = None, delay: float = 0.0) -> list[str]:
         """Detach one role, or all. What was issued stays valid until it expires.
@@ -179,7 +190,9 @@ class Instance:
                         identity = role.session(f"vm-ram-{self.instance_id}")
                         issued_at = math.floor(now)
                         lifetime = math.ceil(now + self.credential_lifetime) - issued_at
-                        one.current = self.account.issuer.issue(identity, now=issued_at, lifetime=lifetime)
+                        one.current = self.account.issuer.issue(
+                            identity, now=issued_at, lifetime=lifetime, session_policy=one.session_policy
+                        )
                     return one.current
         return None
 

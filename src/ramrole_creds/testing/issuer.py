@@ -137,16 +137,21 @@ class Issuer:
             What was issued; `lookup` finds it from now on.
         """
         with self._lock:
-            temporary = lifetime is not None
-            issued = IssuedCredentials(
-                access_key_id=self._text("STS.NTFAKE", 29) if temporary else self._text("LTAI5tFAKE", 24),
-                access_key_secret=self._text("9kFAKESECRET", 44 if temporary else 30),
-                security_token=self._token() if temporary else None,
-                issued_at=now,
-                expires_at=None if lifetime is None else now + lifetime,
-                identity=identity,
-                session_policy=session_policy,
-            )
+            if lifetime is None:
+                issued = IssuedCredentials(
+                    self._text("LTAI5tFAKE", 24), self._text("9kFAKESECRET", 30), None, now, None, identity
+                )
+            else:
+                key, secret = self._text("STS.NTFAKE", 29), self._text("9kFAKESECRET", 44)
+                issued = IssuedCredentials(key, secret, self._token(), now, now + lifetime, identity, session_policy)
+            self._issued[issued.access_key_id] = issued
+            return issued
+
+    def issue_session_key(self, identity: Identity, *, now: float, lifetime: float) -> IssuedCredentials:
+        """Issue a session key of a key pair: it expires, and has no token."""
+        with self._lock:
+            key, secret = self._text("TMPSK.FAKE", 29), self._text("9kFAKESECRET", 44)
+            issued = IssuedCredentials(key, secret, None, now, now + lifetime, identity)
             self._issued[issued.access_key_id] = issued
             return issued
 

@@ -20,6 +20,13 @@ TRUST_ECS: Mapping[str, Any] = {
 }
 
 
+def trust_account(account_id: str) -> Mapping[str, Any]:
+    """A trust policy for ECS and for everybody in the account."""
+    principal = {"Service": ["ecs.aliyuncs.com"], "RAM": [f"acs:ram::{account_id}:root"]}
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}
+    return {"Version": "1", "Statement": [statement]}
+
+
 def allow(*actions: str, resource: str = "*") -> Mapping[str, Any]:
     """A policy that allows the actions."""
     return {"Version": "1", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": resource}]}
@@ -31,7 +38,10 @@ def parse_policy(document: str | Mapping[str, Any]) -> Mapping[str, Any]:
     Raises:
         ValueError: it is not JSON, or not shaped like a policy.
     """
-    parsed = json.loads(document) if isinstance(document, str) else document
+    try:
+        parsed = json.loads(document) if isinstance(document, str) else document
+    except RecursionError:
+        raise ValueError("a policy is not nested a thousand levels deep") from None
     if not isinstance(parsed, Mapping) or not isinstance(parsed.get("Statement"), list):
         raise ValueError("a policy is an object with a list of statements")  # noqa: TRY004 - bad content, not bad use
     for statement in parsed["Statement"]:

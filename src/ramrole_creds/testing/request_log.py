@@ -63,8 +63,8 @@ class RecordedRequest:
 
     @property
     def has_static_key(self) -> bool:
-        """True when a long-term key signed it: one that does not begin with "STS."."""
-        return self.access_key_id is not None and not self.access_key_id.startswith(("STS.", "TMP."))
+        """True when a long-term key signed it: one that is no STS or session key."""
+        return self.access_key_id is not None and not self.access_key_id.startswith(("STS.", "TMPSK."))
 
     def matches(self, where: str) -> bool:
         """True for a step, a service, "*", or a path pattern with or without a method, as faults take them."""
