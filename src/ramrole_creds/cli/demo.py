@@ -36,7 +36,7 @@ WINDOW_OPENS_MINUTES = 27.5  # before expiry: 25 minutes, made earlier by up to 
 OUTAGE_ENDS_MINUTES = 2.0  # before expiry
 ROUND_SECONDS = 3.0
 LIMIT_SECONDS = 14.0
-# As usual, but for tries at least a minute apart: each try of a service that is down takes real time, and the audience's.
+# As usual, but tries are at least a minute apart: each try of a service that is down takes real time.
 POLICY = RefreshPolicy(retry_initial=60.0)
 REQUESTS_PER_FETCH = 3  # session token, role name, credentials
 CALL_HEADERS = {"x-acs-action": "GetCallerIdentity", "x-acs-version": "2015-04-01"}
@@ -142,13 +142,14 @@ def show_origin(stage: Stage) -> None:
 def show_rotations(stage: Stage, callers: Callers) -> None:
     """Credentials rotate while calls go on."""
     stage.screen.step(f"{callers.threads} threads make signed calls while the credentials rotate {ROTATIONS} times")
-    wanted = len(stage.fetched()) + ROTATIONS
+    wanted, asked_before = len(stage.fetched()) + ROTATIONS, stage.metadata_requests()
     with stage.screen.gauge(ROTATIONS * 5.6 * 60) as gauge:
         while len(stage.fetched()) < wanted and pass_time(stage, callers, gauge, STEP_MINUTES):
             pass
     replaced = len(stage.fetched()) - wanted + ROTATIONS
     stage.check(
-        f"{replaced} rotations in {stage.hours()} virtual hours, {accepted(callers)}",
+        f"{replaced} rotations in {stage.hours()} virtual hours: {accepted(callers)}, "
+        f"{stage.metadata_requests() - asked_before} metadata requests",
         holds=replaced == ROTATIONS and not callers.refused,
     )
 
@@ -215,7 +216,10 @@ def pass_time(stage: Stage, callers: Callers, gauge: Gauge, minutes: float, unti
     went_on = callers.wait_for_a_round(ROUND_SECONDS)
     for event in stage.fetched()[before:]:
         stage.screen.line(f"{stage.hours(event.at)}  now {event.access_key_id}, {callers.made} calls so far")
-    gauge.move((stage.clock.time() - stage.began) / 60, f"{stage.hours()}  {callers.made} calls")
+    gauge.move(
+        (stage.clock.time() - stage.began) / 60,
+        f"{stage.hours()}  {callers.made} calls, {len(callers.refused)} refused",
+    )
     if not went_on:
         stage.check(f"the calls went on ({callers.threads} threads)", holds=False)
     if time.monotonic() > stage.ends_at:
