@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from ramrole_creds.clock import Clock
     from ramrole_creds.testing.server import Listening
@@ -141,8 +141,8 @@ class Faults:
 
         Args:
             where: "token", "role", "credentials", "item", "metadata" (all four), a service's name ("sts", "ram",
-                "ecs", "oss" …), "*" for everything, or a path pattern, if wanted with a method in front
-                ("/latest/meta-data/*", "PUT /latest/api/token").
+                "ecs", "oss" …), an action ("AssumeRole"), "*" for everything, or a path pattern, if wanted with a
+                method in front ("/latest/meta-data/*", "PUT /latest/api/token").
             what: an HTTP status, or a name:
                 "status" (status, body, headers, reason, retry_after), "reset" (after bytes), "close", "hang" (after
                 bytes), "outage" (every request is reset), "drip" (interval, part="body"|"head"), "truncate" (at),
@@ -210,8 +210,13 @@ class Faults:
     def __len__(self) -> int:
         return len(self._faults)
 
-    def meet(self, request: WireRequest, service: str, step: str) -> Played:
-        """The faults that this request meets; counts them as played."""
+    def meet(self, request: WireRequest, names: Collection[str]) -> Played:
+        """The faults that this request meets; counts them as played.
+
+        Args:
+            request: the request.
+            names: what it is called: service, step, action.
+        """
         if not self._faults:
             return NOTHING
         modifiers = []
@@ -219,7 +224,7 @@ class Faults:
         now = self.clock.time()
         with self._lock:
             for fault in self._faults:
-                if fault.is_listening or not fault.is_active(now) or not _matches(fault.where, request, service, step):
+                if fault.is_listening or not fault.is_active(now) or not _matches(fault.where, request, names):
                     continue
                 if not fault.modifies and replacement is not None:
                     continue
@@ -296,8 +301,8 @@ def _span(between: Sequence[Any] | None, now: float) -> tuple[float, float]:
     return now + float(first), now + float(last)
 
 
-def _matches(where: str, request: WireRequest, service: str, step: str) -> bool:
-    if where in {"*", service} or (where == step and step):
+def _matches(where: str, request: WireRequest, names: Collection[str]) -> bool:
+    if where == "*" or where in names:
         return True
     method, space, pattern = where.partition(" ")
     if space:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.fault_player import Stage, modify, play, with_header
+from ramrole_creds.testing.faults import NOTHING
 from ramrole_creds.testing.http_text import keeps_alive
 from ramrole_creds.testing.metadata_service import error_page
 from ramrole_creds.testing.request_log import RecordedRequest
@@ -89,7 +90,7 @@ class Gateway:
 
     def _answer(self, entry: RecordedRequest, connection: Connection, service: Service | None) -> bool:
         request = entry.request
-        played = self.faults.meet(request, entry.service, entry.step)
+        played = self.faults.meet(request, {entry.service, entry.step, entry.action}) if len(self.faults) else NOTHING
         entry.fault = str(played)
         latency = self.faults.latency(played)
         if latency and not connection.sleep(latency):

@@ -27,7 +27,7 @@ _SECRET_HEADERS = frozenset(
 )
 _PARAMETERS = re.compile(
     r"(?i)\b((?:security-?token|x-oss-security-token|x-amz-security-token|signature|x-oss-signature|x-amz-signature"
-    r"|oidctoken|access_?key_?secret|refresh_token|access_token|policy|key)=)[^&\s]+"
+    r"|oidctoken|access_?key_?secret|refresh_token|access_token|policy|key)=)(?!=)[^&\s]+"
 )
 # Every secret that the fake cloud makes has one of these in it; see issuer.py.
 _MARKED = re.compile(r"[A-Za-z0-9+/=_.-]*(?:FAKESECRET|FAKETOKEN|FAKEMETATOKEN)[A-Za-z0-9+/=_.%-]*")

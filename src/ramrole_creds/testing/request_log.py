@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PROXY_HEADERS = ("Via", "X-Forwarded-For", "Forwarded", "Proxy-Authorization", "Proxy-Connection")
 SHOWN_REQUESTS = 60
+SHOWN_TARGET_CHARACTERS = 100
 
 
 @dataclass(eq=False, slots=True, repr=False)
@@ -62,13 +63,20 @@ class RecordedRequest:
         return self.request.header(name)
 
     @property
+    def action(self) -> str:
+        """The action of an OpenAPI call; "" for other requests."""
+        if self.service == "metadata":
+            return ""
+        return self.header("x-acs-action") or self.request.parameters.get("Action", "")
+
+    @property
     def has_static_key(self) -> bool:
         """True when a long-term key signed it: one that is no STS or session key."""
         return self.access_key_id is not None and not self.access_key_id.startswith(("STS.", "TMPSK."))
 
     def matches(self, where: str) -> bool:
-        """True for a step, a service, "*", or a path pattern with or without a method, as faults take them."""
-        if where in {"*", self.service} or (where and where == self.step):
+        """True for a step, a service, an action, "*", or a path pattern with or without a method before it."""
+        if where in {"*", self.service} or (where and where in {self.step, self.action}):
             return True
         method, space, pattern = where.partition(" ")
         if not space:
@@ -134,7 +142,7 @@ class RequestLog(Sequence[RecordedRequest]):
         """Assert that requests were made.
 
         Args:
-            where: step, service, or path pattern.
+            where: step, service, action, or path pattern.
             times: how many; None for at least one.
             **expected: attributes that each must have: `status=200`, `method="PUT"`, or a header's name with
                 underscores: `user_agent="…"`.

@@ -1,0 +1,133 @@
+"""Sending connections elsewhere, inside this process: for code that has the metadata address written into it.
+
+Everything that connects through Python's `socket` is reached: http.client, requests, urllib3, httpx, aiohttp and
+asyncio's own streams. What connects in C (uvloop, pycurl) is not; give such code a network namespace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+METADATA_ADDRESS = ("100.100.100.200", 80)
+
+# Takes the address of a connection and gives the one to use instead, or raises.
+Rule = Callable[[Any], Any]
+
+
+class RealAddressError(AssertionError):
+    """Code under test was about to reach an address that tests must not reach."""
+
+
+@contextlib.contextmanager
+def redirect_metadata(url: str) -> Iterator[None]:
+    """Send connections to 100.100.100.200:80 to another address, in all threads, while the context lasts.
+
+    Args:
+        url: base URL to go to instead, for instance `cloud.url`.
+    """
+    parts = urlsplit(url)
+    target = (parts.hostname or "127.0.0.1", parts.port or 80)
+
+    def rule(address: Any) -> Any:  # noqa: ANN401 - an address as `connect` takes it
+        return target if _is_metadata(address) else address
+
+    with connect_rule(rule):
+        yield
+
+
+@contextlib.contextmanager
+def forbid_metadata() -> Iterator[list[str]]:
+    """Raise at every connection to the real metadata address; gives the list of those that were tried."""
+    tried: list[str] = []
+
+    def rule(address: Any) -> Any:  # noqa: ANN401 - as above
+        if _is_metadata(address):
+            tried.append(str(address))
+            raise RealAddressError(
+                "The code under test connects to the real metadata address 100.100.100.200. Use the fixture "
+                "ramrole_cloud, which redirects it, or no_metadata, where nothing answers."
+            )
+        return address
+
+    with connect_rule(rule):
+        yield tried
+
+
+@contextlib.contextmanager
+def forbid_network() -> Iterator[list[str]]:
+    """Raise at every connection that leaves loopback; gives the list of those that were tried."""
+    tried: list[str] = []
+
+    def rule(address: Any) -> Any:  # noqa: ANN401 - as above
+        if not _is_local(address):
+            tried.append(str(address))
+            raise RealAddressError(f"A test connects to {address!r}; only loopback is allowed here.")
+        return address
+
+    with connect_rule(rule):
+        yield tried
+
+
+@contextlib.contextmanager
+def connect_rule(rule: Rule) -> Iterator[None]:
+    """Put a rule before every connection of this process while the context lasts; the newest rule is asked first."""
+    with _lock:
+        if not _rules:
+            socket.socket.connect = _connect  # type: ignore[assignment, method-assign]
+            socket.socket.connect_ex = _connect_ex  # type: ignore[assignment, method-assign]
+        _rules.append(rule)
+    try:
+        yield
+    finally:
+        with _lock:
+            _rules.remove(rule)
+            if not _rules:
+                # `socket.socket` inherits these two from C; deleting ours uncovers them.
+                del socket.socket.connect
+                del socket.socket.connect_ex
+
+
+_rules: list[Rule] = []
+_lock = threading.Lock()  # guards _rules, and whether socket.socket is patched
+_real_connect = socket.socket.connect
+_real_connect_ex = socket.socket.connect_ex
+
+
+def _connect(self: socket.socket, address: Any) -> None:  # noqa: ANN401 - as `connect` takes it
+    _real_connect(self, _ruled(self, address))
+
+
+def _connect_ex(self: socket.socket, address: Any) -> int:  # noqa: ANN401 - as above
+    return _real_connect_ex(self, _ruled(self, address))
+
+
+def _ruled(sock: socket.socket, address: Any) -> Any:  # noqa: ANN401 - as above
+    if sock.family in {socket.AF_INET, socket.AF_INET6}:
+        for rule in reversed(list(_rules)):
+            address = rule(address)
+    return address
+
+
+def _is_metadata(address: Any) -> bool:  # noqa: ANN401 - as above
+    return isinstance(address, tuple) and address[0] in {"100.100.100.200", "::ffff:100.100.100.200"}
+
+
+def _is_local(address: Any) -> bool:  # noqa: ANN401 - as above
+    if not isinstance(address, tuple):
+        return True
+    host = str(address[0]).partition("%")[0]
+    if host in {"", "localhost", "0.0.0.0", "::"}:  # noqa: S104 - compared with, not bound to
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,64 @@
+"""The fake cloud for tests written with unittest."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import unittest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
+from ramrole_creds.testing.fake_cloud import FakeCloud
+from ramrole_creds.testing.isolation import isolated_environment
+from ramrole_creds.testing.redirect import redirect_metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ramrole_creds.testing.virtual_clock import VirtualClock
+
+
+class RamRoleTestCase(unittest.TestCase):
+    """A test case with a cloud of its own; derive from it, or mix it in before another TestCase.
+
+    Attributes:
+        cloud_options: arguments of `FakeCloud` for all tests of the class.
+        cloud: the running fake cloud; connections to 100.100.100.200:80 reach it.
+        clock: its virtual clock.
+        provider: an `EcsRamRoleProvider` on it.
+    """
+
+    cloud_options: ClassVar[Mapping[str, Any]] = {}
+    cloud: FakeCloud
+    clock: VirtualClock
+    provider: EcsRamRoleProvider
+
+    def setUp(self) -> None:
+        """Start the cloud and isolate the environment; all is undone after the test."""
+        super().setUp()
+        self.cloud = FakeCloud(**self.cloud_options).start()
+        self.addCleanup(self.cloud.check)
+        self.addCleanup(self.cloud.stop)
+        self.clock = self.cloud.clock
+        home = tempfile.TemporaryDirectory()
+        self.addCleanup(home.cleanup)
+        self._change_environment(isolated_environment(Path(home.name), self.cloud.url))
+        redirect = redirect_metadata(self.cloud.url)
+        redirect.__enter__()
+        self.addCleanup(redirect.__exit__, None, None, None)
+        self.provider = EcsRamRoleProvider(endpoint=self.cloud.url, clock=self.clock)
+        self.addCleanup(self.provider.close)
+
+    def _change_environment(self, changes: Mapping[str, str | None]) -> None:
+        before = {name: os.environ.get(name) for name in changes}
+        self.addCleanup(_apply, before)
+        _apply(changes)
+
+
+def _apply(changes: Mapping[str, str | None]) -> None:
+    for name, value in changes.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

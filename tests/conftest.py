@@ -1,0 +1,55 @@
+"""What holds for every test: no network, no environment of the developer's, no secret in anything that is printed."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ramrole_creds.testing.isolation import isolated_environment
+from ramrole_creds.testing.masking import leaked_marker, mask_text
+from ramrole_creds.testing.redirect import forbid_network
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _only_loopback() -> Iterator[None]:
+    """Every connection that leaves loopback fails, and is reported even where the code under test swallowed it."""
+    with forbid_network() as tried:
+        yield
+    assert not tried, f"tests tried to connect to {tried}"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No credentials, profiles and proxies of whoever runs the tests; nothing listens at the metadata address."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in isolated_environment(tmp_path_factory.mktemp("home"), "http://127.0.0.1:9").items():
+            if value is None:
+                patch.delenv(name, raising=False)
+            else:
+                patch.setenv(name, value)
+        yield
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
+    """A test fails where a secret of the fake cloud shows in its output, its log (debug level) or its error."""
+    outcome = yield
+    report: pytest.TestReport = outcome.get_result()
+    texts = [text for title, text in report.sections if "fake cloud" not in title]
+    leak = next((leak for leak in map(leaked_marker, [*texts, report.longreprtext]) if leak is not None), None)
+    if leak is not None and item.get_closest_marker("may_leak") is None:
+        report.outcome = "failed"
+        report.sections = [(title, mask_text(text)) for title, text in report.sections]
+        report.longrepr = f"A secret was printed during {report.when} of this test:\n{leak}"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "may_leak: this test prints a secret on purpose")
+    logging.getLogger("ramrole_creds").setLevel(logging.DEBUG)
