@@ -115,3 +115,21 @@ def new_hash(algorithm: str) -> hashlib._Hash:
             f"This Python's OpenSSL has no {algorithm.upper()}: use a build of OpenSSL 1.1.1 or later that has it, or "
             "an algorithm of SHA-2."
         ) from error
+
+
+def length(body: Body | None) -> int:
+    """How many bytes will be sent.
+
+    Raises:
+        SigningError: a stream that does not know.
+    """
+    if body is None:
+        return 0
+    if isinstance(body, bytes):
+        return len(body)
+    if not is_seekable(body):
+        raise SigningError("The length of the body is signed, and this body does not know it: give bytes or a file.")
+    start = body.tell()
+    end = body.seek(0, 2)
+    body.seek(start)
+    return end - start

@@ -9,7 +9,7 @@ from ramrole_creds.signing.percent import decode, encode, encode_path, is_encode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ramrole_creds.signing.request import Headers
+    from ramrole_creds.signing.request import Headers, Request
 
 
 def query_pairs(query: str) -> list[tuple[str, str, str]]:
@@ -55,6 +55,11 @@ def canonical_path(path: str) -> str:
 def without(headers: Headers, owned: frozenset[str]) -> list[tuple[str, str]]:
     """The headers but for those that a scheme sets itself, whatever their case."""
     return [pair for pair in headers if pair[0].lower() not in owned]
+
+
+def with_host(headers: list[tuple[str, str]], request: Request) -> list[tuple[str, str]]:
+    """The headers with Host in front, unless the caller has set it."""
+    return headers if request.header("host") is not None else [("Host", request.host), *headers]
 
 
 def prefixed(headers: Iterable[tuple[str, str]], *prefixes: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from ramrole_creds.errors import SigningError
+from ramrole_creds.signing.percent import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,3 +95,37 @@ class Scheme(ABC):
             SigningError: the scheme has no forms.
         """
         raise SigningError(f"{self.name} has no upload forms; OSSV1 and OSSV4 have.")
+
+
+ONE_WEEK_SECONDS = 604800
+"""How long a presigned URL of a version 4 signature may live."""
+
+
+def join_query(*parts: str) -> str:
+    """Parts of a query, put together; empty ones are left out."""
+    return "&".join([part for part in parts if part])
+
+
+def parameter(query: str, name: str) -> str:
+    """The decoded value of a parameter, "" where the query has none of that name."""
+    for text in query.split("&"):
+        encoded, _, value = text.partition("=")
+        if decode(encoded) == name:
+            return decode(value)
+    return ""
+
+
+def without_parameters(query: str, owned: frozenset[str]) -> str:
+    """The query without the parameters that a scheme sets itself; what stays is not touched."""
+    if not query:
+        return query
+    return "&".join([text for text in query.split("&") if decode(text.partition("=")[0]) not in owned])
+
+
+def signed_headers_of(headers: Headers, names: tuple[str, ...], prefix: str) -> Headers:
+    """The headers that a presigned URL covers, and that must be sent with it; Host is sent anyhow."""
+    return tuple(
+        (name, value)
+        for name, value in headers
+        if (name.lower() in names or name.lower().startswith(prefix)) and name.lower() != "host"
+    )
