@@ -31,7 +31,7 @@ CONTROL_PREFIX = "/_fake/"
 _OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "100.100.100.200"})
 _OWN_SUFFIXES = (".localhost", ".127.0.0.1", ".aliyuncs.com", ".aliyun.com", ".alibabacloud.com", ".fcapp.run")
 _KEY_IN_HEADER = re.compile(
-    r"(?:Credential=|acs |OSS |LOG |MNS |FC |ODPS |DATAHUB |AWS )\s*([A-Za-z0-9][A-Za-z0-9._-]{3,127})"
+    r"(?:Credential=|AccessKeyId:|acs |OSS |LOG |MNS |FC |ODPS |DATAHUB |AWS )\s*([A-Za-z0-9][A-Za-z0-9._-]{3,127})"
 )
 
 
@@ -129,7 +129,7 @@ class Gateway:
 
     def _is_own_host(self, host: str | None) -> bool:
         """A request whose Host names somebody else was sent here by a trick on names (DNS rebinding)."""
-        if host is None:
+        if host is None or "*" in self.hosts:
             return True
         name = re.sub(r":\d*$", "", host).strip("[]").lower()
         return name in self.hosts or name in _OWN_NAMES or name.endswith(_OWN_SUFFIXES)

@@ -1,0 +1,111 @@
+"""What the tests of all SDKs share: a stage on which credentials are rotated, expired and revoked.
+
+The SDKs are the real ones, and they date their requests by the machine's clock; the fake cloud takes a clock that is up
+to 15 minutes off. So credentials live two minutes here, and every scene fits in that quarter of an hour.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ramrole_creds import EcsRamRoleProvider
+from ramrole_creds.testing import FakeCloud, VirtualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ramrole_creds import Credentials, CredentialProvider
+
+LIFETIME_SECONDS = 120
+
+# The import name that each file needs. What is not installed is not collected: a tox environment has the SDKs that can
+# be installed together. One that is named in SDK_TESTS is collected whether it can be imported or not.
+NEEDS: dict[str, str] = {}
+REQUIRED = set(os.environ.get("SDK_TESTS", "oss2 tea_openapi").split())
+collect_ignore = [
+    f"test_{name}.py" for name, module in NEEDS.items() if name not in REQUIRED and find_spec(module) is None
+]
+
+
+class Stage:
+    """A fake cloud, a provider that takes its role's credentials, and what may happen to them."""
+
+    def __init__(self, cloud: FakeCloud, clock: VirtualClock, provider: EcsRamRoleProvider) -> None:
+        self.cloud = cloud
+        self.clock = clock
+        self.provider: CredentialProvider = provider
+
+    @property
+    def url(self) -> str:
+        """The endpoint for every SDK."""
+        return self.cloud.url
+
+    @property
+    def address(self) -> str:
+        """The endpoint without its scheme."""
+        return f"{self.cloud.host}:{self.cloud.port}"
+
+    def rotate(self) -> Credentials:
+        """Let the credentials come near their end: the provider replaces them in the background."""
+        before = self.provider.get_credentials()
+        for clock in (self.cloud.clock, self.clock):
+            clock.advance(seconds=LIFETIME_SECONDS - 20)
+        after = self.provider.get_credentials()
+        assert after.access_key_id != before.access_key_id
+        return after
+
+    def expire(self) -> None:
+        """Let the credentials end by the cloud's clock, while the provider's stands still and notices nothing."""
+        self.provider.get_credentials()
+        self.cloud.clock.advance(seconds=LIFETIME_SECONDS + 10)
+
+    def revoke(self) -> None:
+        """Make the credentials unknown to the cloud, as when the role was deleted and made again."""
+        self.cloud.issuer.revoke(self.provider.get_credentials().access_key_id)
+        self.cloud.rotate()
+
+    def accepted(self, service: str) -> list[str | None]:
+        """The AccessKey ID of each request that the service accepted: each was signed and sent whole."""
+        return [one.access_key_id for one in self.cloud.requests.to(service) if (one.status or 500) < 400]
+
+    def refused(self, service: str) -> list[str | None]:
+        """The AccessKey ID of each request that it refused."""
+        return [one.access_key_id for one in self.cloud.requests.to(service) if 400 <= (one.status or 500) < 500]
+
+    def assert_rotates(self, service: str, call: Callable[[], object]) -> None:
+        """Calls go on over two rotations, each signed with the credentials of its moment."""
+        current = []
+        for _ in range(2):
+            current.append(self.provider.get_credentials().access_key_id)
+            call()
+            current.append(self.rotate().access_key_id)
+            call()
+        assert set(current) == set(self.accepted(service))
+        assert self.accepted(service) == sorted(self.accepted(service), key=current.index)
+        assert not self.refused(service)
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """A cloud with a role attached, and a provider with a clock of its own."""
+    with FakeCloud(credential_lifetime=LIFETIME_SECONDS) as cloud:
+        clock = VirtualClock(cloud.clock.time())
+        with EcsRamRoleProvider(endpoint=cloud.url, clock=clock) as provider:
+            yield Stage(cloud, clock, provider)
+
+
+@pytest.fixture(autouse=True)
+def quiet_sdk_logs() -> Iterator[None]:
+    """Several SDKs print the session token at DEBUG, urllib3 that of a signed URL: applications keep them quiet, too."""
+    loggers = [logging.getLogger(name) for name in ("oss2", "botocore", "tablestore", "fc2", "urllib3")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.INFO)
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
