@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from ramrole_creds.testing.request_log import RecordedRequest, RequestLog, assert_no_secret_in
     from ramrole_creds.testing.service import Service, ServiceError
+    from ramrole_creds.testing.standalone import serve
     from ramrole_creds.testing.unittest_case import RamRoleTestCase
     from ramrole_creds.testing.virtual_clock import TickingClock, VirtualClock
     from ramrole_creds.testing.wire import WireRequest, WireResponse
@@ -59,6 +60,7 @@ _HOMES = {
     "forbid_metadata": "redirect",
     "forbid_network": "redirect",
     "redirect_metadata": "redirect",
+    "serve": "standalone",
 }
 
 __all__ = [
@@ -91,6 +93,7 @@ __all__ = [
     "forbid_metadata",
     "forbid_network",
     "redirect_metadata",
+    "serve",
 ]
 
 

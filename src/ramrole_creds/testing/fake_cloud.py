@@ -58,7 +58,7 @@ class FakeCloud:
         services: the endpoints; None for all there are.
         seed: makes all issued values reproducible.
         propagation_delay: seconds until an attached or detached role shows in the metadata (60 to 120 in reality).
-        allowed_hosts: more names to accept in the Host header.
+        allowed_hosts: more names to accept in the Host header; "*" accepts all.
         control_key: key of the control API under `/_fake/`; None turns that API off.
         instance_id: the instance's id.
     """
@@ -118,9 +118,9 @@ class FakeCloud:
             OSError: the address is taken or not local.
         """
         if not self._started:
+            self._port_changed()
             self._server.start()
             self._started = True
-            self._port_changed()
         return self
 
     def stop(self) -> None:
@@ -169,7 +169,9 @@ class FakeCloud:
     @property
     def url(self) -> str:
         """Base URL of everything, for instance "http://127.0.0.1:40123"."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is bound to all is at loopback too
+        host = everywhere.get(self.host, self.host)
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.port}"
 
     @property
@@ -399,8 +401,6 @@ class FakeCloud:
 
     def _port_changed(self) -> None:
         """Open, close or blackhole the port as faults and endpoint say now."""
-        if not self._started:
-            return
         wanted = self.faults.listening()
         self._server.listening(self._endpoint_port if wanted == "open" else wanted)
         change = self.faults.next_change()

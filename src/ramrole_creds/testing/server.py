@@ -140,8 +140,14 @@ class HttpServer:
             OSError: the address is taken or not local.
         """
         self._stopping.clear()
-        self._listener = self._listen(BACKLOG)
-        self.port = self._listener.getsockname()[1]
+        bound = self._bound()
+        self.port = bound.getsockname()[1]
+        if self._wanted == "open":
+            bound.listen(BACKLOG)
+            bound.settimeout(0)
+            self._listener = bound
+        else:
+            self._placeholder = bound
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._acceptor = threading.Thread(target=self._accept, name=f"fake-cloud-{self.port}", daemon=True)
         _remember(self)
@@ -218,7 +224,7 @@ class HttpServer:
 
     def _accept(self) -> None:
         """The accepting thread; the only one that touches listener, placeholder and fillers while it runs."""
-        current: Listening = "open"
+        current: Listening = "open" if self._listener is not None else "refuse"
         reader = self._wake_reader
         assert reader is not None  # noqa: S101 - set by start() before the thread exists
         while not self._stopping.is_set():
