@@ -5,20 +5,40 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.services.bucket_store import BucketStore
+from ramrole_creds.testing.services.fc import FcService
+from ramrole_creds.testing.services.mns import MnsService
+from ramrole_creds.testing.services.odps import OdpsService
 from ramrole_creds.testing.services.openapi_echo import OpenApiEcho, openapi_error
 from ramrole_creds.testing.services.oss import OssService
+from ramrole_creds.testing.services.ots import OtsService
 from ramrole_creds.testing.services.s3 import S3Service
+from ramrole_creds.testing.services.sls import SlsService
 
 if TYPE_CHECKING:
     from ramrole_creds.clock import Clock
     from ramrole_creds.testing.issuer import Issuer
     from ramrole_creds.testing.service import Service
 
-__all__ = ["BucketStore", "OpenApiEcho", "OssService", "S3Service", "default_services", "openapi_error"]
+__all__ = [
+    "BucketStore",
+    "FcService",
+    "MnsService",
+    "OdpsService",
+    "OpenApiEcho",
+    "OssService",
+    "OtsService",
+    "S3Service",
+    "SlsService",
+    "default_services",
+    "openapi_error",
+]
 
 
 def default_services(issuer: Issuer, clock: Clock) -> list[Service]:
     """Every verifying endpoint, in the order in which they are asked whether a request is theirs.
+
+    No two claim a signed request: each knows its own signatures. OSS comes last, since a request without any mark
+    may still name one of its buckets.
 
     Args:
         issuer: knows the keys that requests may be signed with.
@@ -26,6 +46,11 @@ def default_services(issuer: Issuer, clock: Clock) -> list[Service]:
     """
     buckets = BucketStore()
     return [
+        SlsService(issuer),
+        OtsService(issuer, clock),
+        MnsService(issuer),
+        OdpsService(issuer),
+        FcService(issuer),
         S3Service(issuer, buckets),
         OpenApiEcho(issuer),
         OssService(issuer, buckets),

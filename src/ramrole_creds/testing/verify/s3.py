@@ -164,6 +164,8 @@ def _hmacv1_resource(request: WireRequest) -> str:
     address = oss_address(request)
     path = from_wire(request.path)
     resource = f"/{address.bucket}{path}" if address.virtual_hosted else path
+    if resource.count("/") == 1 and address.bucket is not None:
+        resource += "/"  # a bucket addressed by path is signed as one that is addressed by host
     parts = []
     for name, value in split_query(request.query_string):
         if decode(name) in HMACV1_SUB_RESOURCES:

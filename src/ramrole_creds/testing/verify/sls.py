@@ -52,7 +52,7 @@ def _verify_v1(attempt: Attempt) -> Accepted:
     access_key_id, colon, signature = claim.rpartition(":")
     if not colon or not access_key_id:
         raise Refused(Reason("InvalidAccessKeyId", 400, "Authorization is not of the form LOG <id>:<signature>."))
-    _require_headers(headers, "x-log-apiversion", "x-log-signaturemethod", "x-log-bodyrawsize", "date")
+    _require_headers(headers, "x-log-apiversion", "x-log-signaturemethod", "date")
     when = http_time(headers["date"])
     if when is None:
         raise Refused(Reason("InvalidDateFormat", 400, "Date is not an RFC 1123 date in GMT."))
@@ -87,7 +87,7 @@ def _verify_v4(attempt: Attempt) -> Accepted:
     if len(scope) != 5 or scope[3:] != ["sls", TERMINATOR] or not claim.get("Signature"):
         raise Refused(Reason("InvalidAccessKeyId", 400, "Authorization holds no valid Credential and Signature."))
     access_key_id, day, region = scope[:3]
-    _require_headers(headers, "x-log-apiversion", "x-log-bodyrawsize", "x-log-content-sha256", "x-log-date")
+    _require_headers(headers, "x-log-apiversion", "x-log-content-sha256", "x-log-date")
     when = compact_time(headers["x-log-date"])
     if when is None or day != headers["x-log-date"][:8]:
         raise Refused(Reason("InvalidRequestTime", 400, "x-log-date is not YYYYMMDDThhmmssZ of the Credential's day."))
@@ -131,7 +131,6 @@ def _is_log_header(name: str) -> bool:
 _MISSING = {
     "x-log-apiversion": ("MissingApiVersion", "x-log-apiversion does not exist in http header."),
     "x-log-signaturemethod": ("MissingSignatureMethod", "x-log-signaturemethod does not exist in http header."),
-    "x-log-bodyrawsize": ("MissingBodyRawSize", "x-log-bodyrawsize does not exist in http header."),
     "x-log-content-sha256": ("MissingContentSha256", "x-log-content-sha256 does not exist in http header."),
     "x-log-date": ("MissingDate", "x-log-date does not exist in http header."),
     "date": ("MissingDate", "Date does not exist in http header."),
