@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 LONGEST_WAIT_SECONDS = 60.0
+MOST_STALE_ENTRIES = 64
 
 
 class Signal(Protocol):
@@ -109,51 +110,75 @@ class ThreadRuntime:
 
 
 class ThreadRefresher:
-    """One daemon thread for all caches of the process: started with the first, gone with the last.
+    """One daemon thread for all caches of a process: started with the first, gone with the last.
 
-    The heap belongs to the thread alone; everything reaches it through a `SimpleQueue`, whose `put` may be called
+    A process is known by its id, so that a child whose server ran no fork handlers starts a thread of its own.
+    """
+
+    def __init__(self) -> None:
+        self._threads: dict[int, _RefresherThread] = {}
+
+    def reset(self) -> None:
+        """Forget what the parent had; every cache schedules itself anew."""
+        self._threads = {}
+
+    def schedule(self, cache: Wakeable, when: float) -> bool:
+        """See `Refresher`; starts the thread where it does not run."""
+        return self._here().schedule(cache, SYSTEM_CLOCK.monotonic() + when - cache.monotonic())
+
+    def forget(self, cache: Wakeable) -> None:
+        """See `Refresher`."""
+        self._here().forget(cache)
+
+    def _here(self) -> _RefresherThread:
+        process_id = os.getpid()
+        # `setdefault` lets exactly one of several threads make it.
+        return self._threads.get(process_id) or self._threads.setdefault(process_id, _RefresherThread())
+
+
+class _RefresherThread:
+    """The thread, and how it is reached.
+
+    The board belongs to the thread alone; everything reaches it through a `SimpleQueue`, whose `put` may be called
     from a weak reference's callback at any moment.
     """
 
     def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget thread, queue and lock; every cache schedules itself anew."""
-        self._start_lock = threading.Lock()  # guards _thread
-        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()  # guards _runs; while it is held the thread cannot end
+        self._runs = False
         self._mailbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
-        self._process_id = os.getpid()
 
-    def schedule(self, cache: Wakeable, when: float) -> bool:
-        """See `Refresher`; starts the thread where it does not run."""
-        if self._process_id != os.getpid():  # a server forked without running the handlers
-            self.reset()
+    def schedule(self, cache: Wakeable, due: float) -> bool:
         mailbox = self._mailbox
         reference = weakref.ref(cache, lambda gone: mailbox.put((gone, None)))
-        mailbox.put((reference, SYSTEM_CLOCK.monotonic() + when - cache.monotonic()))
-        with self._start_lock:
-            if self._thread is not None:
-                return True
-            thread = threading.Thread(target=self._serve, args=(mailbox,), name="ramrole-creds-refresh", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # no more threads, or the interpreter is on its way out
-                return False
-            self._thread = thread
-            return True
+        hash(reference)  # while the cache lives: the board keeps its books by it, and a dead reference has no hash
+        with self._lock:
+            if not self._runs:
+                self._runs = self._start()
+            if self._runs:
+                mailbox.put((reference, due))
+            return self._runs
 
     def forget(self, cache: Wakeable) -> None:
-        """See `Refresher`."""
-        self._mailbox.put((weakref.ref(cache), None))
+        reference = weakref.ref(cache)
+        hash(reference)
+        with self._lock:
+            if self._runs:
+                self._mailbox.put((reference, None))
 
-    def _serve(self, mailbox: queue.SimpleQueue[_Message]) -> None:
-        board = _Board()
+    def _start(self) -> bool:
+        try:
+            threading.Thread(target=self._serve, name="ramrole-creds-refresh", daemon=True).start()
+        except RuntimeError:  # no more threads, or the interpreter is on its way out
+            return False
+        return True
+
+    def _serve(self) -> None:
+        board, mailbox = _Board(), self._mailbox
         while True:
             try:
                 # Slices: a machine that was suspended wakes up with its timers late by the time it slept.
-                message = mailbox.get(timeout=min(LONGEST_WAIT_SECONDS, board.seconds_to_next()))
-                board.take(message)
+                board.take(mailbox.get(timeout=min(LONGEST_WAIT_SECONDS, board.seconds_to_next())))
                 while not mailbox.empty():
                     board.take(mailbox.get())
             except queue.Empty:
@@ -164,11 +189,10 @@ class ThreadRefresher:
                 except BaseException:  # noqa: BLE001  # the one thread of all providers must outlive anything a single one does
                     _log.exception("The refresher goes on after an unexpected error")
                 del cache
-            if not board.anybody():
-                with self._start_lock:
+            if board.is_clear():
+                with self._lock:
                     if mailbox.empty():
-                        if self._mailbox is mailbox:
-                            self._thread = None
+                        self._runs = False
                         return
 
 
@@ -188,6 +212,9 @@ class _Board:
         number = next(self._numbers)
         self._latest[reference] = number
         heapq.heappush(self._heap, (due, number, reference))
+        if len(self._heap) > MOST_STALE_ENTRIES + 2 * len(self._latest):
+            self._heap = [entry for entry in self._heap if self._latest.get(entry[2]) == entry[1]]
+            heapq.heapify(self._heap)
 
     def seconds_to_next(self) -> float:
         self._drop_stale()
@@ -198,14 +225,16 @@ class _Board:
         now = SYSTEM_CLOCK.monotonic()
         self._drop_stale()
         while self._heap and self._heap[0][0] <= now:
-            cache = heapq.heappop(self._heap)[2]()
+            reference = heapq.heappop(self._heap)[2]
+            self._latest.pop(reference, None)
+            cache = reference()
             if cache is not None:
                 due.append(cache)
             self._drop_stale()
         return due
 
-    def anybody(self) -> bool:
-        return bool(self._latest)
+    def is_clear(self) -> bool:
+        return not self._latest
 
     def _drop_stale(self) -> None:
         while self._heap and self._latest.get(self._heap[0][2]) != self._heap[0][1]:
