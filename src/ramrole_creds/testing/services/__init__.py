@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.services.bucket_store import BucketStore
+from ramrole_creds.testing.services.datahub import DatahubService
 from ramrole_creds.testing.services.fc import FcService
 from ramrole_creds.testing.services.mns import MnsService
 from ramrole_creds.testing.services.odps import OdpsService
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BucketStore",
+    "DatahubService",
     "FcService",
     "MnsService",
     "OdpsService",
@@ -51,6 +53,7 @@ def default_services(issuer: Issuer, clock: Clock) -> list[Service]:
         MnsService(issuer),
         OdpsService(issuer),
         FcService(issuer),
+        DatahubService(issuer),
         S3Service(issuer, buckets),
         OpenApiEcho(issuer),
         OssService(issuer, buckets),

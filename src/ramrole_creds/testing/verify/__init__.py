@@ -8,6 +8,7 @@ code with `ramrole_creds.signing`: a mistake would have to be made twice to go u
 from __future__ import annotations
 
 from ramrole_creds.testing.verify.acs3 import verify_acs3, verify_fc_trigger
+from ramrole_creds.testing.verify.datahub import verify_datahub
 from ramrole_creds.testing.verify.fc import verify_fc
 from ramrole_creds.testing.verify.mns import verify_mns
 from ramrole_creds.testing.verify.nonces import NonceMemory
@@ -38,6 +39,7 @@ __all__ = [
     "parse_post_form",
     "rpc_parameters",
     "verify_acs3",
+    "verify_datahub",
     "verify_fc",
     "verify_fc_trigger",
     "verify_mns",

@@ -125,3 +125,12 @@ FC = Dialect(
     expired_token=Reason("SecurityTokenExpired", 403, "The security token you provided has expired."),
     skewed=Reason("RequestTimeTooSkewed", 403, "The difference between the request time and ours is too large."),
 )
+
+DATAHUB = Dialect(
+    mismatch=Reason("Unauthorized", 401, "Signature not match. The string to sign is: {string_to_sign}"),
+    unknown_key=Reason("Unauthorized", 401, "The AccessKeyId does not exist."),
+    missing_token=Reason("Unauthorized", 401, "The security token of the AccessKeyId is missing."),
+    wrong_token=Reason("Unauthorized", 401, "The security token is not the one of the AccessKeyId."),
+    expired_token=Reason("Unauthorized", 401, "The security token is expired."),
+    skewed=Reason("Unauthorized", 401, "The Date of the request is more than 15 minutes off."),
+)
