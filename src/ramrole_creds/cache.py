@@ -29,7 +29,6 @@ from ramrole_creds.errors import (
 from ramrole_creds.flight import FETCH_PART_OF_TIME_LIMIT, FetchContext, Flight
 from ramrole_creds.pacing import Pacing, expired_error, fresh_copy, too_short_error
 from ramrole_creds.policy import (
-    EMPTY,
     EXPIRED,
     EXPIRING,
     FRESH,
@@ -146,8 +145,9 @@ class CredentialCache:
         while True:
             with desk.lock:
                 held = self.snapshot.credentials
-                if rejected is not None and held is not None and self.snapshot.left_at(self.monotonic()):
-                    if not _same_keys(held, rejected):
+                if rejected is not None:
+                    alive = self.snapshot.left_at(self.monotonic()) > 0
+                    if alive and held is not None and not _same_keys(held, rejected):
                         return held
                     if self._asked_in_vain(desk):
                         return self._held_or_raise(desk.pacing.error)
@@ -190,27 +190,34 @@ class CredentialCache:
         )
 
     def close(self) -> None:
-        """Forget the credentials and stop refreshing; later calls raise ConfigurationError."""
-        with self._desk().lock:
+        """Forget the credentials and stop refreshing; whoever waits and later calls raise ConfigurationError."""
+        desk = self._desk()
+        with desk.lock:
             self._closed = True
             self.snapshot = NO_SNAPSHOT
-        self._refresher.forget(self)
+            flight, desk.flight = desk.flight, None
+            self._refresher.forget(self)
+        if flight is not None:
+            flight.error = self._closed_error()
+            flight.finish()
 
     def on_due(self) -> Pending | None:
         """Start what is due; called by the refresher, never blocks. What is returned ends with the fetch."""
         if self._closed:
             return None
         desk = self._desk()
-        self._note_state(desk)
-        with desk.lock:
-            flight, launch = desk.flight, False
-            if flight is None and self._due(desk) <= self.monotonic():
-                flight, launch = self._take_off(desk), True
-        if launch and flight is not None:
-            self._launch(desk, flight)
-        elif flight is not None:
-            self._give_up_if_overdue(flight)
-        self._schedule(desk)
+        try:
+            self._note_state(desk)
+            with desk.lock:
+                flight, launch = desk.flight, False
+                if flight is None and self._due(desk) <= self.monotonic():
+                    flight, launch = self._take_off(desk), True
+            if launch and flight is not None:
+                self._launch(desk, flight)
+            elif flight is not None:
+                self._give_up_if_overdue(flight)
+        finally:
+            self._schedule(desk)
         return flight
 
     def after_fork_in_child(self) -> None:
@@ -307,7 +314,8 @@ class CredentialCache:
             raise self._failure(ask.flight.error, snapshot, now, ask)
         if snapshot.left_at(now):
             # Fetched, and still too short. Minted anew they live no longer; repeated ones do not get better.
-            desk.pacing.too_short = (snapshot.generation, 0.0 if ask.flight.unchanged else snapshot.life)
+            with desk.lock:
+                desk.pacing.too_short = (snapshot.generation, 0.0 if ask.flight.unchanged else snapshot.life)
             raise too_short_error(self._name, snapshot, now, ask.valid_for, None)
         if ask.fetches >= MOST_FETCHES_PER_CALL:
             raise CredentialsExpired(
@@ -321,7 +329,7 @@ class CredentialCache:
         pausing = now < pacing.not_before
         if snapshot.left_at(now):
             generation, longest = pacing.too_short
-            known = generation == snapshot.generation and ask.valid_for > longest and now < snapshot.prefetch_at
+            known = generation == snapshot.generation and ask.valid_for > longest and now < snapshot.next_issue_at
             if known or pausing:
                 raise too_short_error(self._name, snapshot, now, ask.valid_for, pacing.error)
         elif pausing and pacing.error is not None:
@@ -343,11 +351,14 @@ class CredentialCache:
         return False
 
     def _held_or_raise(self, error: Exception | None) -> Credentials:
-        held = self.snapshot.credentials
+        snapshot = self.snapshot
+        held = snapshot.credentials
         if error is not None:
             raise fresh_copy(error)
         if held is None:  # closed meanwhile
             raise self._closed_error()
+        if not snapshot.left_at(self.monotonic()):
+            raise expired_error(self._name, held, FetchError("they lived no longer than it took to fetch them"))
         return held
 
     # Fetching
@@ -383,7 +394,7 @@ class CredentialCache:
         try:
             outcome = self._checked(self._fetch(flight.context))
         except RamRoleError as error:
-            outcome = error
+            outcome = error.with_traceback(None)  # it would hold this frame, which holds it
         except BaseException as error:  # noqa: BLE001  # whatever a fetch does, nobody is left waiting
             # Of a foreign error only the class is told: its text may hold what no message of ours may.
             outcome = FetchError(f"{self._name} failed with {type(error).__name__}; see its own log for details.")
@@ -403,19 +414,20 @@ class CredentialCache:
                 return
             if not abandoned:
                 desk.flight = None
-            if self._closed:
-                outcome = self._closed_error()
-            elif isinstance(outcome, Credentials):
-                outcome = self._admit(desk, flight, outcome, news)
+            if isinstance(outcome, Credentials):
+                outcome = self._closed_error() if self._closed else self._admit(desk, flight, outcome, news)
             if isinstance(outcome, Exception):
-                self._note_failure(desk, outcome, news)
+                if not self._closed:
+                    self._note_failure(desk, outcome, news)
                 if not abandoned:
                     flight.error = outcome
-        for event in news:
-            self._tell(event)
-        self._note_state(desk)
-        self._schedule(desk)
-        flight.finish()
+        try:
+            for event in news:
+                self._tell(event)
+            self._note_state(desk)
+        finally:
+            self._schedule(desk)
+            flight.finish()
 
     def _admit(
         self, desk: _Desk, flight: Flight, new: Credentials, news: list[events.Event]
@@ -516,7 +528,8 @@ class CredentialCache:
         process_id = self._runtime.process_id()
         desk = self._desks.get(process_id)
         if desk is None:
-            new = _Desk(self._runtime, self._policy)
+            new = _Desk(self._runtime, self._policy, self.snapshot.state_at(self.monotonic()))
+            new.pacing.note_inherited(self.snapshot, self.monotonic(), self._runtime.random())
             desk = self._desks.setdefault(process_id, new)
             if desk is new:
                 self._move_in(desk, process_id)
@@ -527,7 +540,7 @@ class CredentialCache:
         for other in [key for key in self._desks if key != process_id]:
             self._desks.pop(other, None)
         with desk.lock:
-            self._hold_again(self.snapshot.fetched_at)
+            self._hold_again(self.snapshot.looked_at)
             desk.state = self.snapshot.state_at(self.monotonic())
         self._schedule(desk)
 
@@ -537,17 +550,18 @@ class CredentialCache:
 
     def _schedule(self, desk: _Desk) -> None:
         """Tell the refresher when to look here again: a fetch due, one overdue, or a change of state to tell."""
-        if self._closed:
-            return
-        now = self.monotonic()
-        flight, when = desk.flight, self._due(desk)
-        if flight is not None and when != math.inf:
-            when = now + max(0.01, flight.deadline - self._runtime.monotonic())
-        when = min(when, self.snapshot.next_boundary(now))
-        if when == math.inf:
-            self._refresher.forget(self)
-        else:
-            desk.refresher_runs = self._refresher.schedule(self, when)
+        with desk.lock:  # of two at once, the one that saw less must not have the last word
+            if self._closed:
+                return
+            now = self.monotonic()
+            flight, when = desk.flight, self._due(desk)
+            if flight is not None and when != math.inf:
+                when = now + max(0.01, flight.deadline - self._runtime.monotonic())
+            when = min(when, self.snapshot.next_boundary(now))
+            if when == math.inf:
+                self._refresher.forget(self)
+            else:
+                desk.refresher_runs = self._refresher.schedule(self, when)
 
     def _note_state(self, desk: _Desk) -> None:
         """Tell a change of state, once, whoever sees it first."""
@@ -575,13 +589,13 @@ class _Desk:
 
     __slots__ = ("fetches", "flight", "lock", "nudged_for", "pacing", "refresher_runs", "state")
 
-    def __init__(self, runtime: Runtime, policy: RefreshPolicy) -> None:
+    def __init__(self, runtime: Runtime, policy: RefreshPolicy, state: str) -> None:
         self.lock = runtime.lock()
         """Guards everything here, and every replacement of the cache's snapshot; held for a few lines only."""
         self.flight: Flight | None = None
         self.pacing = Pacing(policy)
         self.fetches = 0
-        self.state = EMPTY
+        self.state = state
         self.nudged_for = -math.inf
         self.refresher_runs = True
 
@@ -599,7 +613,7 @@ class _Ask:
 
     def __init__(self, runtime: Runtime, valid_for: float, timeout: float | None, *, may_block: bool = True) -> None:
         for name, seconds in (("valid_for", valid_for), ("timeout", timeout)):
-            if seconds is not None and not seconds >= 0:
+            if seconds is not None and not _at_least_zero(seconds):
                 raise ConfigurationError(f"{name} is a number of seconds, 0 or more, not {seconds!r}.")
         self.valid_for = valid_for
         self.deadline = math.inf if timeout is None else runtime.monotonic() + timeout
@@ -614,6 +628,13 @@ class _Ask:
         self.flight = flight
         self.for_result = True
         self.fetches += 1
+
+
+def _at_least_zero(seconds: float) -> bool:
+    try:
+        return seconds >= 0  # not so for NaN
+    except TypeError:
+        return False
 
 
 def _keep(held: Snapshot, new: Credentials, expires_at: float, now: float, rejected: Credentials | None) -> bool:

@@ -7,6 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
+from ramrole_creds.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from ramrole_creds.threads import Signal
 
 FETCH_PART_OF_TIME_LIMIT = 0.95
+ASYNCIO_ONLY = (
+    "get_credentials_async waits on an asyncio event loop, and none runs here. Under trio call the synchronous method "
+    "on a thread: await trio.to_thread.run_sync(provider.get_credentials)."
+)
 
 
 class FetchContext:
@@ -102,7 +107,10 @@ class Flight:
         """The same without blocking the running event loop; a cancelled waiter takes nobody along."""
         import asyncio
 
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise ConfigurationError(ASYNCIO_ONLY) from None
         future: asyncio.Future[None] = loop.create_future()
 
         def wake() -> None:

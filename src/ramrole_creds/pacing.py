@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import TYPE_CHECKING
 
@@ -30,10 +29,10 @@ class Pacing:
         self.failures = 0
         self.error: Exception | None = None
         self.not_before = -math.inf
-        self.refused_generation = 0
+        self.refused_generation = -1
         """Generation that a service refused and that upstream was already asked to replace."""
-        self.too_short = (0, math.inf)
-        """Generation, and the longest life that upstream has for it before its prefetch window opens."""
+        self.too_short = (-1, math.inf)
+        """Generation, and the longest life that upstream has for it until it may issue the next."""
 
     def note_success(self) -> int:
         """Start over; how many failures went before."""
@@ -41,6 +40,11 @@ class Pacing:
         self.error = None
         self.not_before = -math.inf
         return failures
+
+    def note_inherited(self, snapshot: Snapshot, now: float, draw: float) -> None:
+        """A forked child in the prefetch window: all its siblings are there too, and must not ask at once."""
+        if snapshot.prefetch_at <= now < snapshot.expires_at:
+            self.note_unchanged(snapshot, now, draw)
 
     def note_unchanged(self, snapshot: Snapshot, now: float, draw: float) -> None:
         """Upstream answered with nothing better: neither a success nor a failure."""
@@ -67,9 +71,12 @@ class Pacing:
 
 def fresh_copy(error: Exception) -> Exception:
     """The same error without a traceback: each waiter raises one of its own, and none grows with every raise."""
+    kind = type(error)
     try:
-        twin = copy.copy(error)
-    except TypeError:  # a third party's error with required arguments of its own
+        twin = kind.__new__(kind, *error.args)  # not its constructor, which may ask for more or write its text again
+        twin.args = error.args
+        twin.__dict__.update(error.__dict__)
+    except Exception:  # noqa: BLE001  # a third party's error may do as it likes
         return error.with_traceback(None)
     twin.__cause__ = error.__cause__
     twin.__suppress_context__ = True

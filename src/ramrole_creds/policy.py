@@ -21,6 +21,8 @@ MANDATORY_PART = 0.08
 UNKNOWN_EXPIRY_REFETCH_SECONDS = 300.0
 LONGEST_UNASKED_SECONDS = 6 * 3600.0
 LEAST_PAUSE_CEILING_SECONDS = 15.0
+OVERLAP_SECONDS = 1800.0
+OVERLAP_PART = 1 / 3
 LAST_TRY_SECONDS = 0.5
 LAST_TRY_PART = 0.02
 
@@ -85,7 +87,7 @@ class RefreshPolicy:
 
     def pause_ceiling(self, left: float) -> float:
         """Longest pause with `left` seconds of life: slow while much is left, quick near the end."""
-        return max(LEAST_PAUSE_CEILING_SECONDS, min(self.retry_max, left / 10))
+        return min(self.retry_max, max(LEAST_PAUSE_CEILING_SECONDS, left / 10))
 
     def pause_after_failure(self, failures: int, left: float, draw: float) -> float:
         """Seconds to the next try after so many failures in a row, with `left` seconds of life."""
@@ -103,13 +105,15 @@ class Snapshot:
     """Credentials and their deadlines, in seconds of the cache's clock; replaced as a whole, never changed.
 
     Freshness ("need not be fetched", until `prefetch_at`) and usability ("valid now", until `expires_at`) are two
-    questions. `fresh_until` is `prefetch_at` but in a snapshot that must be looked at once more before it is served
-    on the fast path, as after a fork, where it is minus infinity.
+    questions. `looked_at` is when upstream last gave these credentials. `fresh_until` is `prefetch_at` but in a
+    snapshot that must be looked at once more before it is served on the fast path, as after a fork, where it is minus
+    infinity.
     """
 
     credentials: Credentials | None
     generation: int
     fetched_at: float
+    looked_at: float
     fresh_until: float
     prefetch_at: float
     mandatory_at: float
@@ -134,6 +138,11 @@ class Snapshot:
             return PREFETCH
         return EXPIRING if now < self.expires_at else EXPIRED
 
+    @property
+    def next_issue_at(self) -> float:
+        """When upstream may begin to issue the next ones: a source that issues ahead does so 30 minutes before."""
+        return min(self.prefetch_at, self.expires_at - min(OVERLAP_SECONDS, OVERLAP_PART * self.life))
+
     def next_boundary(self, now: float) -> float:
         """When the state changes next by the mere passing of time; infinity where it does not."""
         for boundary in (self.prefetch_at, self.mandatory_at, self.expires_at):
@@ -154,7 +163,7 @@ class Snapshot:
         return replace(self, fresh_until=-math.inf)
 
 
-NO_SNAPSHOT = Snapshot(None, 0, -math.inf, -math.inf, -math.inf, -math.inf, -math.inf)
+NO_SNAPSHOT = Snapshot(None, 0, -math.inf, -math.inf, -math.inf, -math.inf, -math.inf, -math.inf)
 
 
 def plan_snapshot(
@@ -175,11 +184,11 @@ def plan_snapshot(
     if credentials.expiration is None:
         unknown = credentials.security_token is not None
         again = looked_at + UNKNOWN_EXPIRY_REFETCH_SECONDS * (1 - policy.jitter * draw) if unknown else math.inf
-        return Snapshot(credentials, generation, fetched_at, again, again, math.inf, math.inf)
+        return Snapshot(credentials, generation, fetched_at, looked_at, again, again, math.inf, math.inf)
     life = expires_at - fetched_at
     prefetch_at = min(expires_at - policy.prefetch_left(life, draw), looked_at + LONGEST_UNASKED_SECONDS)
     mandatory_at = expires_at - policy.mandatory_left(life)
-    return Snapshot(credentials, generation, fetched_at, prefetch_at, prefetch_at, mandatory_at, expires_at)
+    return Snapshot(credentials, generation, fetched_at, looked_at, prefetch_at, prefetch_at, mandatory_at, expires_at)
 
 
 def _require_seconds(name: str, value: object) -> None:
