@@ -9,12 +9,14 @@ from ramrole_creds.testing import policy
 from ramrole_creds.testing.instance import Instance, RoleAlreadyAttached
 from ramrole_creds.testing.openapi import Answer, Call, OpenApi
 from ramrole_creds.testing.service import ServiceError
+from ramrole_creds.testing.verify import rpc_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ramrole_creds.testing.account import Account
     from ramrole_creds.testing.metadata_service import MetadataService
+    from ramrole_creds.testing.wire import WireRequest
 
 MAX_INSTANCES = 100
 MAX_PAGE = 50
@@ -44,6 +46,11 @@ class EcsService(OpenApi):
         self._instances = instances
         self._metadata = metadata
         self._delay = delay
+
+    def recognizes(self, request: WireRequest) -> bool:
+        """True for the actions it has; every other call to ECS is for the echo of the gateway."""
+        action = request.header("x-acs-action") or rpc_parameters(request).get("Action")
+        return super().recognizes(request) and action in self.actions
 
     @property
     def actions(self) -> Mapping[str, Callable[[Call], Answer]]:
