@@ -158,7 +158,7 @@ def _drip(options: Options, stage: Stage) -> bool:
     for index in range(len(slow)):
         if not sent:
             break
-        sent = stage.connection.send(slow[index : index + 1]) and stage.connection.sleep(interval)
+        sent = stage.connection.sleep(interval) and stage.connection.send(slow[index : index + 1])
     return sent and stage.keep
 
 

@@ -50,7 +50,7 @@ REPLACEMENTS: Mapping[str, frozenset[str]] = {
     "outage": frozenset(),
 }
 LISTENING: Mapping[str, frozenset[str]] = {"refuse": frozenset(), "blackhole": frozenset()}
-_COMMON = frozenset({"skip", "probability", "name"})
+_COMMON = frozenset({"skip", "probability", "label"})
 
 
 @dataclass(eq=False, slots=True)
@@ -65,7 +65,7 @@ class Fault:
     ends: float
     skip: int = 0
     probability: float = 1.0
-    name: str = ""
+    label: str = ""
     played: int = 0
 
     @property
@@ -84,7 +84,7 @@ class Fault:
 
     def __str__(self) -> str:
         options = ", ".join(f"{key}={value!r}" for key, value in self.options.items())
-        return self.name or f"{self.what}({options})" if options else self.name or self.what
+        return self.label or (f"{self.what}({options})" if options else self.what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,8 @@ class Faults:
                 the credential JSON); "refuse" and "blackhole" (the port itself, so only for "*").
             times: how many requests it meets; None for every one.
             between: when: seconds from now by the cloud's clock, or two aware datetimes.
-            **options: those named above, and `skip` (leave the first n requests alone), `probability`, `name`.
+            **options: those named above, and `skip` (leave the first n requests alone), `probability`,
+                and `label`, by which the request log shows it.
 
         Returns:
             The fault; `played` says how often it has been met.
