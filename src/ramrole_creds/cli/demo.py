@@ -102,7 +102,7 @@ def run_demo(screen: Screen, *, threads: int, seed: int | None) -> bool:
     events: list[Event] = []
     with (
         FakeCloud(role=ROLE, mode="hardened", clock=clock, seed=seed) as cloud,
-        empty_surroundings(RAMROLE_CREDS_METADATA_ENDPOINT=cloud.url),
+        empty_surroundings(cloud.url),
         default_provider(policy=POLICY, clock=clock, on_event=events.append) as provider,
     ):
         stage = Stage(screen, cloud, clock, provider, events, started + LIMIT_SECONDS)

@@ -5,28 +5,29 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ramrole_creds.testing.isolation import isolated_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SET_ASIDE_PREFIXES = ("ALIBABA_CLOUD_", "ALICLOUD_", "ALIBABACLOUD_", "RAMROLE_CREDS_")
-HOME_VARIABLES = ("HOME", "USERPROFILE")
-
 
 @contextmanager
-def empty_surroundings(**variables: str) -> Iterator[None]:
+def empty_surroundings(endpoint: str) -> Iterator[None]:
     """Run the block with an empty home directory, none of this cloud's variables and no proxy.
 
     Args:
-        **variables: set on top.
+        endpoint: base URL of the metadata service that is found instead.
     """
     before = dict(os.environ)
     with tempfile.TemporaryDirectory(prefix="ramrole-creds-") as home:
-        for name in before:
-            if name.startswith(SET_ASIDE_PREFIXES) or name.lower().endswith("_proxy"):
-                del os.environ[name]
-        os.environ.update(dict.fromkeys(HOME_VARIABLES, home), **variables)
+        for name, value in isolated_environment(Path(home), endpoint).items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
         try:
             yield
         finally:

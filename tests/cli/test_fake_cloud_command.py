@@ -1,0 +1,78 @@
+"""`ramrole-creds fake-cloud`: one line when it is ready, a clean end, and errors that say what is wrong."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ramrole_creds import EcsRamRoleProvider, MetadataError, RoleNotAttached
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+COMMAND = [sys.executable, "-m", "ramrole_creds.cli", "fake-cloud"]
+
+
+@pytest.fixture
+def started() -> Iterator[list[subprocess.Popen[str]]]:
+    """Processes to be ended with the test."""
+    processes: list[subprocess.Popen[str]] = []
+    yield processes
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def start(processes: list[subprocess.Popen[str]], *options: str) -> str:
+    """Start a fake cloud and give the line that it prints when it is ready."""
+    command = [*COMMAND, "--control-key", "k", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    processes.append(process)
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_it_prints_its_url_serves_the_role_and_ends_cleanly_at_sigterm(started: list[subprocess.Popen[str]]) -> None:
+    url = start(started, "--mode", "hardened", "--role", "shop")
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)
+    with EcsRamRoleProvider(endpoint=url, token_mode="require") as provider:
+        assert provider.get_credentials().identity == "shop"
+    started[0].send_signal(signal.SIGTERM)
+    out, err = started[0].communicate(timeout=10)
+    assert (started[0].returncode, out, err) == (0, "", "")
+
+
+def test_an_empty_role_attaches_none(started: list[subprocess.Popen[str]]) -> None:
+    url = start(started, "--role", "")
+    with EcsRamRoleProvider(endpoint=url) as provider, pytest.raises(RoleNotAttached):
+        provider.get_credentials()
+
+
+def test_a_script_of_faults_is_played(started: list[subprocess.Popen[str]], tmp_path: Path) -> None:
+    script = tmp_path / "faults.yaml"
+    script.write_text("faults:\n  - {where: credentials, what: garbage-body, times: 1}\n", encoding="utf-8")
+    url = start(started, "--script", str(script))
+    with EcsRamRoleProvider(endpoint=url) as provider, pytest.raises(MetadataError):
+        provider.get_credentials()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--mode", "soft"], "'soft' is not one of"),
+        (["--script", "/no/such/file"], "does not exist"),
+        (["--lifetime", "1"], "not in the range"),
+        (["--host", "192.0.2.1"], "Error: "),
+    ],
+)
+def test_a_wrong_option_is_told_in_a_line_and_ends_with_an_error(options: list[str], said: str) -> None:
+    done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
