@@ -9,6 +9,8 @@ version = release = installed_version("ramrole-creds")
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
+# Docstrings are written to be read in an editor: a lone asterisk in one is text.
+suppress_warnings = ["docutils"]
 html_theme = "furo"
 html_title = f"ramrole-creds {version}"
 
