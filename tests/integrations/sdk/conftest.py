@@ -19,7 +19,7 @@ from ramrole_creds.testing import FakeCloud, VirtualClock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ramrole_creds import Credentials, CredentialProvider
+    from ramrole_creds import CredentialProvider, Credentials
 
 LIFETIME_SECONDS = 120
 
@@ -69,17 +69,17 @@ class Stage:
         self.cloud.issuer.revoke(self.provider.get_credentials().access_key_id)
         self.cloud.rotate()
 
-    def accepted(self, service: str) -> list[str | None]:
+    def accepted(self, service: str) -> list[str]:
         """The AccessKey ID of each request that the service accepted: each was signed and sent whole."""
-        return [one.access_key_id for one in self.cloud.requests.to(service) if (one.status or 500) < 400]
+        return [str(one.access_key_id) for one in self.cloud.requests.to(service) if (one.status or 500) < 400]
 
-    def refused(self, service: str) -> list[str | None]:
+    def refused(self, service: str) -> list[str]:
         """The AccessKey ID of each request that it refused."""
-        return [one.access_key_id for one in self.cloud.requests.to(service) if 400 <= (one.status or 500) < 500]
+        return [str(one.access_key_id) for one in self.cloud.requests.to(service) if 400 <= (one.status or 500) < 500]
 
     def assert_rotates(self, service: str, call: Callable[[], object]) -> None:
         """Calls go on over two rotations, each signed with the credentials of its moment."""
-        current = []
+        current: list[str] = []
         for _ in range(2):
             current.append(self.provider.get_credentials().access_key_id)
             call()
@@ -101,7 +101,7 @@ def stage() -> Iterator[Stage]:
 
 @pytest.fixture(autouse=True)
 def quiet_sdk_logs() -> Iterator[None]:
-    """Several SDKs print the session token at DEBUG, urllib3 that of a signed URL: applications keep them quiet, too."""
+    """Several SDKs print the session token at DEBUG, and urllib3 that of a signed URL; so applications silence them."""
     loggers = [logging.getLogger(name) for name in ("oss2", "botocore", "tablestore", "fc2", "urllib3")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
