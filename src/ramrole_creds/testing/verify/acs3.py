@@ -132,8 +132,8 @@ def _require_signature(attempt: Attempt, claim: _Claim, headers: Mapping[str, st
 
 
 def _canonical_query(query: str) -> str:
-    encoded = sorted((encode(name), encode(value or "")) for name, value in query_pairs(query))
-    return "&".join(f"{name}={value}" for name, value in encoded)
+    pairs = sorted((to_bytes(name), to_bytes(value or ""), name, value or "") for name, value in query_pairs(query))
+    return "&".join(f"{encode(name)}={encode(value)}" for _, _, name, value in pairs)
 
 
 def _must_be_signed(name: str) -> bool:

@@ -112,14 +112,13 @@ def _verify_v4(attempt: Attempt) -> Accepted:
 def _canonical_requests(request: WireRequest, headers: Mapping[str, str], payload: str) -> Iterator[str]:
     """The forms in use: releases of the official SDK differ in whether names and path are encoded."""
     signed = sorted(name for name in headers if name in ("content-type", "host") or _is_log_header(name))
-    pairs = query_pairs(request.query_string)
+    pairs = [(name, value or "") for name, value in query_pairs(request.query_string)]
+    pairs.sort(key=lambda pair: (to_bytes(pair[0]), to_bytes(pair[1])))
     paths = dict.fromkeys((decode(request.path), from_wire(request.path)))
     hosts = dict.fromkeys((headers.get("host", ""), headers.get("host", "").partition(":")[0]))
     for path, encode_names, host in product(paths, (True, False), hosts):
-        spelt = sorted(
-            (to_bytes(name), encode(name) if encode_names else name, encode(value or "")) for name, value in pairs
-        )
-        query = "&".join(f"{name}={value}" if value else name for _, name, value in spelt)
+        spelt = [(encode(name) if encode_names else name, encode(value)) for name, value in pairs]
+        query = "&".join(f"{name}={value}" if value else name for name, value in spelt)
         lines = header_lines({**headers, "host": host}, signed)
         yield "\n".join((request.method, path, query, lines, ";".join(signed), payload))
 
