@@ -122,9 +122,16 @@ class SignedExchange:
         self._refreshed = False
         self._told_the_time = False
 
+    error_statuses = ERROR_STATUSES
+
+    @property
+    def origin(self) -> tuple[str, str]:
+        """Scheme and host that are signed for."""
+        return self._origin
+
     @property
     def host(self) -> str:
-        """The host that is signed for."""
+        """The host that is signed for, with its port where it is not the scheme's own."""
         return self._origin[1]
 
     def covers(self, url: str) -> bool:

@@ -37,6 +37,7 @@ class ACS3(Scheme):
     __slots__ = ("_hash", "_signed", "algorithm")
 
     name: ClassVar[str] = "ACS3"
+    covers_body: ClassVar[bool] = True
     owned_headers: ClassVar[frozenset[str]] = frozenset(
         (
             "authorization",

@@ -31,6 +31,7 @@ class MNS(Scheme):
     __slots__ = ()
 
     name: ClassVar[str] = "MNS"
+    covers_body: ClassVar[bool] = True
     owned_headers: ClassVar[frozenset[str]] = frozenset(
         ("authorization", "content-md5", "date", "security-token", "x-mns-date")
     )

@@ -36,6 +36,7 @@ class OTSV2(Scheme):
     __slots__ = ("instance",)
 
     name: ClassVar[str] = "OTSV2"
+    covers_body: ClassVar[bool] = True
     owned_headers: ClassVar[frozenset[str]] = _SIGNATURES | {
         "x-ots-accesskeyid",
         "x-ots-contentmd5",

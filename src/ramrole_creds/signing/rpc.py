@@ -42,6 +42,7 @@ class RPC(Scheme):
     __slots__ = ()
 
     name: ClassVar[str] = "RPC"
+    covers_body: ClassVar[bool] = True
 
     def sign(
         self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: DerivedKeys

@@ -73,6 +73,7 @@ class SigV4(Scheme):
     __slots__ = ("_scope", "region", "service")
 
     name: ClassVar[str] = "SigV4"
+    covers_body: ClassVar[bool] = True
     owned_headers: ClassVar[frozenset[str]] = frozenset(
         ("authorization", "date", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token")
     )

@@ -52,6 +52,9 @@ class Scheme(ABC):
     owned_headers: ClassVar[frozenset[str]] = frozenset()
     """Headers that it sets, in lower case: what must not reach another host."""
 
+    covers_body: ClassVar[bool] = False
+    """Whether the body is part of what is signed, so that it must be at hand (bytes, or a seekable file)."""
+
     longest_presign: ClassVar[float] = 0
     """Seconds that a presigned URL may live at most; 0 where the scheme has no such URLs."""
 

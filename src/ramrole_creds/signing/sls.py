@@ -34,6 +34,7 @@ class SLSV1(Scheme):
     __slots__ = ()
 
     name: ClassVar[str] = "SLSV1"
+    covers_body: ClassVar[bool] = True
     owned_headers: ClassVar[frozenset[str]] = frozenset(
         ("authorization", "content-md5", "date", "x-acs-security-token", "x-log-date", "x-log-signaturemethod")
     )
@@ -82,6 +83,7 @@ class SLSV4(Scheme):
     __slots__ = ("_scope", "region")
 
     name: ClassVar[str] = "SLSV4"
+    covers_body: ClassVar[bool] = True
     owned_headers: ClassVar[frozenset[str]] = frozenset(
         ("authorization", "x-acs-security-token", "x-log-content-sha256", "x-log-date", "x-log-signaturemethod")
     )
