@@ -131,7 +131,7 @@ class StsClient:
         }
         signer = Signer(credentials, RPC(), clock=self._clock)
         document = self._call("AssumeRole", form, signer, context, credentials.identity)
-        return self._session(document, "AssumeRole", role_arn)
+        return self._session(document, "AssumeRole", role_arn, session_name)
 
     def assume_role_with_oidc(  # the call has so many
         self,
@@ -167,7 +167,7 @@ class StsClient:
             "Policy": session_policy,
         }
         document = self._call("AssumeRoleWithOIDC", form, None, context)
-        return self._session(document, "AssumeRoleWithOIDC", role_arn)
+        return self._session(document, "AssumeRoleWithOIDC", role_arn, session_name)
 
     def generate_session_access_key(
         self,
@@ -225,10 +225,11 @@ class StsClient:
             raise self._complaint(action)("a document without AccountId or Arn")
         return CallerIdentity(account, arn, text_of(document, "IdentityType"), text_of(document, "PrincipalId"))
 
-    def _session(self, document: dict[str, object], action: str, role_arn: str) -> Credentials:
+    def _session(self, document: dict[str, object], action: str, role_arn: str, session_name: str) -> Credentials:
         complain = self._complaint(action)
         user = document.get("AssumedRoleUser")
-        identity = text_of(user, "Arn") if isinstance(user, dict) else ""
+        # The role as STS knows it, without the session's name: that differs from process to process.
+        identity = text_of(user, "Arn").removesuffix(f"/{session_name}") if isinstance(user, dict) else ""
         name = "oidc_role_arn" if action == "AssumeRoleWithOIDC" else "ram_role_arn"
         inner = inner_object(document, "Credentials", complain)
         return read_credentials(inner, PASCAL_CASE, complain, provider_name=name, identity=identity or role_arn)

@@ -1,0 +1,151 @@
+"""What a role session is asked for with: its name, its policy, its duration; checked before STS is asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from string import Formatter
+from typing import TYPE_CHECKING
+
+from ramrole_creds.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SESSION_NAME_VARIABLE = "ALIBABA_CLOUD_ROLE_SESSION_NAME"
+ROLE_ARN_VARIABLE = "ALIBABA_CLOUD_ROLE_ARN"
+DEFAULT_TEMPLATE = "ramrole-creds-{host}-{process}-{unique}"
+SHORTEST_SESSION_SECONDS = 900
+DEFAULT_SESSION_SECONDS = 3600.0
+LONGEST_SESSION_SECONDS = 43200
+LONGEST_NAME_CHARACTERS = 64
+LONGEST_POLICY_CHARACTERS = 2048
+
+_NAME = re.compile(r"[A-Za-z0-9.@_-]{2,64}")
+_NOT_IN_NAME = re.compile(r"[^A-Za-z0-9.@_-]+")
+_ROLE_ARN = re.compile(r"acs:ram::[^:\s]*:role/[^\s]+")
+_FIELDS = ("host", "pod", "process", "unique")
+
+
+def session_namer(template: str | None) -> Callable[[], str]:
+    """What gives a session's name at each fetch.
+
+    The name shows in audit logs. A forked child has one of its own, since `{process}` is filled in at the fetch.
+
+    Args:
+        template: a name, or one with `{host}`, `{pod}` (in Kubernetes), `{process}` (its id) and `{unique}` (random,
+            once for each provider); else ALIBABA_CLOUD_ROLE_SESSION_NAME, else
+            "ramrole-creds-{host}-{process}-{unique}".
+
+    Raises:
+        ConfigurationError: the template has another field, or the name characters that no session name may have.
+    """
+    template = template or os.environ.get(SESSION_NAME_VARIABLE) or DEFAULT_TEMPLATE
+    unique = os.urandom(4).hex()
+    fields = _fields_of(template)
+    if not fields:
+        if _NAME.fullmatch(template) is None:
+            raise ConfigurationError(
+                f"{template[:80]!r} is no session name: 2 to {LONGEST_NAME_CHARACTERS} letters, digits and characters "
+                "of `.@-_`."
+            )
+        return lambda: template
+    return lambda: _filled_in(template, unique)
+
+
+def checked_role_arn(role_arn: str | None) -> str:
+    """The role's ARN; where None, ALIBABA_CLOUD_ROLE_ARN.
+
+    Raises:
+        ConfigurationError: there is none, or it is no ARN of a role.
+    """
+    role_arn = role_arn or os.environ.get(ROLE_ARN_VARIABLE) or ""
+    if _ROLE_ARN.fullmatch(role_arn) is None:
+        raise ConfigurationError(
+            f"role_arn must be the ARN of a role, acs:ram::ACCOUNT-ID:role/NAME, not {role_arn[:100]!r}."
+        )
+    return role_arn
+
+
+def checked_duration(duration: object) -> float:
+    """The session's seconds.
+
+    Raises:
+        ConfigurationError: STS makes no sessions of that length.
+    """
+    if isinstance(duration, bool) or not isinstance(duration, (int, float)) or not duration >= SHORTEST_SESSION_SECONDS:
+        raise ConfigurationError(
+            f"duration is a number of seconds from {SHORTEST_SESSION_SECONDS} up, not {duration!r}."
+        )
+    if duration > LONGEST_SESSION_SECONDS:
+        raise ConfigurationError(f"No session lasts longer than {LONGEST_SESSION_SECONDS} s; {duration:g} s was asked.")
+    return duration
+
+
+def policy_text(session_policy: object) -> str | None:
+    """The session policy as JSON.
+
+    Args:
+        session_policy: JSON text, which is sent as it is, or a mapping.
+
+    Raises:
+        ConfigurationError: it is no policy document, or longer than STS takes.
+    """
+    if not session_policy:
+        return None
+    if isinstance(session_policy, str):
+        text = session_policy
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError):
+            document = None
+    elif isinstance(session_policy, Mapping):
+        document = dict(session_policy)
+        text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    else:
+        document, text = None, ""
+    if not isinstance(document, Mapping) or "Statement" not in document:
+        raise ConfigurationError('A session policy is a JSON object with "Version" and "Statement"; this is none.')
+    if len(text) > LONGEST_POLICY_CHARACTERS:
+        raise ConfigurationError(
+            f"The session policy has {len(text)} characters, STS takes {LONGEST_POLICY_CHARACTERS}: use wildcards, or "
+            "attach a policy to the role."
+        )
+    return text
+
+
+def _fields_of(template: str) -> set[str]:
+    try:
+        fields = {field for _, field, _, _ in Formatter().parse(template) if field is not None}
+    except ValueError:
+        fields = {"{"}
+    if fields - set(_FIELDS):
+        raise ConfigurationError(
+            f"A session name may hold {', '.join('{%s}' % field for field in _FIELDS)} and no other braces; "  # noqa: UP031
+            f"{template[:80]!r} does."
+        )
+    return fields
+
+
+def _filled_in(template: str, unique: str) -> str:
+    """The name, shortened in its variable words where it is too long, so that `{process}` and `{unique}` stay."""
+    host = _host()
+    pod = os.environ.get("POD_NAME") or os.environ.get("HOSTNAME") or host
+
+    def fill(longest_word: int) -> str:
+        words = {"host": host[:longest_word], "pod": pod[-longest_word:], "process": os.getpid(), "unique": unique}
+        return _NOT_IN_NAME.sub("-", template.format(**words))
+
+    for longest_word in (LONGEST_NAME_CHARACTERS, 32, 24, 16, 8):
+        name = fill(longest_word)
+        if len(name) <= LONGEST_NAME_CHARACTERS:
+            return name
+    return fill(8)[:LONGEST_NAME_CHARACTERS]
+
+
+def _host() -> str:
+    import socket
+
+    return socket.gethostname().partition(".")[0] or "host"
