@@ -1,10 +1,15 @@
-"""A requests session whose sockets keep a deadline; imported with the first request, for requests is slow to load."""
+"""One request on one connection that keeps a deadline; imported with the first request, for requests is slow to load.
+
+The requests library's adapter is used, not its session: a session reads the whole body of a redirect that it was told
+not to follow, keeps cookies between tries, and adds what it finds in netrc.
+"""
 
 from __future__ import annotations
 
 import io
 import ssl
 import time
+from http.client import BadStatusLine, HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from typing import TYPE_CHECKING, Any, cast
 
 import requests
@@ -22,26 +27,42 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CHUNK_BYTES = 16384
-MOST_BYTES_BESIDE_BODY = 262144
+MOST_HEAD_BYTES = 65536
+MOST_BYTES = 1310720
+LOCAL_TROUBLE = frozenset({12, 23, 24, 105})  # ENOMEM, ENFILE, EMFILE, ENOBUFS
 
 
 class _TooMuch(Exception):
     """More came than any answer may have."""
 
 
-class DeadlineSession(requests.Session):
-    """Follows no redirect, keeps no cookie, and ends every read at its deadline."""
+class _NotDecodable(Exception):
+    """The body is not in the encoding that its header names."""
+
+
+class _CutShort(Exception):
+    """The connection ended before the announced length was there."""
+
+
+class Exchange:
+    """One request and its answer, on a connection of its own.
+
+    A second request on the same connection could be given an answer that was not meant for it, left over from the
+    first or sent ahead by whoever sits in between.
+
+    Args:
+        deadline: end of the whole exchange on `time.monotonic`.
+        use_environment: honour the proxies and CA bundles that the environment names.
+        verify: as requests takes it.
+    """
 
     def __init__(self, *, deadline: float, use_environment: bool, verify: bool | str) -> None:
-        super().__init__()
-        self.trust_env = use_environment
-        self.verify = verify
         self._deadline = deadline
-        self.headers.clear()
-        for prefix in ("http://", "https://"):
-            self.mount(prefix, _DeadlineAdapter(deadline))
+        self._use_environment = use_environment
+        self._verify = verify
+        self._wire = _Wire(deadline)
 
-    def exchange(
+    def run(
         self,
         method: str,
         url: str,
@@ -50,35 +71,65 @@ class DeadlineSession(requests.Session):
         timeouts: tuple[float, float],
         max_body: int,
     ) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers by lower-case name, and body of one answer; whatever goes wrong is raised as it comes."""
-        remaining = max(0.001, self._deadline - time.monotonic())
-        connect, read = (min(timeout, remaining) for timeout in timeouts)
-        with self.request(
-            method,
-            url,
-            headers={"User-Agent": "ramrole-creds", "Accept-Encoding": "identity", "Accept": "*/*", **headers},
-            data=body,
-            timeout=(connect, read),
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            content = bytearray()
-            for chunk in response.iter_content(CHUNK_BYTES):
-                content += chunk
-                if len(content) > max_body:
-                    raise _TooMuch
-            _require_whole(response)
-            self.cookies.clear()
-            answered = {name.lower(): value for name, value in response.headers.items()}
-            return response.status_code, answered, bytes(content)
+        """Status, headers by lower-case name, and decoded body; whatever goes wrong is raised as it comes."""
+        own = {
+            "User-Agent": "ramrole-creds",
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+        }
+        request = requests.Request(method, url, headers={**own, **headers}, data=body).prepare()
+        adapter = _DeadlineAdapter(self._wire)
+        try:
+            proxies, verify = self._surroundings(url)
+            remaining = max(0.001, self._deadline - time.monotonic())
+            connect, read = (min(timeout, remaining) for timeout in timeouts)
+            response = adapter.send(request, stream=True, timeout=(connect, read), verify=verify, proxies=proxies)
+            try:
+                content = _read(response, max_body)
+            finally:
+                response.close()
+        finally:
+            adapter.close()
+        answered = {name.lower(): value for name, value in response.headers.items()}
+        return response.status_code, answered, _decoded(content, answered.get("content-encoding", ""), max_body)
+
+    def explain(self, error: Exception, where: str) -> http.HttpError:
+        """The failure as one of ours, in words that hold nothing of what was sent or read."""
+        failure = _explain(error, where, late=time.monotonic() >= self._deadline)
+        failure.answered = self._wire.answered
+        return failure
+
+    def _surroundings(self, url: str) -> tuple[dict[str, str], bool | str]:
+        if not self._use_environment:
+            return {}, self._verify
+        with requests.Session() as session:
+            settings = session.merge_environment_settings(url, {}, stream=True, verify=self._verify, cert=None)
+        return dict(settings["proxies"]), cast("bool | str", settings["verify"])
 
 
-def explain(error: Exception, where: str) -> http.HttpError:  # noqa: PLR0911  # one line for each kind of failure
-    """The failure as one of ours, in words that hold nothing of what was sent or read."""
+def _explain(error: Exception, where: str, *, late: bool) -> http.HttpError:  # noqa: PLR0911  # one for each kind
     if _caused_by(error, _TooMuch):
         return http.BodyTooLarge(
             f"{where}: the answer is longer than an answer of this service can be.", connected=True
         )
+    not_connected = _explain_connecting(error, where)
+    if not_connected is not None:
+        return not_connected
+    if _caused_by(error, TimeoutError, wire_failures.ReadTimeoutError) or isinstance(error, failures.Timeout):
+        if late:
+            return http.TimeLimitExceeded(f"{where}: no whole answer within the time limit.", connected=True)
+        return http.ReadTimeout(f"{where}: connected, but no answer came in time.", connected=True, retriable=True)
+    if _caused_by(error, _NotDecodable):
+        return http.BadResponse(f"{where}: the answer's content encoding is broken.", connected=True, retriable=True)
+    if _is_bad_http(error):
+        return http.BadResponse(f"{where}: what came back is not HTTP.", connected=True)
+    reason = _os_reason(error) or "the connection ended before the answer did"
+    return http.ConnectionBroken(f"{where}: {reason}.", connected=True, retriable=True)
+
+
+def _explain_connecting(error: Exception, where: str) -> http.HttpError | None:  # noqa: PLR0911  # as above
+    """What kept the request from being sent; None where something else went wrong."""
     if isinstance(error, (failures.InvalidURL, failures.MissingSchema, failures.InvalidSchema, UnicodeError)):
         return http.ConnectFailed(f"{where}: this is no URL that can be asked.")
     if isinstance(error, failures.ConnectTimeout):
@@ -87,24 +138,26 @@ def explain(error: Exception, where: str) -> http.HttpError:  # noqa: PLR0911  #
         return http.ConnectFailed(f"{where}: TLS failed ({_tls_reason(error)}).", connected=True)
     if isinstance(error, failures.ProxyError):
         return http.ConnectFailed(f"{where}: the proxy of the environment could not be used.", retriable=True)
-    if _caused_by(error, TimeoutError, wire_failures.ReadTimeoutError) or isinstance(error, failures.Timeout):
-        return http.ReadTimeout(
-            f"{where}: connected, but no whole answer came in time.", connected=True, retriable=True
-        )
+    if _local_trouble(error):
+        return http.ConnectFailed(f"{where}: {_os_reason(error)}.", retriable=True, local=True)
     if _caused_by(error, wire_failures.NewConnectionError, wire_failures.NameResolutionError):
         return http.ConnectFailed(f"{where}: {_os_reason(error) or 'cannot connect'}.", retriable=True)
-    if _caused_by(error, failures.ContentDecodingError, wire_failures.DecodeError):
-        return http.BadResponse(f"{where}: the answer's content encoding is broken.", connected=True)
-    if _is_bad_http(error):
-        return http.BadResponse(f"{where}: what came back is not HTTP.", connected=True)
-    reason = _os_reason(error) or "the connection ended before the answer did"
-    return http.ConnectionBroken(f"{where}: {reason}.", connected=True, retriable=True)
+    return None
+
+
+class _Wire:
+    """What one exchange's connection may do, and what has come over it."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.answered = False
+        self.bytes_left = 0
 
 
 class _DeadlineAdapter(requests.adapters.HTTPAdapter):
-    def __init__(self, deadline: float) -> None:
-        self._deadline = deadline
-        super().__init__(pool_connections=2, pool_maxsize=2, max_retries=0)
+    def __init__(self, wire: _Wire) -> None:
+        self._wire = wire
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:  # noqa: ANN401, FBT001, FBT002
         super().init_poolmanager(connections, maxsize, block, **kwargs)
@@ -116,60 +169,61 @@ class _DeadlineAdapter(requests.adapters.HTTPAdapter):
         return manager
 
     def _keep_deadline(self, manager: urllib3.PoolManager) -> None:
-        deadline = self._deadline
-
-        class Plain(HTTPConnection):
-            def connect(self) -> None:
-                super().connect()
-                self.sock = cast("socket.socket", _DeadlineSocket(self.sock, deadline))
-
-        class Secure(HTTPSConnection):
-            def connect(self) -> None:
-                super().connect()
-                self.sock = cast("ssl.SSLSocket", _DeadlineSocket(self.sock, deadline))
-
-        plain = type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": Plain})
-        secure = type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": Secure})
-        manager.pool_classes_by_scheme = {"http": plain, "https": secure}
+        response = type("DeadlineResponse", (_DeadlineResponse,), {"wire": self._wire})
+        plain = type("Plain", (HTTPConnection,), {"response_class": response})
+        secure = type("Secure", (HTTPSConnection,), {"response_class": response})
+        manager.pool_classes_by_scheme = {
+            "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+            "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
+        }
 
 
-class _DeadlineSocket:
-    """A connected socket whose reads all end at one deadline."""
+class _DeadlineResponse(HTTPResponse):
+    """http.client's answer, read against the deadline."""
 
-    def __init__(self, wrapped: socket.socket, deadline: float) -> None:
-        self._wrapped = wrapped
-        self._deadline = deadline
+    wire: _Wire
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever http.client and urllib3 ask of a socket
-        return getattr(self._wrapped, name)
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as http.client calls it
+        super().__init__(sock, *args, **kwargs)
+        self.wire.bytes_left = MOST_HEAD_BYTES
+        self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock, self.wire))
 
-    def makefile(self, mode: str, *_args: object, **_kwargs: object) -> io.BufferedIOBase:
-        """What http.client reads the answer from."""
-        if "w" in mode:
-            return cast("io.BufferedIOBase", self._wrapped.makefile("wb"))
-        return io.BufferedReader(_DeadlineReader(self._wrapped, self._deadline))
+    def begin(self) -> None:
+        """Read the head. 1xx answers that announce another one are passed over, as 100 is by http.client itself."""
+        super().begin()
+        while 101 < self.status < 200:
+            self.headers = self.msg = None  # type: ignore[assignment]  # as it was before anything was read
+            super().begin()
+        # urllib3 would go on, and log what it could not read; that might be a credential document.
+        if not self.headers.is_multipart() and self.headers.get_payload():
+            raise HTTPException
+        self.headers.defects.clear()
+        self.wire.bytes_left = MOST_BYTES
 
 
 class _DeadlineReader(io.RawIOBase):
-    def __init__(self, wrapped: socket.socket, deadline: float) -> None:
-        self._socket = wrapped
-        self._raw = wrapped.makefile("rb", buffering=0)  # keeps the socket open for as long as it is read
-        self._deadline = deadline
-        self._patience = wrapped.gettimeout()
-        self._bytes_left = http.HttpTransport().max_body * 16 + MOST_BYTES_BESIDE_BODY
+    """Reads from a socket, never beyond the deadline nor more than the wire may carry."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, wire: _Wire) -> None:
+        self._raw = raw
+        self._socket = sock
+        self._wire = wire
+        self._patience = sock.gettimeout()
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401  # any writable buffer
-        remaining = self._deadline - time.monotonic()
+        remaining = self._wire.deadline - time.monotonic()
         if remaining <= 0:
             raise TimeoutError
         self._socket.settimeout(remaining if self._patience is None else min(self._patience, remaining))
-        count = self._raw.readinto(buffer)
-        self._bytes_left -= count or 0
-        if self._bytes_left < 0:
-            raise _TooMuch
+        count = cast("int | None", self._raw.readinto(buffer))
+        if count:
+            self._wire.answered = True
+            self._wire.bytes_left -= count
+            if self._wire.bytes_left < 0:
+                raise _TooMuch
         return count
 
     def close(self) -> None:
@@ -178,12 +232,39 @@ class _DeadlineReader(io.RawIOBase):
         super().close()
 
 
-def _require_whole(response: requests.Response) -> None:
-    """An answer cut short is no answer, though what there is of it may look whole."""
+def _read(response: requests.Response, max_body: int) -> bytes:
+    """The body as it is on the wire. One cut short is no answer, though what there is of it may look whole."""
+    content = bytearray()
+    for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
+        content += chunk
+        if len(content) > max_body:
+            raise _TooMuch
     announced = response.headers.get("Content-Length", "")
-    encoded = response.headers.get("Content-Encoding", "identity").lower() != "identity"
-    if announced.isascii() and announced.isdigit() and not encoded and response.raw.tell() < int(announced):
-        raise failures.ChunkedEncodingError
+    chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+    if announced.isascii() and announced.isdigit() and not chunked and len(content) < int(announced):
+        raise _CutShort
+    return bytes(content)
+
+
+def _decoded(content: bytes, encoding: str, max_body: int) -> bytes:
+    """The body without its content encoding, which nobody asked for; never longer than the cap."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity") or not content:
+        return content
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise _NotDecodable
+    import zlib
+
+    unpacker = zlib.decompressobj(wbits=47)  # gzip or zlib, whichever it is
+    try:
+        plain = unpacker.decompress(content, max_body + 1)
+    except zlib.error:
+        raise _NotDecodable from None
+    if len(plain) > max_body:
+        raise _TooMuch
+    if not unpacker.eof:
+        raise _NotDecodable
+    return plain
 
 
 def _caused_by(error: BaseException, *kinds: type[BaseException]) -> bool:
@@ -200,6 +281,11 @@ def _causes(error: BaseException) -> list[BaseException]:
             found.append(cause)
             queue += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
     return found
+
+
+def _local_trouble(error: BaseException) -> bool:
+    """True where this process or machine has run out of something."""
+    return any(isinstance(cause, OSError) and cause.errno in LOCAL_TROUBLE for cause in _causes(error))
 
 
 def _os_reason(error: BaseException) -> str:
@@ -219,8 +305,6 @@ def _tls_reason(error: BaseException) -> str:
 
 
 def _is_bad_http(error: BaseException) -> bool:
-    from http.client import BadStatusLine, HTTPException, IncompleteRead, RemoteDisconnected
-
     for cause in _causes(error):
         if isinstance(cause, (RemoteDisconnected, IncompleteRead)):
             return False

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import timezone
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from ramrole_creds.errors import FetchError
+from ramrole_creds.errors import ConfigurationError, FetchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from tenacity import RetryCallState
     from typing_extensions import Self
-
-    from ramrole_creds.connections import DeadlineSession
 
 RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 LONGEST_SANE_AGE_SECONDS = 86400
@@ -35,12 +34,19 @@ class HttpError(FetchError):
     Args:
         connected: True where the server had been reached.
         retriable: True where the same request may succeed in a moment.
+        local: True where this process or machine has run out of something.
     """
 
-    def __init__(self, message: str = "", *, connected: bool = False, retriable: bool = False) -> None:
+    answered = False
+    """True where bytes of an answer had come, to this try or to one before it."""
+
+    def __init__(
+        self, message: str = "", *, connected: bool = False, retriable: bool = False, local: bool = False
+    ) -> None:
         super().__init__(message)
         self.connected = connected
         self.retriable = retriable
+        self.local = local
 
 
 class ConnectTimeout(HttpError):
@@ -53,6 +59,10 @@ class ConnectFailed(HttpError):
 
 class ReadTimeout(HttpError):
     """Connected, and then no answer in time."""
+
+
+class TimeLimitExceeded(HttpError):
+    """The time limit of the whole was used up."""
 
 
 class ConnectionBroken(HttpError):
@@ -85,20 +95,20 @@ class HttpResponse:
 
     def server_time(self) -> float | None:
         """Unix seconds by the server's clock: `Date`, plus the `Age` that a cache on the way added to it."""
-        from email.utils import parsedate_to_datetime
-
-        age = self.header("age").strip()
-        try:
-            date = parsedate_to_datetime(self.header("date")).timestamp()
-            seconds = int(age) if age else 0
-        except (ValueError, TypeError, OverflowError):
+        date, age = _http_date(self.header("date")), self.header("age").strip() or "0"
+        if date is None or not age.isascii() or not age.isdigit() or len(age) > 9:
             return None
-        return date + seconds if 0 <= seconds <= LONGEST_SANE_AGE_SECONDS else None
+        return date + int(age) if int(age) <= LONGEST_SANE_AGE_SECONDS else None
 
     def retry_after(self) -> float | None:
-        """Seconds that the server asks to be left alone, where it says so in seconds."""
+        """Seconds that the server asks to be left alone, said as such or as a date."""
         value = self.header("retry-after").strip()
-        return float(value) if value.isascii() and value.isdigit() else None
+        if not value:
+            return None
+        if value.isascii() and value.isdigit():
+            return float(value[:9])
+        until, now = _http_date(value), self.server_time()
+        return None if until is None or now is None else max(0.0, until - now)
 
     def describe_body(self) -> str:
         """What the body looks like, without showing any of it."""
@@ -122,6 +132,9 @@ class HttpTransport:
         verify: False, or a CA bundle's path, in place of the default certificates.
         attempts: most tries of one request, the first included.
         sleep: waits between tries; seconds.
+
+    Raises:
+        ConfigurationError: a timeout is no number of seconds above 0.
     """
 
     connect_timeout: float = 1.0
@@ -132,8 +145,14 @@ class HttpTransport:
     attempts: int = 3
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
+    def __post_init__(self) -> None:
+        for name in ("connect_timeout", "read_timeout"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+                raise ConfigurationError(f"{name} must be a number of seconds above 0, not {value!r}.")
+
     def open(self, time_limit: float) -> HttpSession:
-        """A session whose requests share connections and one time limit in seconds."""
+        """A session whose requests share one time limit in seconds."""
         return HttpSession(self, time_limit)
 
     def request(
@@ -147,17 +166,15 @@ class HttpTransport:
         retry: bool = True,
     ) -> HttpResponse:
         """One request in a session of its own; see `HttpSession.request`."""
-        with self.open(time_limit) as session:
-            return session.request(method, url, headers=headers, body=body, retry=retry)
+        return self.open(time_limit).request(method, url, headers=headers, body=body, retry=retry)
 
 
 class HttpSession:
-    """Requests of one fetch: kept-alive connections, closed with it, so that no process inherits them."""
+    """Requests of one fetch, which share one time limit. Holds no socket between them."""
 
     def __init__(self, transport: HttpTransport, time_limit: float) -> None:
         self._transport = transport
         self._deadline = time.monotonic() + time_limit
-        self._session: DeadlineSession | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -165,10 +182,13 @@ class HttpSession:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            self._session.close()
+        """Nothing is held that would have to be given back."""
 
-    def request(
+    def remaining(self) -> float:
+        """Seconds left of the time limit, 0 when it has run out."""
+        return max(0.0, self._deadline - time.monotonic())
+
+    def request(  # noqa: PLR0913  # all but method and URL by keyword, and rarely needed
         self,
         method: str,
         url: str,
@@ -177,7 +197,9 @@ class HttpSession:
         body: bytes | None = None,
         retry: bool = True,
         retry_timeouts: bool = True,
+        read_timeout: float | None = None,
         max_body: int | None = None,
+        is_usable: Callable[[HttpResponse], bool] | None = None,
     ) -> HttpResponse:
         """Ask, and ask again after a refusal, a cut connection, 429 or 5xx; all within the time limit.
 
@@ -188,26 +210,35 @@ class HttpSession:
             body: bytes to send.
             retry: False for a request that must be sent once only.
             retry_timeouts: False where a server that does not answer is not asked again.
+            read_timeout: a shorter one than the transport's.
             max_body: another cap than the transport's.
+            is_usable: looks at a 200; where it says False, the server is asked again.
 
         Raises:
             HttpError: there was no usable answer. An answer of any status is returned.
         """
+        transport = self._transport
+        patience = min(transport.read_timeout, read_timeout or transport.read_timeout)
+        outcomes: list[HttpResponse | HttpError] = []
 
         def attempt() -> HttpResponse | HttpError:
-            return self._attempt(method, url, headers or {}, body, max_body or self._transport.max_body)
+            if not outcomes or self.remaining():
+                outcomes.append(self._attempt(method, url, headers or {}, body, patience, max_body))
+            return outcomes[-1]
 
         def again(outcome: HttpResponse | HttpError) -> bool:
-            if not retry or self._remaining() <= 0:
-                return False
-            if isinstance(outcome, HttpResponse):
-                return outcome.status in RETRIED_STATUS
-            return outcome.retriable and (retry_timeouts or not isinstance(outcome, ReadTimeout))
+            if isinstance(outcome, HttpError):
+                return outcome.retriable and (retry_timeouts or not isinstance(outcome, ReadTimeout))
+            if (outcome.retry_after() or 0.0) >= self.remaining():
+                return False  # it says itself that asking again in time is useless
+            wanting = outcome.status == 200 and is_usable is not None and not is_usable(outcome)
+            return wanting or outcome.status in RETRIED_STATUS
 
         outcome = attempt()
-        if again(outcome) and self._transport.attempts > 1:
+        if retry and transport.attempts > 1 and self.remaining() and again(outcome):
             outcome = self._attempt_again(attempt, again, outcome)
         if isinstance(outcome, HttpError):
+            outcome.answered = any(isinstance(one, HttpResponse) or one.answered for one in outcomes)
             raise outcome
         return outcome
 
@@ -222,47 +253,46 @@ class HttpSession:
 
         back_off = wait_random_exponential(multiplier=RETRY_WAIT_SECONDS, max=LONGEST_RETRY_WAIT_SECONDS)
 
+        def last(state: RetryCallState) -> HttpResponse | HttpError:
+            return first if state.outcome is None else cast("HttpResponse | HttpError", state.outcome.result())
+
         def wait(outcome: HttpResponse | HttpError, seconds: float) -> float:
             asked_for = outcome.retry_after() if isinstance(outcome, HttpResponse) else None
-            return max(0.0, min(max(seconds, asked_for or 0.0), self._remaining()))
-
-        def wait_after(state: RetryCallState) -> float:
-            last: HttpResponse | HttpError = state.outcome.result() if state.outcome is not None else first
-            return wait(last, back_off(state))
+            return min(max(seconds, asked_for or 0.0), self.remaining())
 
         self._transport.sleep(wait(first, RETRY_WAIT_SECONDS))
         return Retrying(
             sleep=self._transport.sleep,
-            wait=wait_after,
-            stop=stop_after_attempt(self._transport.attempts - 1),
+            wait=lambda state: wait(last(state), back_off(state)),
+            stop=lambda state: not self.remaining() or stop_after_attempt(self._transport.attempts - 1)(state),
             retry=retry_if_result(again),
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome is not None else first,
+            retry_error_callback=last,
         )(attempt)
 
-    def _remaining(self) -> float:
-        return self._deadline - time.monotonic()
-
     def _attempt(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, max_body: int
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        patience: float,
+        max_body: int | None,
     ) -> HttpResponse | HttpError:
         """One try. Errors are returned, not raised: no traceback then holds what was sent or read."""
-        from ramrole_creds.connections import DeadlineSession, explain
-
         where = f"{method} {shown_url(url)}"
-        if self._remaining() <= 0:
-            return ReadTimeout(f"{where}: the time limit was used up before it was asked.")
-        if self._session is None:
-            self._session = DeadlineSession(
-                deadline=self._deadline,
-                use_environment=self._transport.use_environment,
-                verify=self._transport.verify,
-            )
-        timeouts = (self._transport.connect_timeout, self._transport.read_timeout)
+        if not self.remaining():
+            return TimeLimitExceeded(f"{where}: the time limit was used up before it was asked.")
         try:
-            status, answered, content = self._session.exchange(method, url, headers, body, timeouts, max_body)
+            from ramrole_creds.connections import Exchange
+        except OSError as error:  # no file descriptor left to read the module with
+            return ConnectFailed(f"{where}: {(error.strerror or 'cannot connect').lower()}.", local=True)
+        transport = self._transport
+        exchange = Exchange(deadline=self._deadline, use_environment=transport.use_environment, verify=transport.verify)
+        try:
+            timeouts = (transport.connect_timeout, patience)
+            return HttpResponse(*exchange.run(method, url, headers, body, timeouts, max_body or transport.max_body))
         except Exception as error:  # noqa: BLE001  # requests, urllib3, ssl and http.client raise some thirty kinds
-            return explain(error, where)
-        return HttpResponse(status, answered, content)
+            return exchange.explain(error, where)
 
 
 def shown_url(url: str) -> str:
@@ -270,3 +300,14 @@ def shown_url(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}"
+
+
+def _http_date(text: str) -> float | None:
+    from email.utils import parsedate_to_datetime
+
+    try:
+        date = parsedate_to_datetime(text)
+        # HTTP knows no other zone than GMT, named or not.
+        return (date if date.tzinfo is not None else date.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

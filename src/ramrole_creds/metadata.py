@@ -6,37 +6,23 @@ security-hardened mode each GET carries a token that a PUT gave. Everything here
 
 from __future__ import annotations
 
-import logging
 import os
-from typing import TYPE_CHECKING, Literal, overload
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, TypeVar, overload
+from urllib.parse import urlsplit
 
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
-from ramrole_creds.errors import ConfigurationError, MetadataError, MetadataUnreachable, RoleNotAttached
-from ramrole_creds.http import (
-    BodyTooLarge,
-    ConnectFailed,
-    ConnectionBroken,
-    ConnectTimeout,
-    HttpError,
-    HttpResponse,
-    HttpTransport,
-    ReadTimeout,
-)
-from ramrole_creds.metadata_documents import first_role, parse_credentials, parse_identity_document, parse_token
+from ramrole_creds.errors import ConfigurationError, MetadataError, ProviderUnavailable
+from ramrole_creds.http import HttpTransport
+from ramrole_creds.metadata_conversation import Conversation, TokenMemory, TokenMode
+from ramrole_creds.metadata_documents import parse_identity_document
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from typing_extensions import Self
+    from collections.abc import Callable, Mapping
 
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.flight import FetchContext
-    from ramrole_creds.http import HttpSession
 
-_log = logging.getLogger(__name__)
-
-TokenMode = Literal["prefer", "require", "off"]
+__all__ = ["DEFAULT_ENDPOINT", "ENDPOINT_VARIABLES", "MetadataClient", "TokenMode"]
 
 DEFAULT_ENDPOINT = "http://100.100.100.200"
 ENDPOINT_VARIABLES = (
@@ -44,17 +30,10 @@ ENDPOINT_VARIABLES = (
     "ALIBABA_CLOUD_IMDS_ENDPOINT",
     "ALIBABA_CLOUD_ECS_METADATA_SERVICE_ENDPOINT",
 )
-TOKEN_PATH = "/latest/api/token"  # noqa: S105  # a path
-TOKEN_HEADER = "X-aliyun-ecs-metadata-token"  # noqa: S105  # a header's name
-TOKEN_TTL_HEADER = "X-aliyun-ecs-metadata-token-ttl-seconds"  # noqa: S105  # a header's name
-TOKEN_TTL_SECONDS = 21600
-TOKEN_MARGIN_SECONDS = 30
-TOKENLESS_MEMORY_SECONDS = 21600.0
-SMALL_BODY_BYTES = 8192
+IDENTITY_DOCUMENT_PATH = "/latest/dynamic/instance-identity/document"
 DEFAULT_TIME_LIMIT_SECONDS = 10.0
-ROLES_PATH = "/latest/meta-data/ram/security-credentials/"
 
-NO_TOKEN_SERVICE_STATUS = frozenset({403, 404, 405, 501})
+Given = TypeVar("Given")
 
 
 class _Item:
@@ -121,9 +100,7 @@ class MetadataClient:
         self.token_mode: TokenMode = token_mode
         self._transport = HttpTransport(connect_timeout=connect_timeout, read_timeout=read_timeout)
         self._clock = clock
-        # Each is replaced as a whole: the worst that two threads at once can do is to ask for a token twice.
-        self._token: tuple[str, float] | None = None
-        self._tokenless_until = 0.0
+        self._memory = TokenMemory(clock)
 
     def get(self, path: str) -> str:
         """One item's text, as the service gives it.
@@ -138,22 +115,20 @@ class MetadataClient:
         target = path if path.startswith("/") else f"/latest/meta-data/{path}"
         if not target.isascii() or not target.isprintable() or " " in target:
             raise ConfigurationError(f"{path!r} is no path of a metadata item.")
-        with self._asking(None) as conversation:
-            return _text(conversation.get(target, step="item"), target)
+        return self._ask(lambda conversation: conversation.item(target))
 
     def identity_document(self) -> Mapping[str, str]:
         """The instance identity document (/latest/dynamic/instance-identity/document) as names and texts."""
-        return parse_identity_document(self.get("/latest/dynamic/instance-identity/document"))
+        return parse_identity_document(self.get(IDENTITY_DOCUMENT_PATH), f"GET {self.endpoint}{IDENTITY_DOCUMENT_PATH}")
 
     def role_names(self, context: FetchContext | None = None) -> tuple[str, ...]:
-        """Names of the attached RAM roles: one at most, by the service's rules.
+        """Names of the attached RAM roles: one, by the service's rules.
 
         Raises:
             RoleNotAttached: the service says that there is none.
             MetadataUnreachable, MetadataError: see `get`.
         """
-        with self._asking(context) as conversation:
-            return (conversation.attached_role(),)
+        return self._ask(lambda conversation: conversation.attached_roles(), context)
 
     def role_credentials(self, name: str, context: FetchContext | None = None) -> Credentials:
         """Credentials of the role `name`, asked for directly.
@@ -163,19 +138,7 @@ class MetadataClient:
             MetadataError: another role is attached, or the answer cannot be used.
             MetadataUnreachable: no metadata service answers.
         """
-        with self._asking(context) as conversation:
-            credentials = conversation.credentials_of(name)
-            if credentials is not None:
-                return credentials
-            attached = conversation.attached_role()
-            raise MetadataError(
-                f"The role {name!r} is not attached to this instance, {attached!r} is "
-                f"(GET {self.endpoint}{ROLES_PATH}{quote(name, safe='')} answered 404). Attach {name!r}, or ask for "
-                f"{attached!r}.",
-                step="role",
-                status=404,
-                unrecoverable=True,
-            )
+        return self._ask(lambda conversation: conversation.credentials_of_pinned(name), context)
 
     def attached_role_credentials(self, remembered: str | None, context: FetchContext | None = None) -> Credentials:
         """Credentials of whatever role is attached; `identity` is its name.
@@ -188,203 +151,16 @@ class MetadataClient:
             RoleNotAttached: no role is attached.
             MetadataUnreachable, MetadataError: see `get`.
         """
-        with self._asking(context) as conversation:
-            credentials = conversation.credentials_of(remembered) if remembered else None
-            if credentials is not None:
-                return credentials
-            attached = conversation.attached_role()
-            credentials = conversation.credentials_of(attached)
-            if credentials is None:
-                raise _no_role(f"GET {self.endpoint}{ROLES_PATH}{quote(attached, safe='')}")
-            return credentials
+        return self._ask(lambda conversation: conversation.credentials_of_attached(remembered), context)
 
-    def _asking(self, context: FetchContext | None) -> _Conversation:
-        return _Conversation(self, context)
-
-    # What a conversation learns and later ones need
-
-    def usable_token(self) -> str | None:
-        """The session token, while it lives."""
-        held = self._token
-        return held[0] if held is not None and self._clock.monotonic() < held[1] else None
-
-    def keep_token(self, token: str, ttl_seconds: float) -> None:
-        """Keep a token until shortly before its end."""
-        margin = min(TOKEN_MARGIN_SECONDS, ttl_seconds / 10)
-        self._token = (token, self._clock.monotonic() + ttl_seconds - margin)
-        self._tokenless_until = 0.0
-
-    def forget_token(self) -> None:
-        """The service refused it."""
-        self._token = None
-
-    def without_token(self) -> bool:
-        """True while it is known that there is no token service."""
-        return self.token_mode == "off" or self._clock.monotonic() < self._tokenless_until  # noqa: S105  # a mode
-
-    def remember_no_token_service(self) -> None:
-        """Do without for a while: the time-out of a service that never answers a PUT is not paid at each refresh."""
-        self._tokenless_until = self._clock.monotonic() + TOKENLESS_MEMORY_SECONDS
-
-    def forget_no_token_service(self) -> None:
-        """There seems to be one after all."""
-        self._tokenless_until = 0.0
-
-    @property
-    def transport(self) -> HttpTransport:
-        """How requests are made."""
-        return self._transport
-
-
-class _Conversation:
-    """The requests of one call: one session, one time limit."""
-
-    def __init__(self, client: MetadataClient, context: FetchContext | None) -> None:
-        self._client = client
-        self._context = context
-        limit = DEFAULT_TIME_LIMIT_SECONDS if context is None else context.remaining()
-        self._session: HttpSession = client.transport.open(limit)
-
-    def __enter__(self) -> Self:
-        self._session.__enter__()
-        return self
-
-    def __exit__(self, *exit_arguments: object) -> None:
-        self._session.__exit__(None, None, None)
-
-    def attached_role(self) -> str:
-        response = self.get(ROLES_PATH, step="role", missing_is_answer=True)
-        asked = f"GET {self._client.endpoint}{ROLES_PATH}"
-        if response.status == 404:
-            raise _no_role(asked)
-        role, others = first_role(_text(response, ROLES_PATH, step="role"), asked)
-        if others:
-            _log.warning("%s lists several roles; the first, %s, is used", asked, role)
-        return role
-
-    def credentials_of(self, role: str) -> Credentials | None:
-        """None where the service does not know the role."""
-        path = ROLES_PATH + quote(role, safe="")
-        response = self.get(path, step="credentials", missing_is_answer=True)
-        if response.status == 404:
-            return None
-        served_at = response.server_time()
-        credentials = parse_credentials(response, role, f"GET {self._client.endpoint}{path}")
-        if served_at is not None and self._context is not None:
-            self._context.note_server_time(served_at)
-        return credentials
-
-    def get(self, path: str, *, step: str, missing_is_answer: bool = False) -> HttpResponse:
-        """A 200, or a 404 where that is an answer too; everything else is raised."""
-        client = self._client
-        token = self._token()
-        response = self._send(path, token, step)
-        if response.status == 401 and token is not None:
-            client.forget_token()  # expired early or revoked: a new one, once
-            token = self._token()
-            response = self._send(path, token, step)
-        elif response.status in (401, 403) and token is None and client.token_mode == "prefer":  # noqa: S105
-            client.forget_no_token_service()  # hardened since: a token, once
-            token = self._new_token()
-            if token is not None:
-                response = self._send(path, token, step)
-        if response.status == 200 or (response.status == 404 and missing_is_answer):
-            return response
-        raise self._refused(response, path, step, token)
-
-    def _token(self) -> str | None:
-        client = self._client
-        if client.without_token():
-            return None
-        return client.usable_token() or self._new_token()
-
-    def _new_token(self) -> str | None:
-        """A session token, or None where the service has none and none is required."""
-        client = self._client
-        asked = f"PUT {client.endpoint}{TOKEN_PATH}"
-        may_fall_back = client.token_mode == "prefer"  # noqa: S105  # a mode
+    def _ask(self, question: Callable[[Conversation], Given], context: FetchContext | None = None) -> Given:
+        session = self._transport.open(DEFAULT_TIME_LIMIT_SECONDS if context is None else context.remaining())
+        conversation = Conversation(self.endpoint, self.token_mode, self._memory, self._clock, session, context)
         try:
-            response = self._session.request(
-                "PUT",
-                client.endpoint + TOKEN_PATH,
-                headers={TOKEN_TTL_HEADER: str(TOKEN_TTL_SECONDS), "Content-Length": "0"},
-                retry_timeouts=False,
-                max_body=SMALL_BODY_BYTES,
-            )
-        except (ReadTimeout, ConnectionBroken) as error:
-            failure = self._failed(error, "token")
-            if not may_fall_back:
-                raise failure from None
-            response = None
-        except HttpError as error:
-            raise self._failed(error, "token") from None
-        if response is not None and response.status == 200:
-            token = parse_token(response, asked)
-            client.keep_token(token, _token_life(response))
-            return token
-        if may_fall_back and (response is None or response.status in NO_TOKEN_SERVICE_STATUS):
-            _log.info("%s: no token service there; going on without a token", asked)
-            client.remember_no_token_service()
-            return None
-        assert response is not None  # noqa: S101  # no answer was raised above unless a fall-back is allowed
-        raise MetadataError(
-            f"No token for the hardened mode: {asked} answered {response.status} with {response.describe_body()}. "
-            + _status_hint(response.status, "Allow plain requests with token_mode='prefer' if that is intended."),
-            step="token",
-            status=response.status,
-            retry_after=response.retry_after(),
-        )
-
-    def _send(self, path: str, token: str | None, step: str) -> HttpResponse:
-        headers = {} if token is None else {TOKEN_HEADER: token}
-        small = SMALL_BODY_BYTES if step == "role" else None
-        try:
-            return self._session.request("GET", self._client.endpoint + path, headers=headers, max_body=small)
-        except HttpError as error:
-            raise self._failed(error, step) from None
-
-    def _failed(self, error: HttpError, step: str) -> MetadataUnreachable | MetadataError:
-        if isinstance(error, ConnectTimeout):
-            return MetadataUnreachable(
-                f"No metadata service: {error} This is normal outside of an ECS instance in a VPC; set "
-                "ALIBABA_CLOUD_ECS_METADATA_DISABLED=true there. On an instance, look for a VPN that takes "
-                "100.64.0.0/10 (Tailscale does: give 100.100.100.200 a route of its own) or a firewall rule."
-            )
-        if isinstance(error, ConnectFailed):
-            return MetadataUnreachable(
-                f"No metadata service: {error} On an ECS instance, look at the route and the firewall rules for "
-                f"{self._client.endpoint}; elsewhere choose another source of credentials."
-            )
-        if isinstance(error, BodyTooLarge):
-            hint = "A proxy or a captive portal may be answering in its place."
-        elif isinstance(error, ReadTimeout):
-            hint = "The service is overloaded, or something on the way swallows its answers."
-        else:
-            hint = "Look for a proxy or another program that answers at this address."
-        return MetadataError(f"The metadata service gave no usable answer. {error} {hint}", step=step)
-
-    def _refused(self, response: HttpResponse, path: str, step: str, token: str | None) -> MetadataError:
-        status = response.status
-        asked = f"GET {self._client.endpoint}{path}"
-        if status in (401, 403):
-            if token is not None:
-                hint = "It refuses even with a token: metadata access is switched off for this instance (HttpEndpoint)."
-            elif self._client.token_mode == "off":  # noqa: S105  # a mode
-                hint = "The instance wants the hardened mode: do not set token_mode='off'."
-            else:
-                hint = (
-                    "Either metadata access is switched off (HttpEndpoint), or the hardened mode is required and "
-                    "something on the way, such as a proxy that adds X-Forwarded-For, keeps tokens from being given."
-                )
-        else:
-            hint = _status_hint(status, "Look at the address and at what is listening there.")
-        return MetadataError(
-            f"{asked} answered {status} with {response.describe_body()}. {hint}",
-            step=step,
-            status=status,
-            unrecoverable=status in (401, 403),
-            retry_after=response.retry_after(),
-        )
+            return question(conversation)
+        except (ProviderUnavailable, MetadataError) as error:
+            # The frames below hold tokens and documents, which a traceback with local variables would show.
+            raise error.with_traceback(None)  # noqa: B904  # the same error
 
 
 def _find_endpoint(endpoint: str | None) -> str:
@@ -422,37 +198,3 @@ def _checked_endpoint(endpoint: str, source: str) -> str:
             "or query; what it holds is none."
         )
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def _text(response: HttpResponse, path: str, *, step: str = "item") -> str:
-    try:
-        return response.body.decode()
-    except UnicodeDecodeError:
-        raise MetadataError(f"GET {path} answered bytes that are no UTF-8 text.", step=step) from None
-
-
-def _token_life(response: HttpResponse) -> float:
-    """The life the service grants, where it says one and it is no longer than what was asked for."""
-    granted = response.header(TOKEN_TTL_HEADER).strip()
-    if granted.isascii() and granted.isdigit() and len(granted) < 9 and 0 < int(granted) <= TOKEN_TTL_SECONDS:
-        return float(granted)
-    return float(TOKEN_TTL_SECONDS)
-
-
-def _no_role(asked: str) -> RoleNotAttached:
-    return RoleNotAttached(
-        f"No RAM role is attached to this instance ({asked} answered 404). Attach one in the ECS console or with "
-        "AttachInstanceRamRole; it is there a minute or two later. Only instances in a VPC can have one."
-    )
-
-
-def _status_hint(status: int, otherwise: str) -> str:
-    if 300 <= status < 400:
-        return "It redirects, which the real service never does: a captive portal or a proxy is in the way."
-    if status == 407:
-        return "A proxy is in the way: this address must be reached directly."
-    if status == 429:
-        return "It throttles: too many requests from this instance."
-    if status >= 500:
-        return "The service has trouble; it is asked again."
-    return otherwise

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 
 LONGEST_TOKEN_CHARACTERS = 4096
 LONGEST_ROLE_NAME_CHARACTERS = 512
+LONGEST_SHOWN_NAME_CHARACTERS = 40
+NEVER_IN_A_ROLE_NAME = frozenset('/\\?#<>{}[]"')
 REQUIRED_FIELDS = ("AccessKeyId", "AccessKeySecret", "SecurityToken", "Expiration")
 
 # A proxy in the manner of kube2ram lists the role's ARN; its one slash is no path.
 _ROLE_ARN = re.compile(r"acs:ram::\d*:role/([^/\s]+)")
-_SHOWN_CODE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
+# Words and dots, as all error codes are. No digits: a secret in the wrong place has some, and must not be shown.
+_SHOWN_CODE = re.compile(r"[A-Za-z.]{1,64}")
 
 
 def parse_token(response: HttpResponse, asked: str) -> str:
@@ -47,36 +50,58 @@ def parse_token(response: HttpResponse, asked: str) -> str:
     return token
 
 
-def first_role(listing: str, asked: str) -> tuple[str, bool]:
-    """The role's name from a listing, and whether there were others.
+def decode_text(response: HttpResponse, asked: str, *, step: str = "item") -> str:
+    """The body as text.
 
     Raises:
-        MetadataError: the listing is empty or names no role.
+        MetadataError: it is no UTF-8.
     """
-    lines = [line.strip() for line in listing.strip().splitlines() if line.strip()]
-    if not lines:
+    try:
+        return response.body.decode()
+    except UnicodeDecodeError:
+        pass
+    raise MetadataError(f"{asked} answered {response.describe_body()} that are no UTF-8 text.", step=step, status=200)
+
+
+def parse_listing(response: HttpResponse, asked: str) -> tuple[str, ...]:
+    """The roles' names, at least one.
+
+    Raises:
+        MetadataError: the listing is empty or names something that is no role.
+    """
+    listing = decode_text(response, asked, step="role")
+    # By line feed only: `splitlines` also splits at characters that no line ends with, and that no name has.
+    names = [_role_name(line.strip(" \t\r"), response, asked) for line in listing.split("\n") if line.strip()]
+    if not names:
         raise MetadataError(
             f"{asked} answered 200 with an empty listing. The service does so while a role is being attached: try "
             "again in a minute.",
             step="role",
             status=200,
         )
-    name = lines[0].removesuffix("/")
+    return tuple(names)
+
+
+def _role_name(line: str, response: HttpResponse, asked: str) -> str:
+    name = line.removesuffix("/")
     arn = _ROLE_ARN.fullmatch(name)
     plain = arn.group(1) if arn else name
     if (
-        plain in (".", "..")
+        plain in ("", ".", "..")
         or len(name) > LONGEST_ROLE_NAME_CHARACTERS
         or not plain.isprintable()
-        or set(plain) & set('/\\?#<>{}[]"')
+        or set(plain) & NEVER_IN_A_ROLE_NAME
     ):
+        # Only what looks like a name is shown: a document, or a piece of one, may hold secrets.
+        looks_like_a_name = len(line) <= LONGEST_SHOWN_NAME_CHARACTERS and not set(line) & set('<>{}[]"')
+        what = f"a name that no role has, {line!a}" if looks_like_a_name else response.describe_body()
         raise MetadataError(
-            f"{asked} answered 200 with something that is no role name: {name[:64]!a}. Something other than the "
-            "metadata service may be answering.",
+            f"{asked} answered 200 with {what}, and not with the name of a role. Something other than the metadata "
+            "service may be answering.",
             step="role",
             status=200,
         )
-    return name, len(lines) > 1
+    return name
 
 
 def parse_credentials(response: HttpResponse, role: str, asked: str) -> Credentials:
@@ -119,7 +144,7 @@ def parse_credentials(response: HttpResponse, role: str, asked: str) -> Credenti
     raise bad(f"a document in which {problem}")
 
 
-def parse_identity_document(text: str) -> dict[str, str]:
+def parse_identity_document(text: str, asked: str) -> dict[str, str]:
     """Names and texts of the instance identity document.
 
     Raises:
@@ -130,7 +155,12 @@ def parse_identity_document(text: str) -> dict[str, str]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise MetadataError("The instance identity document is no JSON object.", step="item", status=200)
+        raise MetadataError(
+            f"{asked} answered 200 with {len(text)} characters that are no JSON object, and so no identity document. "
+            "Something other than the metadata service may be answering.",
+            step="item",
+            status=200,
+        )
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in document.items()}
 
 
