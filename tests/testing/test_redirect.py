@@ -1,0 +1,94 @@
+"""Code with the metadata address written into it reaches the fake, in threads and on event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import socket
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ramrole_creds.testing import RealAddressError, connect_rule, forbid_metadata, forbid_network, redirect_metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ramrole_creds.testing import FakeCloud
+
+URL = "http://100.100.100.200/latest/meta-data/region-id"
+
+
+def test_http_client_is_redirected(cloud: FakeCloud) -> None:
+    with redirect_metadata(cloud.url):
+        connection = http.client.HTTPConnection("100.100.100.200", timeout=5)
+        connection.request("GET", "/latest/meta-data/region-id")
+        assert connection.getresponse().read() == b"cn-hangzhou"
+        connection.close()
+    assert cloud.assert_called_once("item").header("Host") == "100.100.100.200"
+
+
+def test_urllib_and_requests_are_redirected(cloud: FakeCloud) -> None:
+    import requests
+
+    with redirect_metadata(cloud.url):
+        with urllib.request.urlopen(URL, timeout=5) as response:
+            assert response.read() == b"cn-hangzhou"
+        assert requests.get(URL, timeout=5, proxies={"http": ""}).text == "cn-hangzhou"
+
+
+def test_connect_ex_is_redirected(cloud: FakeCloud) -> None:
+    with redirect_metadata(cloud.url), socket.socket() as sock:
+        assert sock.connect_ex(("100.100.100.200", 80)) == 0
+        assert sock.getpeername() == (cloud.host, cloud.port)
+
+
+async def test_asyncio_is_redirected(cloud: FakeCloud) -> None:
+    with redirect_metadata(cloud.url):
+        reader, writer = await asyncio.open_connection("100.100.100.200", 80)
+        writer.write(b"GET /latest/meta-data/region-id HTTP/1.0\r\n\r\n")
+        assert (await reader.read()).endswith(b"cn-hangzhou")
+        writer.close()
+        await writer.wait_closed()
+
+
+def test_other_addresses_stay_as_they_are(cloud: FakeCloud) -> None:
+    with redirect_metadata("http://127.0.0.1:9"):
+        connection = http.client.HTTPConnection(cloud.host, cloud.port, timeout=5)
+        connection.request("GET", "/")
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+def test_without_a_redirect_the_metadata_address_can_be_forbidden() -> None:
+    with forbid_metadata() as tried, socket.socket() as sock:
+        with pytest.raises(RealAddressError, match="ramrole_cloud"):
+            sock.connect(("100.100.100.200", 80))
+        assert len(tried) == 1
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "example.invalid"])
+def test_everything_but_loopback_can_be_forbidden(host: str) -> None:
+    address = (host, 80)
+    with forbid_network() as tried, socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
+        with pytest.raises(RealAddressError, match="only loopback"):
+            sock.connect(address)
+        assert len(tried) == 1
+
+
+def test_the_newest_rule_is_asked_first_and_all_are_undone() -> None:
+    seen: list[str] = []
+
+    def rule(name: str) -> Callable[[Any], Any]:
+        def noted(address: Any) -> Any:
+            seen.append(name)
+            return address
+
+        return noted
+
+    before = socket.socket.connect
+    with connect_rule(rule("outer")), connect_rule(rule("inner")), socket.socket() as sock:
+        sock.connect_ex(("127.0.0.1", 9))
+    assert seen == ["inner", "outer"]
+    assert socket.socket.connect is before
