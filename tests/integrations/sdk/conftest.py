@@ -102,7 +102,9 @@ def stage() -> Iterator[Stage]:
 @pytest.fixture(autouse=True)
 def quiet_sdk_logs() -> Iterator[None]:
     """Several SDKs print the session token at DEBUG, and urllib3 that of a signed URL; so applications silence them."""
-    loggers = [logging.getLogger(name) for name in ("oss2", "botocore", "tablestore", "fc2", "urllib3")]
+    loggers = [
+        logging.getLogger(name) for name in ("aliyunsdkcore", "botocore", "fc2", "oss2", "tablestore", "urllib3")
+    ]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.INFO)
