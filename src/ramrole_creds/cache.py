@@ -154,6 +154,8 @@ class CredentialCache:
                 flight, joined = desk.flight, desk.flight is not None
                 if flight is None:
                     flight = self._take_off(desk, rejected=rejected)
+                    if rejected is not None:
+                        desk.pacing.refused_generation = self.snapshot.generation
             if not joined:
                 self._launch(desk, flight)
             while not flight.wait(max(0.0, flight.deadline - self._runtime.monotonic())):
@@ -345,10 +347,7 @@ class CredentialCache:
     def _asked_in_vain(self, desk: _Desk) -> bool:
         """True where upstream was just asked to replace this refused generation."""
         pacing = desk.pacing
-        if pacing.refused_generation == self.snapshot.generation and self.monotonic() < pacing.not_before:
-            return True
-        pacing.refused_generation = self.snapshot.generation
-        return False
+        return pacing.refused_generation == self.snapshot.generation and self.monotonic() < pacing.not_before
 
     def _held_or_raise(self, error: Exception | None) -> Credentials:
         snapshot = self.snapshot
