@@ -1,0 +1,175 @@
+"""Credentials that a command prints: the External mode of the aliyun CLI."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+from typing import TYPE_CHECKING, ClassVar
+
+from ramrole_creds.answers import PASCAL_CASE, SNAKE_CASE, json_object, read_credentials, shown_message, text_of
+from ramrole_creds.errors import ConfigurationError, ProcessError
+from ramrole_creds.policy import RefreshPolicy
+from ramrole_creds.provider import CredentialProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from typing_extensions import Unpack
+
+    from ramrole_creds.credentials import Credentials
+    from ramrole_creds.provider import FetchContext, ProviderOptions
+
+LONGEST_OUTPUT_BYTES = 65536
+MOST_STDERR_BYTES = 2000
+
+_NAMED_SECRET = re.compile(r"(?i)\b(\w*(?:secret|token|password|passwd)\w*)(\s*[\"']?\s*[:=]\s*[\"']?)[^\s\"',;]+")
+
+
+class ProcessProvider(CredentialProvider):
+    """Runs a command and reads the credentials that it prints as JSON.
+
+    Two shapes are understood: that of the aliyun CLI's External mode (`mode` "AK" or "StsToken", `access_key_id`,
+    `access_key_secret`, `sts_token`, `expiration`), and that of the metadata service (`AccessKeyId`,
+    `AccessKeySecret`, `SecurityToken`, `Expiration`). Without an expiration a token is asked for again every few
+    minutes. No shell is involved, and the command cannot read standard input.
+
+    Args:
+        command: a list of arguments, or one text that is split as a POSIX shell would (on Windows backslashes are
+            kept).
+        timeout: seconds after which the command and its children are ended.
+        options: `policy`, `clock` and `on_event` of every provider.
+
+    Raises:
+        ConfigurationError: there is no command, or its text cannot be split.
+    """
+
+    name: ClassVar[str] = "external"
+    default_policy: ClassVar[RefreshPolicy] = RefreshPolicy(fetch_timeout=60.0)
+
+    def __init__(
+        self, command: str | Sequence[str], *, timeout: float = 60.0, **options: Unpack[ProviderOptions]
+    ) -> None:
+        super().__init__(**options)
+        self._arguments = split_command(command, windows=os.name == "nt")
+        self._timeout = timeout
+
+    def fetch(self, context: FetchContext) -> Credentials:
+        """Run the command now.
+
+        Raises:
+            ProcessError: it cannot be run, failed, took too long, or printed something else.
+        """
+        return self._read(self._run(min(self._timeout, context.remaining())))
+
+    def explain(self) -> str:
+        """What a fetch would do."""
+        return f"would run {self._title()}"
+
+    def _title(self) -> str:
+        """The program without its arguments: they may hold secrets."""
+        return os.path.basename(self._arguments[0])  # noqa: PTH119  # of a Windows path too, whatever the platform
+
+    def _run(self, seconds: float) -> bytes:
+        process = self._start()
+        try:
+            output, complaints = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise ProcessError(
+                f"The credential command {self._title()} did not end within {seconds:.3g} s and was ended. Does it "
+                "wait for input? It gets none."
+            ) from None
+        finally:
+            _end(process)
+        if process.returncode != 0:
+            said = shown_message(
+                _NAMED_SECRET.sub(r"\1\2[…]", complaints[-MOST_STDERR_BYTES:].decode("utf-8", "replace"))
+            )
+            raise ProcessError(
+                f"The credential command {self._title()} ended with status {process.returncode}"
+                + (f" and said: {said}" if said else " without a word on stderr.")
+            )
+        return output
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(  # noqa: S603  # the user's own command, and no shell
+                self._arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=os.name != "nt",  # so that its children can be ended with it
+            )
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it holds a character that none may hold"
+        raise ProcessError(
+            f"The credential command {self._title()} cannot be run ({reason}). Give its whole path, and look at its "
+            "mode.",
+            unrecoverable=True,
+        )
+
+    def _read(self, output: bytes) -> Credentials:
+        def complain(what: str) -> ProcessError:
+            return ProcessError(
+                f"The credential command {self._title()} printed {what}. It must print one JSON object on standard "
+                "output, and everything else on standard error."
+            )
+
+        if len(output) > LONGEST_OUTPUT_BYTES:
+            raise complain(f"{len(output)} bytes")
+        document = json_object(output, complain)
+        spelling = PASCAL_CASE if "AccessKeyId" in document else SNAKE_CASE
+        mode = document.get("mode")
+        if mode is not None and mode not in ("AK", "StsToken"):
+            raise complain('a document whose mode is neither "AK" nor "StsToken"')
+        if mode == "AK" and text_of(document, spelling.security_token):
+            document = {name: value for name, value in document.items() if name != spelling.security_token}
+        return read_credentials(
+            document,
+            spelling,
+            complain,
+            provider_name=self.name,
+            token_required=mode == "StsToken",
+            expiration_required=False,
+        )
+
+
+def split_command(command: str | Sequence[str], *, windows: bool) -> list[str]:
+    """The arguments of a command.
+
+    Raises:
+        ConfigurationError: there are none, or the text cannot be split.
+    """
+    if isinstance(command, str):
+        try:
+            if windows:
+                lexer = shlex.shlex(command, posix=True, punctuation_chars=False)
+                lexer.whitespace_split, lexer.escape, lexer.commenters = True, "", ""
+                arguments = list(lexer)
+            else:
+                arguments = shlex.split(command.replace("\\\n", ""))
+        except ValueError as error:
+            raise ConfigurationError(f"The credential command cannot be split into arguments: {error}.") from None
+    else:
+        arguments = list(command)
+    if not arguments or not arguments[0] or not all(isinstance(argument, str) for argument in arguments):
+        raise ConfigurationError("A credential command is a text or a list of texts, and not empty.")
+    return arguments
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the command and its children, whatever came of it, and leave no zombie and no pipe."""
+    if process.poll() is None:
+        if os.name == "nt":
+            process.kill()
+        else:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                process.kill()
+        process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
