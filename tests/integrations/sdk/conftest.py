@@ -34,7 +34,7 @@ def _is_there(module: str) -> bool:
 # The import name that each file needs. What is not installed is not collected: a tox environment has the SDKs that can
 # be installed together. One that is named in SDK_TESTS is collected whether it can be imported or not.
 NEEDS = {
-    "acs_client": "aliyunsdkkms",
+    "acs_client": "aliyunsdkecs",
     "aiobotocore": "aiobotocore",
     "boto3": "boto3",
     "credentials_client": "alibabacloud_credentials",
