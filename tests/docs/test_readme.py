@@ -62,6 +62,8 @@ def test_the_requests_example_makes_a_call_that_is_accepted(
     assert "AssumedRoleUser" in printed
 
 
+# The SDKs have deprecated calls of their own in them.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_oss2_example_stores_an_object(
     ramrole_cloud: FakeCloud, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -70,6 +72,7 @@ def test_the_oss2_example_stores_an_object(
     ramrole_cloud.requests.assert_called_once("oss", method="PUT", status=200)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_tea_openapi_example_says_who_it_is(ramrole_cloud: FakeCloud, capsys: pytest.CaptureFixture[str]) -> None:
     address = ramrole_cloud.url.removeprefix("http://")
     endpoint = f'protocol="http", endpoint="{address}"'
