@@ -56,8 +56,10 @@ class MnsService:
 
     def recognizes(self, request: WireRequest) -> bool:
         """By signature, or by the version header that every call has."""
-        authorization = request.header("authorization") or ""
-        return authorization.startswith("MNS ") or request.header("x-mns-version") is not None
+        authorization = request.header("authorization")
+        if authorization:
+            return authorization.startswith("MNS ")
+        return request.header("x-mns-version") is not None
 
     def handle(self, request: WireRequest) -> WireResponse:
         """Verify the request and answer it."""

@@ -67,7 +67,7 @@ class OpenApiEcho:
             return True
         if request.header("authorization"):
             return False
-        return any(name.lower().startswith("x-acs-") for name, _ in request.headers) or _names_an_action(request)
+        return any(name.lower().startswith("x-acs-") for name, _ in request.headers) or _is_rpc(request)
 
     def handle(self, request: WireRequest) -> WireResponse:
         """Verify the request and echo it."""
@@ -77,6 +77,9 @@ class OpenApiEcho:
         if isinstance(verdict, Rejected):
             return openapi_error(request, request_id, verdict.code, verdict.message, verdict.status)
         action, version = _operation(request)
+        if verdict.scheme == "rpc" and not action:
+            message = "The input parameter Action that is mandatory for processing is missing."
+            return openapi_error(request, request_id, "MissingParameter", message, 400)
         product = _product(request, version)
         if not verdict.issued.allows(f"{product}:{action or '*'}"):
             message = "User not authorized to operate on the specified resource, or this API doesn't support RAM."
@@ -104,12 +107,12 @@ def _verifier(request: WireRequest) -> Verifier | None:
         return verify_acs3
     if authorization.startswith("acs "):
         return verify_roa
-    parameters = rpc_parameters(request) if not authorization and _names_an_action(request) else {}
+    parameters = rpc_parameters(request) if not authorization and _is_rpc(request) else {}
     return verify_rpc if "Signature" in parameters or "AccessKeyId" in parameters else None
 
 
-def _names_an_action(request: WireRequest) -> bool:
-    return request.path in ("", "/") and "Action" in rpc_parameters(request)
+def _is_rpc(request: WireRequest) -> bool:
+    return request.path in ("", "/") and not {"Action", "SignatureNonce"}.isdisjoint(rpc_parameters(request))
 
 
 def _operation(request: WireRequest) -> tuple[str, str]:

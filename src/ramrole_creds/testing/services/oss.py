@@ -56,10 +56,12 @@ class OssService:
 
     def recognizes(self, request: WireRequest) -> bool:
         """By signature, by an `x-oss-` header, by host; without any of them by the name of a bucket in use."""
-        if _verifier(request) is not None or any(name.lower().startswith("x-oss-") for name, _ in request.headers):
+        if _verifier(request) is not None:
             return True
-        if request.header("authorization"):
+        if request.header("authorization") or "X-Amz-Signature=" in request.query_string:
             return False
+        if any(name.lower().startswith("x-oss-") for name, _ in request.headers):
+            return True
         address = oss_address(request)
         return address.virtual_hosted or (address.bucket is not None and self.store.find(address.bucket) is not None)
 

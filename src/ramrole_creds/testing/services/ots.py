@@ -38,6 +38,8 @@ class OtsService:
 
     def recognizes(self, request: WireRequest) -> bool:
         """By the headers that carry its signature."""
+        if request.header("authorization"):
+            return False
         return any(name.lower().startswith("x-ots-") for name, _ in request.headers)
 
     def handle(self, request: WireRequest) -> WireResponse:

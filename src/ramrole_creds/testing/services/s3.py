@@ -44,7 +44,9 @@ class S3Service:
 
     def recognizes(self, request: WireRequest) -> bool:
         """By signature or by an `x-amz-` header."""
-        return _verifier(request) is not None or any(name.lower().startswith("x-amz-") for name, _ in request.headers)
+        if request.header("authorization") or _verifier(request) is not None:
+            return _verifier(request) is not None
+        return any(name.lower().startswith("x-amz-") for name, _ in request.headers)
 
     def handle(self, request: WireRequest) -> WireResponse:
         """Verify the request and do what it asks."""

@@ -44,7 +44,9 @@ class SlsService:
 
     def recognizes(self, request: WireRequest) -> bool:
         """By signature, or by the version header that every call has."""
-        return _verifier(request) is not None or request.header("x-log-apiversion") is not None
+        if request.header("authorization"):
+            return _verifier(request) is not None
+        return request.header("x-log-apiversion") is not None
 
     def handle(self, request: WireRequest) -> WireResponse:
         """Verify the request and answer it."""

@@ -1,0 +1,94 @@
+"""Endpoints without a server round them, and a key to sign with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ramrole_creds import signing
+from ramrole_creds.credentials import Credentials
+from ramrole_creds.testing.issuer import Identity, Issuer
+from ramrole_creds.testing.policy import ALLOW_ALL
+from ramrole_creds.testing.services import default_services
+from ramrole_creds.testing.virtual_clock import VirtualClock
+from ramrole_creds.testing.wire import WireRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ramrole_creds.testing.issuer import IssuedCredentials
+    from ramrole_creds.testing.service import Service
+    from ramrole_creds.testing.wire import WireResponse
+
+LIFETIME_SECONDS = 3600
+HOST = "127.0.0.1:8080"
+
+
+class Desk:
+    """All services behind one desk, and a role whose policies can be changed."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock(1_767_225_600)
+        self.issuer = Issuer(seed=1)
+        self.policies: list[Mapping[str, object]] = [ALLOW_ALL]
+        self.services = default_services(self.issuer, self.clock)
+        self.key = self.issue()
+
+    def issue(self, lifetime: float | None = LIFETIME_SECONDS) -> IssuedCredentials:
+        """New credentials of the role."""
+        identity = Identity("acs:ram::1234567890123456:assumed-role/web/session", policies=lambda: self.policies)
+        return self.issuer.issue(identity, now=self.clock.time(), lifetime=lifetime)
+
+    def signer(self, scheme: signing.Scheme, key: IssuedCredentials | None = None) -> signing.Signer:
+        """Signs with the key by the desk's clock."""
+        key = key or self.key
+        credentials = Credentials(key.access_key_id, key.access_key_secret, key.security_token)
+        return signing.Signer(credentials, scheme, clock=self.clock)
+
+    def sent(self, request: signing.Request) -> WireRequest:
+        """A request as the server reads it."""
+        headers = tuple((name, value.encode().decode("latin-1")) for name, value in request.headers)
+        if not any(name.lower() == "host" for name, _ in headers):
+            headers = (("Host", request.host), *headers)
+        body = request.body or b""
+        assert isinstance(body, bytes)
+        target = request.path + (f"?{request.query}" if request.query else "")
+        return WireRequest(request.method, target, headers, body, self.clock.time())
+
+    def who(self, wire: WireRequest) -> list[str]:
+        """The names of the services that take the request for theirs."""
+        return [service.name for service in self.services if service.recognizes(wire)]
+
+    def answer(self, wire: WireRequest) -> WireResponse:
+        """What the first service that recognises the request answers."""
+        return self.service(wire).handle(wire)
+
+    def service(self, wire: WireRequest) -> Service:
+        """The service that the request goes to."""
+        return next(service for service in self.services if service.recognizes(wire))
+
+    def ask(
+        self,
+        scheme: signing.Scheme,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | tuple[()] = (),
+        params: Mapping[str, str | int | None] | tuple[()] = (),
+        body: bytes | None = None,
+        *,
+        key: IssuedCredentials | None = None,
+        host: str = HOST,
+    ) -> WireResponse:
+        """Sign a request, send it, and get the answer."""
+        request = signing.Request(method, f"http://{host}{path}", headers, params, body)
+        return self.answer(self.sent(self.signer(scheme, key).sign(request)))
+
+    def deny(self, action: str) -> None:
+        """Take one action away from the role, from this moment on."""
+        self.policies.append({"Version": "1", "Statement": [{"Effect": "Deny", "Action": action, "Resource": "*"}]})
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
