@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import ssl
 import time
-from http.client import BadStatusLine, HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
+from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from typing import TYPE_CHECKING, Any, cast
 
 import requests
@@ -308,6 +308,6 @@ def _is_bad_http(error: BaseException) -> bool:
     for cause in _causes(error):
         if isinstance(cause, (RemoteDisconnected, IncompleteRead)):
             return False
-        if isinstance(cause, (BadStatusLine, HTTPException, wire_failures.HeaderParsingError)):
+        if isinstance(cause, (HTTPException, wire_failures.HeaderParsingError, wire_failures.InvalidHeader)):
             return True
     return False

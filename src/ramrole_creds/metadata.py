@@ -62,6 +62,7 @@ class MetadataClient:
         connect_timeout: seconds for connecting.
         read_timeout: seconds without a byte.
         clock: by which tokens age.
+        transport: how requests are made, in place of the two timeouts.
 
     Raises:
         ConfigurationError: the endpoint or the mode makes no sense.
@@ -93,12 +94,13 @@ class MetadataClient:
         read_timeout: float = 2.0,
         *,
         clock: Clock = SYSTEM_CLOCK,
+        transport: HttpTransport | None = None,
     ) -> None:
         if token_mode not in ("prefer", "require", "off"):
             raise ConfigurationError(f'token_mode must be "prefer", "require" or "off", not {token_mode!r}.')
         self.endpoint = _find_endpoint(endpoint)
         self.token_mode: TokenMode = token_mode
-        self._transport = HttpTransport(connect_timeout=connect_timeout, read_timeout=read_timeout)
+        self._transport = transport or HttpTransport(connect_timeout=connect_timeout, read_timeout=read_timeout)
         self._clock = clock
         self._memory = TokenMemory(clock)
 

@@ -93,11 +93,11 @@ def _role_name(line: str, response: HttpResponse, asked: str) -> str:
         or set(plain) & NEVER_IN_A_ROLE_NAME
     ):
         # Only what looks like a name is shown: a document, or a piece of one, may hold secrets.
-        looks_like_a_name = len(line) <= LONGEST_SHOWN_NAME_CHARACTERS and not set(line) & set('<>{}[]"')
+        looks_like_a_name = len(line) <= LONGEST_SHOWN_NAME_CHARACTERS and not set(line) & set('<>{}"')
         what = f"a name that no role has, {line!a}" if looks_like_a_name else response.describe_body()
         raise MetadataError(
             f"{asked} answered 200 with {what}, and not with the name of a role. Something other than the metadata "
-            "service may be answering.",
+            "service may be answering, such as a captive portal.",
             step="role",
             status=200,
         )
