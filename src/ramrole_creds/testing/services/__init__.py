@@ -54,7 +54,7 @@ def default_services(issuer: Issuer, clock: Clock) -> list[Service]:
         OdpsService(issuer),
         FcService(issuer),
         DatahubService(issuer),
-        S3Service(issuer, buckets),
         OpenApiEcho(issuer),
+        S3Service(issuer, buckets),
         OssService(issuer, buckets),
     ]
