@@ -1,0 +1,42 @@
+"""The testing tutorial's code, run as it stands there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "testing.md"
+
+
+def test_every_example_of_the_tutorial_passes(pytester: pytest.Pytester) -> None:
+    files = re.findall(r"^```python\n# (\S+\.py)\n(.*?)^```$", DOCUMENT.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert len(files) >= 8
+    for name, code in files:
+        (pytester.path / name).write_text(code, encoding="utf-8")
+    tests = sum(code.count("def test_") for _, code in files)
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    result = pytester.runpytest_subprocess("-W", "error", "-p", "no:randomly")
+    assert result.ret == 0, result.stdout.str()
+    outcomes = result.parseoutcomes()
+    assert outcomes.get("passed", 0) + outcomes.get("skipped", 0) >= tests
+    assert outcomes.get("skipped", 0) <= 1  # the official client, where it is not installed
+
+
+def test_every_code_block_has_a_name_and_is_therefore_run() -> None:
+    text = DOCUMENT.read_text("utf-8")
+    named = re.findall(r"^```python\n# (?:app|test_\w+)\.py\n", text, re.MULTILINE)
+    assert text.count("```python\n") == len(named)
+
+
+def test_every_fault_stands_in_the_reference() -> None:
+    from ramrole_creds.testing.faults import LISTENING, MODIFIERS, REPLACEMENTS
+
+    table = DOCUMENT.read_text("utf-8").partition("### Faults")[2].partition("### Assertions")[0]
+    for name, options in {**MODIFIERS, **REPLACEMENTS, **LISTENING}.items():
+        assert f"`{name}`" in table, name
+        for option in options - {"status"}:
+            assert f"`{option}`" in table, (name, option)
