@@ -70,6 +70,27 @@ def test_a_hundred_clients_at_once_are_all_served(cloud: FakeCloud, ask: Ask) ->
     assert len(cloud.assert_called("credentials", 100, status=200)) == 100
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="this platform has no limit on descriptors to raise")
+def test_descriptors_above_a_thousand_are_served(cloud: FakeCloud, ask: Ask) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2100:
+        pytest.skip("this process may not open two thousand descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2100), hard))
+    fillers = [os.open(os.devnull, os.O_RDONLY) for _ in range(1050)]
+    try:
+        assert ask(DOCUMENT).status == 200
+        cloud.faults.add("credentials", "latency", seconds=0.01)
+        cloud.faults.add("*", "refuse", between=(0, 1))
+        cloud.clock.advance(1)
+        assert ask(DOCUMENT).status == 200
+    finally:
+        for number in fillers:
+            os.close(number)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def test_a_connection_serves_many_requests(cloud: FakeCloud) -> None:
     connection = http.client.HTTPConnection(cloud.host, cloud.port, timeout=10)
     for _ in range(3):

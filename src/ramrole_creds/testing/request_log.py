@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.wire import WireRequest
 
 PROXY_HEADERS = ("Via", "X-Forwarded-For", "Forwarded", "Proxy-Authorization", "Proxy-Connection")
+MAX_ENTRIES = 50_000
 SHOWN_REQUESTS = 60
 SHOWN_TARGET_CHARACTERS = 100
 
@@ -98,7 +99,10 @@ class RecordedRequest:
 
 @dataclass(slots=True)
 class RequestLog(Sequence[RecordedRequest]):
-    """All requests in the order of arrival; a sequence, safe for many threads. Its `str` is a table without secrets."""
+    """The requests in the order of arrival (the last 40 000 at least); safe for many threads.
+
+    Its `str` is a table without secrets.
+    """
 
     _entries: list[RecordedRequest] = field(default_factory=list)
     _numbers: int = 0
@@ -112,6 +116,8 @@ class RequestLog(Sequence[RecordedRequest]):
             self._numbers += 1
             entry.number = self._numbers
             self._entries.append(entry)
+            if len(self._entries) > MAX_ENTRIES:  # a cloud that runs for weeks, or a benchmark
+                del self._entries[: MAX_ENTRIES // 5]
             self._at_once += 1
             self.max_concurrency = max(self.max_concurrency, self._at_once)
 

@@ -8,6 +8,7 @@ ones included. What is answered is the business of the application; how a fault 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import socket
@@ -68,7 +69,7 @@ class Connection:
             if left <= 0:
                 return True
             try:
-                readable, _, _ = select.select([self._socket], [], [], min(left, 0.2))
+                readable = readable_of([self._socket], min(left, 0.2))
                 if readable and not self._socket.recv(1, socket.MSG_PEEK):
                     return False
                 if readable:  # a pipelined request waits; do not spin on it
@@ -85,7 +86,8 @@ class Connection:
     def reset(self) -> None:
         """End the connection with RST instead of FIN."""
         with contextlib.suppress(OSError):
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.close()
 
     def finish(self) -> None:
@@ -233,10 +235,10 @@ class HttpServer:
                 self._switch(current)
                 self._changed.set()
             watched = [reader] if self._listener is None or current != "open" else [reader, self._listener]
-            readable, _, _ = select.select(watched, [], [])
+            readable = readable_of(watched, None)
             if reader in readable:
                 reader.recv(64)
-            if self._listener in readable and current == "open":
+            if self._listener is not None and self._listener in readable:
                 self._take_all(self._listener)
         self._close_listener()
 
@@ -266,11 +268,13 @@ class HttpServer:
         self._listener = self._placeholder = None
         self._fillers = []
 
-    def _take_all(self, listener: socket.socket | None) -> None:
-        while listener is not None:
+    def _take_all(self, listener: socket.socket) -> None:
+        while True:
             try:
                 sock, address = listener.accept()
-            except OSError:  # none waits any more, or it left before it was taken
+            except OSError as error:  # none waits any more, or it left before it was taken
+                if error.errno in {errno.EMFILE, errno.ENFILE}:  # the process is out of descriptors; do not spin on it
+                    self._stopping.wait(0.05)
                 return
             sock.settimeout(None)
             with contextlib.suppress(OSError):
@@ -306,6 +310,17 @@ class HttpServer:
             with self._lock:
                 self._connections.discard(connection)
                 self._threads.discard(threading.current_thread())
+
+
+def readable_of(sockets: list[socket.socket], timeout: float | None) -> list[socket.socket]:
+    """Those of the sockets that have something to read (or their end) within `timeout` seconds."""
+    if not hasattr(select, "poll"):
+        return select.select(sockets, [], [], timeout)[0]
+    poll = select.poll()  # select() refuses descriptors above 1023, which crowds of clients reach
+    for sock in sockets:
+        poll.register(sock, select.POLLIN)
+    ready = {number for number, _ in poll.poll(None if timeout is None else timeout * 1000)}
+    return [sock for sock in sockets if sock.fileno() in ready]
 
 
 _servers: weakref.WeakSet[HttpServer] = weakref.WeakSet()
