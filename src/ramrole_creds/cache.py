@@ -242,41 +242,43 @@ class CredentialCache:
         if state == FRESH or ask.waiting:
             return held
         wait = self._note_prefetch(desk, ask, snapshot, now) if state == PREFETCH else self._note_expiring(desk, ask)
-        return wait if wait > 0 else held
+        return held if wait is None else wait
 
-    def _note_prefetch(self, desk: _Desk, ask: _Ask, snapshot: Snapshot, now: float) -> float:
+    def _note_prefetch(self, desk: _Desk, ask: _Ask, snapshot: Snapshot, now: float) -> float | None:
         """Nobody waits: the refresher fetches. A reader wakes it when it sleeps, and stands in when it is late."""
         due = self._due(desk)
         if desk.busy() or now < due:
-            return 0.0
+            return None
         window = min(snapshot.expires_at - snapshot.prefetch_at, self._policy.prefetch_window)
         if desk.refresher_runs and now - due <= window / 2:
             if desk.nudged_for != due:
                 desk.nudged_for = due
                 desk.refresher_runs = self._refresher.schedule(self, now)
-            return 0.0
+            return None
         with desk.lock:
             if desk.busy() or self.snapshot is not snapshot:
-                return 0.0
+                return None
             ask.flight = self._take_off(desk)
         self._launch(desk, ask.flight, may_block=ask.may_block)
         # This one reader gives the worker a moment to run: in a server without threads it gets none otherwise.
         return self._brief_wait(ask)
 
-    def _note_expiring(self, desk: _Desk, ask: _Ask) -> float:
+    def _note_expiring(self, desk: _Desk, ask: _Ask) -> float | None:
         """Wait briefly for the fetch in flight; start one where there is none and none failed just now."""
         with desk.lock:
             flight, launch = desk.flight, False
             if flight is None:
                 if self.monotonic() < desk.pacing.not_before:
-                    return 0.0
+                    return None
                 flight, launch = self._take_off(desk), True
         ask.flight = flight
         if launch:
             self._launch(desk, flight, may_block=ask.may_block)
-        return self._brief_wait(ask)
+        wait = self._brief_wait(ask)
+        return wait if wait or launch else None
 
     def _brief_wait(self, ask: _Ask) -> float:
+        """Seconds, perhaps none; afterwards the state is looked at again, since a launch may have taken time."""
         ask.waiting = True
         until = min(ask.flight.started + self._policy.wait_bound, ask.deadline)
         return max(0.0, until - self._runtime.monotonic())
@@ -404,7 +406,7 @@ class CredentialCache:
             return fetched
         return FetchError(f"fetch of {self._name} must return Credentials, not {type(fetched).__name__}.")
 
-    def _land(self, desk: _Desk, flight: Flight, outcome: Credentials | Exception) -> None:
+    def _land(self, desk: _Desk, flight: Flight, outcome: Credentials | Exception, *, ago: float = 0.0) -> None:
         """Take a fetch's outcome in: what is held changes here and nowhere else."""
         news: list[events.Event] = []
         with desk.lock:
@@ -414,12 +416,12 @@ class CredentialCache:
             if not abandoned:
                 desk.flight = None
             if isinstance(outcome, Credentials):
-                outcome = self._closed_error() if self._closed else self._admit(desk, flight, outcome, news)
-            if isinstance(outcome, Exception):
+                late = abandoned
+                outcome = self._closed_error() if self._closed else self._admit(desk, flight, outcome, news, late=late)
+            if isinstance(outcome, Exception) and not abandoned:
                 if not self._closed:
-                    self._note_failure(desk, outcome, news)
-                if not abandoned:
-                    flight.error = outcome
+                    self._note_failure(desk, outcome, self.monotonic() - ago, news)
+                flight.error = outcome
         try:
             for event in news:
                 self._tell(event)
@@ -429,9 +431,13 @@ class CredentialCache:
             flight.finish()
 
     def _admit(
-        self, desk: _Desk, flight: Flight, new: Credentials, news: list[events.Event]
+        self, desk: _Desk, flight: Flight, new: Credentials, news: list[events.Event], *, late: bool
     ) -> Credentials | Exception:
-        """Replace what is held unless it is better; an error where what upstream gave is dead."""
+        """Replace what is held unless it is better; an error where what upstream gave is dead.
+
+        What comes late, from an abandoned fetch, counts only where it is better: else the pause since that failed
+        stands, or a source slower than the time limit would be asked in a loop.
+        """
         now, wall = self.monotonic(), self._clock.time()
         held, old = self.snapshot, self.snapshot.credentials
         expires_at = _expires_at(new, flight.context, now, wall)
@@ -441,6 +447,8 @@ class CredentialCache:
                 "Compare this machine's clock with the server's."
             )
         if old is not None and _keep(held, new, expires_at, now, flight.context.rejected):
+            if late:
+                return new
             flight.unchanged = True
             self._note_unchanged(desk, now)
             news.append(events.FetchedUnchanged(self._name, wall, self._due(desk) - now))
@@ -492,10 +500,10 @@ class CredentialCache:
             self._hold_again(now)  # far from the end, or none known: look again in a few hours or minutes
         desk.pacing.note_unchanged(held, now, self._runtime.random())
 
-    def _note_failure(self, desk: _Desk, error: Exception, news: list[events.Event]) -> None:
-        held, now = self.snapshot, self.monotonic()
+    def _note_failure(self, desk: _Desk, error: Exception, now: float, news: list[events.Event]) -> None:
+        held = self.snapshot
         desk.pacing.note_failure(error, held, now, self._runtime.random())
-        failures, pause = desk.pacing.failures, desk.pacing.not_before - now
+        failures, pause = desk.pacing.failures, max(0.0, desk.pacing.not_before - self.monotonic())
         level = logging.WARNING if failures == 1 else logging.DEBUG
         _log.log(level, "%s: no new credentials, next try in %.1f s: %s", self._name, pause, error)
         left = None if held.credentials is None else held.left_at(now)
@@ -510,7 +518,8 @@ class CredentialCache:
         if desk.flight is flight:
             limit = self._policy.fetch_timeout
             text = f"{self._name} did not answer within fetch_timeout ({limit:g} s); that fetch was abandoned."
-            self._land(desk, flight, FetchTimeout(text))
+            # It failed when its time was over, whenever somebody comes and sees it: the pause counts from then.
+            self._land(desk, flight, FetchTimeout(text), ago=self._runtime.monotonic() - flight.deadline)
         flight.finish()  # landed, but an event listener may be holding the one who landed it
 
     # Bookkeeping
@@ -518,7 +527,11 @@ class CredentialCache:
     def _open_desk(self) -> _Desk:
         if self._closed:
             raise self._closed_error()
-        return self._desk()
+        desk = self._desk()
+        flight = desk.flight
+        if flight is not None:  # perhaps one that all its waiters have left
+            self._give_up_if_overdue(flight)
+        return desk
 
     def _closed_error(self) -> ConfigurationError:
         return ConfigurationError(f"This provider ({self._name}) was closed: make a new one, or close it later.")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ramrole_creds.threads import Wakeable
 
 WALL_AT_ZERO = 1_800_000_000.0
+TICK_SECONDS = 1e-7  # timers fire a little late, never early: sums of floats are not exact
 REAL_SECONDS_TO_UNWIND = 10.0
 MOST_SWITCHES_WITHOUT_TIME = 50_000
 
@@ -102,7 +103,7 @@ class World:
         """What every draw gives, where a test wants to know."""
         self.spawned = 0
         self._restless = 0
-        self._tasks: list[Task[Any]] = []
+        self.tasks: list[Task[Any]] = []
         self._left_behind: list[Task[Any]] = []
         self._refresher = WorldRefresher(self)
         self._closed = False
@@ -111,14 +112,14 @@ class World:
         self.driver: Task[None] = Task(self, _nothing, "driver")
         self.driver.ident = threading.get_ident()
         self.current: Task[Any] = self.driver
-        self._tasks.append(self.driver)
+        self.tasks.append(self.driver)
 
     # What a test does
 
     def start(self, work: Callable[[], T], name: str = "caller") -> Task[T]:
         """Run `work` on a thread of its own, from now on."""
         task: Task[T] = Task(self, work, name)
-        self._tasks.append(task)
+        self.tasks.append(task)
         task.thread.start()
         return task
 
@@ -153,8 +154,8 @@ class World:
     def fork(self, *caches: Any, handlers: bool = True) -> None:
         """Go on in a child: the other threads are gone, with the locks they held; the driver lives on."""
         self.process += 1
-        self._left_behind += [task for task in self._tasks if task is not self.driver]
-        self._tasks = [self.driver]
+        self._left_behind += [task for task in self.tasks if task is not self.driver]
+        self.tasks = [self.driver]
         if handlers:
             self._refresher.reset()
             for cache in caches:
@@ -177,7 +178,7 @@ class World:
     def close(self) -> None:
         """End every thread."""
         self._closed = True
-        for task in [*self._left_behind, *self._tasks]:
+        for task in [*self._left_behind, *self.tasks]:
             if task is not self.driver and not task.done:
                 task.unwinding = True
                 self.current = task
@@ -242,8 +243,8 @@ class World:
     def depart(self, task: Task[Any]) -> None:
         """A thread's last act: hand over to another."""
         task.ended = self.now
-        if task in self._tasks:
-            self._tasks.remove(task)
+        if task in self.tasks:
+            self.tasks.remove(task)
         if not task.unwinding:
             self._pick().baton.release()
 
@@ -258,17 +259,17 @@ class World:
             raise Stuck(self._stuck)
 
     def _pick(self) -> Task[Any]:
-        ready = [task for task in self._tasks if task.ready(self.now)]
+        ready = [task for task in self.tasks if task.ready(self.now)]
         self._restless += 1
         if self._restless > MOST_SWITCHES_WITHOUT_TIME:
             self._stuck = "threads run in a circle and no time passes"
             ready = [self.driver]
         if not ready:
             self._restless = 0
-            moments = [task.deadline for task in self._tasks if task.deadline is not None]
+            moments = [task.deadline for task in self.tasks if task.deadline is not None]
             if moments:
                 self.now = max(self.now, min(moments))
-                ready = [task for task in self._tasks if task.ready(self.now)]
+                ready = [task for task in self.tasks if task.ready(self.now)]
             else:
                 self._stuck = "no thread can run and none waits for a moment"
                 ready = [self.driver]
@@ -341,7 +342,7 @@ class WorldSignal:
         world = self._world
         world.step()
         if not self._set:
-            world.block(lambda: self._set, None if timeout is None else world.now + timeout)
+            world.block(lambda: self._set, None if timeout is None else world.now + timeout + TICK_SECONDS)
         return self._set
 
 
@@ -388,7 +389,7 @@ class WorldRefresher:
                 due.pop(cache, None)
                 cache.on_due()
             if not self._news:
-                moment = min(due.values()) - world.asleep if due and not self.at_rest else None
+                moment = min(due.values()) - world.asleep + TICK_SECONDS if due and not self.at_rest else None
                 world.block(lambda: self._news, moment)
 
 
