@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from hmac import digest as hmac_digest
+import functools
 from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.errors import SigningError
-from ramrole_creds.signing.body import digest, is_empty, new_hash
-from ramrole_creds.signing.canonical import canonical_query, without
+from ramrole_creds.signing.body import hex_digest, new_hash
+from ramrole_creds.signing.canonical import canonical_query
 from ramrole_creds.signing.instant import Instant
+from ramrole_creds.signing.percent import to_bytes
 from ramrole_creds.signing.scheme import Scheme
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ramrole_creds.signing.derived_keys import DerivedKeys
     from ramrole_creds.signing.request import Request
     from ramrole_creds.signing.scheme import Signable
+    from ramrole_creds.signing.signing_keys import SigningKeys
 
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -60,62 +61,72 @@ class ACS3(Scheme):
         new_hash(self._hash)
 
     def sign(
-        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with its `x-acs-*` headers and `Authorization: ACS3-HMAC-SHA256 …`."""
-        del keys  # ACS3 signs with the secret itself
-        headers = without(request.headers, self.owned_headers)
-        if request.header("host") is None:
-            headers.append(("host", request.host))
-        headers.append(("x-acs-date", Instant.at(now).iso))
-        headers.append(("x-acs-signature-nonce", nonce()))
-        if is_empty(request.body) and self._hash == "sha256":
-            headers.append(("x-acs-content-sha256", EMPTY_SHA256))
+        headers, signed = self._sort_out(request, self.owned_headers)
+        added = {"x-acs-date": Instant.at(now).iso, "x-acs-signature-nonce": nonce()}
+        if "host" not in signed:
+            added["host"] = request.host
+        if not request.body and self._hash == "sha256":
+            added["x-acs-content-sha256"] = EMPTY_SHA256
         else:
-            headers.append(("x-acs-content-sha256", digest(request.body, self._hash).hex()))
-        token = credentials.security_token
-        if token:
-            headers.append(("x-acs-accesskey-id", credentials.access_key_id))
-            headers.append(("x-acs-security-token", token))
-        unsigned = request.with_headers(tuple(headers))
-        names, canonical = self._canonical(unsigned)
-        signature = hmac_digest(
-            credentials.access_key_secret.encode(), self._string_to_sign(canonical).encode(), self._hash
-        ).hex()
-        authorization = (
-            f"{self.algorithm} Credential={credentials.access_key_id},SignedHeaders={names},Signature={signature}"
+            added["x-acs-content-sha256"] = hex_digest(request.body, self._hash)
+        access_key_id = credentials.access_key_id
+        if credentials.security_token:
+            added["x-acs-accesskey-id"] = access_key_id
+            added["x-acs-security-token"] = credentials.security_token
+        signed |= added
+        headers += added.items()
+        names, canonical = _canonical(request, signed)
+        string = f"{self.algorithm}\n{hex_digest(to_bytes(canonical), self._hash)}"
+        signature = keys.of_secret(credentials.access_key_secret, self._hash).hex(string)
+        headers.append(
+            (
+                "Authorization",
+                f"{self.algorithm} Credential={access_key_id},SignedHeaders={names},Signature={signature}",
+            )
         )
-        return unsigned.with_headers((*headers, ("Authorization", authorization)))
+        return request.with_headers(tuple(headers))
 
     def string_to_sign(self, signed: Request) -> str:
         """The algorithm and the hash of the canonical request."""
-        return self._string_to_sign(self.canonical_request(signed))
+        return f"{self.algorithm}\n{hex_digest(to_bytes(self.canonical_request(signed)), self._hash)}"
 
     def canonical_request(self, signed: Request) -> str:
         """The canonical request of a signed request."""
-        return self._canonical(signed)[1]
+        return _canonical(signed, self._sort_out(signed, frozenset())[1])[1]
 
-    def _canonical(self, request: Request) -> tuple[str, str]:
-        """Names of the signed headers, and the canonical request."""
+    def _sort_out(self, request: Request, owned: frozenset[str]) -> tuple[list[tuple[str, str]], dict[str, str]]:
+        """The headers that stay, and those of them that are signed, by lower-case name."""
+        stay: list[tuple[str, str]] = []
         signed: dict[str, str] = {}
         wanted = self._signed
-        for name, value in request.headers:
-            lower = name.lower()
+        for lower, pair in request.lowered():
+            if lower in owned:
+                continue
+            stay.append(pair)
             if lower in wanted or lower.startswith("x-acs-"):
-                signed[lower] = f"{signed[lower]},{value}" if lower in signed else value
-        names = sorted(signed)
-        joined = ";".join(names)
-        lines = "\n".join([f"{name}:{signed[name]}" for name in names])
-        query = canonical_query(request.query, equals_when_empty=True, sort_encoded=False)
-        payload = signed["x-acs-content-sha256"]
-        return joined, f"{request.method}\n{request.path}\n{query}\n{lines}\n\n{joined}\n{payload}"
-
-    def _string_to_sign(self, canonical: str) -> str:
-        hasher = new_hash(self._hash)
-        hasher.update(canonical.encode("utf-8", "surrogateescape"))
-        return f"{self.algorithm}\n{hasher.hexdigest()}"
+                signed[lower] = f"{signed[lower]},{pair[1]}" if lower in signed else pair[1]
+        return stay, signed
 
     def __repr__(self) -> str:
         return (
             f"ACS3(additional_headers={sorted(self._signed - {'host', 'content-type'})}, algorithm={self.algorithm!r})"
         )
+
+
+@functools.lru_cache(maxsize=256)
+def _ordered(names: tuple[str, ...]) -> tuple[list[str], str]:
+    """The names sorted, and joined; a program signs few sets of headers, many times."""
+    ordered = sorted(names)
+    return ordered, ";".join(ordered)
+
+
+def _canonical(request: Request, signed: dict[str, str]) -> tuple[str, str]:
+    """Names of the signed headers, and the canonical request."""
+    names, joined = _ordered(tuple(signed))
+    lines = "\n".join([f"{name}:{signed[name]}" for name in names])
+    query = canonical_query(request.query, equals_when_empty=True, sort_encoded=False)
+    payload = signed["x-acs-content-sha256"]
+    return joined, f"{request.method}\n{request.path}\n{query}\n{lines}\n\n{joined}\n{payload}"

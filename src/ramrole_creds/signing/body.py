@@ -8,6 +8,7 @@ that do not (OSS, Function Compute, MaxCompute, ROA, RPC) let it through.
 from __future__ import annotations
 
 import hashlib
+from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 from ramrole_creds.errors import SigningError
@@ -71,7 +72,12 @@ def is_seekable(body: Body | None) -> TypeGuard[BinaryFile]:
 
 
 def digest(body: Body | None, algorithm: str) -> bytes:
-    """The digest of everything that will be sent.
+    """The digest of everything that will be sent; see `hex_digest`."""
+    return bytes.fromhex(hex_digest(body, algorithm))
+
+
+def hex_digest(body: Body | None, algorithm: str) -> str:
+    """The digest of everything that will be sent, in hexadecimal.
 
     Args:
         body: bytes, or a file, which is left where it stood.
@@ -80,17 +86,20 @@ def digest(body: Body | None, algorithm: str) -> bytes:
     Raises:
         SigningError: the body can be read once only, the file is in text mode, or this Python lacks the algorithm.
     """
-    hasher = new_hash(algorithm)
     if body is None:
-        return hasher.digest()
+        body = b""
     if isinstance(body, bytes):
+        if algorithm == "sha256":
+            return sha256(body).hexdigest()
+        hasher = new_hash(algorithm)
         hasher.update(body)
-        return hasher.digest()
+        return hasher.hexdigest()
     if not is_seekable(body):
         raise SigningError(
             "This scheme covers the body, and the body can be read only once: signing it would leave nothing to "
             "send. Give bytes or a seekable file, or use a scheme that leaves the body unsigned (OSSV1, OSSV4)."
         )
+    hasher = new_hash(algorithm)
     start = body.tell()
     try:
         while chunk := body.read(CHUNK_BYTES):
@@ -99,7 +108,7 @@ def digest(body: Body | None, algorithm: str) -> bytes:
             hasher.update(chunk)
     finally:
         body.seek(start)
-    return hasher.digest()
+    return hasher.hexdigest()
 
 
 def new_hash(algorithm: str) -> hashlib._Hash:

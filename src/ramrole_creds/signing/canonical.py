@@ -9,7 +9,7 @@ from ramrole_creds.signing.percent import decode, encode, encode_path, is_encode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ramrole_creds.signing.request import Headers, Request
+    from ramrole_creds.signing.request import Request
 
 
 def query_pairs(query: str) -> list[tuple[str, str, str]]:
@@ -32,19 +32,24 @@ def canonical_query(query: str, *, equals_when_empty: bool, sort_encoded: bool) 
     """
     if not query:
         return ""
-    if is_encoded_query(query) and (sort_encoded or "%" not in query):
-        pairs = [text.partition("=") for text in query.split("&") if text]
+    if is_encoded_query(query):
+        # NUL sorts before everything that names are made of, as the end of a name does; "=" does not.
+        ordered = sorted(query.replace("=", "\0").split("&"))
+        if sort_encoded or "%" not in query or _sorts_alike(ordered):
+            if not equals_when_empty:
+                ordered = [pair.removesuffix("\0") for pair in ordered]
+            elif query.count("=") != len(ordered):
+                ordered = [pair if "\0" in pair else f"{pair}\0" for pair in ordered]
+            return "&".join(ordered).replace("\0", "=")
+    pairs = query_pairs(query)
+    if not sort_encoded:
         pairs.sort(key=_name_and_value)
-    else:
-        pairs = query_pairs(query)
-        if not sort_encoded:
-            pairs.sort(key=_name_and_value)
-        pairs = [(encode(name), equals, encode(value)) for name, equals, value in pairs]
-        if sort_encoded:
-            pairs.sort(key=_name_and_value)
+    encoded = [(encode(name), encode(value)) for name, _, value in pairs]
+    if sort_encoded:
+        encoded.sort()
     if equals_when_empty:
-        return "&".join([f"{name}={value}" for name, _, value in pairs])
-    return "&".join([f"{name}={value}" if value else name for name, _, value in pairs])
+        return "&".join([f"{name}={value}" for name, value in encoded])
+    return "&".join([f"{name}={value}" if value else name for name, value in encoded])
 
 
 def canonical_path(path: str) -> str:
@@ -52,9 +57,9 @@ def canonical_path(path: str) -> str:
     return path if is_encoded_path(path) else encode_path(decode(path))
 
 
-def without(headers: Headers, owned: frozenset[str]) -> list[tuple[str, str]]:
-    """The headers but for those that a scheme sets itself, whatever their case."""
-    return [pair for pair in headers if pair[0].lower() not in owned]
+def without(request: Request, owned: frozenset[str]) -> list[tuple[str, str]]:
+    """The request's headers but for those that a scheme sets itself, whatever their case."""
+    return [pair for lower, pair in request.lowered() if lower not in owned]
 
 
 def with_host(headers: list[tuple[str, str]], request: Request) -> list[tuple[str, str]]:
@@ -75,6 +80,12 @@ def prefixed(headers: Iterable[tuple[str, str]], *prefixes: str) -> dict[str, st
 def header_lines(headers: dict[str, str]) -> str:
     """One line `name:value` a header, each with its line end."""
     return "".join([f"{name}:{value}\n" for name, value in headers.items()])
+
+
+def _sorts_alike(ordered: list[str]) -> bool:
+    """Whether pairs sorted as encoded text are in the order of the decoded text: plain names, none twice."""
+    names = [pair.partition("\0")[0] for pair in ordered]
+    return len(set(names)) == len(names) and "%" not in "".join(names)
 
 
 def _name_and_value(pair: tuple[str, str, str]) -> tuple[str, str]:

@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import math
 from hashlib import sha256
-from hmac import digest as hmac_digest
 from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.errors import SigningError
 from ramrole_creds.signing.canonical import canonical_query, header_lines, prefixed, query_pairs, with_host, without
 from ramrole_creds.signing.instant import Instant
-from ramrole_creds.signing.mac import hmac_sha256
 from ramrole_creds.signing.percent import decode, encode
 from ramrole_creds.signing.scheme import Scheme, join_query, parameter, signed_headers_of, without_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ramrole_creds.signing.derived_keys import DerivedKeys
     from ramrole_creds.signing.request import Headers, Request
     from ramrole_creds.signing.scheme import Signable
+    from ramrole_creds.signing.signing_keys import SigningKeys
 
 TRIGGER_PATH = "/2016-08-15/proxy/"
 
@@ -47,27 +45,26 @@ class FCV2(Scheme):
         self.http_trigger = http_trigger
 
     def sign(
-        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with its Date and `Authorization: FC …`."""
-        del nonce, keys
-        headers = with_host(without(request.headers, self.owned_headers), request)
+        del nonce
+        headers = with_host(without(request, self.owned_headers), request)
         headers.append(("Date", Instant.at(now).http))
         if credentials.security_token:
             headers.append(("x-fc-security-token", credentials.security_token))
         unsigned = request.with_headers(tuple(headers), without_parameters(request.query, _OWNED_PARAMETERS))
-        signature = hmac_sha256(credentials.access_key_secret, self.string_to_sign(unsigned))
+        signature = keys.of_secret(credentials.access_key_secret, "sha256").base64(self.string_to_sign(unsigned))
         headers.append(("Authorization", f"FC {credentials.access_key_id}:{signature}"))
         return unsigned.with_headers(tuple(headers))
 
     def presign(
-        self, request: Request, credentials: Signable, now: float, life: int, keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, life: int, keys: SigningKeys
     ) -> tuple[Request, Headers]:
         """The URL of an HTTP trigger with `x-fc-expires` and `x-fc-signature`."""
-        del keys
         if not self._is_trigger(request):
             raise SigningError("Function Compute has presigned URLs for HTTP triggers only (/2016-08-15/proxy/…).")
-        headers = tuple(without(request.headers, self.owned_headers))
+        headers = tuple(without(request, self.owned_headers))
         added = [
             f"x-fc-access-key-id={encode(credentials.access_key_id)}",
             f"x-fc-expires={math.floor(now) + life}",
@@ -76,7 +73,7 @@ class FCV2(Scheme):
             added.append(f"x-fc-security-token={encode(credentials.security_token)}")
         query = join_query(without_parameters(request.query, _OWNED_PARAMETERS), *added)
         unsigned = request.with_headers(headers, query)
-        signature = hmac_sha256(credentials.access_key_secret, self.string_to_sign(unsigned))
+        signature = keys.of_secret(credentials.access_key_secret, "sha256").base64(self.string_to_sign(unsigned))
         signed = unsigned.with_headers(headers, f"{query}&x-fc-signature={encode(signature)}")
         return signed, signed_headers_of(headers, ("content-md5", "content-type"), "x-fc-")
 
@@ -110,17 +107,16 @@ class FCV3Trigger(Scheme):
     owned_headers: ClassVar[frozenset[str]] = frozenset(("authorization", "x-acs-date", "x-acs-security-token"))
 
     def sign(
-        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with `x-acs-date` and `Authorization: ACS3-HMAC-SHA256 …`."""
-        del nonce, keys
-        headers = without(request.headers, self.owned_headers)
+        del nonce
+        headers = without(request, self.owned_headers)
         headers.append(("x-acs-date", Instant.at(now).iso))
         if credentials.security_token:
             headers.append(("x-acs-security-token", credentials.security_token))
         unsigned = request.with_headers(tuple(headers))
-        secret = credentials.access_key_secret.encode()
-        signature = hmac_digest(secret, self.string_to_sign(unsigned).encode(), "sha256").hex()
+        signature = keys.of_secret(credentials.access_key_secret, "sha256").hex(self.string_to_sign(unsigned))
         names = ";".join(self._signed(unsigned))
         authorization = (
             f"ACS3-HMAC-SHA256 Credential={credentials.access_key_id},SignedHeaders={names},Signature={signature}"

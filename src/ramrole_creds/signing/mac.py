@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
+import hashlib
 from base64 import b64encode
-from hmac import digest
+
+from ramrole_creds.signing.body import new_hash
+from ramrole_creds.signing.percent import to_bytes
+
+_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 
 
-def hmac_sha1(secret: str, text: str) -> str:
-    """HMAC-SHA1 in base64."""
-    return b64encode(digest(secret.encode(), text.encode("utf-8", "surrogateescape"), "sha1")).decode("ascii")
+class KeyedHmac:
+    """HMAC (RFC 2104) under one key, which has been taken in beforehand.
 
+    OpenSSL takes longer to set up an HMAC than to hash the few hundred bytes of a string to sign; copying two hash
+    states costs a third of that. Holds the key, in effect: keep it no longer than the credentials.
+    """
 
-def hmac_sha256(secret: str, text: str) -> str:
-    """HMAC-SHA256 in base64."""
-    return b64encode(digest(secret.encode(), text.encode("utf-8", "surrogateescape"), "sha256")).decode("ascii")
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes, algorithm: str) -> None:
+        self._inner: hashlib._Hash = new_hash(algorithm)
+        self._outer: hashlib._Hash = new_hash(algorithm)
+        block = self._inner.block_size
+        if len(key) > block:
+            hashed = new_hash(algorithm)
+            hashed.update(key)
+            key = hashed.digest()
+        padded = key.ljust(block, b"\0")
+        self._inner.update(padded.translate(_INNER_PAD))
+        self._outer.update(padded.translate(_OUTER_PAD))
+
+    def _finished(self, text: str) -> hashlib._Hash:
+        inner = self._inner.copy()
+        inner.update(to_bytes(text))
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return outer
+
+    def hex(self, text: str) -> str:
+        """The code of `text` in hexadecimal."""
+        return self._finished(text).hexdigest()
+
+    def base64(self, text: str) -> str:
+        """The code of `text` in base64."""
+        return b64encode(self._finished(text).digest()).decode("ascii")
+
+    def __repr__(self) -> str:
+        return f"<HMAC-{self._inner.name.upper()} with its key>"

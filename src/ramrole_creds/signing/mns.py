@@ -5,18 +5,17 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import TYPE_CHECKING, ClassVar
 
-from ramrole_creds.signing.body import digest, is_empty
+from ramrole_creds.signing.body import hex_digest, is_empty
 from ramrole_creds.signing.canonical import header_lines, prefixed, with_host, without
 from ramrole_creds.signing.instant import Instant
-from ramrole_creds.signing.mac import hmac_sha1
 from ramrole_creds.signing.scheme import Scheme
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ramrole_creds.signing.derived_keys import DerivedKeys
     from ramrole_creds.signing.request import Request
     from ramrole_creds.signing.scheme import Signable
+    from ramrole_creds.signing.signing_keys import SigningKeys
 
 API_VERSION = "2015-06-06"
 
@@ -37,20 +36,22 @@ class MNS(Scheme):
     )
 
     def sign(
-        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with its Date and `Authorization: MNS …`."""
-        del nonce, keys
-        headers = with_host(without(request.headers, self.owned_headers), request)
+        del nonce
+        headers = with_host(without(request, self.owned_headers), request)
         if not is_empty(request.body):
             # base64 of the hexadecimal text, not of the digest: so the official SDK; the service compares text.
-            headers.append(("Content-MD5", b64encode(digest(request.body, "md5").hex().encode()).decode()))
+            headers.append(("Content-MD5", b64encode(hex_digest(request.body, "md5").encode()).decode()))
             if request.header("content-type") is None:
                 headers.append(("Content-Type", "text/xml;charset=UTF-8"))
         if request.header("x-mns-version") is None:
             headers.append(("x-mns-version", API_VERSION))
         headers.append(("Date", Instant.at(now).http))
-        signature = hmac_sha1(credentials.access_key_secret, self.string_to_sign(request.with_headers(tuple(headers))))
+        signature = keys.of_secret(credentials.access_key_secret, "sha1").base64(
+            self.string_to_sign(request.with_headers(tuple(headers)))
+        )
         headers.append(("Authorization", f"MNS {credentials.access_key_id}:{signature}"))
         if credentials.security_token:
             headers.append(("security-token", credentials.security_token))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from hmac import digest as hmac_digest
 from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.signing.canonical import prefixed, query_pairs, without
 from ramrole_creds.signing.instant import Instant
-from ramrole_creds.signing.mac import hmac_sha1
 from ramrole_creds.signing.percent import decode
 from ramrole_creds.signing.request import Request
 from ramrole_creds.signing.scheme import Scheme
@@ -16,8 +13,8 @@ from ramrole_creds.signing.scheme import Scheme
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ramrole_creds.signing.derived_keys import DerivedKeys
     from ramrole_creds.signing.scheme import Signable
+    from ramrole_creds.signing.signing_keys import SigningKeys
 
 
 class ODPSV2(Scheme):
@@ -40,12 +37,12 @@ class ODPSV2(Scheme):
         self._base = Request("GET", endpoint).path.rstrip("/")
 
     def sign(
-        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with its Date and `Authorization: ODPS …`."""
         del nonce
         instant = Instant.at(now)
-        headers = without(request.headers, self.owned_headers)
+        headers = without(request, self.owned_headers)
         headers.append(("Date", instant.http))
         string = self.string_to_sign(request.with_headers(tuple(headers)))
         headers.append(("Authorization", self._authorization(string, credentials, instant, keys)))
@@ -66,9 +63,11 @@ class ODPSV2(Scheme):
             resource += "?" + "&".join([f"{name}={value}" if value else name for name, value in pairs])
         return f"{signed.method}\n{lines}\n{resource}"
 
-    def _authorization(self, string: str, credentials: Signable, instant: Instant, keys: DerivedKeys) -> str:
-        del instant, keys
-        return f"ODPS {credentials.access_key_id}:{hmac_sha1(credentials.access_key_secret, string)}"
+    def _authorization(self, string: str, credentials: Signable, instant: Instant, keys: SigningKeys) -> str:
+        del instant
+        return (
+            f"ODPS {credentials.access_key_id}:{keys.of_secret(credentials.access_key_secret, 'sha1').base64(string)}"
+        )
 
     def _path(self, request: Request) -> str:
         if self._base and (request.path == self._base or request.path.startswith(f"{self._base}/")):
@@ -95,12 +94,10 @@ class ODPSV4(ODPSV2):
         super().__init__(endpoint)
         self.region = region
 
-    def _authorization(self, string: str, credentials: Signable, instant: Instant, keys: DerivedKeys) -> str:
-        key = keys.key(
-            credentials.access_key_secret, instant.day, self.region, "odps", "aliyun_v4", "aliyun_v4_request"
-        )
+    def _authorization(self, string: str, credentials: Signable, instant: Instant, keys: SigningKeys) -> str:
+        key = keys.derived(credentials.access_key_secret, instant.day, self.region, "odps", algorithm="sha1")
         # HMAC-SHA1 under a key of HMAC-SHA256: no mistake of ours, the service has it so.
-        signature = b64encode(hmac_digest(key, string.encode("utf-8", "surrogateescape"), "sha1")).decode()
+        signature = key.base64(string)
         scope = f"{instant.day}/{self.region}/odps/aliyun_v4_request"
         return f"ODPS {credentials.access_key_id}/{scope}:{signature}"
 

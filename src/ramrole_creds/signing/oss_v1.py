@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.signing.canonical import query_pairs, without
 from ramrole_creds.signing.instant import Instant
-from ramrole_creds.signing.mac import hmac_sha1
 from ramrole_creds.signing.oss_policy import encode_policy
 from ramrole_creds.signing.oss_resource import bucket_path, checked_bucket
 from ramrole_creds.signing.percent import decode, encode
 from ramrole_creds.signing.scheme import Scheme, join_query, parameter, signed_headers_of, without_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from ramrole_creds.signing.derived_keys import DerivedKeys
     from ramrole_creds.signing.request import Headers, Request
     from ramrole_creds.signing.scheme import Signable
+    from ramrole_creds.signing.signing_keys import SigningKeys
 
 # Parameters that are part of the resource, the union of what oss2 and alibabacloud-oss-v2 sign (the latter names many
 # of them operation by operation); others are not.
@@ -60,34 +59,33 @@ class OSSV1(Scheme):
         self.bucket = checked_bucket(bucket)
 
     def sign(
-        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with Date and `Authorization: OSS …`."""
-        del nonce, keys
-        headers = without(request.headers, self.owned_headers)
+        del nonce
+        headers = without(request, self.owned_headers)
         date = Instant.at(now).http
         headers.append(("Date", date))
         if credentials.security_token:
             headers.append(("x-oss-security-token", credentials.security_token))
         query = without_parameters(request.query, _OWNED_PARAMETERS)
-        unsigned = request.with_headers(tuple(headers), query)
-        signature = hmac_sha1(credentials.access_key_secret, self._string_to_sign(unsigned, date))
+        string = self._string_to_sign(request, headers, query, date)
+        signature = keys.of_secret(credentials.access_key_secret, "sha1").base64(string)
         headers.append(("Authorization", f"OSS {credentials.access_key_id}:{signature}"))
-        return unsigned.with_headers(tuple(headers))
+        return request.with_headers(tuple(headers), query)
 
     def presign(
-        self, request: Request, credentials: Signable, now: float, life: int, keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, life: int, keys: SigningKeys
     ) -> tuple[Request, Headers]:
         """The URL with `OSSAccessKeyId`, `Expires` and `Signature`."""
-        del keys
-        headers = tuple(without(request.headers, self.owned_headers))
+        headers = tuple(without(request, self.owned_headers))
         query = without_parameters(request.query, _OWNED_PARAMETERS)
         if credentials.security_token:
             query = join_query(query, f"security-token={encode(credentials.security_token)}")
         expires = str(math.floor(now) + life)
-        unsigned = request.with_headers(headers, query)
-        signature = hmac_sha1(credentials.access_key_secret, self._string_to_sign(unsigned, expires))
-        signed = unsigned.with_headers(
+        string = self._string_to_sign(request, headers, query, expires)
+        signature = keys.of_secret(credentials.access_key_secret, "sha1").base64(string)
+        signed = request.with_headers(
             headers,
             join_query(
                 query,
@@ -97,15 +95,14 @@ class OSSV1(Scheme):
         return signed, signed_headers_of(headers, ("content-md5", "content-type"), "x-oss-")
 
     def post_form(
-        self, policy: str | dict[str, object], credentials: Signable, now: float, keys: DerivedKeys
+        self, policy: str | dict[str, object], credentials: Signable, now: float, keys: SigningKeys
     ) -> dict[str, str]:
         """The fields `policy`, `OSSAccessKeyId`, `Signature`, and the token's."""
-        del keys
         encoded = encode_policy(policy, {}, credentials, now)
         fields = {
             "policy": encoded,
             "OSSAccessKeyId": credentials.access_key_id,
-            "Signature": hmac_sha1(credentials.access_key_secret, encoded),
+            "Signature": keys.of_secret(credentials.access_key_secret, "sha1").base64(encoded),
         }
         if credentials.security_token:
             fields["x-oss-security-token"] = credentials.security_token
@@ -114,12 +111,12 @@ class OSSV1(Scheme):
     def string_to_sign(self, signed: Request) -> str:
         """Method, three header values, the `x-oss-*` headers, and the resource."""
         expires = parameter(signed.query, "Expires")
-        return self._string_to_sign(signed, expires or signed.header("date") or "")
+        return self._string_to_sign(signed, signed.headers, signed.query, expires or signed.header("date") or "")
 
-    def _string_to_sign(self, request: Request, date: str) -> str:
+    def _string_to_sign(self, request: Request, headers: Iterable[tuple[str, str]], query: str, date: str) -> str:
         md5 = kind = ""
         oss_headers: dict[str, str] = {}
-        for name, value in request.headers:
+        for name, value in headers:
             lower = name.lower()
             if lower.startswith("x-oss-"):
                 oss_headers[lower] = f"{oss_headers[lower]},{value}" if lower in oss_headers else value
@@ -129,8 +126,8 @@ class OSSV1(Scheme):
                 md5 = value
         lines = "".join([f"{name}:{oss_headers[name]}\n" for name in sorted(oss_headers)])
         resource = decode(bucket_path(request, self.bucket))
-        if request.query:
-            pairs = [(name, value) for name, _, value in query_pairs(request.query) if name in SUB_RESOURCES]
+        if query:
+            pairs = [(name, value) for name, _, value in query_pairs(query) if name in SUB_RESOURCES]
             if pairs:
                 pairs.sort()
                 resource += "?" + "&".join([f"{name}={value}" if value else name for name, value in pairs])

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 from ramrole_creds.errors import SigningError
 from ramrole_creds.signing.canonical import canonical_query, header_lines, prefixed, without
 from ramrole_creds.signing.instant import Instant
-from ramrole_creds.signing.mac import hmac_sha256
 from ramrole_creds.signing.oss_resource import bucket_path, checked_bucket
 from ramrole_creds.signing.percent import decode, encode
 from ramrole_creds.signing.scheme import Scheme, join_query, parameter, signed_headers_of, without_parameters
@@ -16,9 +15,9 @@ from ramrole_creds.signing.scheme import Scheme, join_query, parameter, signed_h
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ramrole_creds.signing.derived_keys import DerivedKeys
     from ramrole_creds.signing.request import Headers, Request
     from ramrole_creds.signing.scheme import Signable
+    from ramrole_creds.signing.signing_keys import SigningKeys
 
 _OWNED_PARAMETERS = frozenset(
     (
@@ -51,29 +50,28 @@ class OSSV2(Scheme):
         self._additional = checked_additional(additional_headers)
 
     def sign(
-        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with Date and `Authorization: OSS2 …`."""
-        del nonce, keys
-        headers = without(request.headers, self.owned_headers)
+        del nonce
+        headers = without(request, self.owned_headers)
         date = Instant.at(now).http
         headers.append(("Date", date))
         if credentials.security_token:
             headers.append(("x-oss-security-token", credentials.security_token))
         query = without_parameters(request.query, _OWNED_PARAMETERS)
         unsigned = request.with_headers(tuple(headers), query)
-        signature = hmac_sha256(credentials.access_key_secret, self._string_to_sign(unsigned, date))
+        signature = keys.of_secret(credentials.access_key_secret, "sha256").base64(self._string_to_sign(unsigned, date))
         additional = self._additional_of(unsigned)
         listed = f"AdditionalHeaders:{';'.join(additional)}," if additional else ""
         authorization = f"OSS2 AccessKeyId:{credentials.access_key_id},{listed}Signature:{signature}"
         return unsigned.with_headers((*headers, ("Authorization", authorization)))
 
     def presign(
-        self, request: Request, credentials: Signable, now: float, life: int, keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, life: int, keys: SigningKeys
     ) -> tuple[Request, Headers]:
         """The URL with `x-oss-signature-version=OSS2` and what belongs to it."""
-        del keys
-        headers = tuple(without(request.headers, self.owned_headers))
+        headers = tuple(without(request, self.owned_headers))
         query = without_parameters(request.query, _OWNED_PARAMETERS)
         expires = str(math.floor(now) + life)
         added = [
@@ -87,7 +85,9 @@ class OSSV2(Scheme):
         if credentials.security_token:
             added.append(f"security-token={encode(credentials.security_token)}")
         unsigned = request.with_headers(headers, join_query(query, *added))
-        signature = hmac_sha256(credentials.access_key_secret, self._string_to_sign(unsigned, expires))
+        signature = keys.of_secret(credentials.access_key_secret, "sha256").base64(
+            self._string_to_sign(unsigned, expires)
+        )
         signed = unsigned.with_headers(headers, join_query(unsigned.query, f"x-oss-signature={encode(signature)}"))
         return signed, signed_headers_of(headers, ("content-md5", "content-type", *additional), "x-oss-")
 

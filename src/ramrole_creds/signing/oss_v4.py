@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from hmac import digest as hmac_digest
 from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.signing.canonical import canonical_path, canonical_query, without
@@ -24,9 +23,10 @@ from ramrole_creds.signing.scheme import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ramrole_creds.signing.derived_keys import DerivedKeys
+    from ramrole_creds.signing.mac import KeyedHmac
     from ramrole_creds.signing.request import Headers, Request
     from ramrole_creds.signing.scheme import Signable
+    from ramrole_creds.signing.signing_keys import SigningKeys
 
 ALGORITHM = "OSS4-HMAC-SHA256"
 PAYLOAD = "UNSIGNED-PAYLOAD"
@@ -76,12 +76,12 @@ class OSSV4(Scheme):
         self._scope = f"{self.region}/{product}/aliyun_v4_request"
 
     def sign(
-        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with its `x-oss-*` headers and `Authorization: OSS4-HMAC-SHA256 …`."""
         del nonce
         instant = Instant.at(now)
-        headers = without(request.headers, self.owned_headers)
+        headers = without(request, self.owned_headers)
         headers.append(("x-oss-date", instant.basic))
         headers.append(("Date", instant.http))
         headers.append(("x-oss-content-sha256", PAYLOAD))
@@ -90,20 +90,19 @@ class OSSV4(Scheme):
         if "host" in self._additional and request.header("host") is None:
             headers.append(("Host", request.host))
         query = without_parameters(request.query, _OWNED_PARAMETERS)
-        unsigned = request.with_headers(tuple(headers), query)
-        additional, canonical = self._canonical(unsigned)
+        additional, canonical = self._canonical(request, headers, query)
         signature = self._signature(canonical, credentials, instant, keys)
         listed = f"AdditionalHeaders={additional}," if additional else ""
         credential = f"{credentials.access_key_id}/{instant.day}/{self._scope}"
-        authorization = f"{ALGORITHM} Credential={credential},{listed}Signature={signature}"
-        return unsigned.with_headers((*headers, ("Authorization", authorization)))
+        headers.append(("Authorization", f"{ALGORITHM} Credential={credential},{listed}Signature={signature}"))
+        return request.with_headers(tuple(headers), query)
 
     def presign(
-        self, request: Request, credentials: Signable, now: float, life: int, keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, life: int, keys: SigningKeys
     ) -> tuple[Request, Headers]:
         """The URL with `x-oss-signature-version=OSS4-HMAC-SHA256` and what belongs to it."""
         instant = Instant.at(now)
-        headers = without(request.headers, self.owned_headers)
+        headers = without(request, self.owned_headers)
         if "host" in self._additional and request.header("host") is None:
             headers.append(("Host", request.host))
         present = {name.lower() for name, _ in headers}
@@ -119,14 +118,13 @@ class OSSV4(Scheme):
         if credentials.security_token:
             added.append(f"x-oss-security-token={encode(credentials.security_token)}")
         query = join_query(without_parameters(request.query, _OWNED_PARAMETERS), *added)
-        unsigned = request.with_headers(tuple(headers), query)
-        _, canonical = self._canonical(unsigned)
+        _, canonical = self._canonical(request, headers, query)
         signature = self._signature(canonical, credentials, instant, keys)
-        signed = unsigned.with_headers(unsigned.headers, f"{query}&x-oss-signature={signature}")
-        return signed, signed_headers_of(unsigned.headers, ("content-md5", "content-type", *additional), "x-oss-")
+        signed = request.with_headers(tuple(headers), f"{query}&x-oss-signature={signature}")
+        return signed, signed_headers_of(signed.headers, ("content-md5", "content-type", *additional), "x-oss-")
 
     def post_form(
-        self, policy: str | dict[str, object], credentials: Signable, now: float, keys: DerivedKeys
+        self, policy: str | dict[str, object], credentials: Signable, now: float, keys: SigningKeys
     ) -> dict[str, str]:
         """The fields `policy`, `x-oss-signature` and what belongs to them."""
         instant = Instant.at(now)
@@ -139,7 +137,7 @@ class OSSV4(Scheme):
             fields["x-oss-security-token"] = credentials.security_token
         encoded = encode_policy(policy, fields, credentials, now)
         key = self._key(credentials, instant.day, keys)
-        return {"policy": encoded, **fields, "x-oss-signature": hmac_digest(key, encoded.encode(), "sha256").hex()}
+        return {"policy": encoded, **fields, "x-oss-signature": key.hex(encoded)}
 
     def string_to_sign(self, signed: Request) -> str:
         """Algorithm, date, scope, and the hash of the canonical request."""
@@ -148,33 +146,32 @@ class OSSV4(Scheme):
 
     def canonical_request(self, signed: Request) -> str:
         """The canonical request of a signed request or presigned URL."""
-        unsigned = signed.with_headers(signed.headers, without_parameters(signed.query, _SIGNATURE))
-        return self._canonical(unsigned)[1]
+        return self._canonical(signed, signed.headers, without_parameters(signed.query, _SIGNATURE))[1]
 
-    def _canonical(self, request: Request) -> tuple[str, str]:
+    def _canonical(self, request: Request, headers: Iterable[tuple[str, str]], query: str) -> tuple[str, str]:
         """Names of the additional headers, and the canonical request."""
         signed: dict[str, str] = {}
         additional = self._additional
-        for name, value in request.headers:
+        for name, value in headers:
             lower = name.lower()
             if lower.startswith("x-oss-") or lower in ("content-type", "content-md5") or lower in additional:
                 signed[lower] = f"{signed[lower]},{value}" if lower in signed else value
         listed = ";".join([name for name in additional if name in signed]) if additional else ""
         lines = "".join([f"{name}:{signed[name]}\n" for name in sorted(signed)])
         path = canonical_path(bucket_path(request, self.bucket))
-        query = canonical_query(request.query, equals_when_empty=False, sort_encoded=True)
+        query = canonical_query(query, equals_when_empty=False, sort_encoded=True)
         return listed, f"{request.method}\n{path}\n{query}\n{lines}\n{listed}\n{PAYLOAD}"
 
     def _string_to_sign(self, canonical: str, date: str, day: str) -> str:
         hashed = sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
         return f"{ALGORITHM}\n{date}\n{day}/{self._scope}\n{hashed}"
 
-    def _signature(self, canonical: str, credentials: Signable, instant: Instant, keys: DerivedKeys) -> str:
+    def _signature(self, canonical: str, credentials: Signable, instant: Instant, keys: SigningKeys) -> str:
         key = self._key(credentials, instant.day, keys)
-        return hmac_digest(key, self._string_to_sign(canonical, instant.basic, instant.day).encode(), "sha256").hex()
+        return key.hex(self._string_to_sign(canonical, instant.basic, instant.day))
 
-    def _key(self, credentials: Signable, day: str, keys: DerivedKeys) -> bytes:
-        return keys.key(credentials.access_key_secret, day, self.region, self.product, "aliyun_v4", "aliyun_v4_request")
+    def _key(self, credentials: Signable, day: str, keys: SigningKeys) -> KeyedHmac:
+        return keys.derived(credentials.access_key_secret, day, self.region, self.product)
 
     def __repr__(self) -> str:
         return (

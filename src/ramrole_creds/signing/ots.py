@@ -10,16 +10,17 @@ from ramrole_creds.errors import SigningError
 from ramrole_creds.signing.body import digest
 from ramrole_creds.signing.canonical import header_lines, prefixed, query_pairs, without
 from ramrole_creds.signing.instant import Instant
-from ramrole_creds.signing.mac import hmac_sha1, hmac_sha256
+from ramrole_creds.signing.mac import KeyedHmac
 from ramrole_creds.signing.percent import encode
 from ramrole_creds.signing.scheme import Scheme
+from ramrole_creds.signing.signing_keys import derive_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from ramrole_creds.signing.derived_keys import DerivedKeys
     from ramrole_creds.signing.request import Request
     from ramrole_creds.signing.scheme import Signable
+    from ramrole_creds.signing.signing_keys import SigningKeys
 
 API_VERSION = "2015-12-31"
 
@@ -51,12 +52,14 @@ class OTSV2(Scheme):
         self.instance = instance
 
     def sign(
-        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with its `x-ots-*` headers and `x-ots-signature`."""
-        del nonce, keys
+        del nonce
         headers = self._headers(request, credentials, Instant.at(now))
-        signature = hmac_sha1(credentials.access_key_secret, self.string_to_sign(request.with_headers(tuple(headers))))
+        signature = keys.of_secret(credentials.access_key_secret, "sha1").base64(
+            self.string_to_sign(request.with_headers(tuple(headers)))
+        )
         return request.with_headers((*headers, ("x-ots-signature", signature)))
 
     def string_to_sign(self, signed: Request) -> str:
@@ -76,10 +79,10 @@ class OTSV2(Scheme):
         Raises:
             SigningError: the answer has no signature or a wrong one: do not believe it.
         """
-        _verify(signed, headers, credentials.access_key_id, credentials.access_key_secret)
+        _verify(signed, headers, credentials.access_key_id, credentials.access_key_secret.encode())
 
     def _headers(self, request: Request, credentials: Signable, instant: Instant) -> list[tuple[str, str]]:
-        headers = without(request.headers, self.owned_headers)
+        headers = without(request, self.owned_headers)
         headers.append(("x-ots-date", f"{instant.iso[:-1]}.000Z"))
         if request.header("x-ots-apiversion") is None:
             headers.append(("x-ots-apiversion", API_VERSION))
@@ -111,7 +114,7 @@ class OTSV4(OTSV2):
         self.region = region
 
     def sign(
-        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with its `x-ots-*` headers and `x-ots-signaturev4`."""
         del nonce
@@ -120,7 +123,8 @@ class OTSV4(OTSV2):
         headers.append(("x-ots-signdate", instant.day))
         headers.append(("x-ots-signregion", self.region))
         string = self.string_to_sign(request.with_headers(tuple(headers)))
-        signature = hmac_sha256(self._key(credentials, instant.day, keys), string)
+        key = keys.derived(credentials.access_key_secret, instant.day, self.region, "ots", as_text=True)
+        signature = key.base64(string)
         return request.with_headers((*headers, ("x-ots-signaturev4", signature)))
 
     def string_to_sign(self, signed: Request) -> str:
@@ -131,15 +135,9 @@ class OTSV4(OTSV2):
         self, signed: Request, headers: Mapping[str, str] | Iterable[tuple[str, str]], credentials: Signable
     ) -> None:
         """Check that an answer comes from the service; see `OTSV2.verify_response`."""
-        from ramrole_creds.signing.derived_keys import DerivedKeys
-
-        key = self._key(credentials, signed.header("x-ots-signdate") or "", DerivedKeys())
+        day = signed.header("x-ots-signdate") or ""
+        key = b64encode(derive_key(credentials.access_key_secret, day, self.region, "ots"))
         _verify(signed, headers, credentials.access_key_id, key)
-
-    def _key(self, credentials: Signable, day: str, keys: DerivedKeys) -> str:
-        """The derived key's base64, whose text is the key."""
-        key = keys.key(credentials.access_key_secret, day, self.region, "ots", "aliyun_v4", "aliyun_v4_request")
-        return b64encode(key).decode()
 
     def __repr__(self) -> str:
         return f"OTSV4(instance={self.instance!r}, region={self.region!r})"
@@ -158,14 +156,14 @@ def _form(text: str) -> str:
 
 
 def _verify(
-    signed: Request, headers: Mapping[str, str] | Iterable[tuple[str, str]], access_key_id: str, key: str
+    signed: Request, headers: Mapping[str, str] | Iterable[tuple[str, str]], access_key_id: str, key: bytes
 ) -> None:
     from collections.abc import Mapping
 
     pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
     answered = {name: value.strip() for name, value in prefixed(pairs, "x-ots-").items()}
     given = next((value for name, value in pairs if name.lower() == "authorization"), "")
-    wanted = f"OTS {access_key_id}:{hmac_sha1(key, header_lines(answered) + signed.path)}"
+    wanted = f"OTS {access_key_id}:{KeyedHmac(key, 'sha1').base64(header_lines(answered) + signed.path)}"
     if not hmac.compare_digest(given.strip().encode(), wanted.encode()):
         what = "has a signature that is not the service's" if given else "is not signed"
         raise SigningError(

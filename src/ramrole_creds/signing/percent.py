@@ -13,28 +13,31 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 _ENCODED_BYTE = tuple(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256))
 _ENCODED_PATH_BYTE = tuple("/" if byte == 0x2F else text for byte, text in enumerate(_ENCODED_BYTE))
 
-_is_plain = re.compile(r"[A-Za-z0-9\-_.~]*").fullmatch
-_is_plain_path = re.compile(r"[A-Za-z0-9\-_.~/]*").fullmatch
+_ENCODED_ASCII = dict(enumerate(_ENCODED_BYTE[:128]))
+_ENCODED_PATH_ASCII = dict(enumerate(_ENCODED_PATH_BYTE[:128]))
 
 # Text in which nothing would be encoded in another way than it is, so that it need not be taken apart. The hex pairs
 # left out stand for unreserved characters, which must not be encoded, and in a path for the slash.
 _ESCAPE = "[0189A-F][0-9A-F]|3[A-F]|[46]0|5[B-E]|7[BCDF]"
-_TEXT = rf"(?:[A-Za-z0-9\-_.~]|%(?:{_ESCAPE}|2[0-9A-CF]))*"
+_PLAIN = r"[A-Za-z0-9\-_.~]*"
+_TEXT = rf"{_PLAIN}(?:%(?:{_ESCAPE}|2[0-9A-CF]){_PLAIN})*"
 is_encoded_query = re.compile(rf"{_TEXT}(?:={_TEXT})?(?:&{_TEXT}(?:={_TEXT})?)*").fullmatch
-is_encoded_path = re.compile(rf"(?:[A-Za-z0-9\-_.~/]|%(?:{_ESCAPE}|2[0-9A-C]))*").fullmatch
+"""Matches a query of encoded names and `name=value` pairs."""
+is_encoded_path = re.compile(rf"[A-Za-z0-9\-_.~/]*(?:%(?:{_ESCAPE}|2[0-9A-C])[A-Za-z0-9\-_.~/]*)*").fullmatch
+"""Matches an encoded path."""
 
 
 def encode(text: str) -> str:
     """`text` with everything but unreserved characters encoded; a space is `%20`, a slash `%2F`."""
-    if _is_plain(text):
-        return text
+    if text.isascii():
+        return text.translate(_ENCODED_ASCII)
     return "".join([_ENCODED_BYTE[byte] for byte in text.encode("utf-8", "surrogateescape")])
 
 
 def encode_path(text: str) -> str:
     """Like `encode`, with slashes kept."""
-    if _is_plain_path(text):
-        return text
+    if text.isascii():
+        return text.translate(_ENCODED_PATH_ASCII)
     return "".join([_ENCODED_PATH_BYTE[byte] for byte in text.encode("utf-8", "surrogateescape")])
 
 

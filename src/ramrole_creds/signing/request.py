@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:
     Headers: TypeAlias = tuple[tuple[str, str], ...]
+    Lowered: TypeAlias = tuple[tuple[str, tuple[str, str]], ...]
     HeadersLike: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
     ParamsLike: TypeAlias = Mapping[str, str | int | None] | Iterable[tuple[str, str | int | None]]
 
@@ -52,7 +54,7 @@ class Request:
         SigningError: something in it cannot be sent as it stands.
     """
 
-    __slots__ = ("body", "headers", "host", "method", "path", "query", "scheme", "url")
+    __slots__ = ("_lowered", "body", "headers", "host", "method", "path", "query", "scheme", "url")
 
     method: str
     url: str
@@ -66,6 +68,7 @@ class Request:
     """Host and port as the Host header has them: lower case, without the scheme's own port."""
     path: str
     """The path as it goes on the wire, encoded; never empty."""
+    _lowered: Lowered
     query: str
     """The query as it goes on the wire, encoded, without `?`."""
 
@@ -75,14 +78,14 @@ class Request:
         scheme, host, path, query = _take_apart(url)
         if params:
             query = _join_queries(query, _encode_params(params))
-        _set(self, "method", _checked_method(method))
-        _set(self, "scheme", scheme)
-        _set(self, "host", host)
-        _set(self, "path", path)
-        _set(self, "query", query)
-        _set(self, "url", f"{scheme}://{host}{path}?{query}" if query else f"{scheme}://{host}{path}")
-        _set(self, "headers", _checked_headers(headers))
-        _set(self, "body", as_body(body))
+        _set_method(self, _checked_method(method))
+        _set_scheme(self, scheme)
+        _set_host(self, host)
+        _set_path(self, path)
+        _set_query(self, query)
+        _set_url(self, f"{scheme}://{host}{path}?{query}" if query else f"{scheme}://{host}{path}")
+        _set_headers(self, _checked_headers(headers))
+        _set_body(self, as_body(body))
 
     def header(self, name: str) -> str | None:
         """The value of a header, whatever the case of its name; repeated ones joined by a comma, None without."""
@@ -90,22 +93,31 @@ class Request:
         values = [value for given, value in self.headers if given.lower() == wanted]
         return ", ".join(values) if values else None
 
+    def lowered(self) -> Lowered:
+        """The headers, each with its lower-case name in front; made once, when a scheme first asks."""
+        try:
+            return self._lowered
+        except AttributeError:
+            lowered = tuple([(pair[0].lower(), pair) for pair in self.headers])
+            _set_lowered(self, lowered)
+            return lowered
+
     def with_headers(self, headers: Headers, query: str | None = None) -> Request:
         """The same request with other headers, and another encoded query where one is given; nothing is checked."""
         copy = _new(Request)
-        _set(copy, "method", self.method)
-        _set(copy, "scheme", self.scheme)
-        _set(copy, "host", self.host)
-        _set(copy, "path", self.path)
-        if query is None:
-            _set(copy, "query", self.query)
-            _set(copy, "url", self.url)
+        _set_method(copy, self.method)
+        _set_scheme(copy, self.scheme)
+        _set_host(copy, self.host)
+        _set_path(copy, self.path)
+        if query is None or query == self.query:
+            _set_query(copy, self.query)
+            _set_url(copy, self.url)
         else:
-            _set(copy, "query", query)
+            _set_query(copy, query)
             base = f"{self.scheme}://{self.host}{self.path}"
-            _set(copy, "url", f"{base}?{query}" if query else base)
-        _set(copy, "headers", headers)
-        _set(copy, "body", self.body)
+            _set_url(copy, f"{base}?{query}" if query else base)
+        _set_headers(copy, headers)
+        _set_body(copy, self.body)
         return copy
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -137,8 +149,18 @@ class Request:
         return self.method, self.url, self.headers, self.body
 
 
-_set = object.__setattr__
 _new = object.__new__
+
+# The slots' own setters: what this module alone uses to fill a request, past the refusal of __setattr__.
+_set_method = Request.__dict__["method"].__set__
+_set_scheme = Request.__dict__["scheme"].__set__
+_set_host = Request.__dict__["host"].__set__
+_set_path = Request.__dict__["path"].__set__
+_set_query = Request.__dict__["query"].__set__
+_set_url = Request.__dict__["url"].__set__
+_set_headers = Request.__dict__["headers"].__set__
+_set_body = Request.__dict__["body"].__set__
+_set_lowered = Request.__dict__["_lowered"].__set__
 
 
 def _checked_method(method: object) -> str:
@@ -159,6 +181,7 @@ def _take_apart(url: object) -> tuple[str, str, str, str]:
     return scheme, _wire_host(scheme, authority), _wire_text(path) or "/", _wire_text(query) if query else ""
 
 
+@functools.lru_cache(maxsize=256)
 def _wire_host(scheme: str, authority: str) -> str:
     if "@" in authority:
         raise SigningError(
@@ -188,21 +211,28 @@ def _wire_text(text: str) -> str:
 
 
 def _encode_params(params: ParamsLike) -> str:
-    pairs = params.items() if isinstance(params, Mapping) else params
-    encoded = []
-    for name, value in pairs:
-        if value is None:
-            encoded.append(encode(_encodable(name, "parameter name")))
-        elif isinstance(value, (str, int)):
-            encoded.append(
-                f"{encode(_encodable(name, 'parameter name'))}={encode(_encodable(str(value), 'parameter'))}"
-            )
-        else:
-            raise SigningError(
-                f"The value of the parameter {name!r} is a {type(value).__name__}: give text or a whole number; lists "
-                "travel as Name.1, Name.2 in the OpenAPI, as repeated names elsewhere."
-            )
-    return "&".join(encoded)
+    try:
+        return "&".join(
+            [
+                f"{encode(name)}={encode(value)}" if isinstance(value, str) else _encode_other(name, value)
+                for name, value in (params.items() if isinstance(params, Mapping) else params)
+            ]
+        )
+    except UnicodeEncodeError as error:
+        raise SigningError("A parameter has a lone surrogate, which has no bytes to send.") from error
+    except (AttributeError, TypeError) as error:
+        raise SigningError("Parameters are pairs of name and value, both text, or a mapping of them.") from error
+
+
+def _encode_other(name: str, value: object) -> str:
+    if value is None:
+        return encode(name)
+    if isinstance(value, int):
+        return f"{encode(name)}={encode(str(value))}"
+    raise SigningError(
+        f"The value of the parameter {name!r} is a {type(value).__name__}: give text or a whole number; lists travel "
+        "as Name.1, Name.2 in the OpenAPI, as repeated names elsewhere."
+    )
 
 
 def _join_queries(first: str, second: str) -> str:
@@ -213,19 +243,34 @@ def _checked_headers(headers: HeadersLike) -> Headers:
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     checked = []
     for name, given in pairs:
-        if not isinstance(name, str) or not _is_header_name(name):
+        if name not in _KNOWN_NAMES and not (isinstance(name, str) and _is_header_name(name)):
             raise SigningError(f"{name!r} is not the name of an HTTP header.")
         if not isinstance(given, str):
             raise SigningError(f"The value of the header {name} is a {type(given).__name__}, not text.")
         value = given
-        if not _is_header_value(value):
-            value = _fold.sub(" ", value)
-            if not _is_header_value(value):
-                raise SigningError(f"The value of the header {name} has a line break or a control character.")
-        if not value.isascii():
-            _encodable(value, f"header {name}")
+        if not (value.isascii() and value.isprintable()):
+            value = _checked_value(name, value)
         checked.append((name, value.strip(" \t")))
     return tuple(checked)
+
+
+def _checked_value(name: str, given: str) -> str:
+    value = given if _is_header_value(given) else _fold.sub(" ", given)
+    if not _is_header_value(value):
+        raise SigningError(f"The value of the header {name} has a line break or a control character.")
+    return _encodable(value, f"header {name}")
+
+
+# Names that need no look at their characters; most headers of most requests.
+_KNOWN_NAMES = frozenset(
+    name
+    for lower in """
+        accept accept-encoding authorization connection content-length content-md5 content-type date host range
+        user-agent x-acs-action x-acs-version x-acs-date x-acs-signature-nonce x-acs-content-sha256
+        x-acs-security-token x-log-apiversion x-log-bodyrawsize x-mns-version x-oss-meta-a
+    """.split()  # noqa: SIM905  (a table to read)
+    for name in (lower, lower.title())
+)
 
 
 def _encodable(text: str, what: str) -> str:

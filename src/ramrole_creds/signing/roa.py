@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.signing.canonical import header_lines, prefixed, query_pairs, without
 from ramrole_creds.signing.instant import Instant
-from ramrole_creds.signing.mac import hmac_sha1
 from ramrole_creds.signing.scheme import Scheme
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ramrole_creds.signing.derived_keys import DerivedKeys
     from ramrole_creds.signing.request import Request
     from ramrole_creds.signing.scheme import Signable
+    from ramrole_creds.signing.signing_keys import SigningKeys
 
 
 class ROA(Scheme):
@@ -39,11 +38,10 @@ class ROA(Scheme):
     )
 
     def sign(
-        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with its Date, `x-acs-*` headers and `Authorization: acs …`."""
-        del keys  # ROA signs with the secret itself
-        headers = without(request.headers, self.owned_headers)
+        headers = without(request, self.owned_headers)
         headers.append(("Date", Instant.at(now).http))
         headers.append(("x-acs-signature-method", "HMAC-SHA1"))
         headers.append(("x-acs-signature-version", "1.0"))
@@ -52,7 +50,7 @@ class ROA(Scheme):
             headers.append(("x-acs-accesskey-id", credentials.access_key_id))
             headers.append(("x-acs-security-token", credentials.security_token))
         unsigned = request.with_headers(tuple(headers))
-        signature = hmac_sha1(credentials.access_key_secret, self.string_to_sign(unsigned))
+        signature = keys.of_secret(credentials.access_key_secret, "sha1").base64(self.string_to_sign(unsigned))
         return unsigned.with_headers((*headers, ("Authorization", f"acs {credentials.access_key_id}:{signature}")))
 
     def string_to_sign(self, signed: Request) -> str:

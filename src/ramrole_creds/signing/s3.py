@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from hmac import digest as hmac_digest
 from typing import TYPE_CHECKING, ClassVar
 
-from ramrole_creds.signing.body import digest, is_seekable
+from ramrole_creds.signing.body import hex_digest, is_seekable
 from ramrole_creds.signing.canonical import (
     canonical_path,
     canonical_query,
@@ -17,7 +16,6 @@ from ramrole_creds.signing.canonical import (
     without,
 )
 from ramrole_creds.signing.instant import Instant
-from ramrole_creds.signing.mac import hmac_sha1
 from ramrole_creds.signing.oss_resource import bucket_path, checked_bucket
 from ramrole_creds.signing.percent import encode
 from ramrole_creds.signing.scheme import ONE_WEEK_SECONDS, Scheme, join_query, parameter, without_parameters
@@ -25,9 +23,9 @@ from ramrole_creds.signing.scheme import ONE_WEEK_SECONDS, Scheme, join_query, p
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ramrole_creds.signing.derived_keys import DerivedKeys
     from ramrole_creds.signing.request import Headers, Request
     from ramrole_creds.signing.scheme import Signable
+    from ramrole_creds.signing.signing_keys import SigningKeys
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -85,12 +83,12 @@ class SigV4(Scheme):
         self._scope = f"{region}/{service}/aws4_request"
 
     def sign(
-        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with its `x-amz-*` headers and `Authorization: AWS4-HMAC-SHA256 …`."""
         del nonce
         instant = Instant.at(now)
-        headers = without(request.headers, self.owned_headers)
+        headers = without(request, self.owned_headers)
         if request.header("host") is None:
             headers.append(("Host", request.host))
         headers.append(("X-Amz-Date", instant.basic))
@@ -106,11 +104,11 @@ class SigV4(Scheme):
         return unsigned.with_headers((*headers, ("Authorization", authorization)))
 
     def presign(
-        self, request: Request, credentials: Signable, now: float, life: int, keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, life: int, keys: SigningKeys
     ) -> tuple[Request, Headers]:
         """The URL with `X-Amz-Algorithm=AWS4-HMAC-SHA256` and what belongs to it."""
         instant = Instant.at(now)
-        headers = without(request.headers, self.owned_headers)
+        headers = without(request, self.owned_headers)
         unsigned = request.with_headers(tuple(headers))
         signed = _signed_headers(unsigned)
         added = [
@@ -146,10 +144,9 @@ class SigV4(Scheme):
         hashed = sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
         return f"{ALGORITHM}\n{date}\n{date[:8]}/{self._scope}\n{hashed}"
 
-    def _signature(self, canonical: str, credentials: Signable, instant: Instant, keys: DerivedKeys) -> str:
-        secret = credentials.access_key_secret
-        key = keys.key(secret, instant.day, self.region, self.service, "AWS4", "aws4_request")
-        return hmac_digest(key, self._string_to_sign(canonical, instant.basic).encode(), "sha256").hex()
+    def _signature(self, canonical: str, credentials: Signable, instant: Instant, keys: SigningKeys) -> str:
+        key = keys.derived(credentials.access_key_secret, instant.day, self.region, self.service, prefix="aws4")
+        return key.hex(self._string_to_sign(canonical, instant.basic))
 
     def __repr__(self) -> str:
         return f"SigV4(region={self.region!r}, service={self.service!r})"
@@ -171,15 +168,17 @@ class S3V1(Scheme):
         self.bucket = checked_bucket(bucket)
 
     def sign(
-        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with its Date and `Authorization: AWS …`."""
-        del nonce, keys
-        headers = without(request.headers, self.owned_headers)
+        del nonce
+        headers = without(request, self.owned_headers)
         headers.append(("Date", Instant.at(now).http))
         if credentials.security_token:
             headers.append(("x-amz-security-token", credentials.security_token))
-        signature = hmac_sha1(credentials.access_key_secret, self.string_to_sign(request.with_headers(tuple(headers))))
+        signature = keys.of_secret(credentials.access_key_secret, "sha1").base64(
+            self.string_to_sign(request.with_headers(tuple(headers)))
+        )
         headers.append(("Authorization", f"AWS {credentials.access_key_id}:{signature}"))
         return request.with_headers(tuple(headers))
 
@@ -213,4 +212,4 @@ def _payload(request: Request) -> str:
         return UNSIGNED
     if request.body is not None and not isinstance(request.body, bytes) and not is_seekable(request.body):
         return UNSIGNED
-    return digest(request.body, "sha256").hex()
+    return hex_digest(request.body, "sha256")

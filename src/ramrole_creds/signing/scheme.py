@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from ramrole_creds.signing.derived_keys import DerivedKeys
     from ramrole_creds.signing.request import Headers, Request
+    from ramrole_creds.signing.signing_keys import SigningKeys
 
 
 class Signable(Protocol):
@@ -60,7 +60,7 @@ class Scheme(ABC):
 
     @abstractmethod
     def sign(
-        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request as it is to be sent, signed.
 
@@ -80,7 +80,7 @@ class Scheme(ABC):
         """What was signed, computed once more from the signed request; holds the token where the scheme covers it."""
 
     def presign(
-        self, request: Request, credentials: Signable, now: float, life: int, keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, life: int, keys: SigningKeys
     ) -> tuple[Request, Headers]:
         """The request with its signature in the URL, and the headers that must be sent with it.
 
@@ -90,7 +90,7 @@ class Scheme(ABC):
         raise SigningError(f"{self.name} has no presigned URLs.")
 
     def post_form(
-        self, policy: str | dict[str, object], credentials: Signable, now: float, keys: DerivedKeys
+        self, policy: str | dict[str, object], credentials: Signable, now: float, keys: SigningKeys
     ) -> dict[str, str]:
         """The form fields that authorise a browser upload.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import CredentialsTooShort, SigningError
-from ramrole_creds.signing.derived_keys import DerivedKeys
+from ramrole_creds.signing.signing_keys import SigningKeys
 from ramrole_creds.signing.skew import ClockSkew
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Signer:
         self._clock: Clock = clock or SYSTEM_CLOCK
         self._now = self._clock.time
         self._nonce = nonce or _random_nonce
-        self._keys = DerivedKeys()
+        self._keys = SigningKeys()
         self._skew = ClockSkew(self._clock)
 
     def sign(self, request: Request, *, credentials: Signable | None = None) -> Request:
@@ -103,7 +103,7 @@ class Signer:
             RamRoleError: whatever the provider raises.
         """
         now = self._now()
-        if self._skew:
+        if self._skew.offsets:
             now += self._skew.offset(request.host)
         return self._scheme.sign(request, credentials or self._get_credentials(), now, self._nonce, self._keys)
 
@@ -139,7 +139,7 @@ class Signer:
                     left,
                 )
                 life, clamped = left, True
-        if self._skew:
+        if self._skew.offsets:
             now += self._skew.offset(request.host)
         signed, headers = self._scheme.presign(request, credentials, now, life, self._keys)
         expires_at = datetime.fromtimestamp(math.floor(now) + life, timezone.utc)
@@ -177,7 +177,7 @@ class Signer:
 
     def knows_skew(self) -> bool:
         """True when the clock of any server is known to differ."""
-        return bool(self._skew)
+        return bool(self._skew.offsets)
 
     def _presign_life(self, expires_in: object) -> int:
         longest = self._scheme.longest_presign

@@ -26,18 +26,15 @@ class ClockSkew:
     the local clock is set, or when a later answer's Date agrees with the local clock again.
     """
 
-    __slots__ = ("_clock", "_offsets")
+    __slots__ = ("_clock", "offsets")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._offsets: dict[str, _Offset] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._offsets)
+        self.offsets: dict[str, _Offset] = {}
 
     def offset(self, host: str) -> float:
         """Seconds to add to the local time for a request to `host`."""
-        known = self._offsets.get(host)
+        known = self.offsets.get(host)
         if known is None:
             return 0.0
         if abs(self._origin() - known.clock_origin) > STEP_SECONDS:
@@ -54,20 +51,20 @@ class ClockSkew:
         if abs(seconds) < SMALLEST_OFFSET_SECONDS:
             self._forget(host)
             return True
-        offsets = {known: offset for known, offset in self._offsets.items() if known != host}
+        offsets = {known: offset for known, offset in self.offsets.items() if known != host}
         while len(offsets) >= MOST_HOSTS:
             del offsets[next(iter(offsets))]
         offsets[host] = _Offset(seconds, local - self._clock.monotonic())
-        self._offsets = offsets
+        self.offsets = offsets
         return True
 
     def observe(self, host: str, server_time: float) -> None:
         """Drop the offset held for the host where an ordinary answer shows that it is no longer true."""
-        if host in self._offsets and abs(server_time - self._clock.time()) < SMALLEST_OFFSET_SECONDS:
+        if host in self.offsets and abs(server_time - self._clock.time()) < SMALLEST_OFFSET_SECONDS:
             self._forget(host)
 
     def _forget(self, host: str) -> None:
-        self._offsets = {known: offset for known, offset in self._offsets.items() if known != host}
+        self.offsets = {known: offset for known, offset in self.offsets.items() if known != host}
 
     def _origin(self) -> float:
         return self._clock.time() - self._clock.monotonic()

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from hmac import digest as hmac_digest
 from typing import TYPE_CHECKING, ClassVar
 
-from ramrole_creds.signing.body import digest, is_empty, length
+from ramrole_creds.signing.body import hex_digest, is_empty, length
 from ramrole_creds.signing.canonical import canonical_query, header_lines, query_pairs, without
 from ramrole_creds.signing.instant import Instant
-from ramrole_creds.signing.mac import hmac_sha1
 from ramrole_creds.signing.percent import decode
 from ramrole_creds.signing.scheme import Scheme
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ramrole_creds.signing.derived_keys import DerivedKeys
     from ramrole_creds.signing.request import Request
     from ramrole_creds.signing.scheme import Signable
+    from ramrole_creds.signing.signing_keys import SigningKeys
 
 API_VERSION = "0.6.0"
 ALGORITHM = "SLS4-HMAC-SHA256"
@@ -40,10 +38,10 @@ class SLSV1(Scheme):
     )
 
     def sign(
-        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with its Date, `x-log-*` headers and `Authorization: LOG …`."""
-        del nonce, keys
+        del nonce
         headers = _with_defaults(request, self.owned_headers)
         date = Instant.at(now).http
         headers.append(("x-log-signaturemethod", "hmac-sha1"))
@@ -51,9 +49,9 @@ class SLSV1(Scheme):
         if credentials.security_token:
             headers.append(("x-acs-security-token", credentials.security_token))
         if not is_empty(request.body):
-            headers.append(("Content-MD5", digest(request.body, "md5").hex().upper()))
+            headers.append(("Content-MD5", hex_digest(request.body, "md5").upper()))
         unsigned = request.with_headers(tuple(headers))
-        signature = hmac_sha1(credentials.access_key_secret, self.string_to_sign(unsigned))
+        signature = keys.of_secret(credentials.access_key_secret, "sha1").base64(self.string_to_sign(unsigned))
         headers.append(("Authorization", f"LOG {credentials.access_key_id}:{signature}"))
         # The service reads the time from either; the official SDK sends this one unsigned.
         headers.append(("x-log-date", date))
@@ -93,7 +91,7 @@ class SLSV4(Scheme):
         self._scope = f"{region}/sls/aliyun_v4_request"
 
     def sign(
-        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: DerivedKeys
+        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with its `x-log-*` headers and `Authorization: SLS4-HMAC-SHA256 …`."""
         del nonce
@@ -102,12 +100,12 @@ class SLSV4(Scheme):
         if request.header("host") is None:
             headers.append(("Host", request.host))
         headers.append(("x-log-date", instant.basic))
-        headers.append(("x-log-content-sha256", digest(request.body, "sha256").hex()))
+        headers.append(("x-log-content-sha256", hex_digest(request.body, "sha256")))
         if credentials.security_token:
             headers.append(("x-acs-security-token", credentials.security_token))
         unsigned = request.with_headers(tuple(headers))
-        key = keys.key(credentials.access_key_secret, instant.day, self.region, "sls", "aliyun_v4", "aliyun_v4_request")
-        signature = hmac_digest(key, self.string_to_sign(unsigned).encode(), "sha256").hex()
+        key = keys.derived(credentials.access_key_secret, instant.day, self.region, "sls")
+        signature = key.hex(self.string_to_sign(unsigned))
         credential = f"{credentials.access_key_id}/{instant.day}/{self._scope}"
         authorization = f"{ALGORITHM} Credential={credential},Signature={signature}"
         return unsigned.with_headers((*headers, ("Authorization", authorization)))
@@ -135,7 +133,7 @@ class SLSV4(Scheme):
 
 
 def _with_defaults(request: Request, owned: frozenset[str]) -> list[tuple[str, str]]:
-    headers = without(request.headers, owned)
+    headers = without(request, owned)
     if request.header("x-log-apiversion") is None:
         headers.append(("x-log-apiversion", API_VERSION))
     if request.header("x-log-bodyrawsize") is None:
