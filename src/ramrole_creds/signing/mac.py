@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from base64 import b64encode
+from typing import TYPE_CHECKING
 
 from ramrole_creds.signing.body import new_hash
 from ramrole_creds.signing.percent import to_bytes
+
+if TYPE_CHECKING:
+    import hashlib
 
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))

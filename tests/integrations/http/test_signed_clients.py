@@ -13,12 +13,12 @@ from ramrole_creds import signing
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import SigningError
 from ramrole_creds.testing import verify
-from ramrole_creds.testing.wire import WireRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ramrole_creds.testing import FakeCloud
+    from ramrole_creds.testing.wire import WireRequest
 
     Send = Callable[..., Any]
 
