@@ -7,8 +7,8 @@ security-hardened mode each GET carries a token that a PUT gave. Everything here
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, TypeVar, overload
-from urllib.parse import urlsplit
 
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
 from ramrole_creds.errors import ConfigurationError, MetadataError, ProviderUnavailable
@@ -32,6 +32,15 @@ ENDPOINT_VARIABLES = (
 )
 IDENTITY_DOCUMENT_PATH = "/latest/dynamic/instance-identity/document"
 DEFAULT_TIME_LIMIT_SECONDS = 10.0
+
+LONGEST_HOST_CHARACTERS = 253
+
+_ENDPOINT = re.compile(
+    r"(?P<scheme>https?)://"
+    r"(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?)"
+    r"(:(?P<port>[0-9]{1,5}))?/?",
+    re.ASCII | re.IGNORECASE,
+)
 
 Given = TypeVar("Given")
 
@@ -178,25 +187,11 @@ def _find_endpoint(endpoint: str | None) -> str:
 
 def _checked_endpoint(endpoint: str, source: str) -> str:
     """`http://host[:port]` and nothing more."""
-    try:
-        parts = urlsplit(endpoint)
-        port_is_sane = parts.port is None or parts.port > 0
-    except ValueError:
-        parts, port_is_sane = None, False
-    if (
-        parts is None
-        or not port_is_sane
-        or parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or parts.username is not None
-        or parts.path not in ("", "/")
-        or parts.query
-        or parts.fragment
-        or not endpoint.isprintable()
-        or " " in endpoint
-    ):
+    match = _ENDPOINT.fullmatch(endpoint)
+    if match is None or not 0 < int(match["port"] or 80) < 65536 or len(match["host"]) > LONGEST_HOST_CHARACTERS:
         raise ConfigurationError(
             f"{source} must be the address of a metadata service, http://HOST or http://HOST:PORT without user, path "
             "or query; what it holds is none."
         )
-    return f"{parts.scheme}://{parts.netloc}"
+    port = f":{match['port']}" if match["port"] else ""
+    return f"{match['scheme'].lower()}://{match['host']}{port}"

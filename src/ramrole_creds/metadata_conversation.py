@@ -29,6 +29,7 @@ TOKEN_TTL_HEADER = "X-aliyun-ecs-metadata-token-ttl-seconds"  # noqa: S105  # a 
 TOKEN_TTL_SECONDS = 21600
 TOKEN_MARGIN_SECONDS = 30
 TOKENLESS_MEMORY_SECONDS = 21600.0
+NEVER = float("-inf")
 ROLES_PATH = "/latest/meta-data/ram/security-credentials/"
 SMALL_BODY_BYTES = 8192
 SANE_CLOCK_DIFFERENCE_SECONDS = 2 * 86400.0
@@ -46,7 +47,7 @@ class TokenMemory:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._token: tuple[str, float] | None = None
-        self._tokenless_until = 0.0
+        self._tokenless_until = NEVER
 
     def usable_token(self) -> str | None:
         """The session token, while it lives."""
@@ -57,7 +58,7 @@ class TokenMemory:
         """Keep a token until shortly before its end."""
         margin = min(TOKEN_MARGIN_SECONDS, ttl_seconds / 10)
         self._token = (token, self._clock.monotonic() + ttl_seconds - margin)
-        self._tokenless_until = 0.0
+        self._tokenless_until = NEVER
 
     def forget(self, token: str) -> None:
         """The service refused this one; a newer one, of another thread, stays."""
@@ -75,7 +76,7 @@ class TokenMemory:
 
     def forget_no_service(self) -> None:
         """There seems to be one after all."""
-        self._tokenless_until = 0.0
+        self._tokenless_until = NEVER
 
 
 class Conversation:
