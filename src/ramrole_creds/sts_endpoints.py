@@ -78,7 +78,7 @@ def find_sts_url(endpoint: str | None, *, region: str | None, vpc: bool | None, 
     if region is None:
         return f"https://{CENTRAL_HOST}"
     if _REGION.fullmatch(region) is None:
-        raise ConfigurationError(f'{region[:64]!r} is no region id of this cloud, such as "cn-hangzhou".')
+        raise ConfigurationError('The STS region must be a region id, such as "cn-hangzhou"; what was given is none.')
     if region in REGIONS_WITHOUT_ENDPOINT:
         return f"https://{CENTRAL_HOST}"
     if vpc is None:

@@ -86,5 +86,5 @@ def flag(variable: str) -> bool:
 
 def _checked_role(name: str | None) -> str | None:
     if name is not None and (not name.isprintable() or set(name) & set("/?#\\") or name in (".", "..")):
-        raise ConfigurationError(f"role_name must be the name of a RAM role, not its ARN or a path: {name[:64]!r}.")
+        raise ConfigurationError("role_name must be the name of a RAM role, not its ARN or a path.")
     return name

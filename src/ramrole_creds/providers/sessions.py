@@ -48,8 +48,8 @@ def session_namer(template: str | None) -> Callable[[], str]:
     if not fields:
         if _NAME.fullmatch(template) is None:
             raise ConfigurationError(
-                f"{template[:80]!r} is no session name: 2 to {LONGEST_NAME_CHARACTERS} letters, digits and characters "
-                "of `.@-_`."
+                f"A session name has 2 to {LONGEST_NAME_CHARACTERS} letters, digits and characters of `.@-_`; the one "
+                "given has not."
             )
         return lambda: template
     return lambda: _filled_in(template, unique)
@@ -64,7 +64,8 @@ def checked_role_arn(role_arn: str | None) -> str:
     role_arn = role_arn or os.environ.get(ROLE_ARN_VARIABLE) or ""
     if _ROLE_ARN.fullmatch(role_arn) is None:
         raise ConfigurationError(
-            f"role_arn must be the ARN of a role, acs:ram::ACCOUNT-ID:role/NAME, not {role_arn[:100]!r}."
+            "role_arn must be the ARN of a role, acs:ram::ACCOUNT-ID:role/NAME; what was given is "
+            + ("empty." if not role_arn else "none.")
         )
     return role_arn
 
@@ -123,8 +124,7 @@ def _fields_of(template: str) -> set[str]:
         fields = {"{"}
     if fields - set(_FIELDS):
         raise ConfigurationError(
-            f"A session name may hold {', '.join('{%s}' % field for field in _FIELDS)} and no other braces; "  # noqa: UP031
-            f"{template[:80]!r} does."
+            f"A session name may hold {', '.join('{%s}' % field for field in _FIELDS)} and no other braces."  # noqa: UP031
         )
     return fields
 

@@ -1,0 +1,236 @@
+"""The aliyun CLI's ~/.aliyun/config.json: which profile, what is in it, and how it is changed without losing any."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ramrole_creds.errors import FetchError, ProfileError, ProviderUnavailable
+from ramrole_creds.providers.home import home_directory
+from ramrole_creds.providers.profile_files import read_profile_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+CONFIG_VARIABLE = "ALIBABA_CLOUD_CONFIG_FILE"
+LOCK_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CliProfile:
+    """One profile of a config file.
+
+    Args:
+        path: the file.
+        name: the profile's name.
+        fields: what is in it; values may be of any JSON type.
+    """
+
+    path: Path
+    name: str
+    fields: Mapping[str, object]
+
+    def text(self, key: str) -> str:
+        """A field's text, "" where it is missing or null.
+
+        Raises:
+            ProfileError: it is there and no text.
+        """
+        value = self.fields.get(key)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise self.problem(f"{key} is no text")
+        return value.strip() if key != "private_key" else value
+
+    def seconds(self, key: str) -> float | None:
+        """A field's number, None where it is missing or 0.
+
+        Raises:
+            ProfileError: it is there and no number.
+        """
+        value = self.fields.get(key)
+        if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+            value = int(value)
+        if value is None or value == "":
+            return None
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
+            raise self.problem(f"{key} is no number of seconds")
+        return float(value) or None
+
+    def problem(self, what: str) -> ProfileError:
+        """An error about this profile; `what` holds no value of it."""
+        return ProfileError(f"Profile {self.name!r} in {self.path}: {what}.", unrecoverable=True)
+
+    def __repr__(self) -> str:
+        return f"<CliProfile {self.name!r} of {self.path}>"
+
+
+def config_path(path: str | os.PathLike[str] | None = None) -> Path:
+    """The file: the argument, else ALIBABA_CLOUD_CONFIG_FILE, else ~/.aliyun/config.json.
+
+    Raises:
+        ProviderUnavailable: there is no home directory.
+    """
+    given = os.fspath(path or "") or os.environ.get(CONFIG_VARIABLE)
+    return Path(given).expanduser() if given else home_directory() / ".aliyun" / "config.json"
+
+
+def load_config(path: Path) -> dict[str, object]:
+    """The file's content.
+
+    Raises:
+        ProviderUnavailable: there is no such file.
+        ProfileError: it is there and cannot be used.
+    """
+    text = read_profile_file(path)
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        problem = f"it is no JSON (line {error.lineno}, column {error.colno})" if text.strip() else "it is empty"
+    except (ValueError, RecursionError):
+        problem = "it is no JSON"
+    else:
+        if isinstance(document, dict):
+            return document
+        problem = "it holds no JSON object"
+    raise ProfileError(f"{path} cannot be used: {problem}. Mend it, or run `aliyun configure`.", unrecoverable=True)
+
+
+def profiles_of(document: Mapping[str, object], path: Path) -> list[dict[str, object]]:
+    """All profiles of a file.
+
+    Raises:
+        ProfileError: `profiles` is no list of objects.
+    """
+    profiles = document.get("profiles") or []
+    if not isinstance(profiles, list) or not all(isinstance(profile, dict) for profile in profiles):
+        raise ProfileError(f"{path} cannot be used: profiles is no list of objects.", unrecoverable=True)
+    return profiles
+
+
+def find_profile(document: Mapping[str, object], path: Path, name: str) -> CliProfile | None:
+    """The profile of that very name.
+
+    Raises:
+        ProfileError: the file's profiles cannot be used.
+    """
+    for profile in profiles_of(document, path):
+        if profile.get("name") == name:
+            return CliProfile(path, name, profile)
+    return None
+
+
+def update_profile(
+    path: Path, name: str, change: Callable[[CliProfile], Mapping[str, object]], *, time_limit: float
+) -> CliProfile:
+    """Change fields of one profile under a lock between processes; whoever reads meanwhile sees all or nothing.
+
+    Every other field and profile stays, those unknown to us too. The file is replaced, not written to: mode 0600, and
+    a symbolic link stays one.
+
+    Args:
+        path: the file.
+        name: the profile.
+        change: called under the lock with the profile as it is now; gives the fields to set, none for no change.
+        time_limit: seconds to wait for the lock.
+
+    Raises:
+        ProviderUnavailable: there is no such file.
+        ProfileError: file or profile cannot be used, or not be written.
+        FetchError: the lock was not to be had.
+    """
+    target = Path(os.path.realpath(path))
+    with _locked(target, time_limit):
+        document = load_config(target)
+        profile = find_profile(document, path, name)
+        if profile is None:
+            raise ProfileError(f"{path} has no profile {name!r} any more.", unrecoverable=True)
+        fields = change(profile)
+        if not fields:
+            return profile
+        updated = {**profile.fields, **fields}
+        document["profiles"] = [updated if one.get("name") == name else one for one in profiles_of(document, path)]
+        _replace(target, json.dumps(document, indent="\t", ensure_ascii=False).encode() + b"\n")
+        return CliProfile(path, name, updated)
+
+
+def _replace(target: Path, content: bytes) -> None:
+    """Put a new file in the old one's place, with the secrets never readable by others and never half there."""
+    temporary = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # mode 0600
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)  # noqa: PTH105  # the name is text already
+    except OSError as error:
+        reason = error.strerror
+    else:
+        return
+    if temporary is not None:
+        with suppress(OSError):
+            os.unlink(temporary)  # noqa: PTH108  # as above
+    raise ProfileError(
+        f"{target} cannot be written ({reason}): the sign-in's new tokens would be lost, and the old ones are used up. "
+        "Make it writable for this user and sign in again with the aliyun CLI."
+    )
+
+
+@contextmanager
+def _locked(target: Path, time_limit: float) -> Iterator[None]:
+    """Hold the lock file beside the target. The target itself is no place for a lock: it is replaced."""
+    lock = target.with_name(f"{target.name}.lock")
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        if not target.exists():
+            raise ProviderUnavailable(f"{target} is not there.") from None
+        raise ProfileError(f"{lock} cannot be opened ({error.strerror}): {target} cannot be locked.") from None
+    try:
+        deadline = time.monotonic() + time_limit
+        while not _try_lock(descriptor):
+            if time.monotonic() >= deadline:
+                raise FetchError(f"Another process has held {lock} for {time_limit:.0f} s. Is one of them hanging?")
+            time.sleep(LOCK_POLL_SECONDS)
+        yield
+    finally:
+        _unlock(descriptor)
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        import fcntl
+    except ImportError:
+        return _try_lock_on_windows(descriptor)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _unlock(descriptor: int) -> None:
+    """Closing would not do where a child was forked meanwhile: it has the descriptor too."""
+    with suppress(ImportError, OSError):
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def _try_lock_on_windows(descriptor: int) -> bool:
+    import msvcrt
+
+    try:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]  # there on Windows
+    except OSError:
+        return False
+    return True
