@@ -56,7 +56,7 @@ def test_an_empty_role_attaches_none(started: list[subprocess.Popen[str]]) -> No
 
 def test_a_script_of_faults_is_played(started: list[subprocess.Popen[str]], tmp_path: Path) -> None:
     script = tmp_path / "faults.yaml"
-    script.write_text("faults:\n  - {where: credentials, what: garbage-body, times: 1}\n", encoding="utf-8")
+    script.write_text("faults:\n  - {where: credentials, what: garbage-body}\n", encoding="utf-8")
     url = start(started, "--script", str(script))
     with EcsRamRoleProvider(endpoint=url) as provider, pytest.raises(MetadataError):
         provider.get_credentials()
