@@ -34,20 +34,33 @@ if TYPE_CHECKING:
     from ramrole_creds.flight import FetchContext
     from ramrole_creds.policy import RefreshPolicy
     from ramrole_creds.provider import CredentialProvider
+    from ramrole_creds.providers.cli_profile import CliProfileProvider
+    from ramrole_creds.providers.cloud_sso import CloudSsoProvider
+    from ramrole_creds.providers.credential_uri import CredentialsUriProvider
     from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
     from ramrole_creds.providers.environment import EnvironmentProvider
+    from ramrole_creds.providers.external import ProcessProvider
     from ramrole_creds.providers.function import FunctionProvider
+    from ramrole_creds.providers.ini_profile import IniProfileProvider
+    from ramrole_creds.providers.oauth import OAuthProvider
+    from ramrole_creds.providers.oidc_role_arn import OidcRoleArnProvider
+    from ramrole_creds.providers.push import PushProvider
+    from ramrole_creds.providers.ram_role_arn import RamRoleArnProvider
+    from ramrole_creds.providers.rsa_key_pair import RsaKeyPairProvider
     from ramrole_creds.providers.static import StaticProvider
     from ramrole_creds.signing import Signer
 
     __version__: str
 
 __all__ = [
+    "CliProfileProvider",
+    "CloudSsoProvider",
     "ConfigurationError",
     "CredentialProvider",
     "Credentials",
     "CredentialsExpired",
     "CredentialsTooShort",
+    "CredentialsUriProvider",
     "EcsRamRoleProvider",
     "EnvironmentProvider",
     "FetchContext",
@@ -55,16 +68,23 @@ __all__ = [
     "FetchTimeout",
     "FunctionProvider",
     "IdentityMismatch",
+    "IniProfileProvider",
     "MetadataError",
     "MetadataUnreachable",
     "NoCredentialsError",
+    "OAuthProvider",
+    "OidcRoleArnProvider",
     "ProcessError",
+    "ProcessProvider",
     "ProfileError",
     "ProviderChain",
     "ProviderUnavailable",
+    "PushProvider",
+    "RamRoleArnProvider",
     "RamRoleError",
     "RefreshPolicy",
     "RoleNotAttached",
+    "RsaKeyPairProvider",
     "Signer",
     "SigningError",
     "StaticProvider",
@@ -76,14 +96,24 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CliProfileProvider": "providers.cli_profile",
+    "CloudSsoProvider": "providers.cloud_sso",
     "CredentialProvider": "provider",
     "Credentials": "credentials",
+    "CredentialsUriProvider": "providers.credential_uri",
     "EcsRamRoleProvider": "providers.ecs_ram_role",
     "EnvironmentProvider": "providers.environment",
     "FetchContext": "flight",
     "FunctionProvider": "providers.function",
+    "IniProfileProvider": "providers.ini_profile",
+    "OAuthProvider": "providers.oauth",
+    "OidcRoleArnProvider": "providers.oidc_role_arn",
+    "ProcessProvider": "providers.external",
     "ProviderChain": "chain",
+    "PushProvider": "providers.push",
+    "RamRoleArnProvider": "providers.ram_role_arn",
     "RefreshPolicy": "policy",
+    "RsaKeyPairProvider": "providers.rsa_key_pair",
     "Signer": "signing",
     "StaticProvider": "providers.static",
     "default_provider": "chain",
