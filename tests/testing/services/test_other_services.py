@@ -197,6 +197,8 @@ def test_an_invocation_gives_its_body_back(desk: Desk) -> None:
     assert json.loads(desk.ask(FC, "GET", "/2016-08-15/services").body) == {"services": [], "nextToken": None}
     triggered = desk.ask(FC, "POST", "/2016-08-15/proxy/s/f/x", params={"a": "1", "b": None}, body=b"hi")
     assert triggered.body == b"hi"
+    triggered = desk.ask(signing.FCV3Trigger(), "POST", "/a%20b", params={"q": "1"}, body=b"hello")
+    assert (triggered.status, triggered.body) == (200, b"hello")
 
 
 # DataHub's signature has no signer here; the service's own answer tells what to sign.

@@ -1,4 +1,4 @@
-"""Function Compute 2.0: no functions, but every invocation and every trigger gives its body back."""
+"""Function Compute: no functions, but every invocation and every HTTP trigger, 3.0's too, gives its body back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify import NonceMemory, Rejected, verify_fc
+from ramrole_creds.testing.verify import NonceMemory, Rejected, is_fc_trigger, verify_fc, verify_fc_trigger
 from ramrole_creds.testing.verify.attempt import readable
 from ramrole_creds.testing.verify.canonical import decode
 from ramrole_creds.testing.wire import WireResponse
@@ -21,7 +21,7 @@ API_PATH = "/2016-08-15/"
 
 @dataclass(slots=True)
 class FcService:
-    """One Function Compute of the 2.0 interface; 3.0 speaks the common OpenAPI protocol."""
+    """One Function Compute: the 2.0 interface and HTTP triggers; 3.0's interface speaks the common OpenAPI protocol."""
 
     issuer: Issuer
     nonces: NonceMemory = field(default_factory=NonceMemory)
@@ -35,17 +35,21 @@ class FcService:
         """By signature or by path."""
         authorization = request.header("authorization")
         if authorization:
-            return authorization.startswith("FC ")
+            return authorization.startswith("FC ") or is_fc_trigger(request)
         return request.path.startswith(API_PATH)
 
     def handle(self, request: WireRequest) -> WireResponse:
         """Verify the request and answer it."""
         request_id = self.issuer.nonce().lower()
-        verdict = verify_fc(request, self.issuer, request.at, self.nonces)
+        triggered = is_fc_trigger(request)
+        verify = verify_fc_trigger if triggered else verify_fc
+        verdict = verify(request, self.issuer, request.at, self.nonces)
         if isinstance(verdict, Rejected):
             return _json(request_id, verdict.status, {"ErrorCode": verdict.code, "ErrorMessage": verdict.message})
         path = readable(decode(request.path)).removeprefix(API_PATH.rstrip("/"))
-        invoked = re.search(r"/functions/[^/]+/invocations$", path) is not None or path.startswith("/proxy/")
+        invoked = (
+            triggered or re.search(r"/functions/[^/]+/invocations$", path) is not None or path.startswith("/proxy/")
+        )
         verb = {"GET": "Get", "POST": "Create", "PUT": "Update", "DELETE": "Delete"}.get(request.method, "Get")
         action = "InvokeFunction" if invoked else f"{verb}Service"
         if not verdict.issued.allows(f"fc:{action}", f"acs:fc:*:{verdict.issued.account_id}:{path.lstrip('/')}"):

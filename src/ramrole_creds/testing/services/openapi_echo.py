@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.services.markup import document
-from ramrole_creds.testing.verify import NonceMemory, Rejected, rpc_parameters, verify_acs3, verify_roa, verify_rpc
+from ramrole_creds.testing.verify import (
+    NonceMemory,
+    Rejected,
+    is_fc_trigger,
+    rpc_parameters,
+    verify_acs3,
+    verify_roa,
+    verify_rpc,
+)
 from ramrole_creds.testing.verify.attempt import readable
 from ramrole_creds.testing.verify.canonical import decode, header_map, query_pairs
 from ramrole_creds.testing.wire import WireResponse
@@ -104,7 +112,7 @@ def openapi_error(request: WireRequest, request_id: str, code: str, message: str
 def _verifier(request: WireRequest) -> Verifier | None:
     authorization = request.header("authorization") or ""
     if authorization.startswith("ACS3-"):
-        return verify_acs3
+        return None if is_fc_trigger(request) else verify_acs3
     if authorization.startswith("acs "):
         return verify_roa
     parameters = rpc_parameters(request) if not authorization and _is_rpc(request) else {}

@@ -7,7 +7,7 @@ code with `ramrole_creds.signing`: a mistake would have to be made twice to go u
 
 from __future__ import annotations
 
-from ramrole_creds.testing.verify.acs3 import verify_acs3, verify_fc_trigger
+from ramrole_creds.testing.verify.acs3 import is_fc_trigger, verify_acs3, verify_fc_trigger
 from ramrole_creds.testing.verify.datahub import verify_datahub
 from ramrole_creds.testing.verify.fc import verify_fc
 from ramrole_creds.testing.verify.mns import verify_mns
@@ -34,6 +34,7 @@ __all__ = [
     "Rejected",
     "Verdict",
     "Verifier",
+    "is_fc_trigger",
     "oss_address",
     "ots_response_authorization",
     "parse_post_form",

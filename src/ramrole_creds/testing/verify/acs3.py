@@ -42,6 +42,13 @@ def verify_fc_trigger(request: WireRequest, issuer: KeyDirectory, now: float, no
     return judged(Attempt("fc_trigger", OPENAPI, request, issuer, now, nonces), _verify_trigger)
 
 
+def is_fc_trigger(request: WireRequest) -> bool:
+    """Whether an ACS3 request calls an HTTP trigger: it has none of the headers that every API call has."""
+    names = {name.lower() for name, _ in request.headers}
+    signed = (request.header("authorization") or "").startswith("ACS3-")
+    return signed and names.isdisjoint({"x-acs-action", "x-acs-version", "x-acs-content-sha256"})
+
+
 @dataclass(frozen=True, slots=True)
 class _Claim:
     algorithm: str
