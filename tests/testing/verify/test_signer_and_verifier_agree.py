@@ -57,6 +57,7 @@ SCHEMES: dict[str, tuple[signing.Scheme, verify.Verifier, str, str]] = {
     ),
     "fc": (signing.FCV2(), verify.verify_fc, "1.cn-hangzhou.fc.aliyuncs.com", "/2016-08-15/services/"),
     "fc trigger": (signing.FCV2(), verify.verify_fc, "1.cn-hangzhou.fc.aliyuncs.com", "/2016-08-15/proxy/s/f/"),
+    "fc v3 trigger": (signing.FCV3Trigger(), verify.verify_fc_trigger, "f-x.cn-hangzhou.fcapp.run", ""),
     "s3": (signing.SigV4("cn-hangzhou"), verify.verify_s3_v4, S3_HOST, ""),
     "s3 by path": (signing.SigV4("us-east-1"), verify.verify_s3_v4, LOCAL, "/my-bucket/"),
     "s3 v1": (signing.S3V1(), verify.verify_s3_hmacv1, S3_HOST, ""),
