@@ -88,7 +88,7 @@ def test_the_environment_is_isolated_and_restored(pytester: pytest.Pytester, mon
             assert "HTTP_PROXY" in os.environ
         """
     )
-    pytester.runpytest_inprocess("-p", "no:randomly").assert_outcomes(passed=2)
+    pytester.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=2)
 
 
 def test_a_failure_shows_what_the_cloud_was_asked_and_no_secret(pytester: pytest.Pytester) -> None:
@@ -100,7 +100,7 @@ def test_a_failure_shows_what_the_cloud_was_asked_and_no_secret(pytester: pytest
             assert credentials.access_key_secret == "expected"
         """
     )
-    result = pytester.runpytest_inprocess("-p", "no:randomly", "--showlocals")
+    result = pytester.runpytest_subprocess("-p", "no:randomly", "--showlocals")
     result.assert_outcomes(failed=1)
     text = result.stdout.str()
     assert "What the fake cloud was asked" in text
@@ -120,7 +120,7 @@ def test_the_real_address_can_be_forbidden_instead_of_redirected(pytester: pytes
                 sock.connect(("100.100.100.200", 80))
         """
     )
-    result = pytester.runpytest_inprocess("-p", "no:randomly")
+    result = pytester.runpytest_subprocess("-p", "no:randomly")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*RealAddressError*real metadata address*"])
 
@@ -138,7 +138,7 @@ def test_the_role_fixture_can_be_overridden(pytester: pytest.Pytester) -> None:
             assert ramrole_provider.get_credentials().identity == "ours"
         """
     )
-    pytester.runpytest_inprocess("-p", "no:randomly").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_the_role_fixture_can_be_overridden(pytester: pytest.Pytester) -> None:
 )
 def test_misuse_is_explained(pytester: pytest.Pytester, body: str, message: str) -> None:
     pytester.makepyfile("import pytest\n\n" + body)
-    result = pytester.runpytest_inprocess("-p", "no:randomly")
+    result = pytester.runpytest_subprocess("-p", "no:randomly")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([f"*{message}*"])
 
