@@ -139,7 +139,7 @@ def _explain_connecting(error: Exception, where: str) -> http.HttpError | None: 
     if isinstance(error, failures.ProxyError):
         return http.ConnectFailed(f"{where}: the proxy of the environment could not be used.", retriable=True)
     if _local_trouble(error):
-        return http.ConnectFailed(f"{where}: {_os_reason(error)}.", retriable=True, local=True)
+        return http.ConnectFailed(f"{where}: {_os_reason(error)}.", local=True)
     if _caused_by(error, wire_failures.NewConnectionError, wire_failures.NameResolutionError):
         return http.ConnectFailed(f"{where}: {_os_reason(error) or 'cannot connect'}.", retriable=True)
     return None

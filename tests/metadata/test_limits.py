@@ -1,0 +1,109 @@
+"""How long it takes to fail: every failure ends in time, and what is not there is told at once."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ramrole_creds import EcsRamRoleProvider, RefreshPolicy, default_provider
+from ramrole_creds.errors import MetadataUnreachable, NoCredentialsError, RamRoleError
+from ramrole_creds.http import HttpTransport
+from ramrole_creds.metadata import MetadataClient
+from ramrole_creds.testing import FakeCloud
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SLACK = 1.5
+"""Seconds that a busy machine may add."""
+
+
+@pytest.fixture
+def cloud() -> Iterator[FakeCloud]:
+    with FakeCloud(role="web", mode="hardened") as cloud:
+        yield cloud
+
+
+@pytest.mark.parametrize("what", ["hang", "drip", "reset", "close", 503, 429, "informational", "oversize"])
+@pytest.mark.parametrize("where", ["token", "role", "credentials", "metadata"])
+def test_every_cold_failure_ends_within_fetch_timeout(cloud: FakeCloud, where: str, what: str | int) -> None:
+    options = {"interval": 0.5} if what == "drip" else {}
+    cloud.faults.add(where, what, **options)
+    policy = RefreshPolicy(fetch_timeout=0.4)
+    with EcsRamRoleProvider(
+        endpoint=cloud.url, token_mode="require", read_timeout=0.2, clock=cloud.clock, policy=policy
+    ) as provider:
+        begun = time.monotonic()
+        with pytest.raises(RamRoleError) as raised:
+            provider.get_credentials()
+        assert time.monotonic() - begun < policy.fetch_timeout + SLACK
+        assert type(raised.value) is not RamRoleError
+
+
+def test_where_there_is_no_metadata_service_at_all_default_provider_ends_in_three_seconds(cloud: FakeCloud) -> None:
+    cloud.disable_endpoint("blackhole")
+    provider = default_provider(endpoint=cloud.url, clock=cloud.clock)
+    begun = time.monotonic()
+    with pytest.raises(NoCredentialsError) as raised:
+        provider.get_credentials()
+    assert time.monotonic() - begun < 3
+    text = str(raised.value)
+    assert "ALIBABA_CLOUD_ECS_METADATA_DISABLED" in text
+    assert "100.64.0.0/10" in text
+    begun = time.monotonic()
+    with pytest.raises(NoCredentialsError):
+        provider.get_credentials()
+    assert time.monotonic() - begun < 0.5, "the time-out is not paid again at once"
+    provider.close()
+
+
+def test_an_attempt_to_connect_that_nobody_answers_is_not_made_twice(cloud: FakeCloud) -> None:
+    cloud.disable_endpoint("blackhole")
+    waits: list[float] = []
+    transport = HttpTransport(connect_timeout=0.1, sleep=waits.append)
+    with pytest.raises(MetadataUnreachable, match="no answer to the attempt to connect") as raised:
+        MetadataClient(cloud.url, transport=transport).role_names()
+    assert not waits
+    assert "Tailscale" in str(raised.value)
+
+
+def test_a_refused_connection_is_tried_again_a_few_times_and_quickly(cloud: FakeCloud) -> None:
+    cloud.disable_endpoint("refuse")
+    waits: list[float] = []
+    with pytest.raises(MetadataUnreachable, match="connection refused"):
+        MetadataClient(cloud.url, transport=HttpTransport(sleep=waits.append)).role_names()
+    assert len(waits) == 2
+    assert sum(waits) < 0.5
+
+
+def test_a_name_that_does_not_resolve_is_told() -> None:
+    client = MetadataClient("http://no-such-host.invalid", transport=HttpTransport(sleep=lambda _seconds: None))
+    with pytest.raises(MetadataUnreachable, match=r"No metadata service: PUT http://no-such-host\.invalid/latest"):
+        client.role_names()
+
+
+def test_a_service_that_comes_up_while_it_is_asked_is_found(cloud: FakeCloud) -> None:
+    cloud.disable_endpoint("refuse")
+    transport = HttpTransport(sleep=lambda _seconds: cloud.enable_endpoint())
+    assert MetadataClient(cloud.url, clock=cloud.clock, transport=transport).role_names() == ("web",)
+
+
+def test_retry_after_is_honoured(cloud: FakeCloud) -> None:
+    cloud.faults.add("role", 429, retry_after=3, times=1)
+    waits: list[float] = []
+    client = MetadataClient(cloud.url, clock=cloud.clock, transport=HttpTransport(sleep=waits.append))
+    assert client.role_names() == ("web",)
+    assert waits == [3.0]
+
+
+def test_a_service_that_asks_for_more_time_than_there_is_is_left_alone(cloud: FakeCloud) -> None:
+    cloud.faults.add("role", 429, retry_after=3600)
+    waits: list[float] = []
+    client = MetadataClient(cloud.url, clock=cloud.clock, transport=HttpTransport(sleep=waits.append))
+    with pytest.raises(RamRoleError, match="throttles") as raised:
+        client.role_names()
+    assert not waits
+    assert getattr(raised.value, "retry_after", None) == 3600.0
+    cloud.assert_called_once("role")
