@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from ramrole_creds.flight import FetchContext
     from ramrole_creds.policy import RefreshPolicy
     from ramrole_creds.provider import CredentialProvider
+    from ramrole_creds.provider_config import provider_from_config
+    from ramrole_creds.provider_url import provider_from_url
+    from ramrole_creds.providers.bearer_token import BearerTokenProvider
     from ramrole_creds.providers.cli_profile import CliProfileProvider
     from ramrole_creds.providers.cloud_sso import CloudSsoProvider
     from ramrole_creds.providers.credential_uri import CredentialsUriProvider
@@ -42,10 +45,11 @@ if TYPE_CHECKING:
     from ramrole_creds.providers.external import ProcessProvider
     from ramrole_creds.providers.function import FunctionProvider
     from ramrole_creds.providers.ini_profile import IniProfileProvider
-    from ramrole_creds.providers.oauth import OAuthProvider
+    from ramrole_creds.providers.oauth import OAuthProvider, OAuthTokens
     from ramrole_creds.providers.oidc_role_arn import OidcRoleArnProvider
     from ramrole_creds.providers.push import PushProvider
     from ramrole_creds.providers.ram_role_arn import RamRoleArnProvider
+    from ramrole_creds.providers.region import default_region
     from ramrole_creds.providers.rsa_key_pair import RsaKeyPairProvider
     from ramrole_creds.providers.static import StaticProvider
     from ramrole_creds.signing import Signer
@@ -53,6 +57,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "BearerTokenProvider",
     "CliProfileProvider",
     "CloudSsoProvider",
     "ConfigurationError",
@@ -73,6 +78,7 @@ __all__ = [
     "MetadataUnreachable",
     "NoCredentialsError",
     "OAuthProvider",
+    "OAuthTokens",
     "OidcRoleArnProvider",
     "ProcessError",
     "ProcessProvider",
@@ -92,10 +98,14 @@ __all__ = [
     "WaitTimeout",
     "__version__",
     "default_provider",
+    "default_region",
+    "provider_from_config",
+    "provider_from_url",
     "signing",
 ]
 
 _HOMES = {
+    "BearerTokenProvider": "providers.bearer_token",
     "CliProfileProvider": "providers.cli_profile",
     "CloudSsoProvider": "providers.cloud_sso",
     "CredentialProvider": "provider",
@@ -107,6 +117,7 @@ _HOMES = {
     "FunctionProvider": "providers.function",
     "IniProfileProvider": "providers.ini_profile",
     "OAuthProvider": "providers.oauth",
+    "OAuthTokens": "providers.oauth",
     "OidcRoleArnProvider": "providers.oidc_role_arn",
     "ProcessProvider": "providers.external",
     "ProviderChain": "chain",
@@ -117,6 +128,9 @@ _HOMES = {
     "Signer": "signing",
     "StaticProvider": "providers.static",
     "default_provider": "chain",
+    "default_region": "providers.region",
+    "provider_from_config": "provider_config",
+    "provider_from_url": "provider_url",
     "signing": "signing",
 }
 

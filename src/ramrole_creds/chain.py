@@ -8,6 +8,7 @@ until that link says for certain that it is gone.
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -19,17 +20,25 @@ from ramrole_creds.errors import (
     ProviderUnavailable,
     RamRoleError,
 )
-from ramrole_creds.provider import CredentialProvider
+from ramrole_creds.policy import RefreshPolicy
+from ramrole_creds.provider import CredentialProvider, FetchContext
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from typing_extensions import Unpack
 
     from ramrole_creds.credentials import Credentials
-    from ramrole_creds.provider import FetchContext, ProviderOptions
+    from ramrole_creds.provider import ProviderOptions
+    from ramrole_creds.providers.identity_guard import IdentityGuard
 
 _log = logging.getLogger(__name__)
 
 OnError = Literal["stop", "continue"]
+ENTRY_POINT_GROUP = "ramrole_creds.providers"
+EXPECT_ROLE_VARIABLE = "RAMROLE_CREDS_EXPECT_ROLE"
+EXPECT_ACCOUNT_VARIABLE = "RAMROLE_CREDS_EXPECT_ACCOUNT"
+URI_VARIABLE = "ALIBABA_CLOUD_CREDENTIALS_URI"
 
 
 class ProviderChain(CredentialProvider):
@@ -39,7 +48,9 @@ class ProviderChain(CredentialProvider):
         providers: the links, most specific first.
         name: first part of the credentials' provider name, as "default" in "default/ecs_ram_role".
         on_error: "stop" at a link that is here but broken; "continue" with the next one, as the official SDKs do.
-        options: `policy`, `clock` and `on_event` of every provider.
+        guard: refuses credentials of another identity at each fetch.
+        options: `policy`, `clock` and `on_event` of every provider. Without a policy a fetch may take as long as that
+            of the slowest link may.
 
     Raises:
         ConfigurationError: there are no links, or one of them is no provider.
@@ -52,9 +63,9 @@ class ProviderChain(CredentialProvider):
         *providers: CredentialProvider,
         name: str = "chain",
         on_error: OnError = "stop",
+        guard: IdentityGuard | None = None,
         **options: Unpack[ProviderOptions],
     ) -> None:
-        super().__init__(**options)
         if not providers:
             raise ConfigurationError("A ProviderChain needs at least one provider.")
         for provider in providers:
@@ -63,12 +74,18 @@ class ProviderChain(CredentialProvider):
                     f"{type(provider).__name__} is no CredentialProvider: wrap a function in FunctionProvider, keys in "
                     "StaticProvider."
                 )
+        if options.get("policy") is None:
+            slowest = max(provider.default_policy.fetch_timeout for provider in providers)
+            options["policy"] = RefreshPolicy(fetch_timeout=slowest)
+        super().__init__(**options)
         if on_error not in ("stop", "continue"):
             raise ConfigurationError(f'on_error must be "stop" or "continue", not {on_error!r}.')
         self.providers = providers
         self._chain_name = name
         self._on_error = on_error
+        self._guard = guard
         self._found: CredentialProvider | None = None
+        self._warned = False
 
     def get_provider_name(self) -> str:
         """The chain's name."""
@@ -79,12 +96,13 @@ class ProviderChain(CredentialProvider):
 
         Raises:
             NoCredentialsError: no link has credentials; one line for each says why.
+            IdentityMismatch: a link has credentials of another identity than the expected one.
             FetchError: a link is here but broken.
         """
         found = self._found
         if found is not None:
             try:
-                return self._named(found.fetch(context))
+                return self._named(self._fetch_from(found, context))
             except MetadataUnreachable as error:
                 # It merely does not answer. That is no reason to become somebody else.
                 silent = FetchError(str(error))
@@ -95,12 +113,22 @@ class ProviderChain(CredentialProvider):
                 raise silent
         return self._walk(context)
 
+    def explain(self) -> str:
+        """What a fetch would do, a line for each link; asks nobody, and reads files without showing what is in them."""
+        lines = []
+        for number, link in enumerate(self.providers, 1):
+            says = getattr(link, "explain", None)
+            found = " (found, asked first)" if link is self._found else ""
+            lines.append(f"{number}. {_title(link)}{found}: {says() if says is not None else 'would be asked'}")
+        return "\n".join(lines)
+
     def _walk(self, context: FetchContext) -> Credentials:
         passed: list[tuple[CredentialProvider, RamRoleError]] = []
         for link in self.providers:
             outcome = self._ask(link, context)
             if not isinstance(outcome, RamRoleError):
                 self._found = link
+                self._warn_of_ignored_uri(link)
                 return self._named(outcome)
             passed.append((link, outcome))
         raise NoCredentialsError(_report(passed))
@@ -108,7 +136,7 @@ class ProviderChain(CredentialProvider):
     def _ask(self, link: CredentialProvider, context: FetchContext) -> Credentials | RamRoleError:
         """What a link gives, or why it is passed over; a link that is here but broken raises."""
         try:
-            return link.fetch(context)
+            return self._fetch_from(link, context)
         except (ProviderUnavailable, NoCredentialsError) as error:
             return error
         except RamRoleError as error:
@@ -116,24 +144,165 @@ class ProviderChain(CredentialProvider):
                 raise
             return error
 
+    def _fetch_from(self, link: CredentialProvider, context: FetchContext) -> Credentials:
+        """One link within its own time limit: that of the whole may be meant for a slower one."""
+        limit = min(context.remaining(), link.default_policy.fetch_timeout)
+        part = FetchContext.create(limit, valid_for=context.valid_for, rejected=context.rejected, clock=context.clock)
+        credentials = link.fetch(part)
+        if part.server_time is not None:
+            context.server_time = part.server_time
+        if self._guard is not None:
+            self._guard.check(credentials, context)
+        return credentials
+
+    def _warn_of_ignored_uri(self, found: CredentialProvider) -> None:
+        links = [link.name for link in self.providers]
+        if self._warned or found.name == "credential_uri" or "credential_uri" not in links:
+            return
+        if os.environ.get(URI_VARIABLE):
+            self._warned = True
+            _log.warning(
+                "%s: %s is set and not asked, since %s comes first in the order of the official SDKs and has "
+                'credentials; default_provider(only=("credential_uri",)) asks it alone',
+                *(self._chain_name, URI_VARIABLE, _title(found)),
+            )
+
     def _named(self, credentials: Credentials) -> Credentials:
         return replace(credentials, provider_name=f"{self._chain_name}/{credentials.provider_name}")
 
 
-def default_provider(*, endpoint: str | None = None, **options: Unpack[ProviderOptions]) -> ProviderChain:
-    """The chain of the official SDKs: environment, then the RAM role of the instance.
+def default_provider(
+    *,
+    only: Collection[str] | None = None,
+    expect_role: str | None = None,
+    expect_account: str | None = None,
+    endpoint: str | None = None,
+    sts_endpoint: str | None = None,
+    on_error: OnError = "stop",
+    **options: Unpack[ProviderOptions],
+) -> ProviderChain:
+    """The chain of the official SDKs.
+
+    In this order: environment variables, OIDC (RRSA in ACK), the profile of the aliyun CLI, that of the ini file, the
+    RAM role of the instance, the credentials URI.
 
     Args:
+        only: names of the links to keep ("env", "oidc_role_arn", "cli_profile", "profile", "ecs_ram_role",
+            "credential_uri"), and names under which packages have registered providers of their own (entry-point
+            group "ramrole_creds.providers"), which come last.
+        expect_role: refuse credentials of any other role; else RAMROLE_CREDS_EXPECT_ROLE.
+        expect_account: refuse credentials of any other account; else RAMROLE_CREDS_EXPECT_ACCOUNT.
         endpoint: base URL of the metadata service; see `MetadataClient`.
+        sts_endpoint: host or URL of STS; see `StsClient`.
+        on_error: "continue" passes over a link that is here but broken, as the official SDKs do.
         options: `policy`, `clock` and `on_event` of every provider.
+
+    Raises:
+        ConfigurationError: a name in `only` is known to nobody, or another argument makes no sense.
     """
+    from ramrole_creds.providers.identity_guard import IdentityGuard
+
+    makers = _official_links(endpoint, sts_endpoint, options)
+    if only is not None:
+        makers = _narrowed(makers, [only] if isinstance(only, str) else list(only))
+    role = expect_role or os.environ.get(EXPECT_ROLE_VARIABLE) or None
+    account = expect_account or os.environ.get(EXPECT_ACCOUNT_VARIABLE) or None
+    return ProviderChain(
+        *(_made(name, make) for name, make in makers.items()),
+        name="default",
+        on_error=on_error,
+        guard=IdentityGuard(role, account, endpoint, sts_endpoint) if role or account else None,
+        **options,
+    )
+
+
+class BrokenLink(CredentialProvider):
+    """Stands where a link's configuration makes no sense, so that those before it can still be used.
+
+    Args:
+        title: the link's name.
+        error: what asking it raises.
+    """
+
+    def __init__(self, title: str, error: RamRoleError) -> None:
+        super().__init__()
+        self._title = title
+        self._error = error
+
+    def get_provider_name(self) -> str:
+        """The link's name."""
+        return self._title
+
+    def fetch(self, context: FetchContext) -> Credentials:
+        """Raise what is wrong."""
+        raise self._error.with_traceback(None)
+
+    def explain(self) -> str:
+        """What is wrong."""
+        return str(self._error)
+
+
+if TYPE_CHECKING:
+    _Makers = dict[str, Callable[[], CredentialProvider]]
+
+
+def _official_links(endpoint: str | None, sts_endpoint: str | None, options: ProviderOptions) -> _Makers:
+    from ramrole_creds.providers.cli_profile import CliProfileProvider
+    from ramrole_creds.providers.credential_uri import CredentialsUriProvider
     from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
     from ramrole_creds.providers.environment import EnvironmentProvider
+    from ramrole_creds.providers.ini_profile import IniProfileProvider
+    from ramrole_creds.providers.oidc_role_arn import OidcRoleArnProvider
 
     clock = options.get("clock")
-    return ProviderChain(
-        EnvironmentProvider(clock=clock), EcsRamRoleProvider(endpoint=endpoint, clock=clock), name="default", **options
-    )
+    return {
+        "env": lambda: EnvironmentProvider(clock=clock),
+        "oidc_role_arn": lambda: OidcRoleArnProvider(endpoint=sts_endpoint, clock=clock),
+        "cli_profile": lambda: CliProfileProvider(endpoint=endpoint, sts_endpoint=sts_endpoint, clock=clock),
+        "profile": lambda: IniProfileProvider(endpoint=endpoint, sts_endpoint=sts_endpoint, clock=clock),
+        "ecs_ram_role": lambda: EcsRamRoleProvider(endpoint=endpoint, clock=clock),
+        "credential_uri": lambda: CredentialsUriProvider(clock=clock),
+    }
+
+
+def _narrowed(makers: _Makers, only: list[str]) -> _Makers:
+    chosen = {name: make for name, make in makers.items() if name in only}
+    for name in only:
+        if name not in makers:
+            chosen[name] = registered_provider(name, [*makers])
+    if not chosen:
+        raise ConfigurationError("only=() leaves no source of credentials.")
+    return chosen
+
+
+def registered_provider(name: str, known: Collection[str] = ()) -> Callable[..., CredentialProvider]:
+    """What a package has registered under a name in the entry-point group "ramrole_creds.providers".
+
+    Raises:
+        ConfigurationError: nobody has, or it cannot be loaded.
+    """
+    from importlib.metadata import entry_points
+
+    # A URL's scheme has hyphens where other names have underscores.
+    registered = {point.name.replace("-", "_"): point for point in entry_points(group=ENTRY_POINT_GROUP)}
+    point = registered.get(name.replace("-", "_"))
+    if point is None:
+        raise ConfigurationError(
+            f"No provider is called {name!r}. There are {', '.join([*known, *registered])}; packages add theirs under "
+            f"the entry-point group {ENTRY_POINT_GROUP}."
+        )
+    try:
+        make: Callable[..., CredentialProvider] = point.load()
+    except Exception as error:  # whatever a package does when it is imported
+        raise ConfigurationError(f"The provider {name!r} cannot be loaded: {type(error).__name__}.") from error
+    return make
+
+
+def _made(name: str, make: Callable[[], CredentialProvider]) -> CredentialProvider:
+    try:
+        return make()
+    except ConfigurationError as error:
+        return BrokenLink(name, FetchError(str(error), unrecoverable=True))
 
 
 def _title(link: CredentialProvider) -> str:

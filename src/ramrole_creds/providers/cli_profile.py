@@ -149,6 +149,20 @@ class CliProfileProvider(CredentialProvider):
         return ProviderUnavailable(text)
 
 
+def configured_region() -> str | None:
+    """The `region_id` of the profile that is meant, None where it names none.
+
+    Raises:
+        RamRoleError: there is no profile, or it cannot be used.
+    """
+    path = config_path()
+    document = load_config(path)
+    current = document.get("current")
+    name = os.environ.get(PROFILE_VARIABLE) or (current if isinstance(current, str) and current else "default")
+    profile = find_profile(document, path, name)
+    return None if profile is None else profile.text("region_id") or None
+
+
 # What says nothing about credentials.
 _SETTINGS = (
     *("region_id", "output_format", "language", "site", "read_timeout", "retry_timeout", "connect_timeout"),

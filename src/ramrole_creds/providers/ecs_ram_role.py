@@ -78,6 +78,13 @@ class EcsRamRoleProvider(CredentialProvider):
         self._attached = credentials.identity
         return credentials
 
+    def explain(self) -> str:
+        """What a fetch would do."""
+        if self._disabled:
+            return f"{DISABLED_VARIABLE}=true: would not be asked"
+        role = "whatever role is attached" if self._role_name is None else f"the role {self._role_name!r}"
+        return f"would ask {self._client.endpoint} for the credentials of {role}"
+
 
 def flag(variable: str) -> bool:
     """A boolean variable as the official SDKs read it: only the word "true", in any case."""

@@ -47,3 +47,11 @@ class EnvironmentProvider(CredentialProvider):
         except ConfigurationError as error:
             problem = str(error)
         raise FetchError(f"The ALIBABA_CLOUD_* variables hold no usable key pair: {problem}", unrecoverable=True)
+
+    def explain(self) -> str:
+        """What a fetch would do."""
+        there = [name for name in (ID_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE) if os.environ.get(name)]
+        if not there:
+            return f"{ID_VARIABLE} and {SECRET_VARIABLE} are not set"
+        half = not {ID_VARIABLE, SECRET_VARIABLE} <= set(there)
+        return f"half a key pair: only {' and '.join(there)} set" if half else f"would use {', '.join(there)}"

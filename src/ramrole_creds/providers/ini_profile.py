@@ -94,14 +94,20 @@ class IniProfileProvider(CredentialProvider):
         return f"section [{section.name}] in {section.path}, type {_type_of(section)}: {detail}"
 
     def _open(self) -> tuple[IniSection, CredentialProvider]:
-        section = self._select()
+        section = self.select()
         if any(section.get(name) for name in ("access_key_secret", "security_token", "bearer_token")):
             warn_of_readers(section.path)
         if self._made is None or self._made[0] != section:
             self._made = (section, _make(section, self._options))
         return section, self._made[1]
 
-    def _select(self) -> IniSection:
+    def select(self) -> IniSection:
+        """The section that is meant.
+
+        Raises:
+            ProviderUnavailable: there is no file, or no section is meant.
+            ProfileError: file or section cannot be used.
+        """
         path = self._find()
         text = read_profile_file(path)
         try:
@@ -182,6 +188,15 @@ def ini_paths() -> list[Path]:
         return [Path(given).expanduser()]
     folder = home_directory() / ".alibabacloud"
     return [folder / "credentials.ini", folder / "credentials"]
+
+
+def configured_region() -> str | None:
+    """The `region_id` of the section that is meant, None where it names none.
+
+    Raises:
+        RamRoleError: there is no such section, or it cannot be used.
+    """
+    return IniProfileProvider().select().get("region_id") or None
 
 
 def _make(section: IniSection, options: ProfileOptions) -> CredentialProvider:

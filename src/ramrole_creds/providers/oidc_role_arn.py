@@ -12,6 +12,7 @@ from ramrole_creds.policy import RefreshPolicy
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.sessions import (
     DEFAULT_SESSION_SECONDS,
+    DEFAULT_TEMPLATE,
     ROLE_ARN_VARIABLE,
     checked_duration,
     checked_role_arn,
@@ -19,6 +20,7 @@ from ramrole_creds.providers.sessions import (
     session_namer,
 )
 from ramrole_creds.sts import StsClient
+from ramrole_creds.sts_endpoints import CENTRAL_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -90,11 +92,13 @@ class OidcRoleArnProvider(CredentialProvider):
         self._provider_arn = oidc_provider_arn or environ.get(PROVIDER_ARN_VARIABLE) or None
         if role_arn is not None:
             checked_role_arn(role_arn)
-        self._session_name = session_namer(session_name)
+        configured = self._token is not None or self._token_file is not None or self._provider_arn is not None
+        # In a program without RRSA the other variables are none of this provider's business.
+        self._session_name = session_namer(session_name if configured else DEFAULT_TEMPLATE)
         self._duration = checked_duration(duration)
         self._session_policy = policy_text(session_policy)
         self._client = StsClient(
-            endpoint,
+            endpoint if configured else CENTRAL_HOST,
             region=region,
             vpc=vpc,
             connect_timeout=connect_timeout,

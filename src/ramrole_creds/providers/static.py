@@ -53,6 +53,10 @@ class StaticProvider(CredentialProvider):
         """`static_sts` with a security token, else `static_ak`."""
         return self._credentials.provider_name
 
+    def explain(self) -> str:
+        """What a fetch would do."""
+        return "would use the keys that it was given"
+
     def __reduce__(self) -> NoReturn:
         raise TypeError(
             "A StaticProvider cannot be pickled: its secret would travel to other processes, queues and files. Send "
