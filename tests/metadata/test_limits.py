@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -29,7 +29,7 @@ def cloud() -> Iterator[FakeCloud]:
 @pytest.mark.parametrize("what", ["hang", "drip", "reset", "close", 503, 429, "informational", "oversize"])
 @pytest.mark.parametrize("where", ["token", "role", "credentials", "metadata"])
 def test_every_cold_failure_ends_within_fetch_timeout(cloud: FakeCloud, where: str, what: str | int) -> None:
-    options = {"interval": 0.5} if what == "drip" else {}
+    options: dict[str, Any] = {"interval": 0.5} if what == "drip" else {}
     cloud.faults.add(where, what, **options)
     policy = RefreshPolicy(fetch_timeout=0.4)
     with EcsRamRoleProvider(
