@@ -1,0 +1,66 @@
+"""A refused signature is explained by the component that differs, and nothing secret is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from ramrole_creds import signing
+from ramrole_creds.credentials import Credentials
+from ramrole_creds.signing import Request, Scheme, Signer, explain_mismatch
+
+KEYS = Credentials("STS.NTid", "FAKESECRET", "FAKETOKEN")
+URL = "https://examplebucket.oss-cn-hangzhou.aliyuncs.com/key"
+
+
+def xml(scheme: Scheme, signed: Request, *, element: str = "StringToSign") -> bytes:
+    string = scheme.string_to_sign(signed) if element == "StringToSign" else scheme.canonical_request(signed)  # type: ignore[attr-defined]
+    escaped = string.replace("&", "&amp;").replace("<", "&lt;")
+    return f"<Error><Code>SignatureDoesNotMatch</Code><{element}>{escaped}</{element}></Error>".encode()
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"method": "PUT"}, "the method"),
+        ({"url": f"{URL}2"}, "the resource"),
+        ({"headers": {"x-oss-meta-a": "2"}}, "header x-oss-meta-a"),
+        ({"headers": {"Content-Type": "text/html", "x-oss-meta-a": "1"}}, "Content-Type"),
+    ],
+)
+def test_the_component_that_differs_is_named(changed: dict[str, object], named: str) -> None:
+    scheme = signing.OSSV1()
+    given = {"method": "GET", "url": URL, "headers": {"x-oss-meta-a": "1"}}
+    signer = Signer(KEYS, scheme)
+    signed = signer.sign(Request(**given))  # type: ignore[arg-type]
+    arrived = signer.sign(Request(**{**given, **changed}))  # type: ignore[arg-type]
+    reason = explain_mismatch(scheme, signed, xml(scheme, arrived))
+    assert named in reason
+    assert "FAKE" not in reason
+
+
+def test_a_canonical_request_is_compared_line_by_line() -> None:
+    scheme = signing.OSSV4("cn-hangzhou")
+    signed = Signer(KEYS, scheme).sign(Request("GET", URL, {"x-oss-meta-a": "1"}))
+    arrived = Request("GET", URL, [(n, v if n != "x-oss-meta-a" else "2") for n, v in signed.headers])
+    reason = explain_mismatch(scheme, signed, xml(scheme, arrived, element="CanonicalRequest"))
+    assert "header x-oss-meta-a" in reason
+
+
+def test_an_rpc_parameter_that_differs_is_named() -> None:
+    scheme = signing.RPC()
+    signed = Signer(KEYS, scheme).sign(Request("GET", "https://h/", params={"Action": "A", "Name": "a b"}))
+    arrived = scheme.string_to_sign(signed).replace("a%2520b", "a%252Bb")
+    body = f'{{"Code": "SignatureDoesNotMatch", "Message": "… server string to sign is:{arrived}"}}'.encode()
+    assert "parameter Name" in explain_mismatch(scheme, signed, body)
+
+
+def test_the_same_string_means_another_secret() -> None:
+    for scheme in (signing.OSSV1(), signing.OSSV4("r"), signing.SLSV1()):
+        signed = Signer(KEYS, scheme).sign(Request("GET", URL))
+        assert "the secret differs" in explain_mismatch(scheme, signed, xml(scheme, signed))
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html>", b"{}", b"[1]", b"\xff\xfe", b"<StringToSign></StringToSign>"])
+def test_an_answer_without_the_string_is_no_trouble(answer: bytes) -> None:
+    signed = Signer(KEYS, signing.OSSV1()).sign(Request("GET", URL))
+    assert explain_mismatch(signing.OSSV1(), signed, answer)

@@ -1,0 +1,391 @@
+"""What the signer promises beyond the signatures themselves."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import io
+import json
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ramrole_creds import signing
+from ramrole_creds.credentials import Credentials
+from ramrole_creds.errors import CredentialsTooShort, SigningError
+from ramrole_creds.signing import Request, Signer
+from ramrole_creds.signing.mac import KeyedHmac
+from ramrole_creds.signing.signing_keys import MOST_KEYS, SigningKeys
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+URL = "https://examplebucket.oss-cn-hangzhou.aliyuncs.com/key"
+SCHEMES: list[signing.Scheme] = [
+    signing.ACS3(("user-agent",)),
+    signing.RPC(),
+    signing.ROA(),
+    signing.OSSV1("examplebucket"),
+    signing.OSSV2("examplebucket"),
+    signing.OSSV4("cn-hangzhou", "examplebucket"),
+    signing.SLSV1(),
+    signing.SLSV4("cn-hangzhou"),
+    signing.OTSV2("inst"),
+    signing.OTSV4("inst", "cn-hangzhou"),
+    signing.MNS(),
+    signing.ODPSV2("https://service.example.com/api"),
+    signing.ODPSV4("https://service.example.com/api", "cn-hangzhou"),
+    signing.FCV2(),
+    signing.FCV3Trigger(),
+    signing.SigV4("cn-hangzhou"),
+    signing.S3V1(),
+]
+PRESIGNING = [scheme for scheme in SCHEMES if scheme.longest_presign]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.wall = NOW.timestamp()
+        self.steady = 1000.0
+
+    def time(self) -> float:
+        return self.wall
+
+    def monotonic(self) -> float:
+        return self.steady
+
+
+class Source:
+    """Gives what it holds, and raises where that does not live long enough, as providers do."""
+
+    def __init__(self, clock: Clock, life: float | None = 3600.0, token: str | None = "FAKETOKEN") -> None:
+        end = None if life is None else datetime.fromtimestamp(clock.time() + life, timezone.utc)
+        self.held = Credentials("STS.NTid", "FAKESECRET", token, end)
+        self.asked: list[float] = []
+        self._life = life
+
+    def get_credentials(self, valid_for: float = 0.0) -> Credentials:
+        self.asked.append(valid_for)
+        if self._life is not None and valid_for > self._life:
+            raise CredentialsTooShort("too short", best=self._life)
+        return self.held
+
+
+def ids(scheme: signing.Scheme) -> str:
+    return scheme.name
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=ids)
+def test_a_request_signed_twice_is_as_if_signed_once(scheme: signing.Scheme) -> None:
+    clock = Clock()
+    signer = Signer(Source(clock), scheme, clock, lambda: "n")
+    request = Request("POST", URL, {"X-Custom": "kept"}, {"a": "1"}, b"body")
+    once = signer.sign(request)
+    assert signer.sign(once).url == once.url
+    assert dict(signer.sign(once).headers) == dict(once.headers)
+    assert once.header("x-custom") == "kept"
+    assert once.body == b"body"
+    assert scheme.string_to_sign(once) == scheme.string_to_sign(signer.sign(once))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=ids)
+def test_no_token_of_an_earlier_signature_stays(scheme: signing.Scheme) -> None:
+    clock = Clock()
+    request = Request("GET", URL, {"content-type": "text/plain"})
+    with_token = Signer(Source(clock), scheme, clock).sign(request)
+    without = Signer(Source(clock, token=None), scheme, clock).sign(with_token)
+    assert "FAKETOKEN" not in str(without.headers) + without.url
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=ids)
+def test_repr_shows_neither_secret_nor_token(scheme: signing.Scheme) -> None:
+    clock = Clock()
+    signer = Signer(Source(clock), scheme, clock)
+    signed = signer.sign(Request("GET", URL))
+    for shown in (repr(signer), repr(scheme), repr(signed), str(signed)):
+        assert "FAKE" not in shown
+        assert signed.header("authorization") is None or str(signed.header("authorization")) not in shown
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=ids)
+def test_a_file_is_hashed_from_where_it_stands_and_left_there(scheme: signing.Scheme) -> None:
+    clock = Clock()
+    file = io.BytesIO(b"skipped" + b"x" * 3_000_000)
+    file.seek(7)
+    signer = Signer(Source(clock), scheme, clock, lambda: "n")
+    streamed = signer.sign(Request("PUT", URL, body=file))
+    assert file.tell() == 7
+    assert streamed.body is file
+    assert streamed.headers == signer.sign(Request("PUT", URL, body=b"x" * 3_000_000)).headers
+
+
+@pytest.mark.parametrize("scheme", [s for s in SCHEMES if s.covers_body and s.name not in ("RPC", "SigV4")], ids=ids)
+def test_a_body_that_can_be_read_once_is_refused_where_it_is_covered(scheme: signing.Scheme) -> None:
+    clock = Clock()
+    with pytest.raises(SigningError, match=r"once|does not know"):
+        Signer(Source(clock), scheme, clock).sign(Request("PUT", URL, body=iter([b"x"])))
+
+
+def test_a_file_in_text_mode_is_refused() -> None:
+    clock = Clock()
+    with pytest.raises(SigningError, match="'rb'"):
+        Signer(Source(clock), signing.ACS3(), clock).sign(Request("PUT", URL, body=io.StringIO("x")))  # type: ignore[arg-type]
+
+
+def test_an_iterator_for_the_s3_endpoint_is_sent_unsigned() -> None:
+    clock = Clock()
+    signed = Signer(Source(clock), signing.SigV4("r"), clock).sign(Request("PUT", URL, body=iter([b"x"])))
+    assert signed.header("x-amz-content-sha256") == "UNSIGNED-PAYLOAD"
+
+
+def test_credentials_are_read_once_a_signature() -> None:
+    clock = Clock()
+    source = Source(clock)
+    Signer(source, signing.ACS3(), clock).sign(Request("GET", URL))
+    assert source.asked == [0.0]
+
+
+def test_one_snapshot_may_be_signed_with_directly() -> None:
+    snapshot = Credentials("LTAIid", "secret")
+    by_provider = Signer(snapshot, signing.OSSV1(), Clock()).sign(Request("GET", URL))
+    assert by_provider == Signer(Source(Clock()), signing.OSSV1(), Clock()).sign(
+        Request("GET", URL), credentials=snapshot
+    )
+
+
+@pytest.mark.parametrize("scheme", PRESIGNING, ids=ids)
+def test_presign_names_the_end_and_asks_for_credentials_that_reach_it(scheme: signing.Scheme) -> None:
+    clock = Clock()
+    source = Source(clock, life=7200)
+    url = "https://1.fc.example.com/2016-08-15/proxy/s/f" if scheme.name == "FCV2" else URL
+    presigned = Signer(source, scheme, clock).presign(Request("GET", url), 600)
+    assert source.asked == [600]
+    assert presigned.expires_at == NOW + timedelta(seconds=600)
+    assert not presigned.clamped
+    assert str(presigned) == presigned.url
+    assert "FAKETOKEN" not in repr(presigned)
+
+
+@pytest.mark.parametrize("scheme", PRESIGNING, ids=ids)
+def test_presign_ends_with_the_token_and_says_so(scheme: signing.Scheme, caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    clock.wall += 0.75
+    url = "https://1.fc.example.com/2016-08-15/proxy/s/f" if scheme.name == "FCV2" else URL
+    with caplog.at_level(logging.WARNING):
+        presigned = Signer(Source(clock, life=900.2), scheme, clock).presign(Request("GET", url), 3600)
+    assert presigned.clamped
+    assert presigned.expires_at == NOW + timedelta(seconds=900)
+    assert "ends after" in caplog.text
+    assert "clamped" in repr(presigned)
+
+
+def test_presign_with_a_token_of_unknown_end_clamps_nothing() -> None:
+    clock = Clock()
+    presigned = Signer(Source(clock, life=None), signing.OSSV4("r"), clock).presign(Request("GET", URL), 604800)
+    assert not presigned.clamped
+    assert "x-oss-expires=604800" in presigned.url
+
+
+def test_presign_with_a_token_about_to_end_is_refused() -> None:
+    clock = Clock()
+    with pytest.raises(SigningError, match="end within this second"):
+        Signer(Source(clock, life=0.5), signing.OSSV4("r"), clock).presign(Request("GET", URL), 60)
+
+
+@pytest.mark.parametrize("life", [0, -5, 0.5, 604801, 691200, float("inf"), float("nan"), "60", True, None])
+@pytest.mark.parametrize("scheme", [signing.OSSV4("r"), signing.SigV4("r")], ids=ids)
+def test_presign_for_an_impossible_life_is_refused_before_anything_is_signed(scheme: signing.Scheme, life: Any) -> None:
+    clock = Clock()
+    source = Source(clock)
+    with pytest.raises(SigningError):
+        Signer(source, scheme, clock).presign(Request("GET", URL), life)
+    assert source.asked == []
+
+
+def test_presign_of_version_1_has_no_maximum_but_wants_more_than_nothing() -> None:
+    clock = Clock()
+    signer = Signer(Credentials("LTAIid", "secret"), signing.OSSV1(), clock)
+    assert signer.presign(Request("GET", URL), 10**8).expires_at == NOW + timedelta(seconds=10**8)
+    for life in (0, -1, 10**12):
+        with pytest.raises(SigningError):
+            signer.presign(Request("GET", URL), life)
+
+
+@pytest.mark.parametrize("scheme", [s for s in SCHEMES if not s.longest_presign], ids=ids)
+def test_presign_says_where_a_scheme_has_none(scheme: signing.Scheme) -> None:
+    clock = Clock()
+    source = Source(clock)
+    with pytest.raises(SigningError, match="no presigned URLs"):
+        Signer(source, scheme, clock).presign(Request("GET", URL), 60)
+    with pytest.raises(SigningError, match="no upload forms"):
+        Signer(source, scheme, clock).post_form("{}")
+    assert source.asked in ([], [0.0])
+
+
+def test_presigned_headers_are_those_that_must_be_sent() -> None:
+    clock = Clock()
+    headers = {"Content-Type": "text/plain", "X-Oss-Meta-A": "1", "X-Other": "2", "Range": "bytes=0-1", "Host": "h"}
+    signer = Signer(Source(clock), signing.OSSV4("r", additional_headers=("range", "absent")), clock)
+    presigned = signer.presign(Request("PUT", URL, headers), 60)
+    assert dict(presigned.headers) == {"Content-Type": "text/plain", "X-Oss-Meta-A": "1", "Range": "bytes=0-1"}
+    assert "x-oss-additional-headers=range&" in presigned.url
+
+
+def test_an_upload_form_of_a_mapping_gets_what_the_scheme_wants_and_ends_with_the_token() -> None:
+    clock = Clock()
+    signer = Signer(Source(clock, life=600), signing.OSSV4("cn-hangzhou"), clock)
+    form = signer.post_form({"conditions": [{"bucket": "b"}], "expiration": NOW + timedelta(days=1)})
+    policy = json.loads(base64.b64decode(form["policy"]))
+    assert policy["expiration"] == "2026-01-02T03:14:05.000Z"
+    named = {name: value for condition in policy["conditions"] for name, value in condition.items()}
+    assert named == {
+        "bucket": "b",
+        "x-oss-signature-version": "OSS4-HMAC-SHA256",
+        "x-oss-credential": "STS.NTid/20260102/cn-hangzhou/oss/aliyun_v4_request",
+        "x-oss-date": "20260102T030405Z",
+        "x-oss-security-token": "FAKETOKEN",
+    }
+    assert form["x-oss-security-token"] == "FAKETOKEN"
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [[], 5, {"conditions": 1}, {"expiration": "soon"}, {"expiration": datetime(2030, 1, 1)}],  # noqa: DTZ001
+)
+def test_a_policy_that_is_none_is_refused(policy: Any) -> None:
+    with pytest.raises(SigningError):
+        Signer(Source(Clock()), signing.OSSV1(), Clock()).post_form(policy)
+
+
+def test_the_servers_clock_is_kept_per_host_and_forgotten_when_ours_is_set() -> None:
+    clock = Clock()
+    signer = Signer(Source(clock), signing.ACS3(), clock)
+    request, other = Request("GET", "https://h/"), Request("GET", "https://other/")
+    assert signer.learn_server_time("h", clock.wall + 1800)
+    assert not signer.learn_server_time("h", clock.wall + 1801), "nothing new to learn"
+    assert signer.sign(request).header("x-acs-date") == "2026-01-02T03:34:05Z"
+    assert signer.sign(other).header("x-acs-date") == "2026-01-02T03:04:05Z"
+    clock.wall, clock.steady = clock.wall + 60, clock.steady + 60
+    assert signer.sign(request).header("x-acs-date") == "2026-01-02T03:35:05Z"
+    clock.wall += 1800  # somebody set the local clock right
+    assert signer.sign(request).header("x-acs-date") == "2026-01-02T03:35:05Z"
+    assert not signer.knows_skew()
+
+
+def test_an_ordinary_answer_that_agrees_with_our_clock_ends_the_offset() -> None:
+    clock = Clock()
+    signer = Signer(Source(clock), signing.ACS3(), clock)
+    signer.learn_server_time("h", clock.wall - 3600)
+    signer.observe_server_time("h", clock.wall - 3600)
+    assert signer.knows_skew()
+    signer.observe_server_time("h", clock.wall + 2)
+    assert not signer.knows_skew()
+
+
+def test_offsets_are_bounded_in_size_and_number() -> None:
+    clock = Clock()
+    signer = Signer(Source(clock), signing.ACS3(), clock)
+    assert not signer.learn_server_time("h", clock.wall + 2 * 86400)
+    assert not signer.learn_server_time("h", clock.wall + 5)
+    for number in range(200):
+        signer.learn_server_time(f"h{number}", clock.wall + 3600)
+    assert signer.sign(Request("GET", "https://h0/")).header("x-acs-date") == "2026-01-02T03:04:05Z"
+    assert signer.sign(Request("GET", "https://h199/")).header("x-acs-date") == "2026-01-02T04:04:05Z"
+
+
+def test_keys_do_not_outlive_their_secret_and_are_few() -> None:
+    keys = SigningKeys()
+    for day in range(100):
+        keys.derived("one", f"{day:08}", "r", "oss")
+    assert len(keys) == MOST_KEYS
+    assert keys.derived("one", "00000099", "r", "oss") is keys.derived("one", "00000099", "r", "oss")
+    keys.derived("two", "00000099", "r", "oss")
+    assert len(keys) == 1
+    assert "one" not in repr(keys)
+
+
+@pytest.mark.parametrize(
+    "change", [{"secret": "x"}, {"day": "x"}, {"region": "x"}, {"product": "x"}, {"prefix": "aws4"}]
+)
+def test_every_part_of_a_scope_makes_another_key(change: dict[str, str]) -> None:
+    keys = SigningKeys()
+    scope = {"secret": "s", "day": "20260102", "region": "r", "product": "oss"}
+    assert keys.derived(**scope).hex("m") != keys.derived(**{**scope, **change}).hex("m")  # type: ignore[arg-type]
+
+
+@given(st.binary(min_size=1, max_size=200), st.text(max_size=50), st.sampled_from(["sha1", "sha256"]))
+def test_our_hmac_is_the_standard_librarys(key: bytes, text: str, algorithm: str) -> None:
+    try:
+        message = text.encode()
+    except UnicodeEncodeError:
+        return
+    assert KeyedHmac(key, algorithm).hex(text) == hmac.new(key, message, algorithm).hexdigest()
+
+
+def test_many_threads_on_one_signer_never_mix_two_credentials() -> None:
+    clock = Clock()
+    generations = [Credentials(f"STS.{n}", f"secret{n}", f"token{n}") for n in range(4)]
+    expected = {
+        Signer(one, signing.OSSV4("r"), clock).sign(Request("GET", URL)).header("authorization") for one in generations
+    }
+    turn = threading.local()
+
+    class Changing:
+        def get_credentials(self, valid_for: float = 0.0) -> Credentials:
+            turn.number = getattr(turn, "number", -1) + 1
+            generation: Credentials = generations[turn.number % 4]
+            return generation
+
+    signer = Signer(Changing(), signing.OSSV4("r"), clock)
+    with ThreadPoolExecutor(8) as pool:
+        signatures = set(pool.map(lambda _: signer.sign(Request("GET", URL)).header("authorization"), range(800)))
+    assert signatures == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "bucket", "resource"),
+    [
+        ("b-1.oss-cn-hangzhou.aliyuncs.com", "/k", None, "/b-1/k"),
+        ("b-1.oss-cn-hangzhou-internal.aliyuncs.com", "/", None, "/b-1/"),
+        ("b-1.s3.oss-cn-hangzhou.aliyuncs.com", "/k", None, "/b-1/k"),
+        ("b-1.cn-hangzhou.oss.aliyuncs.com", "/k", None, "/b-1/k"),
+        ("oss-cn-hangzhou.aliyuncs.com", "/", None, "/"),
+        ("cn-hangzhou.oss.aliyuncs.com", "/", None, "/"),
+        ("oss-like.oss-cn-hangzhou.aliyuncs.com", "/k", None, "/oss-like/k"),
+        ("127.0.0.1:8080", "/bkt/k", None, "/bkt/k"),
+        ("127.0.0.1:8080", "/bkt", None, "/bkt/"),
+        ("127.0.0.1:8080", "/bkt/k", "bkt", "/bkt/k"),
+        ("localhost", "/bkt", "bkt", "/bkt/"),
+        ("img.example.com", "/k", "bkt", "/bkt/k"),
+        ("img.example.com", "/bkt/k", "bkt", "/bkt/bkt/k"),
+        ("bkt.img.example.com", "/k", "bkt", "/bkt/k"),
+    ],
+)
+def test_bucket_is_found_in_every_way_of_addressing(host: str, path: str, bucket: str | None, resource: str) -> None:
+    signed = Signer(Credentials("id", "key"), signing.OSSV1(bucket), Clock()).sign(
+        Request("GET", f"http://{host}{path}")
+    )
+    assert signing.OSSV1(bucket).string_to_sign(signed).split("\n")[-1] == resource
+
+
+def test_impossible_arguments_of_schemes_are_refused() -> None:
+    with pytest.raises(SigningError, match="underscore"):
+        signing.OSSV4("r", additional_headers=("x_a",))
+    with pytest.raises(SigningError, match="bucket"):
+        signing.OSSV1("Not A Bucket")
+    with pytest.raises(SigningError, match="ACS3-HMAC-SM3"):
+        signing.ACS3(algorithm="MD5")
+
+
+def test_an_answer_that_tablestore_did_not_sign_is_refused() -> None:
+    clock = Clock()
+    keys = Credentials("LTAIid", "secret")
+    scheme = signing.OTSV2("inst")
+    signed = Signer(keys, scheme, clock).sign(Request("POST", "https://inst.example.com/GetRow", body=b"x"))
+    for answer in ({}, {"Authorization": "OTS LTAIid:wrong", "x-ots-date": "2026"}):
+        with pytest.raises(SigningError, match=r"not signed|not the service's"):
+            scheme.verify_response(signed, answer, keys)
