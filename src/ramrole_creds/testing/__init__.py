@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.account import Account, Role, User
     from ramrole_creds.testing.fake_cloud import FakeCloud, FakeCloudDefect
     from ramrole_creds.testing.faults import Fault, Faults
+    from ramrole_creds.testing.hostile import HostileAnswer, hostile_answers
     from ramrole_creds.testing.instance import Instance, RoleAlreadyAttached
     from ramrole_creds.testing.issuer import Identity, IssuedCredentials, Issuer
     from ramrole_creds.testing.metadata_service import Quirks
@@ -36,6 +37,7 @@ _HOMES = {
     "FakeCloudDefect": "fake_cloud",
     "Fault": "faults",
     "Faults": "faults",
+    "HostileAnswer": "hostile",
     "Identity": "issuer",
     "Instance": "instance",
     "IssuedCredentials": "issuer",
@@ -59,6 +61,7 @@ _HOMES = {
     "connect_rule": "redirect",
     "forbid_metadata": "redirect",
     "forbid_network": "redirect",
+    "hostile_answers": "hostile",
     "redirect_metadata": "redirect",
     "serve": "standalone",
 }
@@ -69,6 +72,7 @@ __all__ = [
     "FakeCloudDefect",
     "Fault",
     "Faults",
+    "HostileAnswer",
     "Identity",
     "Instance",
     "IssuedCredentials",
@@ -92,6 +96,7 @@ __all__ = [
     "connect_rule",
     "forbid_metadata",
     "forbid_network",
+    "hostile_answers",
     "redirect_metadata",
     "serve",
 ]

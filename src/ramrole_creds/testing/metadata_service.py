@@ -190,7 +190,7 @@ class MetadataService:
         if item == "dynamic/instance-identity/document":
             return self._value(self.instance.identity_document())
         top = {"": "dynamic/\nmaintenance/\nmeta-data/\nuser-data", "dynamic": "instance-identity/"}
-        top |= {"dynamic/instance-identity": "document\npkcs7", "maintenance": "active-system-events"}
+        top |= {"dynamic/instance-identity": "document", "maintenance": "active-system-events"}
         if item.strip("/") in top:
             return self._value(top[item.strip("/")])
         area, _, path = item.partition("/")
