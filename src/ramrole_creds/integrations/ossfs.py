@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.errors import ConfigurationError
-from ramrole_creds.integrations.sdk import load_sdk, require_attribute
+from ramrole_creds.integrations.sdk import as_provider, load_sdk, require_attribute
 
 load_sdk("ossfs", "ossfs")
 
@@ -115,10 +115,7 @@ def _use(
         raise ConfigurationError(
             f"provider and {', '.join(given)} were given: leave the keys out, they would not count."
         )
-    if isinstance(provider, str):
-        from ramrole_creds import provider_from_url
-
-        provider = provider_from_url(provider)
+    provider = as_provider(provider)
     require_attribute(filesystem, "_auth", "ossfs", TESTED_VERSION)
     region = region or region_of(filesystem._endpoint)  # noqa: SLF001  # it has no other name
     auth = ProviderAuth(provider) if region is None else _RegionalAuth(provider, region)

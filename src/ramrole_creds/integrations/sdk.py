@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module, metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ramrole_creds.provider import CredentialProvider
 
 
 def load_sdk(module: str, extra: str) -> Any:  # noqa: ANN401  # a module without types
@@ -46,3 +49,12 @@ def require_attribute(holder: object, name: str, distribution: str, tested: str)
             f"{distribution} {metadata.version(distribution)} has no {owner.__name__}.{name} any more, through which "
             f"it takes rotating credentials: use {distribution}=={tested} until this package knows the new one."
         )
+
+
+def as_provider(provider: CredentialProvider | str) -> CredentialProvider:
+    """The provider itself, or the one that its URL stands for."""
+    if not isinstance(provider, str):
+        return provider
+    from ramrole_creds import provider_from_url
+
+    return provider_from_url(provider)

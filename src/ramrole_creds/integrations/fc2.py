@@ -1,0 +1,50 @@
+"""Rotating credentials for aliyun-fc2, the SDK of Function Compute 2.0.
+
+    client = Client(provider, endpoint="https://<account>.cn-hangzhou.fc.aliyuncs.com")
+    client.list_services()
+
+(Function Compute 3.0 needs nothing of this: its client is made with `Config(credential=provider)`.)
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from ramrole_creds.integrations.sdk import as_provider, load_sdk, require_attribute
+
+load_sdk("fc2", "fc2")
+
+import fc2  # noqa: E402
+from fc2.auth import Auth  # noqa: E402
+
+if TYPE_CHECKING:
+    from ramrole_creds.provider import CredentialProvider
+
+__all__ = ["Client"]
+
+TESTED_VERSION = "2.5.2"
+
+
+class Client(fc2.Client):  # type: ignore[misc]  # without types
+    """`fc2.Client` with a provider.
+
+    Args:
+        provider: a provider, or the URL of one.
+        options: what else `fc2.Client` takes: `endpoint`, `Timeout`.
+
+    Raises:
+        ConfigurationError: the SDK's version is one that this cannot work with.
+    """
+
+    def __init__(self, provider: CredentialProvider | str, **options: Any) -> None:  # noqa: ANN401  # the SDK's
+        super().__init__(accessKeyID="-", accessKeySecret="-", **options)  # never used
+        require_attribute(fc2.Client, "_build_common_headers", "aliyun-fc2", TESTED_VERSION)
+        self.provider = as_provider(provider)
+
+    def _build_common_headers(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # the SDK's
+        # The SDK reads `self.auth` twice; on a copy nothing can come in between.
+        snapshot = self.provider.get_credentials()
+        frozen = copy.copy(self)
+        frozen.auth = Auth(snapshot.access_key_id, snapshot.access_key_secret, snapshot.security_token or "")
+        return super(Client, frozen)._build_common_headers(*args, **kwargs)
