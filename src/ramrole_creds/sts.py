@@ -268,7 +268,7 @@ class StsClient:
         if signing is None:
             common["Timestamp"] = Instant.at(self._clock.time()).iso
         request = Request("POST", self.url, {"Content-Type": FORM}, common, urlencode(given).encode())
-        return request if signing is None else signing.sign(request)
+        return request if signing is None else _with_token_in_body(signing.sign(request))
 
     def _send(self, session: HttpSession, request: Request, action: str, caller: str | None) -> HttpResponse | Refusal:
         body = request.body if isinstance(request.body, bytes) else None
@@ -294,6 +294,21 @@ class StsClient:
             )
 
         return complain
+
+
+def _with_token_in_body(signed: Request) -> Request:
+    """The same call, with the security token out of the URL, which logs of proxies and of HTTP clients show.
+
+    The signature stays right: it covers the parameters of query and form alike, wherever they stand.
+    """
+    query = signed.query.split("&")
+    moved = [part for part in query if part.startswith("SecurityToken=")]
+    if not moved or not isinstance(signed.body, bytes):
+        return signed
+    address = signed.url.partition("?")[0]
+    kept = "&".join(part for part in query if part not in moved)
+    form = "&".join([*([signed.body.decode()] if signed.body else []), *moved])
+    return Request(signed.method, f"{address}?{kept}", signed.headers, body=form.encode())
 
 
 def _learns_time(signing: Signer | Sign | None, request: Request, refusal: Refusal) -> bool:
