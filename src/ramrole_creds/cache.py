@@ -15,7 +15,6 @@ import weakref
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from ramrole_creds import events
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
 from ramrole_creds.credentials import Credentials, shorten_id
 from ramrole_creds.errors import (
@@ -38,15 +37,16 @@ from ramrole_creds.policy import (
     Snapshot,
     plan_snapshot,
 )
-from ramrole_creds.status import ProviderStatus
 from ramrole_creds.threads import THREADS, Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ramrole_creds import events  # loaded where a listener wants them: a tenth of what importing would cost
     from ramrole_creds.clock import Pending
+    from ramrole_creds.status import ProviderStatus
 
-__all__ = ["CredentialCache", "FetchContext", "ProviderStatus", "RefreshPolicy"]
+__all__ = ["CredentialCache", "FetchContext", "RefreshPolicy"]
 
 _log = logging.getLogger(__name__)
 logging.getLogger("ramrole_creds").addHandler(logging.NullHandler())
@@ -141,7 +141,7 @@ class CredentialCache:
             RamRoleError: what the fetch raised.
         """
         desk = self._open_desk()
-        self._tell(events.RefreshForced(self._name, self._clock.time(), rejected is not None))
+        self._tell_forced(rejected=rejected is not None)
         while True:
             with desk.lock:
                 held = self.snapshot.credentials
@@ -167,6 +167,8 @@ class CredentialCache:
 
     def status(self) -> ProviderStatus:
         """What is held and what is going on; never fetches."""
+        from ramrole_creds.status import ProviderStatus
+
         desk = self._desk()
         now, wall = self.monotonic(), self._clock.time()
         with desk.lock:
@@ -451,22 +453,31 @@ class CredentialCache:
                 return new
             flight.unchanged = True
             self._note_unchanged(desk, now)
-            news.append(events.FetchedUnchanged(self._name, wall, self._due(desk) - now))
+            if self._on_event is not None:
+                from ramrole_creds import events
+
+                news.append(events.FetchedUnchanged(self._name, wall, self._due(desk) - now))
             return new
         self._hold(new, generation=held.generation + 1, fetched_at=now, looked_at=now, expires_at=expires_at)
         failures = desk.pacing.note_success()
         shown = shorten_id(new.access_key_id)
         _log.info("%s: new credentials %s until %s (after %d failures)", self._name, shown, new.expiration, failures)
         took = self._runtime.monotonic() - flight.started
-        generation = self.snapshot.generation
-        news.append(events.Fetched(self._name, wall, generation, shown, new.identity, new.expiration, took))
+        if self._on_event is not None:
+            from ramrole_creds import events
+
+            generation = self.snapshot.generation
+            news.append(events.Fetched(self._name, wall, generation, shown, new.identity, new.expiration, took))
         if old is not None and (old.identity, old.provider_name) != (new.identity, new.provider_name):
             _log.warning(
                 "%s: the identity changed from %s (%s) to %s (%s)",
                 *(self._name, old.identity, old.provider_name, new.identity, new.provider_name),
             )
-            change = (old.identity, new.identity, old.provider_name, new.provider_name)
-            news.append(events.IdentityChanged(self._name, wall, *change))
+            if self._on_event is not None:
+                from ramrole_creds import events
+
+                change = (old.identity, new.identity, old.provider_name, new.provider_name)
+                news.append(events.IdentityChanged(self._name, wall, *change))
         return new
 
     def _hold(
@@ -507,6 +518,10 @@ class CredentialCache:
         level = logging.WARNING if failures == 1 else logging.DEBUG
         _log.log(level, "%s: no new credentials, next try in %.1f s: %s", self._name, pause, error)
         left = None if held.credentials is None else held.left_at(now)
+        if self._on_event is None:
+            return
+        from ramrole_creds import events
+
         kind = type(error).__name__
         news.append(events.FetchFailed(self._name, self._clock.time(), kind, str(error), failures, pause, left))
 
@@ -585,7 +600,16 @@ class CredentialCache:
         if old != new:
             level = logging.WARNING if new in (EXPIRING, EXPIRED) else logging.INFO
             _log.log(level, "%s: credentials are %s, were %s", self._name, new, old)
-            self._tell(events.StateChanged(self._name, self._clock.time(), old, new))
+            if self._on_event is not None:
+                from ramrole_creds import events
+
+                self._tell(events.StateChanged(self._name, self._clock.time(), old, new))
+
+    def _tell_forced(self, *, rejected: bool) -> None:
+        if self._on_event is not None:
+            from ramrole_creds import events
+
+            self._tell(events.RefreshForced(self._name, self._clock.time(), rejected))
 
     def _tell(self, event: events.Event) -> None:
         if self._on_event is None:

@@ -6,9 +6,7 @@ that the process has for this configuration, and so fetch once.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import pickle
 import threading
 import weakref
 from collections.abc import Hashable, Mapping
@@ -40,6 +38,9 @@ class Itinerary:
 
     def token(self) -> tuple[str, ...]:
         """A name for this configuration, the same in every process, from which no argument can be read."""
+        import hashlib
+        import pickle
+
         content = pickle.dumps((self._args, sorted(self._kwargs.items())))
         return f"{self._class.__module__}.{self._class.__qualname__}", hashlib.sha256(content).hexdigest()
 

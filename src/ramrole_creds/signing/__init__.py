@@ -3,7 +3,7 @@
     signer = Signer(provider, signing.ACS3())
     signed = signer.sign(signing.Request("POST", url, headers, params, body))
 
-Schemes are loaded when they are first named.
+Schemes and requests are loaded when they are first named.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from ramrole_creds.signing.request import Request
-from ramrole_creds.signing.scheme import Scheme
 from ramrole_creds.signing.signer import PresignedUrl, Signer
 
 if TYPE_CHECKING:
@@ -28,10 +26,12 @@ if TYPE_CHECKING:
     from ramrole_creds.signing.oss_v4 import OSSV4 as OSSV4
     from ramrole_creds.signing.ots import OTSV2 as OTSV2
     from ramrole_creds.signing.ots import OTSV4 as OTSV4
+    from ramrole_creds.signing.request import Request as Request
     from ramrole_creds.signing.roa import ROA as ROA
     from ramrole_creds.signing.rpc import RPC as RPC
     from ramrole_creds.signing.s3 import S3V1 as S3V1
     from ramrole_creds.signing.s3 import SigV4 as SigV4
+    from ramrole_creds.signing.scheme import Scheme as Scheme
     from ramrole_creds.signing.sls import SLSV1 as SLSV1
     from ramrole_creds.signing.sls import SLSV4 as SLSV4
 
@@ -49,9 +49,11 @@ _MODULES = {
     "OTSV4": "ots",
     "ROA": "roa",
     "RPC": "rpc",
+    "Request": "request",
     "S3V1": "s3",
     "SLSV1": "sls",
     "SLSV4": "sls",
+    "Scheme": "scheme",
     "SigV4": "s3",
     "explain_mismatch": "mismatch",
 }

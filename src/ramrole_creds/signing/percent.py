@@ -7,7 +7,6 @@ gives the very bytes that were on the wire.
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote
 
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
 _ENCODED_BYTE = tuple(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256))
@@ -43,7 +42,11 @@ def encode_path(text: str) -> str:
 
 def decode(text: str) -> str:
     """`text` percent-decoded; `+` stays `+`."""
-    return unquote(text, errors="surrogateescape") if "%" in text else text
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote
+
+    return unquote(text, errors="surrogateescape")
 
 
 def to_bytes(text: str) -> bytes:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import CredentialsTooShort, SigningError
-from ramrole_creds.signing.signing_keys import SigningKeys
 from ramrole_creds.signing.skew import ClockSkew
 
 if TYPE_CHECKING:
@@ -79,6 +78,9 @@ class Signer:
         clock: Clock | None = None,
         nonce: Callable[[], str] | None = None,
     ) -> None:
+        # Here and not above: hashlib would be a tenth of what importing this library costs.
+        from ramrole_creds.signing.signing_keys import SigningKeys
+
         if isinstance(provider, Credentials):
             provider = _Fixed(provider)
         self.provider: CredentialSource = provider
