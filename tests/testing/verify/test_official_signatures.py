@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ramrole_creds.testing import verify
@@ -319,6 +319,7 @@ def test_a_nonce_is_good_for_one_request_in_fifteen_minutes(signed: Signed) -> N
     assert isinstance(signed.judge(nonces=nonces, now=signed.wire.at + 900), verify.Accepted)
 
 
+@settings(deadline=None)
 @given(signed=vectors, method=st.sampled_from(["GET", "PUT", "POST", "DELETE", "HEAD", "PATCH"]))
 def test_another_method_is_refused(signed: Signed, method: str) -> None:
     if method == signed.wire.method or scheme_of(signed) == "oss_post":
@@ -327,6 +328,7 @@ def test_another_method_is_refused(signed: Signed, method: str) -> None:
     assert verdict.code == MISMATCH[verdict.scheme]
 
 
+@settings(deadline=None)
 @given(signed=vectors, extra=st.text(min_size=1, max_size=8).map(lambda text: quote(text, safe="")))
 def test_another_path_is_refused(signed: Signed, extra: str) -> None:
     if scheme_of(signed) in ("oss_post", "rpc"):
@@ -336,6 +338,7 @@ def test_another_path_is_refused(signed: Signed, extra: str) -> None:
     assert verdict.code == MISMATCH[verdict.scheme]
 
 
+@settings(deadline=None)
 @given(signed=vectors, name=st.sampled_from(["acl", "Zz", "a.b"]), value=st.text(max_size=5))
 def test_another_query_is_refused(signed: Signed, name: str, value: str) -> None:
     scheme = scheme_of(signed)
@@ -352,6 +355,7 @@ def test_another_query_is_refused(signed: Signed, name: str, value: str) -> None
     assert verdict.code == MISMATCH[verdict.scheme]
 
 
+@settings(deadline=None)
 @given(signed=vectors, pick=st.integers(min_value=0), suffix=st.sampled_from(["x", "-", "é"]))
 def test_a_changed_signed_header_is_refused(signed: Signed, pick: int, suffix: str) -> None:
     scheme = scheme_of(signed)
@@ -389,6 +393,7 @@ def test_a_changed_signed_header_is_refused(signed: Signed, pick: int, suffix: s
     signed.rejected(wire=replace(signed.wire, headers=tuple(headers)))
 
 
+@settings(deadline=None)
 @given(signed=vectors, body=st.binary(max_size=20))
 def test_another_body_is_refused_where_the_scheme_covers_it(signed: Signed, body: bytes) -> None:
     scheme = scheme_of(signed)
@@ -405,6 +410,7 @@ def test_another_body_is_refused_where_the_scheme_covers_it(signed: Signed, body
     signed.rejected(wire=replace(signed.wire, body=body))
 
 
+@settings(deadline=None)
 @given(signed=vectors, junk=st.text(alphabet=st.characters(max_codepoint=255), max_size=60))
 def test_an_unreadable_authorization_is_a_refusal_and_never_an_error(signed: Signed, junk: str) -> None:
     kind = (signed.wire.header("authorization") or "").partition(" ")[0]
@@ -417,6 +423,7 @@ def test_an_unreadable_authorization_is_a_refusal_and_never_an_error(signed: Sig
             signed.rejected(wire=replace(signed.wire, headers=headers))
 
 
+@settings(deadline=None)
 @given(
     signed=vectors, junk=st.text(alphabet=st.characters(max_codepoint=255), max_size=80), place=st.integers(min_value=0)
 )
