@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _settings_of_the_inner_run(request: pytest.FixtureRequest) -> None:
-    if "pytester" in request.fixturenames:
-        inner = request.getfixturevalue("pytester")
-        inner.makeini("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n")
+def _only_this_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inner runs load no other plugin, which is most of their time; one test below loads all."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_PLUGINS", "ramrole_creds.testing.pytest_plugin")
 
 
 def test_a_provider_lives_on_the_cloud_and_its_clock(
@@ -88,7 +88,7 @@ def test_the_environment_is_isolated_and_restored(pytester: pytest.Pytester, mon
             assert "HTTP_PROXY" in os.environ
         """
     )
-    pytester.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=2)
+    pytester.runpytest_subprocess().assert_outcomes(passed=2)
 
 
 def test_a_failure_shows_what_the_cloud_was_asked_and_no_secret(pytester: pytest.Pytester) -> None:
@@ -100,7 +100,7 @@ def test_a_failure_shows_what_the_cloud_was_asked_and_no_secret(pytester: pytest
             assert credentials.access_key_secret == "expected"
         """
     )
-    result = pytester.runpytest_subprocess("-p", "no:randomly", "--showlocals")
+    result = pytester.runpytest_subprocess("--showlocals")
     result.assert_outcomes(failed=1)
     text = result.stdout.str()
     assert "What the fake cloud was asked" in text
@@ -120,7 +120,7 @@ def test_the_real_address_can_be_forbidden_instead_of_redirected(pytester: pytes
                 sock.connect(("100.100.100.200", 80))
         """
     )
-    result = pytester.runpytest_subprocess("-p", "no:randomly")
+    result = pytester.runpytest_subprocess()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*RealAddressError*real metadata address*"])
 
@@ -138,7 +138,7 @@ def test_the_role_fixture_can_be_overridden(pytester: pytest.Pytester) -> None:
             assert ramrole_provider.get_credentials().identity == "ours"
         """
     )
-    pytester.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize(
@@ -154,17 +154,20 @@ def test_the_role_fixture_can_be_overridden(pytester: pytest.Pytester) -> None:
 )
 def test_misuse_is_explained(pytester: pytest.Pytester, body: str, message: str) -> None:
     pytester.makepyfile("import pytest\n\n" + body)
-    result = pytester.runpytest_subprocess("-p", "no:randomly")
+    result = pytester.runpytest_subprocess()
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([f"*{message}*"])
 
 
-def test_it_works_with_xdist_asyncio_and_randomly(pytester: pytest.Pytester) -> None:
+def test_it_works_with_xdist_asyncio_and_randomly(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    monkeypatch.delenv("PYTEST_PLUGINS")
+    pytester.makeini("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n")
     pytester.makepyfile(
         """
         import pytest
 
-        @pytest.mark.parametrize("number", range(6))
+        @pytest.mark.parametrize("number", range(3))
         async def test_async(ramrole_provider, ramrole_cloud, number):
             credentials = await ramrole_provider.get_credentials_async()
             ramrole_cloud.clock.advance(hours=6)
@@ -176,7 +179,7 @@ def test_it_works_with_xdist_asyncio_and_randomly(pytester: pytest.Pytester) -> 
         """
     )
     result = pytester.runpytest_subprocess("-n", "2", "-W", "error")
-    result.assert_outcomes(passed=7)
+    result.assert_outcomes(passed=4)
 
 
 def test_without_a_fixture_nothing_is_imported(pytester: pytest.Pytester) -> None:
@@ -190,7 +193,7 @@ def test_without_a_fixture_nothing_is_imported(pytester: pytest.Pytester) -> Non
             assert "requests" not in sys.modules
         """
     )
-    pytester.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
 def test_unittest_has_it_too(pytester: pytest.Pytester) -> None:

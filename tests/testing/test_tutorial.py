@@ -12,14 +12,15 @@ if TYPE_CHECKING:
 DOCUMENT = Path(__file__).parents[2] / "docs" / "testing.md"
 
 
-def test_every_example_of_the_tutorial_passes(pytester: pytest.Pytester) -> None:
+def test_every_example_of_the_tutorial_passes(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_PLUGINS", "ramrole_creds.testing.pytest_plugin")
     files = re.findall(r"^```python\n# (\S+\.py)\n(.*?)^```$", DOCUMENT.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     assert len(files) >= 8
     for name, code in files:
         (pytester.path / name).write_text(code, encoding="utf-8")
     tests = sum(code.count("def test_") for _, code in files)
-    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
-    result = pytester.runpytest_subprocess("-W", "error", "-p", "no:randomly")
+    result = pytester.runpytest_subprocess("-W", "error")
     assert result.ret == 0, result.stdout.str()
     outcomes = result.parseoutcomes()
     assert outcomes.get("passed", 0) + outcomes.get("skipped", 0) >= tests
