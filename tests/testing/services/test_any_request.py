@@ -136,7 +136,7 @@ def assert_sound(response: WireResponse) -> None:
         assert not set("\r\n") & set(name + value), "a header that would split the answer"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     method=methods,
     target=paths,
@@ -155,7 +155,7 @@ def test_no_request_makes_a_service_fail(
             assert_sound(service.handle(wire))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     signed=st.sampled_from(SCHEMES),
     method=methods,

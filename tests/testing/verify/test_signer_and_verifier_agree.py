@@ -141,7 +141,7 @@ def quote(value: str) -> str:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(
     key=keys,
     method=st.sampled_from(["GET", "PUT", "POST", "DELETE"]),
@@ -173,7 +173,7 @@ def test_what_the_signer_signs_the_verifier_accepts(
 
 
 @pytest.mark.parametrize("scheme", PRESIGNED)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(key=keys, segments=st.lists(awkward, min_size=1, max_size=3), params=pairs, life=st.integers(1, 604_800))
 def test_what_the_signer_presigns_the_verifier_accepts(
     scheme: str, key: tuple[str, str, str | None], segments: list[str], params: list[tuple[str, str]], life: int
