@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from cachesim.mutants import policy_class
 from cachesim.upstream import Upstream, serial_of
 from cachesim.world import Task, World
 from ramrole_creds.cache import CredentialCache
@@ -36,7 +37,7 @@ class Player:
         self._cache = make_cache(
             self._upstream.fetch,
             name="upstream",
-            policy=self._policy,
+            policy=policy_class(make_cache)(**case.get("policy", {})),
             clock=self._world.clock,
             runtime=self._world,
             on_event=lambda event: self._events.append(type(event).__name__),

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 WALL_AT_ZERO = 1_800_000_000.0
 TICK_SECONDS = 1e-7  # timers fire a little late, never early: sums of floats are not exact
 REAL_SECONDS_TO_UNWIND = 10.0
-MOST_SWITCHES_WITHOUT_TIME = 50_000
+MOST_SWITCHES_WITHOUT_TIME = 5_000
+MOST_SWITCHES = 100_000
 
 T = TypeVar("T")
 
@@ -103,6 +104,7 @@ class World:
         """What every draw gives, where a test wants to know."""
         self.spawned = 0
         self._restless = 0
+        self._switches = 0
         self.tasks: list[Task[Any]] = []
         self._left_behind: list[Task[Any]] = []
         self._refresher = WorldRefresher(self)
@@ -261,8 +263,9 @@ class World:
     def _pick(self) -> Task[Any]:
         ready = [task for task in self.tasks if task.ready(self.now)]
         self._restless += 1
-        if self._restless > MOST_SWITCHES_WITHOUT_TIME:
-            self._stuck = "threads run in a circle and no time passes"
+        self._switches += 1
+        if self._restless > MOST_SWITCHES_WITHOUT_TIME or self._switches > MOST_SWITCHES:
+            self._stuck = "threads run in a circle"
             ready = [self.driver]
         if not ready:
             self._restless = 0
