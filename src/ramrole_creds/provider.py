@@ -16,7 +16,7 @@ from ramrole_creds.errors import ConfigurationError, ProviderUnavailable
 from ramrole_creds.flight import FetchContext
 from ramrole_creds.policy import RefreshPolicy
 from ramrole_creds.sdk_shape import ProviderShape
-from ramrole_creds.travel import Itinerary, arrive
+from ramrole_creds.travel import Itinerary, arrive, forget
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -136,6 +136,7 @@ class CredentialProvider(ProviderShape, ABC):
     def close(self) -> None:
         """Forget the credentials and stop refreshing; later calls raise ConfigurationError."""
         self._open_cache().close()
+        forget(self)
 
     def __enter__(self) -> Self:
         return self

@@ -9,15 +9,20 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ramrole_creds.provider import CredentialProvider
 
+MOST_KEPT = 64
+
 _arrived: weakref.WeakValueDictionary[Hashable, CredentialProvider] = weakref.WeakValueDictionary()
+_kept: OrderedDict[Hashable, CredentialProvider] = OrderedDict()
+"""The latest arrivals: a worker holds nothing between two tasks, and the next one shall not fetch again."""
 _arrivals = threading.RLock()
-"""Guards _arrived; re-entered by a provider that is another one's argument."""
+"""Guards _arrived and _kept; re-entered by a provider that is another one's argument."""
 
 
 class Itinerary:
@@ -52,7 +57,19 @@ def arrive(cls: type[CredentialProvider], args: tuple[Any, ...], kwargs: dict[st
         provider = _arrived.get(key)
         if provider is None:
             provider = _arrived[key] = cls(*args, **kwargs)
+        _kept[key] = provider
+        _kept.move_to_end(key)
+        if len(_kept) > MOST_KEPT:
+            _kept.popitem(last=False)
         return provider
+
+
+def forget(provider: CredentialProvider) -> None:
+    """Let the next arrival of this configuration become a provider of its own, since this one was closed."""
+    with _arrivals:
+        for registry in (_kept, _arrived):
+            for key in [key for key, one in registry.items() if one is provider]:
+                registry.pop(key, None)
 
 
 def _key(cls: type[CredentialProvider], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:

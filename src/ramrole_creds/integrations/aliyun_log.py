@@ -46,7 +46,7 @@ class _ProviderHandler:
         end_point: str
         auth_version: str
         region: str
-        addFilter: Callable[..., None]
+        addFilter: Callable[..., None]  # noqa: N815  # logging's name
 
     def __init__(
         self,

@@ -89,6 +89,9 @@ def _async_credentials_class() -> type:
         async def get_frozen_credentials(self) -> Any:  # noqa: ANN401  # botocore's
             return _freeze(module, await self.provider.get_credentials_async())
 
+        async def get_account_id(self) -> None:
+            """None: an AWS account's number, which there is none of."""
+
     return AsyncProviderCredentials
 
 

@@ -38,6 +38,8 @@ _CODES = re.compile(
 """What OpenAPI, OSS, its S3 face, SLS, MNS, FC and MaxCompute say of a token or key that they do not take."""
 _BROAD_CODES = {"Unauthorized", "OTSAuthFailed"}
 """SLS and DataHub, and Tablestore, use one code for this and for more: the message tells."""
+_NOT_TOLD = re.compile(r"ACCESS_DENIED during Head\w+ operation: No response body")
+"""A refused HEAD has no body: botocore gives the status as its code, pyarrow says this. A refresh finds out."""
 _TOLD = re.compile(r"(?i)access\s?key|security[\s_]?token|token .*expired|credential")
 _IN_TEXT = re.compile(rf"(?<![\w.])(?:{_CODES.pattern})(?![\w.])")
 
@@ -106,6 +108,8 @@ def is_rejection(error: BaseException) -> bool:
         if any(_CODES.fullmatch(code) for code in codes):
             return True
         text = str(one)
+        if "403" in codes or _NOT_TOLD.search(text):
+            return True
         if any(code in _BROAD_CODES for code in codes):
             return _TOLD.search(text) is not None
         if not codes and _IN_TEXT.search(text):

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from tests.integrations.sdk.conftest import Stage
 
 
+@pytest.fixture(autouse=True)
+def _plain_uploads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OSS does not take the checksums that the AWS library appends to a body of late."""
+    monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
+    monkeypatch.setenv("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
+
+
 def filesystem_of(stage: Stage) -> Any:
     return pyarrow_filesystem(
         stage.provider, endpoint_override=stage.address, scheme="http", region="cn-hangzhou",
@@ -46,6 +53,6 @@ def test_a_refused_token_is_replaced_and_the_call_repeated_once(stage: Stage) ->
     write(filesystem)
     stage.expire()
 
-    with pytest.raises(OSError, match="ACCESS_DENIED|Expired|403|400"):
+    with pytest.raises(OSError, match="ACCESS_DENIED"):
         read(filesystem)
     assert retry_on_rejected(stage.provider)(read)(filesystem) == b"body"
