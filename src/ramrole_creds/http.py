@@ -297,7 +297,10 @@ class HttpSession:
 
 def shown_url(url: str) -> str:
     """The URL as it may be printed: without user, query and fragment."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "what is no URL"
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}"
 
