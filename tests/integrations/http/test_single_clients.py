@@ -1,0 +1,150 @@
+"""What only one of the HTTP clients can get wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from ramrole_creds import signing
+from ramrole_creds.integrations.aiohttp import AiohttpSigning
+from ramrole_creds.integrations.httpx import HttpxAuth
+from ramrole_creds.integrations.requests import RequestsAuth
+from ramrole_creds.integrations.urllib3 import SigningPool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ramrole_creds.credentials import Credentials
+    from ramrole_creds.testing import FakeCloud
+
+ACTION = {"x-acs-action": "DescribeRegions", "x-acs-version": "2014-05-26"}
+
+
+def test_netrc_takes_the_place_of_no_signature(
+    cloud: FakeCloud, signer: signing.Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login someone password PASSWORD\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    cloud.faults.add("GET /old", "redirect", location="/new", status=302)
+    answer = requests.get(cloud.url + "/old", headers=ACTION, auth=RequestsAuth(signer), timeout=10)
+    assert answer.status_code == 200
+    assert [str(one.header("authorization"))[:4] for one in cloud.requests] == ["ACS3", "ACS3"]
+    assert [one.status_code for one in answer.history] == [302]
+
+
+def test_history_of_a_redirect_shows_what_was_sent(cloud: FakeCloud, signer: signing.Signer) -> None:
+    cloud.faults.add("GET /old", "redirect", location="/new", status=302)
+    answer = requests.get(cloud.url + "/old", headers=ACTION, auth=RequestsAuth(signer), timeout=10)
+    assert answer.history[0].request.headers["Authorization"] == cloud.requests[0].header("authorization")
+    assert answer.request.headers["Authorization"] == cloud.requests[1].header("authorization")
+
+
+def test_a_chain_of_redirects_is_signed_hop_by_hop(cloud: FakeCloud, signer: signing.Signer, provider: Any) -> None:
+    for number in range(3):
+        cloud.faults.add(f"POST /{number}", "redirect", location=f"/{number + 1}", status=307)
+    cloud.clock.advance(hours=2)  # and the token has expired on the way
+    answer = requests.post(cloud.url + "/0", b"{}", headers=ACTION, auth=RequestsAuth(signer), timeout=10)
+    assert answer.status_code == 200
+    assert [one.status for one in cloud.requests] == [307, 307, 307, 400, 200]
+    assert len(provider.refreshed) == 1
+
+
+def test_an_auth_on_a_session_signs_every_request_for_its_own_host(
+    cloud: FakeCloud, stranger: FakeCloud, signer: signing.Signer
+) -> None:
+    with requests.Session() as session:
+        session.auth = RequestsAuth(signer)
+        assert session.get(cloud.url + "/", headers=ACTION, timeout=10).status_code == 200
+        session.get(stranger.url + "/", headers=ACTION, timeout=10)
+    assert cloud.requests[0].header("host") != stranger.requests[0].header("host")
+    assert cloud.requests[0].header("x-acs-signature-nonce") != stranger.requests[0].header("x-acs-signature-nonce")
+
+
+def test_a_streamed_answer_is_left_unread(cloud: FakeCloud, signer: signing.Signer) -> None:
+    answer = requests.get(cloud.url + "/", headers=ACTION, auth=RequestsAuth(signer), stream=True, timeout=10)
+    assert b"".join(answer.iter_content(7)).startswith(b"{")
+
+
+def test_urllib3_retries_are_signed_anew(cloud: FakeCloud, signer: signing.Signer) -> None:
+    from urllib3 import Retry
+
+    cloud.faults.add("*", "reset", times=1)
+    cloud.faults.add("*", 503, times=1)
+    retries = Retry(3, status_forcelist=[503], backoff_factor=0)
+    answer = SigningPool(signer).request("GET", cloud.url + "/", headers=ACTION, retries=retries)
+    assert answer.status == 200
+    assert len({one.header("x-acs-signature-nonce") for one in cloud.requests}) == 3
+
+
+def test_urllib3_gives_up_when_retries_are_used_up(cloud: FakeCloud, signer: signing.Signer) -> None:
+    from urllib3 import Retry
+    from urllib3.exceptions import MaxRetryError
+
+    cloud.faults.add("GET /loop", "redirect", location="/loop", status=302)
+    with pytest.raises(MaxRetryError):
+        SigningPool(signer).request("GET", cloud.url + "/loop", headers=ACTION, retries=Retry(3))
+    assert len(cloud.requests) == 4
+
+
+@pytest.mark.may_leak  # the token of an RPC request is in its URL, which urllib3 writes into its log
+def test_urllib3_fields_become_a_query_or_a_form(cloud: FakeCloud, provider: Any) -> None:
+    pool = SigningPool(signing.Signer(provider, signing.RPC(), clock=cloud.clock))
+    fields = {"Action": "DescribeRegions", "Version": "2014-05-26", "Name": "a b+c"}
+    assert pool.request("POST", cloud.url + "/", fields=fields).status == 200
+    assert dict(cloud.requests[0].request.form) == fields
+
+
+class Slow:
+    """A provider that only knows how to block."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    def get_credentials(self, valid_for: float = 0.0) -> Credentials:
+        time.sleep(0.3)
+        return self._credentials
+
+
+@pytest.mark.parametrize("client", ["httpx", "aiohttp"])
+async def test_a_slow_provider_does_not_stall_the_loop(client: str, cloud: FakeCloud, provider: Any) -> None:
+    signer = signing.Signer(Slow(provider.current), signing.ACS3(), clock=cloud.clock)
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.005)
+            ticks += 1
+
+    ticking = asyncio.create_task(tick())
+    await asyncio.sleep(0)
+    assert await _get(client, signer, cloud.url) == 200
+    ticking.cancel()
+    assert ticks >= 10, "the loop stood still while credentials were fetched"
+
+
+@pytest.mark.parametrize("client", ["httpx", "aiohttp"])
+async def test_many_requests_at_once_are_each_of_one_fetch(client: str, cloud: FakeCloud, provider: Any) -> None:
+    signer = signing.Signer(provider, signing.ACS3(), clock=cloud.clock)
+    cloud.clock.advance(hours=2)
+    assert await asyncio.gather(*(_get(client, signer, cloud.url) for _ in range(20))) == [200] * 20
+
+
+async def _get(client: str, signer: signing.Signer, url: str) -> int:
+    if client == "httpx":
+        import httpx
+
+        async with httpx.AsyncClient(auth=HttpxAuth(signer), trust_env=False) as session:
+            return (await session.get(url + "/", headers=ACTION)).status_code
+    import aiohttp
+
+    async with (
+        aiohttp.ClientSession(middlewares=(AiohttpSigning(signer),)) as http,
+        http.get(url + "/", headers=ACTION) as answer,
+    ):
+        return answer.status
