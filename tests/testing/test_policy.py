@@ -28,7 +28,7 @@ DENY_DELETE = {"Version": "1", "Statement": [{"Effect": "Deny", "Action": ["oss:
         ([{"Statement": [{"Effect": "Allow", "NotAction": "ram:*", "Resource": "*"}]}], "ram:Get", "*", False),
     ],
 )
-def test_who_may_do_what(documents: list[dict[str, object]], action: str, resource: str, expected: bool) -> None:  # noqa: FBT001
+def test_who_may_do_what(documents: list[dict[str, object]], action: str, resource: str, expected: bool) -> None:
     assert allows(documents, action, resource) is expected
 
 
@@ -53,7 +53,7 @@ def test_a_deny_of_all_beats_every_allow(action: str, resource: str) -> None:
         ({"StringEquals": "k"}, {"k": "a"}, False),
     ],
 )
-def test_conditions_of_trust(condition: dict[str, object], context: dict[str, str], expected: bool) -> None:  # noqa: FBT001
+def test_conditions_of_trust(condition: dict[str, object], context: dict[str, str], expected: bool) -> None:
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"RAM": "me"}, "Condition": condition}
     assert trusts({"Statement": [statement]}, "sts:AssumeRole", "RAM", ["me"], context) is expected
 
@@ -70,5 +70,5 @@ def test_a_denied_principal_is_not_trusted() -> None:
 
 @given(st.text(max_size=200) | st.just("[" * 5000))
 def test_what_is_no_policy_is_a_value_error(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - any message
+    with pytest.raises(ValueError):
         parse_policy(text)

@@ -168,7 +168,7 @@ def test_oss_header(
     url = f"https://examplebucket.oss-cn-hangzhou.aliyuncs.com/{encoded(key)}"
     headers = {"Content-Type": "text/plain"} | {f"x-oss-meta-{k}": v for k, v in _one_case(extra).items()}
     request = _oss2_request(oss2, method, url, params, headers)
-    _oss2_auth(oss2, keys, version)._sign_request(request, "examplebucket", key)  # noqa: SLF001
+    _oss2_auth(oss2, keys, version)._sign_request(request, "examplebucket", key)
     if version == "v1":
         scheme, clock = signing.OSSV1("examplebucket"), at(request.headers["date"], HTTP)
     else:
@@ -186,7 +186,7 @@ def test_oss_url(version: str, keys: Credentials, key: str, params: dict[str, st
     oss2 = official("oss2")
     url = f"https://examplebucket.oss-cn-hangzhou.aliyuncs.com/{encoded(key)}"
     request = _oss2_request(oss2, "GET", url, params, {"x-oss-meta-a": "1"})
-    signed_url = _oss2_auth(oss2, keys, version)._sign_url(request, "examplebucket", key, life)  # noqa: SLF001
+    signed_url = _oss2_auth(oss2, keys, version)._sign_url(request, "examplebucket", key, life)
     theirs = dict(parse_qsl(signed_url.partition("?")[2], keep_blank_values=True))
     if version == "v1":
         scheme, clock = signing.OSSV1("examplebucket"), At(int(theirs["Expires"]) - life)
@@ -211,7 +211,7 @@ def test_oss_v4_of_the_second_sdk(
     method: str,
     key: str,
     params: dict[str, str],
-    in_query: bool,  # noqa: FBT001
+    in_query: bool,
 ) -> None:
     sdk = official("alibabacloud_oss_v2.types")
     signer = official("alibabacloud_oss_v2.signer").SignerV4()
@@ -357,7 +357,7 @@ def test_function_compute(
     method: str,
     params: dict[str, str],
     extra: dict[str, str],
-    trigger: bool,  # noqa: FBT001
+    trigger: bool,
 ) -> None:
     auth = official("fc2.auth").Auth(keys.access_key_id, keys.access_key_secret, keys.security_token or "")
     path = "/2016-08-15/proxy/s/f/a b/杭" if trigger else "/2016-08-15/services/s s"
@@ -372,7 +372,7 @@ def test_function_compute(
 @compare
 @given(KEYS, METHODS, OSS_KEYS, st.dictionaries(PLAIN, TEXT, max_size=3), BODY, REGIONS)
 def test_sigv4(
-    in_query: bool,  # noqa: FBT001
+    in_query: bool,
     keys: Credentials,
     method: str,
     key: str,
