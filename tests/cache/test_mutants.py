@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +13,9 @@ from cachesim.exploration import explore
 from cachesim.mutants import mutated_cache
 from cachesim.scenario import Player
 from cachesim.world import Stuck
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CASES = [
     case
@@ -93,8 +97,11 @@ MISTAKES = {
     "a reader in the prefetch window waits": (
         "cache",
         "        if desk.busy() or now < due:\n            return None\n",
-        "        if desk.busy():\n            ask.flight = desk.flight or ask.flight\n"
-        "            return self._brief_wait(ask)\n",
+        """\
+        if desk.busy():
+            ask.flight = desk.flight or ask.flight
+            return self._brief_wait(ask)
+""",
     ),
     "the refresher is not told of new credentials": (
         "cache",
@@ -165,9 +172,9 @@ def test_a_mistake_is_noticed(mistake: str, caplog: pytest.LogCaptureFixture) ->
         prove(make_cache)
 
 
-def prove(make_cache: object) -> None:
+def prove(make_cache: Callable[..., Any]) -> None:
     """Every scenario, then schedules; raises at the first that fails."""
     for case in CASES:
-        Player(case, make_cache).play()  # type: ignore[arg-type]
+        Player(case, make_cache).play()
     for seed in range(SCHEDULES):
-        explore(seed, make_cache)  # type: ignore[arg-type]
+        explore(seed, make_cache)
