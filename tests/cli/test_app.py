@@ -52,6 +52,15 @@ def test_whoami_gives_json_to_scripts() -> None:
     assert set(facts) == {"source", "identity", "access_key_id", "expiration"}
 
 
+@pytest.mark.usefixtures("ramrole_cloud")
+def test_whoami_refuses_another_role_than_the_expected_one() -> None:
+    assert invoke("whoami", "--expect-role", "web")[0] == 0
+    status, output = invoke("whoami", "--expect-role", "db")
+    assert status == 1
+    assert "db" in output
+    assert "web" in output
+
+
 @pytest.mark.usefixtures("no_metadata")
 def test_whoami_says_line_by_line_why_there_is_nothing() -> None:
     status, output = invoke("whoami")

@@ -80,12 +80,13 @@ def fake_cloud(  # noqa: PLR0913, PLR0917 - one argument for each option
 
 
 @app.command()
+@click.option("--expect-role", metavar="NAME", help="Refuse credentials of any other role.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for scripts.")
-def whoami(as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
+def whoami(expect_role: str | None, as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
     """Say which credentials a program would get here, and from where. Never prints a secret."""
     from ramrole_creds.cli.whoami import run_whoami
 
-    sys.exit(run_whoami(as_json=as_json))
+    sys.exit(run_whoami(expect_role=expect_role, as_json=as_json))
 
 
 @app.command()

@@ -10,14 +10,14 @@ import click
 from ramrole_creds import RamRoleError, default_provider
 
 
-def run_whoami(*, as_json: bool) -> int:
+def run_whoami(*, expect_role: str | None, as_json: bool) -> int:
     """Ask the default chain once and print what it found, without secrets.
 
     Returns:
         0, or 1 where there are no credentials; the reason is on standard error.
     """
     try:
-        with default_provider() as provider:
+        with default_provider(expect_role=expect_role) as provider:
             provider.get_credentials()
             status = provider.status()
     except RamRoleError as error:
