@@ -11,6 +11,7 @@ A *signed exchange* is one request of a caller over all its attempts. The rules 
 
 from __future__ import annotations
 
+import base64
 import enum
 import logging
 import re
@@ -42,7 +43,7 @@ _TOKEN_EXPIRED = re.compile(
 # Codes that services also use for a key that is simply wrong; some say so of temporary keys that are long gone.
 _KEY_REFUSED = re.compile(
     rb"(?<![\w.])(?:InvalidAccessKeyI[dD](?:\.NotFound)?|InvalidSecurityToken(?:\.\w+)?|Unauthorized|ODPS-0410051)(?![\w.])"
-    rb"|OTSAuthFailed[\s\S]{0,80}(?:[Tt]oken|[Ee]xpired)"
+    rb"|OTSAuthFailed[\s\S]{0,80}(?:[Tt]oken|[Ee]xpired|AccessKey)"
 )
 _TIME_REFUSED = re.compile(
     rb"(?<![\w.])(?:RequestTimeTooSkewed|InvalidTimeStamp\.Expired|RequestTimeExpired|TimeExpired|ODPS-0410031)(?![\w.])"
@@ -50,6 +51,7 @@ _TIME_REFUSED = re.compile(
 )
 _SIGNATURE_REFUSED = re.compile(
     rb"(?<![\w.])(?:SignatureDoesNotMatch|SignatureNotMatch|IncompleteSignature|ODPS-0410042)(?![\w.])"
+    rb"|OTSAuthFailed[\s\S]{0,80}Signature mismatch"
 )
 
 
@@ -179,7 +181,7 @@ class SignedExchange:
             if signer.knows_skew() and (now := server_time(header)) is not None:
                 signer.observe_server_time(self.host, now)
             return Verdict.DELIVER
-        body = read()[:MOST_ERROR_BYTES]
+        body = read()[:MOST_ERROR_BYTES] or _error_in_header(header)
         if _TIME_REFUSED.search(body):
             now = server_time(header)
             if now is None or self._told_the_time or not signer.learn_server_time(self.host, now):
@@ -224,6 +226,14 @@ def server_time(header: Callable[[str], str | None]) -> float | None:
         return None
     age = header("Age") or ""
     return made + (int(age) if age.isascii() and age.isdigit() and len(age) < 7 else 0)
+
+
+def _error_in_header(header: Callable[[str], str | None]) -> bytes:
+    """The error document that OSS sends in a header when the answer, to HEAD, can have no body."""
+    try:
+        return base64.b64decode(header("x-oss-err") or "")
+    except ValueError:
+        return b""
 
 
 def wire_headers(signed: Request) -> dict[str, str | bytes]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import logging
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,13 +14,15 @@ import pytest
 from ramrole_creds import signing
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import SigningError
+from ramrole_creds.integrations.signed_exchange import SigningAgent, Verdict
 from ramrole_creds.testing import verify
+from ramrole_creds.testing.issuer import Identity, Issuer
+from ramrole_creds.testing.wire import WireRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ramrole_creds.testing import FakeCloud
-    from ramrole_creds.testing.wire import WireRequest
 
     Send = Callable[..., Any]
 
@@ -266,3 +270,62 @@ def assert_accepted(cloud: FakeCloud, verifier: verify.Verifier) -> None:
 def _as_chunks(file: Any) -> Iterator[bytes]:
     while chunk := file.read(65536):
         yield chunk
+
+
+class _ClockAt:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def time(self) -> float:
+        return self._seconds
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize(
+    ("trouble", "verdict"),
+    [
+        ("expired", Verdict.REFRESH),
+        ("unknown key", Verdict.REFRESH),
+        ("another token", Verdict.REFRESH),
+        ("clock", Verdict.SIGN_AGAIN),
+        ("wrong secret", Verdict.DELIVER),
+    ],
+)
+def test_every_services_refusal_is_understood(name: str, trouble: str, verdict: Verdict) -> None:
+    make, verifier = SCHEMES[name]
+    issuer = Issuer(1)
+    issued = issuer.issue(Identity("arn"), now=NOW - 7200, lifetime=3600 if trouble == "expired" else 36000)
+    keys = Credentials(
+        "STS.NTunknown" if trouble == "unknown key" else issued.access_key_id,
+        "not-the-secret" if trouble == "wrong secret" else issued.access_key_secret,
+        "another" if trouble == "another token" else issued.security_token,
+    )
+    signer = signing.Signer(keys, make("http://h"), _ClockAt(NOW - (3000 if trouble == "clock" else 0)))
+    headers = {"Content-Type": "text/plain", "host": "h", "x-acs-version": "V", "x-acs-action": "A"}
+    url = f"http://h{PATHS.get(name, '/bkt/x')}".replace(" ", "%20")
+    request = signing.Request("POST", url, headers, {"Action": "A", "Version": "V"}, b"x")
+    exchange = SigningAgent(signer).begin(url)
+    sent = exchange.sign(request, keys)
+    wire = WireRequest(sent.method, sent.url.removeprefix("http://h"), sent.headers, b"x", NOW)
+    refused = verifier(wire, issuer, NOW, verify.NonceMemory())
+    assert isinstance(refused, verify.Rejected)
+    answer = f"<Error><Code>{refused.code}</Code><Message>{refused.message}</Message></Error>".encode()
+    date = {"Date": formatdate(NOW, usegmt=True)}
+    assert exchange.judge(refused.status, date.get, lambda: answer, replayable=True) is verdict
+    again = exchange.judge(refused.status, date.get, lambda: answer, replayable=True)
+    assert again is Verdict.DELIVER, "one more attempt, and no more"
+
+
+def test_the_error_of_an_answer_to_head_is_read_from_its_header() -> None:
+    keys = Credentials("STS.NTid", "secret", "token")
+    exchange = SigningAgent(signing.Signer(keys, signing.OSSV1())).begin("http://h/bkt/k")
+    exchange.sign(signing.Request("HEAD", "http://h/bkt/k"), keys)
+    error = {"x-oss-err": base64.b64encode(b"<Error><Code>SecurityTokenExpired</Code></Error>").decode()}
+    assert exchange.judge(403, error.get, bytes, replayable=True) is Verdict.REFRESH
+    assert exchange.judge(403, {"x-oss-err": "not base64!"}.get, bytes, replayable=True) is Verdict.DELIVER
