@@ -81,7 +81,7 @@ def test_throttling_is_waited_out_with_jitter_and_signed_anew(
     client: StsClient, cloud: FakeCloud, user: Credentials, pauses: list[float]
 ) -> None:
     cloud.faults.add("AssumeRole", 503, times=2)
-    assert assume(client, cloud, user)
+    assert assume(client, cloud, user).security_token
     assert 0.1 <= pauses[0] <= 0.2 <= pauses[1] <= 0.4
     nonces = {request.request.parameters["SignatureNonce"] for request in cloud.requests.to("AssumeRole")}
     assert len(nonces) == 3
@@ -135,7 +135,7 @@ def test_a_wrong_local_clock_is_corrected_by_that_of_sts(cloud: FakeCloud, user:
         def monotonic(self) -> float:
             return cloud.clock.monotonic()
 
-    assert assume(StsClient(cloud.url, clock=Behind()), cloud, user)
+    assert assume(StsClient(cloud.url, clock=Behind()), cloud, user).security_token
     assert len(cloud.requests.to("AssumeRole")) == 2
 
 
@@ -210,7 +210,7 @@ def test_sts_goes_through_the_proxy_of_the_environment_and_loopback_does_not(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
-    assert assume(StsClient(cloud.url, clock=cloud.clock), cloud, user)
+    assert assume(StsClient(cloud.url, clock=cloud.clock), cloud, user).security_token
     far = StsClient("sts.example.invalid", clock=cloud.clock, sleep=lambda _: None)
     with pytest.raises(StsError, match="proxy"):
         far.get_caller_identity(user, FetchContext.create(5.0))

@@ -156,8 +156,8 @@ class ProviderChain(CredentialProvider):
         return credentials
 
     def _warn_of_ignored_uri(self, found: CredentialProvider) -> None:
-        links = [link.name for link in self.providers]
-        if self._warned or found.name == "credential_uri" or "credential_uri" not in links:
+        links = [_title(link) for link in self.providers]
+        if self._warned or _title(found) == "credential_uri" or "credential_uri" not in links:
             return
         if os.environ.get(URI_VARIABLE):
             self._warned = True
@@ -223,6 +223,8 @@ class BrokenLink(CredentialProvider):
         title: the link's name.
         error: what asking it raises.
     """
+
+    name: ClassVar[str] = "broken"
 
     def __init__(self, title: str, error: RamRoleError) -> None:
         super().__init__()

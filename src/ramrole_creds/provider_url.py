@@ -76,8 +76,9 @@ def _make(name: str, main: str, links: list[CredentialProvider], arguments: dict
 
 def _taken_apart(url: str) -> tuple[str, str, list[tuple[str, str]]]:
     """Scheme, main argument and the rest."""
+    scheme, separator, rest = url.partition("://")
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(f"{scheme.replace('_', '-')}{separator}{rest}")  # a scheme of RFC 3986 has no underscore
         pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query), max_num_fields=64)
     except ValueError:
         parts, pairs = None, []

@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import os
+import pickle
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ramrole_creds import (
+    ConfigurationError,
+    Credentials,
+    EcsRamRoleProvider,
+    EnvironmentProvider,
+    FetchContext,
+    FetchError,
+    FunctionProvider,
+    OidcRoleArnProvider,
+    ProviderUnavailable,
+    RamRoleArnProvider,
+    StaticProvider,
+    StsError,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ramrole_creds.testing import FakeCloud
+
+READ_ONLY = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "oss:Get*", "Resource": "*"}]}
+
+
+def instance(cloud: FakeCloud) -> EcsRamRoleProvider:
+    return EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock)
+
+
+def assumed(cloud: FakeCloud, name: str = "app", **more: object) -> RamRoleArnProvider:
+    arn = cloud.add_role(name).arn
+    source = more.pop("source", None) or instance(cloud)
+    return RamRoleArnProvider(source, arn, endpoint=cloud.url, clock=cloud.clock, **more)  # type: ignore[arg-type]
+
+
+def test_a_role_is_assumed_and_named_as_the_official_sdks_do(cloud: FakeCloud) -> None:
+    credentials = assumed(cloud).get_credentials()
+    assert credentials.provider_name == "ram_role_arn/ecs_ram_role"
+    assert credentials.identity == cloud.role("app").arn
+    assert cloud.is_valid(credentials.access_key_id, credentials.security_token)
+
+
+def test_roles_chain_and_the_source_is_fetched_once_for_all(cloud: FakeCloud) -> None:
+    first = assumed(cloud, "first")
+    last = assumed(cloud, "last", source=first)
+    other = assumed(cloud, "other", source=first)
+    assert last.get_credentials().provider_name == "ram_role_arn/ram_role_arn/ecs_ram_role"
+    other.get_credentials()
+    cloud.assert_called_once("credentials")
+    assert len(cloud.requests.to("AssumeRole")) == 3
+
+
+def test_the_session_renews_in_the_background_before_it_ends(cloud: FakeCloud) -> None:
+    provider = assumed(cloud)
+    first = provider.get_credentials()
+    cloud.clock.advance(minutes=50)
+    second = provider.get_credentials()
+    assert second.access_key_id != first.access_key_id
+    assert len(cloud.requests.to("AssumeRole")) == 2
+
+
+def test_the_default_session_name_is_meaningful_and_unique(cloud: FakeCloud) -> None:
+    assumed(cloud, "one").get_credentials()
+    assumed(cloud, "two").get_credentials()
+    names = [dict(request.request.form)["RoleSessionName"] for request in cloud.requests.to("AssumeRole")]
+    assert len(set(names)) == 2
+    for name in names:
+        assert name.startswith("ramrole-creds-")
+        assert str(os.getpid()) in name
+        assert len(name) <= 64
+
+
+def test_a_template_names_host_pod_and_process(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POD_NAME", "web-" + "x" * 80 + "-7d9f")
+    assumed(cloud, session_name="{pod}@{process}").get_credentials()
+    name = dict(cloud.assert_called_once("AssumeRole").request.form)["RoleSessionName"]
+    assert name.endswith(f"-7d9f@{os.getpid()}")
+    assert len(name) <= 64
+
+
+@pytest.mark.parametrize("name", ["a", "with space", "x" * 65, "{user}", "{", "ümlaut"])
+def test_a_session_name_that_sts_would_refuse_is_refused_at_once(cloud: FakeCloud, name: str) -> None:
+    with pytest.raises(ConfigurationError):
+        assumed(cloud, session_name=name)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"duration": 899},
+        {"duration": float("nan")},
+        {"duration": 43201},
+        {"session_policy": "not json"},
+        {"session_policy": {"no": "statement"}},
+        {"session_policy": {"Version": "1", "Statement": ["x" * 3000]}},
+        {"policy": READ_ONLY},
+    ],
+)
+def test_arguments_that_sts_would_refuse_are_refused_at_once(cloud: FakeCloud, wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError):
+        assumed(cloud, **wrong)
+
+
+def test_a_scoped_session_may_do_less_and_cannot_be_widened(cloud: FakeCloud) -> None:
+    provider = assumed(cloud)
+    scoped = provider.scoped(READ_ONLY)
+    issued = cloud.issuer.lookup(scoped.get_credentials().access_key_id)
+    whole = cloud.issuer.lookup(provider.get_credentials().access_key_id)
+    assert issued is not None
+    assert whole is not None
+    assert issued.allows("oss:GetObject", "x")
+    assert not issued.allows("oss:PutObject", "x")
+    assert whole.allows("oss:PutObject", "x")
+    with pytest.raises(ConfigurationError, match="already"):
+        scoped.scoped(READ_ONLY)
+
+
+def test_a_source_whose_credentials_sts_refuses_is_refreshed_once_and_asked_again(cloud: FakeCloud) -> None:
+    source = instance(cloud)
+    provider = assumed(cloud, source=source)
+    cloud.issuer.revoke(source.get_credentials().access_key_id)
+    cloud.rotate()
+    assert provider.get_credentials().identity == cloud.role("app").arn
+    assert len(cloud.requests.to("AssumeRole")) == 2
+
+
+def test_a_source_that_has_only_the_refused_keys_is_not_asked_in_a_circle(cloud: FakeCloud) -> None:
+    provider = assumed(cloud, source=StaticProvider("LTAI5tNoSuchKey", "no-such-key"))
+    with pytest.raises(StsError) as raised:
+        provider.get_credentials()
+    assert raised.value.code == "InvalidAccessKeyId.NotFound"
+    cloud.assert_called_once("AssumeRole")
+
+
+def test_a_source_that_is_not_here_is_not_here_and_costs_no_call_of_sts(cloud: FakeCloud) -> None:
+    provider = assumed(cloud, source=EnvironmentProvider())
+    with pytest.raises(ProviderUnavailable):
+        provider.get_credentials()
+    cloud.assert_not_called("AssumeRole")
+
+
+def test_a_permission_that_is_missing_is_not_asked_for_again_at_once(cloud: FakeCloud) -> None:
+    cloud.set_policies("web", ())
+    provider = assumed(cloud)
+    for _ in range(5):
+        with pytest.raises(StsError, match="the role's trust policy names it"):
+            provider.get_credentials()
+    cloud.assert_called_once("AssumeRole")
+
+
+def test_external_id_and_source_identity_reach_sts(cloud: FakeCloud) -> None:
+    assumed(cloud, external_id="partner-7", source_identity="alice", duration=900).get_credentials()
+    form = dict(cloud.assert_called_once("AssumeRole").request.form)
+    assert (form["ExternalId"], form["SourceIdentity"], form["DurationSeconds"]) == ("partner-7", "alice", "900")
+
+
+def test_a_provider_over_static_keys_refuses_to_be_pickled_and_one_over_a_role_does_not() -> None:
+    arn = "acs:ram::1:role/app"
+    with pytest.raises(TypeError, match="secret"):
+        pickle.dumps(RamRoleArnProvider(StaticProvider("LTAI", "keep-me"), arn))
+    provider = RamRoleArnProvider(EcsRamRoleProvider(), arn, session_name="me")
+    assert pickle.loads(pickle.dumps(provider)) is provider
+
+
+class TestOidc:
+    def provider(self, cloud: FakeCloud, path: Path | None = None, **more: object) -> OidcRoleArnProvider:
+        role = cloud.add_role("pod", trust=cloud.oidc.trust())
+        return OidcRoleArnProvider(
+            role.arn,
+            cloud.oidc.provider_arn,
+            path,
+            endpoint=cloud.url,
+            clock=cloud.clock,
+            **more,  # type: ignore[arg-type]
+        )
+
+    def test_the_token_file_is_read_at_each_fetch_and_travels_in_the_body(
+        self, cloud: FakeCloud, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "token"
+        path.write_text(cloud.oidc.token() + "\n")
+        provider = self.provider(cloud, path)
+        assert provider.get_credentials().provider_name == "oidc_role_arn"
+        cloud.clock.advance(hours=2)
+        cloud.oidc.write_token(path)
+        provider.refresh()
+        for entry in cloud.requests.to("AssumeRoleWithOIDC"):
+            assert entry.request.method == "POST"
+            assert "OIDCToken" not in entry.request.target
+            assert "Signature" not in entry.request.target
+
+    def test_a_callable_gives_the_token(self, cloud: FakeCloud) -> None:
+        assert self.provider(cloud, token=cloud.oidc.token).get_credentials().identity == cloud.role("pod").arn
+
+    def test_what_a_callable_raises_is_named_by_its_class_only(self, cloud: FakeCloud) -> None:
+        def broken() -> str:
+            raise RuntimeError("vault said: hunter2")
+
+        with pytest.raises(FetchError, match="RuntimeError") as raised:
+            self.provider(cloud, token=broken).get_credentials()
+        assert "hunter2" not in str(raised.value)
+
+    def test_the_variables_of_the_webhook_are_enough(
+        self, cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        role = cloud.add_role("pod", trust=cloud.oidc.trust())
+        monkeypatch.setenv("ALIBABA_CLOUD_ROLE_ARN", role.arn)
+        monkeypatch.setenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", cloud.oidc.provider_arn)
+        monkeypatch.setenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE", str(cloud.oidc.write_token(tmp_path / "token")))
+        monkeypatch.setenv("ALIBABA_CLOUD_STS_ENDPOINT", cloud.url)
+        monkeypatch.setenv("ALIBABA_CLOUD_ROLE_SESSION_NAME", "from-webhook")
+        assert OidcRoleArnProvider(clock=cloud.clock).get_credentials().identity == role.arn
+        form = dict(cloud.assert_called_once("AssumeRoleWithOIDC").request.form)
+        assert form["RoleSessionName"] == "from-webhook"
+
+    def test_a_pod_of_another_service_account_is_told_what_the_trust_policy_needs(self, cloud: FakeCloud) -> None:
+        provider = self.provider(cloud, token=cloud.oidc.token)
+        cloud.add_role("pod", trust=cloud.oidc.trust("system:serviceaccount:other:app"))
+        with pytest.raises(StsError, match="oidc:sub"):
+            provider.get_credentials()
+
+    def test_nothing_configured_is_not_here(self) -> None:
+        with pytest.raises(ProviderUnavailable, match="RRSA"):
+            OidcRoleArnProvider().get_credentials()
+
+    def test_half_a_configuration_is_broken_and_names_what_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/no/such/file")
+        monkeypatch.setenv("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::1:role/app")
+        with pytest.raises(FetchError, match="ALIBABA_CLOUD_OIDC_PROVIDER_ARN not set"):
+            OidcRoleArnProvider().get_credentials()
+
+    def test_an_unreadable_token_file_is_named(self, cloud: FakeCloud, tmp_path: Path) -> None:
+        with pytest.raises(FetchError, match="missing-token"):
+            self.provider(cloud, tmp_path / "missing-token").get_credentials()
+        with pytest.raises(FetchError, match="directory"):
+            self.provider(cloud, tmp_path).get_credentials()
+
+    @pytest.mark.parametrize("content", [b"", b"\n", b"two words", b"\xff\xfe\x00", b"x" * 30000])
+    def test_a_file_that_holds_no_token_is_told_before_sts_is_asked(
+        self, cloud: FakeCloud, tmp_path: Path, content: bytes
+    ) -> None:
+        path = tmp_path / "token"
+        path.write_bytes(content)
+        with pytest.raises(FetchError):
+            self.provider(cloud, path).get_credentials()
+        cloud.assert_not_called("AssumeRoleWithOIDC")
+
+    def test_a_scoped_session_keeps_role_and_token(self, cloud: FakeCloud) -> None:
+        scoped = self.provider(cloud, token=cloud.oidc.token).scoped(READ_ONLY)
+        issued = cloud.issuer.lookup(scoped.get_credentials().access_key_id)
+        assert issued is not None
+        assert not issued.allows("oss:PutObject", "x")
+
+
+def test_a_fetch_of_the_whole_is_bounded_though_the_source_hangs(cloud: FakeCloud) -> None:
+    from threading import Event
+
+    let_go = Event()
+
+    def hang() -> Credentials:
+        let_go.wait(10)
+        return Credentials("LTAI", "s")
+
+    provider = assumed(cloud, source=FunctionProvider(hang))
+    with pytest.raises(FetchError, match="took longer"):
+        provider.fetch(FetchContext.create(0.1))
+    let_go.set()
