@@ -26,7 +26,7 @@ def invoke(*arguments: str) -> tuple[int, str]:
 def test_every_verb_is_listed_with_a_sentence() -> None:
     status, output = invoke("--help")
     assert status == 0
-    for verb in ("demo", "doctor", "fake-cloud", "whoami"):
+    for verb in ("demo", "doctor", "explain", "fake-cloud", "whoami"):
         assert f"\n  {verb} " in output
 
 
@@ -67,6 +67,18 @@ def test_whoami_says_line_by_line_why_there_is_nothing() -> None:
     assert status == 1
     assert "env" in output
     assert "ecs_ram_role" in output
+
+
+def test_explain_tells_the_order_of_sources_and_asks_nobody(ramrole_cloud: FakeCloud) -> None:
+    status, output = invoke("explain")
+    assert status == 0
+    assert [line.split(":")[0] for line in output.splitlines()] == [
+        f"{number}. {name}"
+        for number, name in enumerate(
+            ["env", "oidc_role_arn", "cli_profile", "profile", "ecs_ram_role", "credential_uri"], 1
+        )
+    ]
+    ramrole_cloud.requests.assert_not_called()
 
 
 @pytest.mark.usefixtures("ramrole_cloud")

@@ -90,6 +90,18 @@ def whoami(expect_role: str | None, as_json: bool) -> None:  # noqa: FBT001 - cl
 
 
 @app.command()
+def explain() -> None:
+    """Say what each source would do here, in the order in which they are asked; asks nobody."""
+    from ramrole_creds import RamRoleError, default_provider
+
+    try:
+        with default_provider() as provider:
+            click.echo(provider.explain())
+    except RamRoleError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@app.command()
 def doctor() -> None:
     """Say what decides about credentials here, and why they are found or not. Never prints a secret."""
     from ramrole_creds.cli.doctor import run_doctor

@@ -23,10 +23,10 @@ from ramrole_creds.testing import FakeCloud, VirtualClock
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from ramrole_creds import ProviderChain
     from ramrole_creds.cli.callers import Call
     from ramrole_creds.cli.screen import Gauge, Screen
     from ramrole_creds.events import Event
-    from ramrole_creds.provider import CredentialProvider
 
 ROLE = "demo-role"
 ROTATIONS = 3
@@ -49,7 +49,7 @@ class Stage:
     screen: Screen
     cloud: FakeCloud
     clock: VirtualClock
-    provider: CredentialProvider
+    provider: ProviderChain
     events: list[Event]
     ends_at: float
     failed: list[str] = field(default_factory=list)
@@ -132,6 +132,8 @@ def show_origin(stage: Stage) -> None:
     stage.screen.line("an STS endpoint that verifies every ACS3 signature, security token and nonce")
     stage.screen.step("default_provider() looks for credentials")
     credentials = stage.provider.get_credentials()
+    for line in stage.provider.explain().splitlines():
+        stage.screen.line(line)
     stage.screen.line(repr(credentials))
     stage.check(
         f"they came from {credentials.provider_name}, role {credentials.identity}",

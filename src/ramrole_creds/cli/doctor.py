@@ -79,6 +79,8 @@ def look_at_chain(screen: Screen) -> bool:
     """Ask the default chain once."""
     try:
         with default_provider() as provider:
+            for line in provider.explain().splitlines():
+                screen.line(line)
             credentials = provider.get_credentials()
     except RamRoleError as error:
         for line in str(error).splitlines():
