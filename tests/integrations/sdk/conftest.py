@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
+import runpy
+from importlib import metadata
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from ramrole_creds import CredentialProvider, Credentials
 
+HERE = Path(__file__).parent
 LIFETIME_SECONDS = 120
 
 
@@ -139,3 +143,32 @@ def quiet_sdk_logs() -> Iterator[None]:
     yield
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Several SDKs leave connections to the garbage collector, which may find them during any later test."""
+    for item in items:
+        if item.path.parent == HERE:
+            item.add_marker(
+                pytest.mark.filterwarnings(
+                    "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+                )
+            )
+
+
+_passed: dict[str, bool] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note whether all tests of a file have passed."""
+    name = report.nodeid.partition("::")[0].rpartition("/test_")[2].removesuffix(".py")
+    if name in NEEDS:
+        _passed[name] = _passed.get(name, True) and not report.failed
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the versions that passed into the manual's table, where that is asked for."""
+    if os.environ.get("INTEGRATIONS_TABLE") != "write" or hasattr(session.config, "workerinput"):
+        return
+    table = runpy.run_path(str(session.config.rootpath / "docs" / "integrations_table.py"))
+    table["write"]({name: metadata.version(table["SDKS"][name][0]) for name, passed in _passed.items() if passed})

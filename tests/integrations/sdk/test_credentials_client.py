@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ramrole_creds.integrations.rejection import retry_on_rejected
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from alibabacloud_credentials.client import Client as CredentialsClient
@@ -48,3 +50,11 @@ def test_what_it_hands_on_is_of_one_fetch(stage: Stage) -> None:
     assert model.access_key_secret == held.access_key_secret
     assert model.security_token == held.security_token
     assert model.provider_name == "ecs_ram_role"
+
+
+def test_a_refused_token_is_replaced_and_the_call_repeated_once(stage: Stage) -> None:
+    stage.expire()
+
+    retry_on_rejected(stage.provider)(client_of(stage).get_caller_identity)()
+
+    assert len(stage.refused("sts")) == 1

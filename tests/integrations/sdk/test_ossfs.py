@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import fsspec
 import pandas as pd
 import pytest
 
@@ -57,6 +59,18 @@ def test_pandas_reads_with_the_credentials_of_the_moment(stage: Stage) -> None:
     pd.DataFrame({"a": [1, 2]}).to_csv("oss://bkt/key.csv", index=False, storage_options=storage)
 
     stage.assert_rotates("oss", lambda: pd.read_csv("oss://bkt/key.csv", storage_options=storage)["a"].sum() == 3)
+
+
+def test_pandas_reads_with_options_that_are_only_strings(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    register()
+    monkeypatch.setenv("RAMROLE_CREDS_METADATA_ENDPOINT", stage.url)
+    storage = {"endpoint": stage.url, "provider": "ecs-ram-role://web?token_mode=require"}
+
+    pd.DataFrame({"a": [1, 2]}).to_csv("oss://bkt/key.csv", index=False, storage_options=storage)
+    stage.cloud.rotate()
+
+    assert pd.read_csv("oss://bkt/key.csv", storage_options=storage)["a"].tolist() == [1, 2]
+    assert json.loads(fsspec.filesystem("oss", **storage).to_json())["provider"] == storage["provider"]
 
 
 def test_a_refused_token_is_replaced_and_the_call_repeated_once(stage: Stage) -> None:

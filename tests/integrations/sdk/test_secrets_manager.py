@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ramrole_creds.integrations.rejection import retry_on_rejected
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from alibabacloud_kms20160120.models import GetSecretValueRequest
@@ -17,13 +19,15 @@ with warnings.catch_warnings():
     )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.integrations.sdk.conftest import Stage
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture
-def client(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Any:
+def client(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(utils.const, "DEFAULT_PROTOCOL", "http")
     builder = DefaultSecretManagerClientBuilder().with_credentials_provider(stage.provider)
     client = builder.add_region_info(RegionInfo(region_id="cn-hangzhou", endpoint=stage.address)).build()
@@ -34,3 +38,11 @@ def client(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_secrets_are_asked_for_over_rotations(stage: Stage, client: Any) -> None:
     stage.assert_rotates("openapi", lambda: client.get_secret_value(GetSecretValueRequest(secret_name="name")))
+
+
+def test_a_refused_token_is_replaced_and_the_call_repeated_once(stage: Stage, client: Any) -> None:
+    stage.expire()
+
+    retry_on_rejected(stage.provider)(client.get_secret_value)(GetSecretValueRequest(secret_name="name"))
+
+    assert len(stage.refused("openapi")) == 1

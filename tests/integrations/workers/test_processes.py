@@ -78,7 +78,7 @@ def test_no_secret_travels(cloud: FakeCloud) -> None:
 
 
 def test_a_static_provider_refuses_to_travel_and_says_what_to_do() -> None:
-    with pytest.raises(TypeError, match="EnvironmentProvider|EcsRamRoleProvider|instead"):
+    with pytest.raises(TypeError, match=r"EnvironmentProvider|EcsRamRoleProvider|instead"):
         pickle.dumps(StaticProvider("id", "secret"))
 
 

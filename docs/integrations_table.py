@@ -1,0 +1,89 @@
+"""The table of `docs/integrations.md`, made from the tests of the SDKs.
+
+What an SDK can do is read from its test file: a claim stands in the table when a test proves it. The version is that of
+the run which passed last:
+
+    INTEGRATIONS_TABLE=write pytest tests/integrations/sdk -n 0
+"""
+
+# ruff: noqa: INP001  # a script, no package
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "integrations.md"
+TESTS = ROOT / "tests" / "integrations" / "sdk"
+BEGIN = "<!-- table: begin (python docs/integrations_table.py --help) -->"
+END = "<!-- table: end -->"
+HEAD = "| SDK | tested | how to plug in | rotation | recovery | async | caveat |\n|---|---|---|---|---|---|---|"
+
+# test file: (distribution, how to plug in, caveat)
+SDKS = {
+    "tea_openapi": ("alibabacloud-tea-openapi", "`Config(credential=provider)`", "no retry of its own"),
+    "credentials_client": ("alibabacloud-credentials", "`Client(provider=provider)`", "old getters tear"),
+    "acs_client": ("aliyun-python-sdk-core", "`acs_client(provider)`", "private attribute, checked"),
+    "oss2": ("oss2", "`ProviderAuthV4(provider)`", "signed URLs end with the token"),
+    "oss_v2": ("alibabacloud-oss-v2", "`Config(credentials_provider=provider)`", "async: `await warmed(provider)`"),
+    "ossfs": ("ossfs", "`register()`, `provider` in the options", "aiooss2 cannot upload"),
+    "log": ("aliyun-log-python-sdk", "`LogClient(credentials_provider=provider)`", "handlers, consumers: ours"),
+    "log_producer": ("aliyun-log-producer", "`ProducerCredentials(provider)`", "keeps a copy until near its end"),
+    "tablestore": ("tablestore", "`OTSClient(credentials_provider=provider)`", "retries repeat a signature"),
+    "odps": ("pyodps", "`ODPS(account=ProviderAccount(provider))`", ""),
+    "mns": ("aliyun-mns-sdk", "`Account(credentials_provider=MnsCredentials(provider))`", ""),
+    "datahub": ("pydatahub", "`DataHub(credential=provider)`", "name a `user_agent`"),
+    "fc2": ("aliyun-fc2", "`fc2.Client(provider)`", "private method, checked"),
+    "secrets_manager": (
+        "alibabacloud-secretsmanager-client-v2", "`with_credentials_provider(provider)`", "own environment",
+    ),
+    "boto3": ("boto3", "`botocore_session(provider)`", "checksums when_required"),
+    "aiobotocore": ("aiobotocore", "`aiobotocore_session(provider)`", "own environment"),
+    "opendal": ("opendal", "`opendal_operator(provider)`", "ask the handle each time"),
+    "pyarrow": ("pyarrow", "`pyarrow_filesystem(provider)`", "ask the handle each time"),
+}  # fmt: skip
+
+
+def rows(versions: dict[str, str]) -> list[str]:
+    """The table's rows, with a version for each SDK that has been tested."""
+    return [_row(name, versions.get(name, "")) for name in SDKS]
+
+
+def versions_on_page() -> dict[str, str]:
+    """The versions that the page has now."""
+    found = re.findall(r"^\| ([\w-]+) \| ([\w.]*) \|", _table(), flags=re.MULTILINE)
+    by_distribution = dict(found)
+    return {name: by_distribution.get(distribution, "") for name, (distribution, _, _) in SDKS.items()}
+
+
+def write(versions: dict[str, str]) -> None:
+    """Put the table with these versions, and those of other runs, into the page."""
+    table = "\n".join([HEAD, *rows(versions_on_page() | versions)])
+    page = PAGE.read_text(encoding="utf-8")
+    before, after = page.partition(BEGIN)[0], page.partition(END)[2]
+    PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
+
+
+def is_current() -> bool:
+    """True where the page says what the tests prove, whatever versions it names."""
+    return [line for line in _table().splitlines() if line.startswith("|")][2:] == rows(versions_on_page())
+
+
+def _table() -> str:
+    return PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+
+
+def _row(name: str, version: str) -> str:
+    distribution, plug, caveat = SDKS[name]
+    source = (TESTS / f"test_{name}.py").read_text(encoding="utf-8")
+    proven = {
+        "rotation": re.search(r"def test_\w*(over_rotations|sent_with_the_token)", source),
+        "recovery": "retry_on_rejected(" in source,
+        "async": "async def test_" in source,
+    }
+    cells = ["yes" if claim else "no" for claim in proven.values()]
+    return "| " + " | ".join([distribution, version, plug, *cells, caveat]) + " |"
+
+
+if __name__ == "__main__":
+    write({})

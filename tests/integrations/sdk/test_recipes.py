@@ -1,0 +1,149 @@
+"""The recipes of `docs/integrations.md`, run as they stand there."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integrations.sdk.conftest import Stage
+
+PAGE = Path(__file__).parents[3] / "docs" / "integrations.md"
+RECIPES = dict(
+    re.findall(
+        r"<!-- recipe: (\w+) -->\n```python\n(.*?)^```$", PAGE.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
+)
+LONGEST_RECIPE_LINES = 7
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::SyntaxWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.may_leak,  # some SDKs print the token at DEBUG
+]
+
+Names = dict[str, Any]
+
+
+def nothing(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001
+    return {}
+
+
+def plain_http(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001
+    return {"endpoint": stage.address, "protocol": "http"}
+
+
+def bucket_with_a_key(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001
+    import oss2
+
+    bucket = oss2.Bucket(oss2.ProviderAuthV4(stage.provider), stage.url, "bucket", region="cn-hangzhou")
+    bucket.put_object("key", b"body")
+    bucket.put_object("key.csv", b"a,b\n1,2\n")
+    return {"bucket": bucket}
+
+
+def acs_address(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001
+    def at_endpoint(request: Any) -> Any:
+        request.set_endpoint(stage.address)
+        request.set_protocol_type("http")
+        return request
+
+    return {"at_endpoint": at_endpoint}
+
+
+def async_oss(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001
+    import alibabacloud_oss_v2 as oss
+
+    request = oss.PutObjectRequest(bucket="bucket", key="key", body=b"body")
+    return {"config": oss.Config(region="cn-hangzhou", endpoint=stage.url), "request": request}
+
+
+def log_by_address(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001
+    from aliyun.log.consumer import ConsumerProcessorBase
+    from aliyun.log.util import Util
+
+    patch.setattr(Util, "is_row_ip", staticmethod(lambda _: True))
+    patch.setattr(Util, "get_host_ip", staticmethod(lambda _: "127.0.0.1"))
+    return {"Processor": ConsumerProcessorBase}
+
+
+def log_by_proxy(stage: Stage, patch: pytest.MonkeyPatch) -> Names:
+    for name in ("http_proxy", "HTTP_PROXY"):
+        patch.setenv(name, stage.url)
+    for name in ("no_proxy", "NO_PROXY"):
+        patch.delenv(name, raising=False)
+    return {"endpoint": stage.url.replace("127.0.0.1", "localhost")}
+
+
+def s3_options(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001
+    from botocore.config import Config
+
+    when = {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
+    return {"config": Config(signature_version="s3v4", s3={"addressing_style": "path"}, **when)}
+
+
+def arrow_options(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001
+    return {"address": stage.address, "options": {"scheme": "http", "force_virtual_addressing": False}}
+
+
+# recipe: (what must be importable, what is prepared)
+KITCHEN: dict[str, tuple[str, Callable[..., Names]]] = {
+    "retry": ("oss2", bucket_with_a_key),
+    "tea_openapi": ("alibabacloud_sts20150401", plain_http),
+    "credentials_client": ("alibabacloud_credentials", nothing),
+    "acs_client": ("aliyunsdkecs", acs_address),
+    "oss2": ("oss2", nothing),
+    "oss_v2": ("alibabacloud_oss_v2", nothing),
+    "oss_v2_async": ("alibabacloud_oss_v2", async_oss),
+    "ossfs": ("ossfs", bucket_with_a_key),
+    "log": ("aliyun.log", log_by_address),
+    "log_handler": ("aliyun.log", log_by_address),
+    "log_consumer": ("aliyun.log", log_by_address),
+    "log_producer": ("aliyun_log_producer", log_by_proxy),
+    "tablestore": ("tablestore", nothing),
+    "odps": ("odps", nothing),
+    "mns": ("mns", nothing),
+    "datahub": ("datahub", nothing),
+    "fc2": ("fc2", nothing),
+    "boto3": ("boto3", s3_options),
+    "opendal": ("opendal", lambda *_: {"options": {"addressing_style": "path"}}),
+    "pyarrow": ("pyarrow", arrow_options),
+}
+
+
+def is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("name", [name for name, (module, _) in KITCHEN.items() if is_there(module)])
+async def test_a_recipe_works_as_it_stands(stage: Stage, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    names = {"provider": stage.provider, "endpoint": stage.url, **KITCHEN[name][1](stage, monkeypatch)}
+
+    code = compile(RECIPES[name], str(PAGE), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = eval(code, names)
+        if inspect.isawaitable(result):
+            await result
+
+    assert not [one for one in stage.cloud.requests if (one.status or 500) >= 400]
+    stage.cloud.check()
+
+
+def test_every_recipe_is_run_and_short() -> None:
+    assert set(RECIPES) == set(KITCHEN)
+    for recipe in RECIPES.values():
+        assert len([line for line in recipe.splitlines() if line.strip()]) <= LONGEST_RECIPE_LINES
