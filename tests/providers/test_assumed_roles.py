@@ -104,7 +104,7 @@ def test_a_session_name_that_sts_would_refuse_is_refused_at_once(cloud: FakeClou
 )
 def test_arguments_that_sts_would_refuse_are_refused_at_once(cloud: FakeCloud, wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError):
-        assumed(cloud, **wrong)
+        assumed(cloud, "app", **wrong)
 
 
 def test_a_scoped_session_may_do_less_and_cannot_be_widened(cloud: FakeCloud) -> None:
