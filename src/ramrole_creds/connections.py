@@ -98,6 +98,8 @@ class Exchange:
         """The failure as one of ours, in words that hold nothing of what was sent or read."""
         failure = _explain(error, where, late=time.monotonic() >= self._deadline)
         failure.answered = self._wire.answered
+        if failure.answered and isinstance(failure, http.ReadTimeout):
+            failure.args = (f"{where}: the answer began, and the rest of it did not come in time.",)
         return failure
 
     def _surroundings(self, url: str) -> tuple[dict[str, str], bool | str]:

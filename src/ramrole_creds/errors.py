@@ -34,11 +34,23 @@ class ProviderUnavailable(RamRoleError):
 
 
 class RoleNotAttached(ProviderUnavailable):
-    """The metadata service answers, and says that no RAM role is attached to the instance."""
+    """The metadata service answers, and says that no RAM role is attached to the instance.
+
+    `attempts` and `elapsed` (seconds) tell what it took to find out.
+    """
+
+    attempts: int = 0
+    elapsed: float = 0.0
 
 
 class MetadataUnreachable(ProviderUnavailable):
-    """No metadata service answers at the address: not on ECS, blocked, or routed elsewhere."""
+    """No metadata service answers at the address: not on ECS, blocked, or routed elsewhere.
+
+    `attempts` and `elapsed` (seconds) tell what it took to find out.
+    """
+
+    attempts: int = 0
+    elapsed: float = 0.0
 
 
 class FetchError(RamRoleError):
@@ -70,7 +82,12 @@ class MetadataError(FetchError):
     Args:
         step: the step that failed: "token", "role", "credentials" or "item".
         status: HTTP status of the answer, None where there was none.
+
+    `attempts` and `elapsed` (seconds) tell what it took to find out.
     """
+
+    attempts: int = 0
+    elapsed: float = 0.0
 
     def __init__(
         self,

@@ -174,7 +174,10 @@ class HttpSession:
 
     def __init__(self, transport: HttpTransport, time_limit: float) -> None:
         self._transport = transport
-        self._deadline = time.monotonic() + time_limit
+        self._started = time.monotonic()
+        self._deadline = self._started + time_limit
+        self.attempts = 0
+        """Requests that were sent so far, repeated ones included."""
 
     def __enter__(self) -> Self:
         return self
@@ -183,6 +186,10 @@ class HttpSession:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Nothing is held that would have to be given back."""
+
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self._started
 
     def remaining(self) -> float:
         """Seconds left of the time limit, 0 when it has run out."""
@@ -286,6 +293,7 @@ class HttpSession:
             from ramrole_creds.connections import Exchange
         except OSError as error:  # no file descriptor left to read the module with
             return ConnectFailed(f"{where}: {(error.strerror or 'cannot connect').lower()}.", local=True)
+        self.attempts += 1
         transport = self._transport
         exchange = Exchange(deadline=self._deadline, use_environment=transport.use_environment, verify=transport.verify)
         try:

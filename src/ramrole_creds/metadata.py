@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
-from ramrole_creds.errors import ConfigurationError, MetadataError, ProviderUnavailable
+from ramrole_creds.errors import ConfigurationError, MetadataError, MetadataUnreachable, RoleNotAttached
 from ramrole_creds.http import HttpTransport
 from ramrole_creds.metadata_conversation import Conversation, TokenMemory, TokenMode
 from ramrole_creds.metadata_documents import parse_identity_document
@@ -169,7 +169,8 @@ class MetadataClient:
         conversation = Conversation(self.endpoint, self.token_mode, self._memory, self._clock, session, context)
         try:
             return question(conversation)
-        except (ProviderUnavailable, MetadataError) as error:
+        except (MetadataUnreachable, RoleNotAttached, MetadataError) as error:
+            error.attempts, error.elapsed = session.attempts, session.elapsed()
             # The frames below hold tokens and documents, which a traceback with local variables would show.
             raise error.with_traceback(None)  # noqa: B904  # the same error
 

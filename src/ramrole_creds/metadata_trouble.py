@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ramrole_creds.errors import MetadataError, MetadataUnreachable, RoleNotAttached
-from ramrole_creds.http import BodyTooLarge, ConnectFailed, ConnectTimeout, HttpError, HttpResponse, TimeLimitExceeded
+from ramrole_creds.http import (
+    BodyTooLarge,
+    ConnectFailed,
+    ConnectTimeout,
+    HttpError,
+    HttpResponse,
+    ReadTimeout,
+    TimeLimitExceeded,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +52,7 @@ def no_answer(error: HttpError, endpoint: str, step: str) -> MetadataUnreachable
         )
     if isinstance(error, BodyTooLarge):
         hint = "A proxy or a captive portal may be answering in its place."
-    elif isinstance(error, TimeLimitExceeded) or not error.answered:
+    elif isinstance(error, (ReadTimeout, TimeLimitExceeded)) or not error.answered:
         hint = "The service is overloaded, or something on the way holds its answers back."
     else:
         hint = "Look for a proxy or another program that answers at this address."
@@ -59,6 +67,8 @@ def no_token(response: HttpResponse, asked: str) -> MetadataError:
             "There seems to be no token service, or a proxy that adds X-Forwarded-For is in the way. If plain requests "
             "are acceptable, use token_mode='prefer' and unset ALIBABA_CLOUD_IMDSV1_DISABLED."
         )
+    elif status == 400:
+        hint = "It does not understand the request, which is as documented: look for a proxy that drops headers."
     else:
         hint = _hint(status, "Look at the address and at what is listening there.")
     return MetadataError(
