@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ramrole_creds import Credentials, FunctionProvider
 from ramrole_creds.testing.virtual_clock import VirtualClock
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 THREADS = 64
 ROTATIONS = 30
@@ -31,7 +35,7 @@ class Crowd:
         self.provider = FunctionProvider(self._mint, clock=clock)
         self._threads = [threading.Thread(target=self._read, args=(slot,), daemon=True) for slot in range(THREADS)]
 
-    def __enter__(self) -> Crowd:
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
