@@ -17,6 +17,10 @@ def provider() -> PushProvider:
     return PushProvider()
 
 
+def start(*_arguments: object) -> None:
+    """WSGI's start_response."""
+
+
 def context(**fields: object) -> SimpleNamespace:
     return SimpleNamespace(credentials=SimpleNamespace(**fields))
 
@@ -42,7 +46,7 @@ def test_what_is_no_key_pair_breaks_no_request(provider: PushProvider) -> None:
 def test_a_wsgi_application_signs_with_the_request_and_does_not_see_its_keys(provider: PushProvider) -> None:
     seen: dict[str, Any] = {}
 
-    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def app(environ: dict[str, Any], _start_response: Any) -> Iterable[bytes]:
         seen.update(environ)
         return [provider.get_credentials().access_key_id.encode()]
 
@@ -52,16 +56,16 @@ def test_a_wsgi_application_signs_with_the_request_and_does_not_see_its_keys(pro
         "HTTP_X_FC_SECURITY_TOKEN": "t",
         "HTTP_HOST": "x",
     }
-    assert list(PushingWsgi(app, provider)(dict(environ), None)) == [b"STS.one"]
+    assert list(PushingWsgi(app, provider)(dict(environ), start)) == [b"STS.one"]
     assert seen == {"HTTP_HOST": "x"}
-    assert list(PushingWsgi(app, provider)({**environ, "HTTP_X_FC_ACCESS_KEY_ID": "STS.two"}, None)) == [b"STS.two"]
-    assert list(PushingWsgi(app, provider)({}, None)) == [b"STS.two"]
+    assert list(PushingWsgi(app, provider)({**environ, "HTTP_X_FC_ACCESS_KEY_ID": "STS.two"}, start)) == [b"STS.two"]
+    assert list(PushingWsgi(app, provider)({}, start)) == [b"STS.two"]
 
 
 async def test_an_asgi_application_does_too(provider: PushProvider) -> None:
     seen: list[Any] = []
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:
         seen.append((scope.get("headers"), (await provider.get_credentials_async()).access_key_id))
 
     headers = [
