@@ -6,7 +6,6 @@ the run which passed last:
     INTEGRATIONS_TABLE=write pytest tests/integrations/sdk -n 0
 """
 
-# ruff: noqa: INP001  # a script, no package
 from __future__ import annotations
 
 import re

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 
@@ -19,3 +20,13 @@ def test_every_file_of_tests_has_a_row() -> None:
 
     files = {path.stem.removeprefix("test_") for path in (ROOT / "tests/integrations/sdk").glob("test_*.py")}
     assert files - {"recipes"} == set(table["SDKS"])
+
+
+def test_every_defect_names_a_test_that_exists() -> None:
+    page = (ROOT / "docs" / "integrations.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| .* \| `((?:workers/)?test_\w+\.py)::(test_\w+)` \|$", page, flags=re.MULTILINE)
+
+    assert len(named) > 20
+    for file, test in named:
+        path = ROOT / "tests" / "integrations" / (file if "/" in file else f"sdk/{file}")
+        assert f"def {test}(" in path.read_text(encoding="utf-8"), (file, test)
