@@ -73,6 +73,10 @@ def triple(credentials: Credentials) -> list[str | None]:
     return [credentials.access_key_id, credentials.access_key_secret, credentials.security_token]
 
 
+def static(keys: dict[str, str]) -> StaticProvider:
+    return StaticProvider(keys["access_key_id"], keys["access_key_secret"], keys.get("security_token"))
+
+
 def asked(cloud: FakeCloud, action: str) -> dict[str, str]:
     """What STS was asked last, without what differs from call to call."""
     parameters = cloud.requests.to(action)[-1].request.parameters
@@ -109,9 +113,7 @@ def test_sts_is_asked_the_same_for_an_assumed_role(
         **renamed,
     )
     theirs_asked = asked(cloud, "AssumeRole")
-    provider = ramrole_creds.RamRoleArnProvider(
-        StaticProvider(**keys), arn, session_name="session", endpoint=front.host, **more
-    )
+    provider = ramrole_creds.RamRoleArnProvider(static(keys), arn, session_name="session", endpoint=front.host, **more)
     ours = provider.get_credentials()
     assert asked(cloud, "AssumeRole") == theirs_asked
     assert ours.provider_name == theirs["name"]
@@ -153,9 +155,9 @@ def test_a_credentials_uri_gives_the_same_triple(cloud: FakeCloud, front: TlsFro
 
 
 def test_static_keys_give_the_same_triple(front: TlsFront, keys: dict[str, str]) -> None:
-    same_answer(StaticProvider(**keys), official(front, "StaticAKCredentialsProvider", **keys))
+    same_answer(static(keys), official(front, "StaticAKCredentialsProvider", **keys))
     with_token = {**keys, "security_token": "a-token"}
-    same_answer(StaticProvider(**with_token), official(front, "StaticSTSCredentialsProvider", **with_token))
+    same_answer(static(with_token), official(front, "StaticSTSCredentialsProvider", **with_token))
 
 
 def test_the_environment_gives_the_same_triple(
