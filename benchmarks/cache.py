@@ -57,9 +57,8 @@ def main() -> int:
         if peer is not None:
             subjects[peer.name] = peer.get
     figures = {threads: measure(subjects, threads, rounds) for threads in THREADS}
-    print(
-        f"Python {sys.version.split()[0]}; microseconds a cached get, wall time of all threads by calls of all threads\n"
-    )
+    python = sys.version.split()[0]
+    print(f"Python {python}; microseconds a cached get: wall time of all threads by calls of all threads\n")
     print(f"{'':42}" + "".join(f"{f'{threads} thread(s)':>14}" for threads in THREADS) + f"{'x floor':>10}")
     floor = next(iter(figures[1].values()))
     for name, alone in figures[1].items():

@@ -1,0 +1,72 @@
+"""Programs that schedule in another manner: gevent's patched threads, and trio."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+PREFACE = """
+import threading, time
+from datetime import datetime, timedelta, timezone
+fetched = []
+def mint():
+    fetched.append(1)
+    time.sleep(0.05)
+    ends = datetime.now(timezone.utc) + timedelta(seconds=1.0)
+    return Credentials(f"STS.NT{len(fetched):012d}", "secret", "token", ends)
+"""
+IMPORT = "from ramrole_creds import Credentials, FunctionProvider, ConfigurationError\n"
+PATCH = "from gevent import monkey; monkey.patch_all()\nimport gevent\n"
+
+
+def run(program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("order", [PATCH + IMPORT, IMPORT + "import ramrole_creds.providers.function\n" + PATCH])
+def test_greenlets_share_one_fetch_and_a_background_refresh(order: str) -> None:
+    program = """
+provider = FunctionProvider(mint)
+ticks = []
+def tick():
+    while True:
+        ticks.append(1)
+        gevent.sleep(0.005)
+ticker = gevent.spawn(tick)
+callers = [gevent.spawn(provider.get_credentials) for _ in range(100)]
+gevent.joinall(callers, timeout=20)
+assert len(fetched) == 1, fetched
+assert len({caller.value for caller in callers}) == 1
+assert len(ticks) > 3, "the hub was blocked"
+end = time.monotonic() + 20
+while provider.status().generation < 3 and time.monotonic() < end:
+    gevent.sleep(0.01)
+print(provider.status().generation >= 3)
+"""
+    assert run(order + PREFACE + program) == "True"
+
+
+def test_under_trio_the_synchronous_method_works_on_a_thread_and_the_error_says_so() -> None:
+    program = """
+import trio
+provider = FunctionProvider(mint)
+async def main():
+    try:
+        await provider.get_credentials_async()
+    except ConfigurationError as error:
+        assert "trio.to_thread.run_sync(provider.get_credentials)" in str(error)
+    print((await trio.to_thread.run_sync(provider.get_credentials)).access_key_id)
+trio.run(main)
+"""
+    assert run(IMPORT + PREFACE + program) == "STS.NT000000000001"
