@@ -200,18 +200,21 @@ def default_provider(
     Raises:
         ConfigurationError: a name in `only` is known to nobody, or another argument makes no sense.
     """
-    from ramrole_creds.providers.identity_guard import IdentityGuard
-
     makers = _official_links(endpoint, sts_endpoint, options)
     if only is not None:
         makers = _narrowed(makers, [only] if isinstance(only, str) else list(only))
     role = expect_role or os.environ.get(EXPECT_ROLE_VARIABLE) or None
     account = expect_account or os.environ.get(EXPECT_ACCOUNT_VARIABLE) or None
+    guard = None
+    if role or account:
+        from ramrole_creds.providers.identity_guard import IdentityGuard
+
+        guard = IdentityGuard(role, account, endpoint, sts_endpoint)
     return ProviderChain(
         *(_made(name, make) for name, make in makers.items()),
         name="default",
         on_error=on_error,
-        guard=IdentityGuard(role, account, endpoint, sts_endpoint) if role or account else None,
+        guard=guard,
         **options,
     )
 

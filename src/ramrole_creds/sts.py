@@ -17,8 +17,7 @@ from ramrole_creds.answers import PASCAL_CASE, inner_object, json_object, read_c
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
 from ramrole_creds.errors import StsError
 from ramrole_creds.http import HttpError, HttpTransport, shown_url
-from ramrole_creds.signing import RPC, Request, Signer
-from ramrole_creds.signing.instant import Instant
+from ramrole_creds.signing import Signer
 from ramrole_creds.sts_endpoints import find_sts_url
 from ramrole_creds.sts_refusals import Refusal, refused, refuses_source, unreachable
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.flight import FetchContext
     from ramrole_creds.http import HttpResponse, HttpSession
+    from ramrole_creds.signing import Request
 
     Sign = Callable[[Request], Request]
 
@@ -129,7 +129,7 @@ class StsClient:
             "ExternalId": external_id,
             "SourceIdentity": source_identity,
         }
-        signer = Signer(credentials, RPC(), clock=self._clock)
+        signer = _rpc_signer(credentials, self._clock)
         document = self._call("AssumeRole", form, signer, context, credentials.identity)
         return self._session(document, "AssumeRole", role_arn, session_name)
 
@@ -190,6 +190,9 @@ class StsClient:
         """
         from base64 import b64encode
 
+        from ramrole_creds.signing import RPC, Request
+        from ramrole_creds.signing.instant import Instant
+
         def sign(request: Request) -> Request:
             own = {
                 "AccessKeyId": public_key_id,
@@ -218,7 +221,7 @@ class StsClient:
             StsError: STS refused, or could not be asked.
         """
         action = "GetCallerIdentity"
-        signer = Signer(credentials, RPC(), clock=self._clock)
+        signer = _rpc_signer(credentials, self._clock)
         document = self._call(action, {}, signer, context, credentials.identity)
         account, arn = text_of(document, "AccountId"), text_of(document, "Arn")
         if not account or not arn:
@@ -262,6 +265,9 @@ class StsClient:
         raise AssertionError("the last try returns or raises")
 
     def _request(self, action: str, given: Mapping[str, str], signing: Signer | Sign | None) -> Request:
+        from ramrole_creds.signing import Request
+        from ramrole_creds.signing.instant import Instant
+
         common = {"Action": action, "Version": VERSION, "Format": "JSON"}
         if signing is not None and not isinstance(signing, Signer):
             return signing(Request("GET", self.url, params={**common, **given}))
@@ -296,6 +302,12 @@ class StsClient:
         return complain
 
 
+def _rpc_signer(credentials: Credentials, clock: Clock) -> Signer:
+    from ramrole_creds.signing import RPC
+
+    return Signer(credentials, RPC(), clock=clock)
+
+
 def _with_token_in_body(signed: Request) -> Request:
     """The same call, with the security token out of the URL, which logs of proxies and of HTTP clients show.
 
@@ -308,6 +320,8 @@ def _with_token_in_body(signed: Request) -> Request:
     address = signed.url.partition("?")[0]
     kept = "&".join(part for part in query if part not in moved)
     form = "&".join([*([signed.body.decode()] if signed.body else []), *moved])
+    from ramrole_creds.signing import Request
+
     return Request(signed.method, f"{address}?{kept}", signed.headers, body=form.encode())
 
 

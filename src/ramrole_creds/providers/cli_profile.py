@@ -10,7 +10,6 @@ from ramrole_creds.errors import FetchError, ProfileError, ProviderUnavailable, 
 from ramrole_creds.policy import RefreshPolicy
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.cli_config import CliProfile, config_path, find_profile, load_config, profiles_of
-from ramrole_creds.providers.cli_modes import ProfileMaker, guessed_mode
 from ramrole_creds.providers.ecs_ram_role import flag
 from ramrole_creds.providers.ini_profile import ini_paths
 from ramrole_creds.providers.profile_files import warn_of_readers
@@ -97,6 +96,8 @@ class CliProfileProvider(CredentialProvider):
 
     def explain(self) -> str:
         """What a fetch would do."""
+        from ramrole_creds.providers.cli_modes import guessed_mode
+
         try:
             profile, provider = self._open()
         except RamRoleError as error:
@@ -111,6 +112,9 @@ class CliProfileProvider(CredentialProvider):
         path = config_path(self._path)
         document = load_config(path)
         profile = self._select(document, path)
+        # Here and not above: it knows every other kind of provider, and most programs have no such file.
+        from ramrole_creds.providers.cli_modes import ProfileMaker
+
         maker = ProfileMaker(document, path, self._options)
         provider = maker.make(profile)
         if any(fields.get(name) for fields in maker.read for name in SECRET_FIELDS):

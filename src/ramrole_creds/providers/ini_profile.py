@@ -10,16 +10,10 @@ from typing import TYPE_CHECKING, ClassVar
 from ramrole_creds.errors import ConfigurationError, ProfileError, ProviderUnavailable, RamRoleError
 from ramrole_creds.policy import RefreshPolicy
 from ramrole_creds.provider import CredentialProvider
-from ramrole_creds.providers.credential_uri import CredentialsUriProvider
-from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
-from ramrole_creds.providers.external import ProcessProvider
 from ramrole_creds.providers.home import home_directory
 from ramrole_creds.providers.ini_document import MalformedIni, parse_ini
-from ramrole_creds.providers.oidc_role_arn import OidcRoleArnProvider
 from ramrole_creds.providers.profile_files import read_profile_file, warn_of_readers
 from ramrole_creds.providers.profile_options import NO_PROCESS_VARIABLE, ProfileOptions, external_forbidden
-from ramrole_creds.providers.ram_role_arn import RamRoleArnProvider
-from ramrole_creds.providers.rsa_key_pair import RsaKeyPairProvider
 from ramrole_creds.providers.sessions import DEFAULT_SESSION_SECONDS
 from ramrole_creds.providers.static import StaticProvider
 
@@ -199,6 +193,9 @@ def configured_region() -> str | None:
     return IniProfileProvider().select().get("region_id") or None
 
 
+# Each kind of provider is loaded where a section names it: most programs have no such file.
+
+
 def _make(section: IniSection, options: ProfileOptions) -> CredentialProvider:
     make = _TYPES.get(_type_of(section))
     if make is None:
@@ -226,6 +223,8 @@ def _sts(section: IniSection, options: ProfileOptions) -> CredentialProvider:
 
 
 def _ram_role_arn(section: IniSection, options: ProfileOptions) -> CredentialProvider:
+    from ramrole_creds.providers.ram_role_arn import RamRoleArnProvider
+
     key_id, secret, role_arn = section.required("access_key_id", "access_key_secret", "role_arn")
     source = StaticProvider(key_id, secret, section.get("security_token") or None, clock=options.clock)
     return RamRoleArnProvider(
@@ -243,6 +242,8 @@ def _ram_role_arn(section: IniSection, options: ProfileOptions) -> CredentialPro
 
 
 def _oidc_role_arn(section: IniSection, options: ProfileOptions) -> CredentialProvider:
+    from ramrole_creds.providers.oidc_role_arn import OidcRoleArnProvider
+
     role_arn, provider_arn, file = section.required("role_arn", "oidc_provider_arn", "oidc_token_file_path")
     return OidcRoleArnProvider(
         role_arn,
@@ -259,10 +260,14 @@ def _oidc_role_arn(section: IniSection, options: ProfileOptions) -> CredentialPr
 
 
 def _ecs_ram_role(section: IniSection, options: ProfileOptions) -> CredentialProvider:
+    from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
+
     return EcsRamRoleProvider(section.get("role_name") or None, endpoint=options.endpoint, clock=options.clock)
 
 
 def _rsa_key_pair(section: IniSection, options: ProfileOptions) -> CredentialProvider:
+    from ramrole_creds.providers.rsa_key_pair import RsaKeyPairProvider
+
     key_id, file = section.required("public_key_id", "private_key_file")
     return RsaKeyPairProvider(
         key_id,
@@ -275,12 +280,16 @@ def _rsa_key_pair(section: IniSection, options: ProfileOptions) -> CredentialPro
 
 
 def _credentials_uri(section: IniSection, options: ProfileOptions) -> CredentialProvider:
+    from ramrole_creds.providers.credential_uri import CredentialsUriProvider
+
     (uri,) = section.required("credentials_uri")
     _refuse_external(section)
     return CredentialsUriProvider(uri, clock=options.clock)
 
 
 def _external(section: IniSection, options: ProfileOptions) -> CredentialProvider:
+    from ramrole_creds.providers.external import ProcessProvider
+
     (command,) = section.required("process_command")
     _refuse_external(section)
     return ProcessProvider(command, clock=options.clock)
