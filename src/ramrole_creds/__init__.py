@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from ramrole_creds.providers.region import default_region
     from ramrole_creds.providers.rsa_key_pair import RsaKeyPairProvider
     from ramrole_creds.providers.static import StaticProvider
+    from ramrole_creds.roles import InstanceRoles, RoleApiError
     from ramrole_creds.signing import Signer
 
     __version__: str
@@ -74,6 +75,7 @@ __all__ = [
     "FunctionProvider",
     "IdentityMismatch",
     "IniProfileProvider",
+    "InstanceRoles",
     "MetadataError",
     "MetadataUnreachable",
     "NoCredentialsError",
@@ -89,6 +91,7 @@ __all__ = [
     "RamRoleArnProvider",
     "RamRoleError",
     "RefreshPolicy",
+    "RoleApiError",
     "RoleNotAttached",
     "RsaKeyPairProvider",
     "Signer",
@@ -116,6 +119,7 @@ _HOMES = {
     "FetchContext": "flight",
     "FunctionProvider": "providers.function",
     "IniProfileProvider": "providers.ini_profile",
+    "InstanceRoles": "roles",
     "OAuthProvider": "providers.oauth",
     "OAuthTokens": "providers.oauth",
     "OidcRoleArnProvider": "providers.oidc_role_arn",
@@ -124,6 +128,7 @@ _HOMES = {
     "PushProvider": "providers.push",
     "RamRoleArnProvider": "providers.ram_role_arn",
     "RefreshPolicy": "policy",
+    "RoleApiError": "roles",
     "RsaKeyPairProvider": "providers.rsa_key_pair",
     "Signer": "signing",
     "StaticProvider": "providers.static",

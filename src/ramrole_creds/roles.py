@@ -1,0 +1,255 @@
+"""Roles of instances through the APIs: made, attached, described and detached.
+
+    roles = InstanceRoles(default_provider(), "cn-hangzhou")
+    roles.create("web", policies=["AliyunOSSReadOnlyAccess"])
+    roles.attach("web", ["i-bp1…"])
+
+Who calls needs ram:CreateRole, ram:AttachPolicyToRole, ram:PassRole and ecs:AttachInstanceRamRole, as the case may be.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from ramrole_creds.answers import json_object, shown_code, shown_message, shown_request_id, text_of
+from ramrole_creds.clock import SYSTEM_CLOCK
+from ramrole_creds.errors import FetchError, RamRoleError
+from ramrole_creds.http import HttpError, HttpTransport, shown_url
+from ramrole_creds.signing import ACS3, Request, Signer
+from ramrole_creds.sts_endpoints import base_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from ramrole_creds.clock import Clock
+    from ramrole_creds.provider import CredentialProvider
+
+ECS_VERSION = "2014-05-26"
+RAM_VERSION = "2015-05-01"
+RAM_HOST = "ram.aliyuncs.com"
+MOST_INSTANCES_PER_CALL = 100
+PAGE_SIZE = 50
+TIME_LIMIT_SECONDS = 30.0
+TRUST_ECS = {
+    "Version": "1",
+    "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": ["ecs.aliyuncs.com"]}}],
+}
+
+_HINTS = {
+    "EntityAlreadyExists.Role": "There is a role of that name: attach it, or choose another name.",
+    "EntityNotExist.Role": "There is no role of that name.",
+    "InvalidRamRole.NotFound": "There is no role of that name.",
+    "InvalidRamRole.NotEcsRole": "The role's trust policy must name the service ecs.aliyuncs.com.",
+    "InvalidInstance.RamRoleExists": "An instance has one role at most: detach the one that it has.",
+    "InvalidNetworkType.MismatchRamRole": "Only instances in a VPC can have a role.",
+    "InvalidUser.PassRoleForbidden": "The caller needs ram:PassRole on the role.",
+    "NoPermission": "The caller's policies do not allow it.",
+}
+
+
+class RoleApiError(RamRoleError):
+    """RAM or ECS refused a call, or could not be asked.
+
+    Args:
+        code: the service's error code.
+        request_id: its request id, for a support ticket.
+    """
+
+    def __init__(self, message: str = "", *, code: str = "", request_id: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.request_id = request_id
+
+
+@dataclass(frozen=True, slots=True)
+class RoleDescription:
+    """A role.
+
+    Args:
+        name: its name.
+        arn: its ARN.
+    """
+
+    name: str
+    arn: str
+
+
+class InstanceRoles:
+    """The roles of one region's instances.
+
+    Args:
+        provider: whose credentials sign the calls.
+        region: the instances' region id.
+        ecs_endpoint: host or URL of the ECS API; that of the region where None.
+        ram_endpoint: host or URL of the RAM API.
+        clock: by which calls are signed.
+
+    Raises:
+        ConfigurationError: an endpoint makes no sense.
+    """
+
+    def __init__(
+        self,
+        provider: CredentialProvider,
+        region: str,
+        *,
+        ecs_endpoint: str | None = None,
+        ram_endpoint: str | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._region = region
+        self._ecs = base_url(ecs_endpoint or f"ecs.{region}.aliyuncs.com", "ecs_endpoint")
+        self._ram = base_url(ram_endpoint or RAM_HOST, "ram_endpoint")
+        self._signer = Signer(provider, ACS3(), clock=clock)
+
+    def create(
+        self,
+        name: str,
+        *,
+        policies: Iterable[str] = (),
+        custom_policies: Iterable[str] = (),
+        description: str = "",
+        max_session: float = 3600,
+    ) -> RoleDescription:
+        """Make a role that instances can have.
+
+        Args:
+            name: the role's name.
+            policies: names of system policies to attach.
+            custom_policies: names of the account's own policies to attach.
+            description: free text.
+            max_session: the longest session of AssumeRole in seconds, 3600 to 43200.
+
+        Raises:
+            RoleApiError: RAM refused.
+        """
+        answer = self._call_ram(
+            "CreateRole",
+            RoleName=name,
+            AssumeRolePolicyDocument=json.dumps(TRUST_ECS, separators=(",", ":")),
+            Description=description,
+            MaxSessionDuration=f"{max_session:.0f}",
+        )
+        for kind, names in (("System", policies), ("Custom", custom_policies)):
+            for policy in names:
+                self._call_ram("AttachPolicyToRole", RoleName=name, PolicyType=kind, PolicyName=policy)
+        role = answer.get("Role")
+        return RoleDescription(name, text_of(role, "Arn") if isinstance(role, dict) else "")
+
+    def attach(self, name: str, instances: Sequence[str], *, session_policy: Mapping[str, Any] | None = None) -> None:
+        """Attach a role; its credentials can be had on the instance a minute or two later.
+
+        Args:
+            name: the role's name.
+            instances: ids of instances without a role.
+            session_policy: narrows the role for these instances.
+
+        Raises:
+            RoleApiError: ECS refused it for some or all; the message names them.
+        """
+        policy = "" if session_policy is None else json.dumps(session_policy, separators=(",", ":"))
+        for some in _portions(instances):
+            answer = self._call_ecs("AttachInstanceRamRole", some, RamRoleName=name, Policy=policy)
+            _require_all(answer, "Attach")
+
+    def detach(self, instances: Sequence[str], name: str | None = None) -> None:
+        """Detach the roles of instances; what was issued stays valid until it expires.
+
+        Args:
+            instances: their ids.
+            name: the role's name; whichever is attached where None.
+
+        Raises:
+            RoleApiError: ECS refused it for some or all; the message names them.
+        """
+        for some in _portions(instances):
+            _require_all(self._call_ecs("DetachInstanceRamRole", some, RamRoleName=name or ""), "Detach")
+
+    def describe(self, instances: Sequence[str] | None = None, name: str | None = None) -> dict[str, str]:
+        """Role names by instance id; instances without a role are not in it.
+
+        Args:
+            instances: ids; all that have the role `name` where None.
+            name: only this role.
+
+        Raises:
+            RoleApiError: ECS refused, for instance because neither was given.
+        """
+        found: dict[str, str] = {}
+        for some in [None] if instances is None else _portions(instances):
+            page, total = 1, 1
+            while (page - 1) * PAGE_SIZE < total:
+                answer = self._call_ecs(
+                    "DescribeInstanceRamRole",
+                    some,
+                    RamRoleName=name or "",
+                    PageNumber=str(page),
+                    PageSize=str(PAGE_SIZE),
+                )
+                found |= {text_of(row, "InstanceId"): text_of(row, "RamRoleName") for row in _rows(answer)}
+                count = answer.get("TotalCount")
+                total, page = count if isinstance(count, int) else 0, page + 1
+        return found
+
+    def _call_ecs(self, action: str, instances: Sequence[str] | None, **parameters: str) -> dict[str, object]:
+        ids = "" if instances is None else json.dumps(list(instances))
+        return self._call(self._ecs, ECS_VERSION, action, {**parameters, "RegionId": self._region, "InstanceIds": ids})
+
+    def _call_ram(self, action: str, **parameters: str) -> dict[str, object]:
+        return self._call(self._ram, RAM_VERSION, action, parameters)
+
+    def _call(self, url: str, version: str, action: str, parameters: Mapping[str, str]) -> dict[str, object]:
+        """One call, made once: an answer that was lost may have been a success."""
+        headers = {
+            "x-acs-action": action,
+            "x-acs-version": version,
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        form = urlencode({name: value for name, value in parameters.items() if value}).encode()
+        signed = self._signer.sign(Request("POST", url, headers, body=form))
+        transport = HttpTransport(5.0, 10.0, max_body=1 << 20, use_environment=url.startswith("https:"))
+        where = f"{action} at {shown_url(url)}"
+        try:
+            answer = transport.request(
+                "POST", signed.url, headers=dict(signed.headers), body=form, time_limit=TIME_LIMIT_SECONDS, retry=False
+            )
+            document = json_object(answer.body, lambda what: FetchError(f"{where} was answered with {what}."))
+        except HttpError as error:
+            raise RoleApiError(f"{action} failed. {error}") from None
+        except FetchError as error:
+            raise RoleApiError(str(error)) from None
+        if answer.status == 200:
+            return document
+        code, request = shown_code(document.get("Code")), shown_request_id(document.get("RequestId"))
+        said = ": ".join(part for part in (code, shown_message(document.get("Message"))) if part)
+        seen = f"HTTP {answer.status}, RequestId {request or 'not given'}"
+        text = f"{where} was refused ({seen}): {said.rstrip('.')}. {_HINTS.get(code, '')}"
+        raise RoleApiError(text.rstrip(), code=code, request_id=request)
+
+
+def _portions(instances: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many at a time as one call takes."""
+    for start in range(0, len(instances), MOST_INSTANCES_PER_CALL):
+        yield instances[start : start + MOST_INSTANCES_PER_CALL]
+
+
+def _require_all(answer: dict[str, object], verb: str) -> None:
+    """The call as a whole succeeds where some of its rows have failed."""
+    failed = [row for row in _rows(answer) if shown_code(row.get("Code")) or row.get("Success") is False]
+    if failed:
+        code = shown_code(failed[0].get("Code"))
+        named = ", ".join(f"{text_of(row, 'InstanceId')} ({shown_code(row.get('Code'))})" for row in failed)
+        text = f"{verb}InstanceRamRole failed for {named}. {_HINTS.get(code, '')}"
+        raise RoleApiError(text.rstrip(), code=code, request_id=shown_request_id(answer.get("RequestId")))
+
+
+def _rows(answer: dict[str, object]) -> list[dict[str, object]]:
+    """The rows of an answer, two levels down."""
+    for outer in answer.values():
+        for inner in outer.values() if isinstance(outer, dict) else ():
+            if isinstance(inner, list):
+                return [row for row in inner if isinstance(row, dict)]
+    return []

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ramrole_creds import EcsRamRoleProvider, StaticProvider
+from ramrole_creds.roles import InstanceRoles, RoleApiError
+from ramrole_creds.testing import FakeCloud
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def cloud() -> Iterator[FakeCloud]:
+    with FakeCloud(role=None) as cloud:
+        cloud.add_instance("i-second")
+        yield cloud
+
+
+@pytest.fixture
+def roles(cloud: FakeCloud) -> InstanceRoles:
+    key = cloud.access_key()
+    provider = StaticProvider(key.access_key_id, key.access_key_secret)
+    return InstanceRoles(provider, "cn-hangzhou", ecs_endpoint=cloud.url, ram_endpoint=cloud.url, clock=cloud.clock)
+
+
+def first_instance(cloud: FakeCloud) -> str:
+    return next(iter(cloud.instances))
+
+
+def test_a_role_is_made_attached_described_and_detached(cloud: FakeCloud, roles: InstanceRoles) -> None:
+    made = roles.create("web", policies=["AliyunOSSReadOnlyAccess"], description="of the web servers")
+    assert made.arn == cloud.role("web").arn
+    instance = first_instance(cloud)
+    roles.attach("web", [instance, "i-second"])
+    assert roles.describe([instance]) == {instance: "web"}
+    assert roles.describe(name="web") == {instance: "web", "i-second": "web"}
+    issued = cloud.issuer.lookup(
+        EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock).get_credentials().access_key_id
+    )
+    assert issued is not None
+    assert issued.allows("oss:GetObject", "x")
+    assert not issued.allows("oss:PutObject", "x")
+    roles.detach([instance, "i-second"])
+    assert roles.describe([instance, "i-second"]) == {}
+
+
+def test_what_fails_for_some_instances_names_them(cloud: FakeCloud, roles: InstanceRoles) -> None:
+    roles.create("web")
+    roles.create("other")
+    roles.attach("other", ["i-second"])
+    with pytest.raises(RoleApiError, match=r"i-second \(InvalidInstance.RamRoleExists\).*detach") as raised:
+        roles.attach("web", [first_instance(cloud), "i-second"])
+    assert raised.value.code == "InvalidInstance.RamRoleExists"
+
+
+def test_a_refusal_has_code_request_id_and_hint(roles: InstanceRoles) -> None:
+    roles.create("web")
+    with pytest.raises(RoleApiError, match="choose another name") as raised:
+        roles.create("web")
+    assert raised.value.code == "EntityAlreadyExists.Role"
+    assert raised.value.request_id
+    with pytest.raises(RoleApiError, match="no role"):
+        roles.attach("nobody", ["i-second"])
+
+
+def test_apis_that_are_not_there_are_told() -> None:
+    roles = InstanceRoles(StaticProvider("LTAI", "s"), "cn-hangzhou", ecs_endpoint="http://127.0.0.1:9")
+    with pytest.raises(RoleApiError, match="refused"):
+        roles.describe(["i-1"])
