@@ -145,7 +145,9 @@ def test_what_a_listener_raises_reaches_nobody(source: Source, clock: VirtualClo
 def test_a_listener_may_ask_the_provider(source: Source, clock: VirtualClock) -> None:
     """It is called outside the lock."""
     seen: list[str] = []
-    asking = FunctionProvider(source, clock=clock, on_event=lambda _: seen.append(asking.status().state))
+    asking: FunctionProvider = FunctionProvider(
+        source, clock=clock, on_event=lambda _: seen.append(asking.status().state)
+    )
     asking.get_credentials()
     assert "fresh" in seen
 
