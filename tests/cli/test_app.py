@@ -99,6 +99,15 @@ def test_the_doctor_names_what_is_set_but_never_its_value(monkeypatch: pytest.Mo
     assert output.splitlines()[-1] == "A program would find no credentials here."
 
 
+@pytest.mark.usefixtures("no_metadata")
+def test_the_doctor_survives_an_endpoint_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAMROLE_CREDS_METADATA_ENDPOINT", "nonsense")
+    status, output = invoke("doctor")
+    assert status == 1
+    assert "FAILED: RAMROLE_CREDS_METADATA_ENDPOINT must be the address of a metadata service" in output
+    assert output.splitlines()[-1] == "A program would find no credentials here."
+
+
 def test_without_the_extra_the_command_says_how_to_get_it() -> None:
     code = (
         "import sys; sys.modules['click'] = None; sys.argv = ['ramrole-creds', 'demo']; "

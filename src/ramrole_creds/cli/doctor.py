@@ -60,9 +60,8 @@ def look_at_metadata(screen: Screen) -> None:
     product = _read(DMI_PRODUCT).strip()
     if product:
         screen.line(f"this machine says it is: {product}")
-    client = MetadataClient()
     try:
-        roles = client.role_names()
+        roles = MetadataClient().role_names()
     except RamRoleError as error:
         screen.check(str(error), holds=False)
         for address in overlay_addresses(_read(FIB_TRIE)):
