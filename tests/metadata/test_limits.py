@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -107,3 +109,33 @@ def test_a_service_that_asks_for_more_time_than_there_is_is_left_alone(cloud: Fa
     assert not waits
     assert getattr(raised.value, "retry_after", None) == 3600.0
     cloud.assert_called_once("role")
+
+
+async def test_threads_and_tasks_that_wait_for_nobody_all_end_together(cloud: FakeCloud) -> None:
+    cloud.disable_endpoint("blackhole")
+    with EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock, connect_timeout=0.3) as provider:
+
+        def ask() -> str:
+            with pytest.raises(MetadataUnreachable) as raised:
+                provider.get_credentials()
+            return str(raised.value)
+
+        async def ask_async() -> str:
+            with pytest.raises(MetadataUnreachable) as raised:
+                await provider.get_credentials_async()
+            return str(raised.value)
+
+        begun = time.monotonic()
+        with ThreadPoolExecutor(50) as pool:
+            threads = [asyncio.wrap_future(pool.submit(ask)) for _ in range(50)]
+            texts = await asyncio.gather(*threads, *(ask_async() for _ in range(50)))
+        assert time.monotonic() - begun < 0.3 + SLACK
+        assert len(set(texts)) == 1
+        assert provider.status().fetches == 1
+
+
+def test_many_first_calls_cost_one_request_for_each_step(cloud: FakeCloud) -> None:
+    with EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock) as provider, ThreadPoolExecutor(64) as pool:
+        found = list(pool.map(lambda _: provider.get_credentials(), range(1000)))
+    assert len({id(one) for one in found}) == 1
+    assert cloud.requests.counts() == {"token": 1, "role": 1, "credentials": 1}
