@@ -68,7 +68,7 @@ def test_a_script_of_faults_is_played(started: list[subprocess.Popen[str]], tmp_
         (["--mode", "soft"], "'soft' is not one of"),
         (["--script", "/no/such/file"], "does not exist"),
         (["--lifetime", "1"], "not in the range"),
-        (["--host", "192.0.2.1"], "Error: "),
+        (["--host", "192.0.2.1", "--port", "8100"], "Error: Nothing can listen on 192.0.2.1:8100: "),
     ],
 )
 def test_a_wrong_option_is_told_in_a_line_and_ends_with_an_error(options: list[str], said: str) -> None:
@@ -76,3 +76,24 @@ def test_a_wrong_option_is_told_in_a_line_and_ends_with_an_error(options: list[s
     assert done.returncode != 0
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("faults.json", '[{"where": "role"', "faults.json is no JSON"),
+        ("faults.yaml", "- {where: role, what: [", "faults.yaml is no YAML"),
+        ("faults.json", "5", "A script is a list of faults"),
+        ("faults.json", '[{"where": "role", "what": null}]', "A fault is an HTTP status or a name"),
+        ("faults.json", '[{"where": "role", "what": "latnecy"}]', "There is no fault 'latnecy'"),
+        ("faults.json", '[{"where": "role", "what": 503, "between": 3}]', "between is a list of two"),
+    ],
+)
+def test_a_script_that_makes_no_sense_is_told_in_a_line(tmp_path: Path, name: str, text: str, said: str) -> None:
+    script = tmp_path / name
+    script.write_text(text, encoding="utf-8")
+    done = subprocess.run([*COMMAND, "--script", str(script)], capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "control key" not in done.stderr

@@ -75,8 +75,15 @@ def fake_cloud(  # noqa: PLR0913, PLR0917 - one argument for each option
             allowed_hosts=allow_host,
             control_key=control_key,
         )
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        if error.filename is not None:  # the script's
+            raise click.ClickException(str(error)) from error
+        raise click.ClickException(
+            f"Nothing can listen on {host}:{port}: {error.strerror or error}. Choose an address of this machine with "
+            "--host, and another --port (0 takes a free one)."
+        ) from error
 
 
 @app.command()

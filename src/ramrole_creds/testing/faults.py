@@ -182,12 +182,17 @@ class Faults:
         entries = _read(Path(script)) if isinstance(script, (str, Path)) else script
         if isinstance(entries, Mapping):
             entries = entries.get("faults", ())
+        if not isinstance(entries, Sequence) or isinstance(entries, (str, bytes)):
+            message = 'A script is a list of faults, by itself or under the key "faults".'
+            raise ValueError(message)  # noqa: TRY004 - what a file holds is a value
         added = []
         for number, entry in enumerate(entries, 1):
             if not isinstance(entry, Mapping) or "where" not in entry or "what" not in entry:
                 raise ValueError(f'Fault {number} of the script is no mapping with "where" and "what".')
             arguments = dict(entry)
             between = arguments.pop("between", None)
+            if between is not None and not (isinstance(between, Sequence) and len(between) == 2):
+                raise ValueError(f"Fault {number} of the script: between is a list of two, from and to in seconds.")
             added.append(self.add(**arguments, between=tuple(between) if between else None))
         return added
 
@@ -273,6 +278,8 @@ class Faults:
 def _fault(
     where: str, what: str | int, times: int | None, between: Sequence[Any] | None, options: dict[str, Any], now: float
 ) -> Fault:
+    if not isinstance(what, (int, str)):
+        raise ValueError(f"A fault is an HTTP status or a name, not {what!r}.")  # noqa: TRY004 - scripts are values
     if isinstance(what, int) or what.isdigit():
         what, options = "status", {"status": int(what), **options}
     allowed = {**MODIFIERS, **REPLACEMENTS, **LISTENING}.get(what)
@@ -325,5 +332,11 @@ def _read(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds; checked
             raise ValueError(
                 f"{path} is YAML and PyYAML is not installed: pip install 'ramrole-creds[yaml]', or write it as JSON."
             ) from None
-        return yaml.safe_load(text)
-    return json.loads(text)
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ValueError(f"{path} is no YAML: {error}") from error
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON: {error}") from error

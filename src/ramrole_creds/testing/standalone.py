@@ -60,10 +60,8 @@ def serve(  # noqa: PLR0913 - one keyword per option of the command
         OSError: the address is taken or not local.
         ValueError: the script or an option makes no sense.
     """
-    key = control_key or os.environ.get(KEY_VARIABLE)
-    if not key:
-        key = secrets.token_urlsafe(16)
-        print(f"control key (X-Fake-Key): {key}", file=sys.stderr, flush=True)  # noqa: T201 - a command's output
+    given_key = control_key or os.environ.get(KEY_VARIABLE)
+    key = given_key or secrets.token_urlsafe(16)
     ending = stop or threading.Event()
     cloud = FakeCloud(
         role,
@@ -79,6 +77,8 @@ def serve(  # noqa: PLR0913 - one keyword per option of the command
     if script is not None:
         cloud.faults.load(script)
     with _ended_by_signals(ending), cloud:
+        if not given_key:
+            print(f"control key (X-Fake-Key): {key}", file=sys.stderr, flush=True)  # noqa: T201 - a command's output
         if announce is None:
             print(cloud.url, flush=True)  # noqa: T201 - the one line that says it is ready
         else:
