@@ -103,6 +103,13 @@ MISTAKES = {
             return self._brief_wait(ask)
 """,
     ),
+    "readers leave a refresher asleep": (
+        "cache",
+        "desk.refresher_runs = self._refresher.schedule(self, now)",
+        "pass",
+    ),
+    "readers never stand in for a refresher": ("cache", "now - due <= window / 2", "now - due <= window * 2"),
+    "readers stand in at once": ("cache", "now - due <= window / 2", "now - due <= 0"),
     "the refresher is not told of new credentials": (
         "cache",
         "        finally:\n            self._schedule(desk)\n            flight.finish()\n",

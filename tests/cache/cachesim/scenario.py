@@ -100,6 +100,9 @@ class Player:
         for name, value in what.items():
             setattr(self._world, f"{name}_allowed", value)
 
+    def _do_stop_refresher(self, what: dict[str, bool]) -> None:
+        self._world.stop_refresher(dozes=what["dozes"])
+
     def _do_fork(self, what: dict[str, bool]) -> None:
         self._world.fork(self._cache, handlers=what["handlers"])
 

@@ -173,6 +173,11 @@ class World:
             self._refresher.at_rest = False
             self._refresher.wake()
 
+    def stop_refresher(self, *, dozes: bool) -> None:
+        """It no longer wakes by itself; one that only dozes does when it is called for at once."""
+        self._refresher.at_rest = True
+        self._refresher.dozes = dozes
+
     def sleep(self, seconds: float) -> None:
         """What a fetch does while it waits for upstream."""
         self.block(_never, self.now + seconds)
@@ -355,6 +360,7 @@ class WorldRefresher:
     def __init__(self, world: World) -> None:
         self._world = world
         self.at_rest = False
+        self.dozes = False
         self.reset()
 
     def reset(self) -> None:
@@ -367,6 +373,8 @@ class WorldRefresher:
         if not world.refresher_allowed:
             return False
         self._due.setdefault(process, {})[cache] = when
+        if self.dozes and when <= world.now + world.asleep:
+            self.dozes = self.at_rest = False  # called for at once, it wakes
         if process not in self._threads:
             self._threads[process] = world.start(lambda: self._serve(process), "refresher")
         self.wake()
