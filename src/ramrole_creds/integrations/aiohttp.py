@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from ramrole_creds.integrations.signed_exchange import SignedExchange
     from ramrole_creds.signing import Signer
 
-# What the last answer in this context redirects to: the next request for that URL is a hop of the same exchange.
-_redirected: ContextVar[tuple[str, SignedExchange] | None] = ContextVar("_redirected", default=None)
+# The origin that the last answer in this context redirects to: the next request there is a hop of the same exchange.
+# Not the URL, since aiohttp takes userinfo out of it, and may requote it, before it asks the middleware.
+_redirected: ContextVar[tuple[tuple[str, str | None, int | None], SignedExchange] | None] = ContextVar(
+    "_redirected", default=None
+)
 
 
 class AiohttpSigning:
@@ -70,16 +73,16 @@ class AiohttpSigning:
                 break
             credentials = fresh
             response.release()
-        location = response.headers.get("Location")
+        location = response.headers.get("Location") or response.headers.get("URI")  # aiohttp follows either
         if response.status in REDIRECT_STATUSES and location:
-            _redirected.set((str(response.url.join(URL(location))), exchange))
+            _redirected.set((_origin(response.url.join(URL(location))), exchange))
         return response
 
     def _exchange(self, url: str) -> SignedExchange:
         """The exchange that a request belongs to: that of the redirect it follows, else a new one."""
         redirected = _redirected.get()
         _redirected.set(None)
-        if redirected is None or URL(redirected[0]).with_fragment(None) != URL(url):
+        if redirected is None or redirected[0] != _origin(URL(url)):
             return self._agent.begin(url)
         exchange = redirected[1]
         if not exchange.covers(url):
@@ -96,6 +99,10 @@ class AiohttpSigning:
             return await asyncio.to_thread(provider.get_credentials)
         credentials: Credentials = await get()
         return credentials
+
+
+def _origin(url: URL) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.host, url.port
 
 
 def _sign(request: ClientRequest, exchange: SignedExchange, credentials: Credentials, body: Any) -> None:  # noqa: ANN401

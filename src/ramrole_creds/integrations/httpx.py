@@ -146,6 +146,11 @@ class _Wire:
             return None
         named = next((value for name, value in request.headers if name.lower() == b"host"), request.url.host)
         host = named.decode("ascii", "replace").lower()
+        if self._exchange.origin[0] == "https" and _scheme_of(request.url) == b"http":
+            raise SigningError(
+                f"{self._exchange.host} redirects from https to http: not followed, because token and signature would "
+                "travel unprotected."
+            )
         if host not in (self._exchange.host, self._host):
             raise SigningError(
                 f"{self._exchange.host} redirects to another host ({host}): not followed, because signature and token "
@@ -171,6 +176,12 @@ class _Wire:
         if signed.url != unsigned.url:
             target = signed.url.partition(signed.host)[2]
             request.url.target = request.url.target.replace(path.encode(), target.encode())
+
+
+def _scheme_of(url: Any) -> bytes:  # noqa: ANN401  (a URL of httpcore)
+    """What the origin is spoken to; a forward proxy, whose own scheme the URL has, is given whole URLs."""
+    scheme: bytes = url.scheme if url.target.startswith(b"/") else url.target.partition(b":")[0]
+    return scheme.lower()
 
 
 async def _credentials(signer: Signer) -> Credentials:

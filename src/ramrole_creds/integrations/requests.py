@@ -104,6 +104,8 @@ class _NextHop(PreparedRequest):
         super().prepare_cookies(cookies)
         exchange, signer = self._exchange, self._signer
         if exchange.covers(str(self.url)):
+            if _is_replayable(self):
+                _rewind(self)  # the session does it too, but only after this
             _sign(self, exchange, signer.provider.get_credentials())
         else:
             for name in signer.scheme.owned_headers:

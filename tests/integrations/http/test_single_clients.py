@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
+import aiohttp.test_utils
+import aiohttp.web
+import httpcore
+import httpx
 import pytest
 import requests
 
 from ramrole_creds import signing
+from ramrole_creds.errors import SigningError
 from ramrole_creds.integrations.aiohttp import AiohttpSigning
 from ramrole_creds.integrations.httpx import HttpxAuth
 from ramrole_creds.integrations.requests import RequestsAuth
@@ -148,3 +155,56 @@ async def _get(client: str, signer: signing.Signer, url: str) -> int:
         http.get(url + "/", headers=ACTION) as answer,
     ):
         return answer.status
+
+
+def test_a_file_is_hashed_whole_for_the_next_hop_too(cloud: FakeCloud, signer: signing.Signer) -> None:
+    cloud.faults.add("POST /old", "redirect", location="/new", status=307)
+    file = io.BytesIO(b"skipped" + b"x" * 100)
+    file.seek(7)
+    answer = requests.post(cloud.url + "/old", file, headers=ACTION, auth=RequestsAuth(signer), timeout=10)
+    assert answer.status_code == 200, answer.text
+    assert [one.request.body for one in cloud.requests] == [b"x" * 100] * 2
+
+
+@pytest.mark.parametrize(("header", "userinfo"), [("Location", "user:word@"), ("URI", ""), ("URI", "user:word@")])
+def test_aiohttp_signs_for_no_other_host_however_the_redirect_is_written(
+    header: str, userinfo: str, stranger: FakeCloud, signer: signing.Signer
+) -> None:
+    location = stranger.url.replace("://", f"://{userinfo}") + "/new"
+
+    async def redirect(_: aiohttp.web.BaseRequest) -> aiohttp.web.Response:
+        return aiohttp.web.Response(status=302, headers={header: location})
+
+    async def call() -> None:
+        async with (
+            aiohttp.test_utils.RawTestServer(redirect) as server,
+            aiohttp.ClientSession(middlewares=(AiohttpSigning(signer),)) as session,
+        ):
+            await session.get(server.make_url("/old"), headers=ACTION)
+
+    with pytest.raises(SigningError, match="redirects to another host"):
+        asyncio.run(call())
+    assert len(stranger.requests) == 0
+
+
+class Downgrading(httpx.BaseTransport):
+    """Redirects from https to http, and tells what it is about to send as httpx's own transport does."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        wire = httpcore.Request(request.method, str(request.url), headers=request.headers.raw)
+        request.extensions["trace"]("http11.send_request_headers.started", {"request": wire})
+        self.sent.append(request.url.scheme)
+        return httpx.Response(302, headers={"Location": "http://api.example.com/"})
+
+
+def test_httpx_signs_nothing_that_a_redirect_takes_from_https_to_http(signer: signing.Signer) -> None:
+    transport = Downgrading()
+    with (
+        httpx.Client(transport=transport, follow_redirects=True, auth=HttpxAuth(signer)) as client,
+        pytest.raises(SigningError, match="from https to http"),
+    ):
+        client.get("https://api.example.com/")
+    assert transport.sent == ["https"]
