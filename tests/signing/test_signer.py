@@ -183,6 +183,18 @@ def test_presign_ends_with_the_token_and_says_so(scheme: signing.Scheme, caplog:
     assert "clamped" in repr(presigned)
 
 
+def test_presign_ends_with_the_token_by_the_servers_clock_where_ours_is_wrong() -> None:
+    clock = Clock()
+    source = Source(clock, life=7200)
+    signer = Signer(source, signing.OSSV4("r"), clock)
+    request = Request("GET", URL)
+    assert signer.learn_server_time(request.host, clock.time() + 3600)
+    presigned = signer.presign(request, 7200)
+    assert presigned.clamped
+    assert presigned.expires_at == source.held.expiration
+    assert "x-oss-expires=3600" in presigned.url
+
+
 def test_presign_with_a_token_of_unknown_end_clamps_nothing() -> None:
     clock = Clock()
     presigned = Signer(Source(clock, life=None), signing.OSSV4("r"), clock).presign(Request("GET", URL), 604800)

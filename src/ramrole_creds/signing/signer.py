@@ -128,7 +128,8 @@ class Signer:
             credentials = self._get_credentials(valid_for=life)
         except CredentialsTooShort:
             credentials = self._get_credentials()
-        now = self._now()
+        # By the server's clock where it is known to differ: the token ends by that one too.
+        now = self._now() + (self._skew.offset(request.host) if self._skew.offsets else 0.0)
         clamped = False
         if credentials.security_token and credentials.expiration is not None:
             left = math.floor(credentials.expiration.timestamp() - math.floor(now))
@@ -141,8 +142,6 @@ class Signer:
                     left,
                 )
                 life, clamped = left, True
-        if self._skew.offsets:
-            now += self._skew.offset(request.host)
         signed, headers = self._scheme.presign(request, credentials, now, life, self._keys)
         expires_at = datetime.fromtimestamp(math.floor(now) + life, timezone.utc)
         return PresignedUrl(signed.url, expires_at, headers, clamped)
