@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ramrole_creds import signing
+from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import SigningError
 from ramrole_creds.signing import Request
+from ramrole_creds.signing.canonical import canonical_query
 
 
 @pytest.mark.parametrize(
@@ -124,3 +126,11 @@ def test_every_scheme_is_named_and_loaded_on_demand() -> None:
     assert set(dir(signing)) == set(signing.__all__)
     with pytest.raises(AttributeError, match="OSSV9"):
         signing.OSSV9  # noqa: B018
+
+
+@pytest.mark.parametrize("query", ["a=1&&b=2", "&a=1&b=2", "a=1&b=2&", "&&a=1&b=2&&"])
+def test_nothing_between_two_ampersands_is_no_parameter(query: str) -> None:
+    assert canonical_query(query, equals_when_empty=True, sort_encoded=False) == "a=1&b=2"
+    assert canonical_query(query, equals_when_empty=False, sort_encoded=True) == "a=1&b=2"
+    signed = signing.Signer(Credentials("LTAIid", "secret"), signing.RPC()).sign(Request("GET", f"https://h/?{query}"))
+    assert signed.query.startswith("a=1&b=2&Format=JSON&")

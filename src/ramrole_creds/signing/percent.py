@@ -20,8 +20,8 @@ _ENCODED_PATH_ASCII = dict(enumerate(_ENCODED_PATH_BYTE[:128]))
 _ESCAPE = "[0189A-F][0-9A-F]|3[A-F]|[46]0|5[B-E]|7[BCDF]"
 _PLAIN = r"[A-Za-z0-9\-_.~]*"
 _TEXT = rf"{_PLAIN}(?:%(?:{_ESCAPE}|2[0-9A-CF]){_PLAIN})*"
-is_encoded_query = re.compile(rf"{_TEXT}(?:={_TEXT})?(?:&{_TEXT}(?:={_TEXT})?)*").fullmatch
-"""Matches a query of encoded names and `name=value` pairs."""
+is_encoded_query = re.compile(rf"(?=[^&]){_TEXT}(?:={_TEXT})?(?:&(?=[^&]){_TEXT}(?:={_TEXT})?)*").fullmatch
+"""Matches a query of encoded names and `name=value` pairs, none of them empty."""
 is_encoded_path = re.compile(rf"[A-Za-z0-9\-_.~/]*(?:%(?:{_ESCAPE}|2[0-9A-C])[A-Za-z0-9\-_.~/]*)*").fullmatch
 """Matches an encoded path."""
 
