@@ -13,6 +13,7 @@ import math
 import os
 import weakref
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
@@ -410,7 +411,7 @@ class CredentialCache:
 
     def _land(self, desk: _Desk, flight: Flight, outcome: Credentials | Exception, *, ago: float = 0.0) -> None:
         """Take a fetch's outcome in: what is held changes here and nowhere else."""
-        news: list[events.Event] = []
+        news: list[Callable[[], object]] = []  # told after the lock: a log handler may sign its own requests with us
         with desk.lock:
             abandoned = desk.flight is not flight
             if abandoned and (self._closed or isinstance(outcome, Exception) or self.snapshot is not flight.held):
@@ -425,15 +426,15 @@ class CredentialCache:
                     self._note_failure(desk, outcome, self.monotonic() - ago, news)
                 flight.error = outcome
         try:
-            for event in news:
-                self._tell(event)
+            for tell in news:
+                tell()
             self._note_state(desk)
         finally:
             self._schedule(desk)
             flight.finish()
 
     def _admit(
-        self, desk: _Desk, flight: Flight, new: Credentials, news: list[events.Event], *, late: bool
+        self, desk: _Desk, flight: Flight, new: Credentials, news: list[Callable[[], object]], *, late: bool
     ) -> Credentials | Exception:
         """Replace what is held unless it is better; an error where what upstream gave is dead.
 
@@ -456,28 +457,29 @@ class CredentialCache:
             if self._on_event is not None:
                 from ramrole_creds import events
 
-                news.append(events.FetchedUnchanged(self._name, wall, self._due(desk) - now))
+                event = events.FetchedUnchanged(self._name, wall, self._due(desk) - now)
+                news.append(partial(self._tell, event))
             return new
         self._hold(new, generation=held.generation + 1, fetched_at=now, looked_at=now, expires_at=expires_at)
         failures = desk.pacing.note_success()
         shown = shorten_id(new.access_key_id)
-        _log.info("%s: new credentials %s until %s (after %d failures)", self._name, shown, new.expiration, failures)
+        text = "%s: new credentials %s until %s (after %d failures)"
+        news.append(partial(_log.info, text, self._name, shown, new.expiration, failures))
         took = self._runtime.monotonic() - flight.started
         if self._on_event is not None:
             from ramrole_creds import events
 
             generation = self.snapshot.generation
-            news.append(events.Fetched(self._name, wall, generation, shown, new.identity, new.expiration, took))
+            fetched = events.Fetched(self._name, wall, generation, shown, new.identity, new.expiration, took)
+            news.append(partial(self._tell, fetched))
         if old is not None and (old.identity, old.provider_name) != (new.identity, new.provider_name):
-            _log.warning(
-                "%s: the identity changed from %s (%s) to %s (%s)",
-                *(self._name, old.identity, old.provider_name, new.identity, new.provider_name),
-            )
+            change = (old.identity, new.identity, old.provider_name, new.provider_name)
+            text = "%s: the identity changed from %s to %s (source: from %s to %s)"
+            news.append(partial(_log.warning, text, self._name, *change))
             if self._on_event is not None:
                 from ramrole_creds import events
 
-                change = (old.identity, new.identity, old.provider_name, new.provider_name)
-                news.append(events.IdentityChanged(self._name, wall, *change))
+                news.append(partial(self._tell, events.IdentityChanged(self._name, wall, *change)))
         return new
 
     def _hold(
@@ -511,19 +513,22 @@ class CredentialCache:
             self._hold_again(now)  # far from the end, or none known: look again in a few hours or minutes
         desk.pacing.note_unchanged(held, now, self._runtime.random())
 
-    def _note_failure(self, desk: _Desk, error: Exception, now: float, news: list[events.Event]) -> None:
+    def _note_failure(self, desk: _Desk, error: Exception, now: float, news: list[Callable[[], object]]) -> None:
         held = self.snapshot
         desk.pacing.note_failure(error, held, now, self._runtime.random())
         failures, pause = desk.pacing.failures, max(0.0, desk.pacing.not_before - self.monotonic())
         level = logging.WARNING if failures == 1 else logging.DEBUG
-        _log.log(level, "%s: no new credentials, next try in %.1f s: %s", self._name, pause, error)
+        news.append(
+            partial(_log.log, level, "%s: no new credentials, next try in %.1f s: %s", self._name, pause, error)
+        )
         left = None if held.credentials is None else held.left_at(now)
         if self._on_event is None:
             return
         from ramrole_creds import events
 
         kind = type(error).__name__
-        news.append(events.FetchFailed(self._name, self._clock.time(), kind, str(error), failures, pause, left))
+        failed = events.FetchFailed(self._name, self._clock.time(), kind, str(error), failures, pause, left)
+        news.append(partial(self._tell, failed))
 
     def _give_up_if_overdue(self, flight: Flight) -> None:
         """Abandon a fetch that hangs, so that its waiters go and the next can start."""
