@@ -1,0 +1,42 @@
+"""What the manual names is there, and what is there is named."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import ramrole_creds
+from ramrole_creds import errors
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.usefixtures("ramrole_cloud")
+def test_the_example_of_signing_signs() -> None:
+    page = (ROOT / "docs" / "signing.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    names: dict[str, object] = {}
+    exec(compile(example, "docs/signing.md", "exec"), names)
+    assert "Authorization" in str(names["signed"].headers)  # type: ignore[attr-defined]  # made by the example
+
+
+def test_every_public_name_stands_on_the_page_of_the_api() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"auto\w+:: ramrole_creds\.(?:\w+\.)?(\w+)$", page, flags=re.MULTILINE))
+    of_modules = {name for name in vars(errors) if "automodule:: ramrole_creds.errors" in page}
+    assert set(ramrole_creds.__all__) - named - of_modules == {"__version__"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_a_file_of_the_repository(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_path_that_a_page_names_exists(page: Path) -> None:
+    paths = re.findall(r"`((?:docs|tests|benchmarks)/[\w./-]+)`", page.read_text(encoding="utf-8"))
+    assert [path for path in paths if not (ROOT / path).exists()] == []
