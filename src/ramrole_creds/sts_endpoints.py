@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from ramrole_creds.errors import ConfigurationError
 
@@ -92,6 +90,8 @@ def base_url(endpoint: str, source: str) -> str:
     Raises:
         ConfigurationError: it is no host and no URL of one.
     """
+    from urllib.parse import urlsplit
+
     text = endpoint.strip()
     try:
         parts = urlsplit(text if "://" in text else f"https://{text}")
@@ -123,6 +123,8 @@ def is_loopback(host: str) -> bool:
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
+    import ipaddress
+
     try:
         return ipaddress.ip_address(name.partition("%")[0]).is_loopback
     except ValueError:

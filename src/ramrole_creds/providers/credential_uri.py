@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import urlsplit
 
-from ramrole_creds.answers import PASCAL_CASE, json_object, read_credentials, shown_code
 from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable
 from ramrole_creds.http import HttpError, HttpTransport, shown_url
 from ramrole_creds.provider import CredentialProvider
@@ -97,6 +94,8 @@ class CredentialsUriProvider(CredentialProvider):
 
 
 def _read(answer: HttpResponse, asked: str) -> Credentials:
+    from ramrole_creds.answers import PASCAL_CASE, json_object, read_credentials, shown_code
+
     def complain(what: str) -> FetchError:
         return FetchError(f"{asked} answered {answer.status} with {what}. Nothing of it is used.")
 
@@ -121,6 +120,8 @@ def _read(answer: HttpResponse, asked: str) -> Credentials:
 
 def _problem_with(uri: str, source: str, *, allow_http: bool) -> str | None:
     """Why the URL may not be asked; None where it may. Shows no part that may be secret."""
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(uri)
         host, port = parts.hostname or "", parts.port
@@ -137,6 +138,8 @@ def _problem_with(uri: str, source: str, *, allow_http: bool) -> str | None:
 
 
 def _is_link_local(host: str) -> bool:
+    import ipaddress
+
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_link_local
     except ValueError:

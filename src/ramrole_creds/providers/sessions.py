@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -96,6 +95,8 @@ def policy_text(session_policy: object) -> str | None:
     """
     if not session_policy:
         return None
+    import json
+
     if isinstance(session_policy, str):
         text = session_policy
         try:
