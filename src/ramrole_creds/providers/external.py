@@ -7,7 +7,9 @@ import re
 import shlex
 import signal
 import subprocess
-from typing import TYPE_CHECKING, ClassVar
+import threading
+import time
+from typing import IO, TYPE_CHECKING, ClassVar
 
 from ramrole_creds.answers import PASCAL_CASE, SNAKE_CASE, json_object, read_credentials, shown_message, text_of
 from ramrole_creds.errors import ConfigurationError, ProcessError
@@ -15,7 +17,7 @@ from ramrole_creds.policy import RefreshPolicy
 from ramrole_creds.provider import CredentialProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from typing_extensions import Unpack
 
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from ramrole_creds.provider import FetchContext, ProviderOptions
 
 LONGEST_OUTPUT_BYTES = 65536
-MOST_STDERR_BYTES = 2000
+MOST_STDERR_BYTES = 65536
+MOST_STDERR_CHARACTERS = 2000
+CHUNK_BYTES = 16384
 
 _NAMED_SECRET = re.compile(r"(?i)\b(\w*(?:secret|token|password|passwd)\w*)(\s*[\"']?\s*[:=]\s*[\"']?)[^\s\"',;]+")
 
@@ -74,24 +78,22 @@ class ProcessProvider(CredentialProvider):
 
     def _run(self, seconds: float) -> bytes:
         process = self._start()
-        try:
-            output, complaints = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
+        output, complaints = bytearray(), bytearray()
+        if not _ends_within(seconds, process, output, complaints):
             raise ProcessError(
                 f"The credential command {self._title()} did not end within {seconds:.3g} s and was ended. Does it "
                 "wait for input? It gets none."
-            ) from None
-        finally:
-            _end(process)
-        if process.returncode != 0:
-            said = shown_message(
-                _NAMED_SECRET.sub(r"\1\2[…]", complaints[-MOST_STDERR_BYTES:].decode("utf-8", "replace"))
             )
+        if len(output) > LONGEST_OUTPUT_BYTES:
+            raise self._unreadable(f"more than {LONGEST_OUTPUT_BYTES} bytes")
+        if process.returncode != 0:
+            text = _NAMED_SECRET.sub(r"\1\2[…]", complaints.decode("utf-8", "replace"))
+            said = shown_message(text[-MOST_STDERR_CHARACTERS:])
             raise ProcessError(
                 f"The credential command {self._title()} ended with status {process.returncode}"
                 + (f" and said: {said}" if said else " without a word on stderr.")
             )
-        return output
+        return bytes(output)
 
     def _start(self) -> subprocess.Popen[bytes]:
         try:
@@ -111,14 +113,7 @@ class ProcessProvider(CredentialProvider):
         )
 
     def _read(self, output: bytes) -> Credentials:
-        def complain(what: str) -> ProcessError:
-            return ProcessError(
-                f"The credential command {self._title()} printed {what}. It must print one JSON object on standard "
-                "output, and everything else on standard error."
-            )
-
-        if len(output) > LONGEST_OUTPUT_BYTES:
-            raise complain(f"{len(output)} bytes")
+        complain = self._unreadable
         document = json_object(output, complain)
         spelling = PASCAL_CASE if "AccessKeyId" in document else SNAKE_CASE
         mode = document.get("mode")
@@ -133,6 +128,12 @@ class ProcessProvider(CredentialProvider):
             provider_name=self.name,
             token_required=mode == "StsToken",
             expiration_required=False,
+        )
+
+    def _unreadable(self, what: str) -> ProcessError:
+        return ProcessError(
+            f"The credential command {self._title()} printed {what}. It must print one JSON object on standard "
+            "output, and everything else on standard error."
         )
 
 
@@ -159,17 +160,56 @@ def split_command(command: str | Sequence[str], *, windows: bool) -> list[str]:
     return arguments
 
 
+def _ends_within(seconds: float, process: subprocess.Popen[bytes], output: bytearray, complaints: bytearray) -> bool:
+    """Whether the command ended, and nobody holds its pipes open, in time; fills in what it said."""
+    deadline = time.monotonic() + seconds
+
+    def left() -> float:
+        return max(0.0, deadline - time.monotonic())
+
+    readers = [
+        threading.Thread(target=_read_pipe, args=arguments, daemon=True)
+        for arguments in (
+            (process.stdout, output, LONGEST_OUTPUT_BYTES, lambda: _end(process)),
+            (process.stderr, complaints, MOST_STDERR_BYTES, None),
+        )
+    ]
+    ended = False
+    try:
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join(left())
+        if not any(reader.is_alive() for reader in readers):
+            process.wait(left())
+            ended = True
+    except subprocess.TimeoutExpired:
+        pass  # it has closed its pipes and goes on
+    finally:
+        if not ended:
+            _end(process)
+    return ended
+
+
+def _read_pipe(pipe: IO[bytes], kept: bytearray, most: int, too_much: Callable[[], None] | None) -> None:
+    """Read a pipe to its end. More than `most` bytes call `too_much` and end it; without one, the last are kept."""
+    with pipe:
+        while chunk := os.read(pipe.fileno(), CHUNK_BYTES):
+            kept += chunk
+            if len(kept) > most:
+                if too_much is not None:
+                    too_much()
+                    return
+                del kept[:-most]
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the command and its children, whatever came of it, and leave no zombie and no pipe."""
-    if process.poll() is None:
-        if os.name == "nt":
+    """End the command and its children, also where it has ended and they have not, and leave no zombie."""
+    if os.name == "nt":
+        process.kill()
+    else:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
             process.kill()
-        else:
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                process.kill()
-        process.wait()
-    for pipe in (process.stdout, process.stderr):
-        if pipe is not None:
-            pipe.close()
+    process.wait()
