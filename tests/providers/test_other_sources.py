@@ -109,6 +109,24 @@ class TestProcess:
             threading.Event().wait(0.01)
         assert not _runs(child)
 
+    @pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX's")
+    def test_a_child_that_outlives_the_command_and_holds_its_output_is_ended_on_timeout(self, tmp_path: Path) -> None:
+        pid_file = tmp_path / "pid"
+        with pytest.raises(ProcessError, match="did not end within"):
+            ProcessProvider(
+                ["/bin/sh", "-c", f"sleep 60 & echo $! > {shlex.quote(str(pid_file))}"], timeout=1.0
+            ).get_credentials()
+        child = int(pid_file.read_text())
+        deadline = time.monotonic() + 10
+        while _runs(child) and time.monotonic() < deadline:
+            threading.Event().wait(0.01)
+        assert not _runs(child)
+
+    def test_a_command_that_prints_without_end_is_ended_at_once(self) -> None:
+        code = "import sys\nwhile True: sys.stdout.write('x' * 65536)"
+        with pytest.raises(ProcessError, match="printed more than 65536 bytes"):
+            ProcessProvider(command(code), timeout=30.0).get_credentials()
+
     def test_the_command_gets_no_input(self) -> None:
         code = "import sys, json; sys.stdin.read(); print(json.dumps({'access_key_id': 'a', 'access_key_secret': 'b'}))"
         assert ProcessProvider(command(code)).get_credentials().access_key_id == "a"
@@ -200,6 +218,7 @@ class SignIn:
         self.spelling = "camel"
         self.exchange_status = 200
         self.answers_refresh_token = True
+        self.expires_in: object = 3600
         self.lock = threading.Lock()
 
     def recognizes(self, request: WireRequest) -> bool:
@@ -215,7 +234,7 @@ class SignIn:
             return reply({"error": "invalid_grant", "error_description": "used", "requestId": "REQUEST-7"}, 400)
         self.issued += 1
         self.access_token = f"access-{self.issued}"
-        answer = {"access_token": self.access_token, "expires_in": 3600, "token_type": "Bearer"}
+        answer = {"access_token": self.access_token, "expires_in": self.expires_in, "token_type": "Bearer"}
         if self.answers_refresh_token:
             self.refresh_token = f"refresh-{self.issued}"
             answer["refresh_token"] = self.refresh_token
@@ -369,6 +388,28 @@ class TestOAuth:
             thread.join()
         assert len(gate.requests.to("/v1/token")) == 1
         assert len(gate.requests.to("/v1/exchange")) == 4
+
+    def test_what_json_can_hold_and_utf_8_cannot_costs_no_token(self, gate: FakeCloud, files: Files) -> None:
+        self.profile(files, gate, left=60, note="\ud800").get_credentials()
+        kept = json.loads(files.cli.read_text())["profiles"][0]
+        assert (kept["oauth_refresh_token"], kept["note"]) == ("refresh-1", "\ud800")
+
+    @pytest.mark.parametrize("seconds", [float("inf"), float("nan"), -1, "soon"])
+    def test_a_life_that_is_none_costs_no_token(
+        self, gate: FakeCloud, files: Files, sign_in: SignIn, seconds: object
+    ) -> None:
+        sign_in.expires_in = seconds
+        self.profile(files, gate, left=60).get_credentials()
+        assert json.loads(files.cli.read_text())["profiles"][0]["oauth_refresh_token"] == "refresh-1"
+
+    def test_another_profile_of_the_same_name_stays_as_it_is(self, gate: FakeCloud, files: Files) -> None:
+        provider = self.profile(files, gate, left=60)
+        document = json.loads(files.cli.read_text())
+        twin = {**document["profiles"][1], "name": document["profiles"][0]["name"]}
+        files.cli.write_text(json.dumps({**document, "profiles": [document["profiles"][0], twin]}))
+        provider.get_credentials()
+        first, second = json.loads(files.cli.read_text())["profiles"]
+        assert (first["oauth_refresh_token"], second) == ("refresh-1", twin)
 
     def test_an_answer_without_a_refresh_token_keeps_the_old_one(
         self, gate: FakeCloud, files: Files, sign_in: SignIn

@@ -156,9 +156,17 @@ def update_profile(
         if not fields:
             return profile
         updated = {**profile.fields, **fields}
-        document["profiles"] = [updated if one.get("name") == name else one for one in profiles_of(document, path)]
-        _replace(target, json.dumps(document, indent="\t", ensure_ascii=False).encode() + b"\n")
+        # Of two profiles of one name the first is the one that was read.
+        document["profiles"] = [updated if one is profile.fields else one for one in profiles_of(document, path)]
+        _replace(target, _as_json(document))
         return CliProfile(path, name, updated)
+
+
+def _as_json(document: Mapping[str, object]) -> bytes:
+    try:
+        return json.dumps(document, indent="\t", ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can hold as an escape only
+        return json.dumps(document, indent="\t").encode() + b"\n"
 
 
 def _replace(target: Path, content: bytes) -> None:

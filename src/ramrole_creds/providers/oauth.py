@@ -27,6 +27,7 @@ SITES = {
     "INTL": ("https://oauth.alibabacloud.com", "4103531455503354461"),
 }
 RENEW_BEFORE_SECONDS = 1200.0
+LONGEST_LIFE_SECONDS = 1e9
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -174,7 +175,9 @@ class OAuthProvider(CredentialProvider):
         if not access_token:
             raise self._client.complaint(url)("a document whose access_token is missing or no text")
         seconds = document.get("expires_in")
-        life = float(seconds) if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) else None
+        life = None
+        if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 < seconds < LONGEST_LIFE_SECONDS:
+            life = float(seconds)
         return replace(
             tokens,
             access_token=access_token,
