@@ -7,6 +7,7 @@ not to follow, keeps cookies between tries, and adds what it finds in netrc.
 from __future__ import annotations
 
 import io
+import os
 import ssl
 import time
 from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
@@ -38,6 +39,10 @@ class _TooMuch(Exception):
 
 class _NotDecodable(Exception):
     """The body is not in the encoding that its header names."""
+
+
+class _NoBundle(Exception):
+    """The file of certificates that is to be trusted is not there."""
 
 
 class _CutShort(Exception):
@@ -82,6 +87,8 @@ class Exchange:
         adapter = _DeadlineAdapter(self._wire)
         try:
             proxies, verify = self._surroundings(url)
+            if isinstance(verify, str) and not os.path.exists(verify):  # noqa: PTH110  # pathlib is loaded for nobody else
+                raise _NoBundle
             remaining = max(0.001, self._deadline - time.monotonic())
             connect, read = (min(timeout, remaining) for timeout in timeouts)
             response = adapter.send(request, stream=True, timeout=(connect, read), verify=verify, proxies=proxies)
@@ -134,6 +141,10 @@ def _explain_connecting(error: Exception, where: str) -> http.HttpError | None: 
     """What kept the request from being sent; None where something else went wrong."""
     if isinstance(error, (failures.InvalidURL, failures.MissingSchema, failures.InvalidSchema, UnicodeError)):
         return http.ConnectFailed(f"{where}: this is no URL that can be asked.")
+    if isinstance(error, _NoBundle):
+        return http.ConnectFailed(
+            f"{where}: the CA bundle is not there. Correct `verify`, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE."
+        )
     if isinstance(error, failures.ConnectTimeout):
         return http.ConnectTimeout(f"{where}: no answer to the attempt to connect.")
     if isinstance(error, failures.SSLError) or _caused_by(error, ssl.SSLError):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import ramrole_creds.connections  # noqa: F401  # ahead of time: loading it would use up the short time limits
 from ramrole_creds import Credentials
 from ramrole_creds.errors import MetadataError, MetadataUnreachable, RamRoleError, RoleNotAttached
 from ramrole_creds.flight import FetchContext
