@@ -193,4 +193,5 @@ def plan_snapshot(
 
 def _require_seconds(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-        raise ConfigurationError(f"{name} must be a number of seconds, 0 or more, not {value!r}.")
+        unit = "" if name == "jitter" else " of seconds"
+        raise ConfigurationError(f"{name} must be a number{unit}, 0 or more, not {value!r}.")

@@ -74,6 +74,8 @@ class CredentialProvider(ProviderShape, ABC):
     ) -> None:
         if policy is not None and not isinstance(policy, RefreshPolicy):
             raise ConfigurationError(f"policy must be a RefreshPolicy, not {type(policy).__name__}.")
+        if on_event is not None and not callable(on_event):
+            raise ConfigurationError(f"on_event must be callable, not {type(on_event).__name__}.")
         self._policy = policy
         self._clock = clock
         self._on_event = on_event

@@ -202,6 +202,15 @@ def test_nonsense_is_refused(provider: FunctionProvider, arguments: dict[str, An
 
 
 @pytest.mark.parametrize(
+    ("options", "said"),
+    [({"policy": {"wait_bound": 1}}, "policy must be a RefreshPolicy"), ({"on_event": 3}, "on_event")],
+)
+def test_options_that_are_none_are_refused_when_a_provider_is_made(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        FunctionProvider(lambda: Credentials("LTAI", "secret"), **options)
+
+
+@pytest.mark.parametrize(
     ("fields", "text"),
     [
         ({"prefetch_window": -1}, "prefetch_window must be"),

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from ramrole_creds import signing
 from ramrole_creds.credentials import Credentials
-from ramrole_creds.errors import CredentialsTooShort, SigningError
+from ramrole_creds.errors import ConfigurationError, CredentialsTooShort, SigningError
 from ramrole_creds.signing import Request, Signer
 from ramrole_creds.signing.mac import KeyedHmac
 from ramrole_creds.signing.signing_keys import MOST_KEYS, SigningKeys
@@ -401,3 +401,16 @@ def test_an_answer_that_tablestore_did_not_sign_is_refused() -> None:
     for answer in ({}, {"Authorization": "OTS LTAIid:wrong", "x-ots-date": "2026"}):
         with pytest.raises(SigningError, match=r"not signed|not the service's"):
             scheme.verify_response(signed, answer, keys)
+
+
+@pytest.mark.parametrize(
+    ("provider", "scheme", "said"),
+    [
+        ("LTAI", signing.ACS3(), "needs a provider or Credentials, not str"),
+        (Credentials("LTAI", "secret"), signing.ACS3, "not the class ACS3"),
+        (Credentials("LTAI", "secret"), "ACS3", "not str"),
+    ],
+)
+def test_a_signer_without_provider_or_scheme_is_refused_when_it_is_made(provider: Any, scheme: Any, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        Signer(provider, scheme)

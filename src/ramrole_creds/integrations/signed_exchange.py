@@ -19,15 +19,14 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from ramrole_creds.errors import RamRoleError, SigningError
-from ramrole_creds.signing import Request
+from ramrole_creds.errors import ConfigurationError, RamRoleError, SigningError
+from ramrole_creds.signing import Request, Signer
 from ramrole_creds.signing.mismatch import explain_mismatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ramrole_creds.credentials import Credentials
-    from ramrole_creds.signing import Signer
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +75,11 @@ class SigningAgent:
     """
 
     def __init__(self, signer: Signer, hosts: Iterable[str] | None = None) -> None:
+        if not isinstance(signer, Signer):
+            raise ConfigurationError(
+                f"What signs is a Signer, not {type(signer).__name__}: give Signer(provider, signing.ACS3()), or one "
+                "with another scheme."
+            )
         self.signer = signer
         self._hosts = None if hosts is None else tuple(host.lower() for host in hosts)
         self._irreplaceable: Credentials | None = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.credentials import Credentials
-from ramrole_creds.errors import CredentialsTooShort, SigningError
+from ramrole_creds.errors import ConfigurationError, CredentialsTooShort, SigningError
 from ramrole_creds.signing.skew import ClockSkew
 
 if TYPE_CHECKING:
@@ -67,6 +67,9 @@ class Signer:
         scheme: one of `ramrole_creds.signing`, for instance `signing.ACS3()`.
         clock: where the time comes from; the system's by default.
         nonce: called without arguments for each signature of a scheme that has a nonce; gives a new str each time.
+
+    Raises:
+        ConfigurationError: it was given no provider or no scheme.
     """
 
     __slots__ = ("_clock", "_get_credentials", "_keys", "_nonce", "_now", "_scheme", "_skew", "provider", "scheme")
@@ -83,6 +86,11 @@ class Signer:
 
         if isinstance(provider, Credentials):
             provider = _Fixed(provider)
+        if not hasattr(provider, "get_credentials"):
+            raise ConfigurationError(f"A Signer needs a provider or Credentials, not {type(provider).__name__}.")
+        if isinstance(scheme, type) or not hasattr(scheme, "sign"):
+            given = f"the class {scheme.__name__}" if isinstance(scheme, type) else type(scheme).__name__
+            raise ConfigurationError(f"A Signer needs a scheme such as signing.ACS3(), not {given}.")
         self.provider: CredentialSource = provider
         self.scheme: Scheme = scheme
         self._get_credentials = provider.get_credentials

@@ -15,7 +15,7 @@ import httpx
 import pytest
 import requests
 
-from ramrole_creds import signing
+from ramrole_creds import ConfigurationError, StaticProvider, signing
 from ramrole_creds.errors import SigningError
 from ramrole_creds.integrations.aiohttp import AiohttpSigning
 from ramrole_creds.integrations.httpx import HttpxAuth
@@ -208,3 +208,8 @@ def test_httpx_signs_nothing_that_a_redirect_takes_from_https_to_http(signer: si
     ):
         client.get("https://api.example.com/")
     assert transport.sent == ["https"]
+
+
+def test_a_provider_in_place_of_a_signer_is_refused_with_what_to_write() -> None:
+    with pytest.raises(ConfigurationError, match=r"not StaticProvider: give Signer\(provider, signing\.ACS3\(\)\)"):
+        RequestsAuth(StaticProvider("LTAI", "secret"))  # type: ignore[arg-type]  # a beginner's mistake
