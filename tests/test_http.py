@@ -216,17 +216,18 @@ def test_a_ca_bundle_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
 def test_the_environments_proxy_is_used_only_where_it_is_asked_for(
     cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    direct = "http://127.0.0.1:9"  # where nothing listens
     with FakeCloud() as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
         transport().request("GET", cloud.url + ITEM, time_limit=5)
         proxy.assert_not_called()
-        transport(use_environment=True).request("GET", "http://sts.example.invalid/x", time_limit=5)
+        transport(use_environment=True).request("GET", f"{direct}/x", time_limit=5)
         assert len(proxy.requests) == 1
-        monkeypatch.setenv("no_proxy", "sts.example.invalid")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
         with pytest.raises(ConnectFailed):
-            transport(use_environment=True).request("GET", "http://sts.example.invalid/x", time_limit=5)
+            transport(use_environment=True).request("GET", f"{direct}/x", time_limit=5)
         assert len(proxy.requests) == 1
 
 

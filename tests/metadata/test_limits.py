@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -81,9 +82,13 @@ def test_a_refused_connection_is_tried_again_a_few_times_and_quickly(cloud: Fake
     assert sum(waits) < 0.5
 
 
-def test_a_name_that_does_not_resolve_is_told() -> None:
+def test_a_name_that_does_not_resolve_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(*_arguments: object, **_more: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     client = MetadataClient("http://no-such-host.invalid", transport=HttpTransport(sleep=lambda _seconds: None))
-    with pytest.raises(MetadataUnreachable, match=r"No metadata service: PUT http://no-such-host\.invalid/latest"):
+    with pytest.raises(MetadataUnreachable, match=r"PUT http://no-such-host\.invalid/.*: name or service"):
         client.role_names()
 
 
