@@ -203,8 +203,7 @@ class CredentialCache:
             flight, desk.flight = desk.flight, None
             self._refresher.forget(self)
         if flight is not None:
-            flight.error = self._closed_error()
-            flight.finish()
+            flight.finish()  # who waited looks again and finds this closed
 
     def on_due(self) -> Pending | None:
         """Start what is due; called by the refresher, never blocks. What is returned ends with the fetch."""

@@ -22,54 +22,66 @@ from ramrole_creds.credentials import Credentials
 KEY = Credentials("LTAI5t0000000000001", "secret")
 
 
+class Patient:
+    """An event that is waited for without end: time stands still, so no wait can run out."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.set = self._event.set
+        self.is_set = self._event.is_set
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._event.wait()
+
+
 class Bare:
     """A runtime of locks and events, with neither workers nor refresher; time stands still."""
 
-    def lock(self):
+    def lock(self) -> threading.Lock:
         return threading.Lock()
 
-    def signal(self):
-        return threading.Event()
+    def signal(self) -> Patient:
+        return Patient()
 
-    def spawn(self, work):
+    def spawn(self, work: object) -> None:
         raise RuntimeError("no threads")
 
-    def process_id(self):
+    def process_id(self) -> int:
         return 1
 
-    def monotonic(self):
+    def monotonic(self) -> float:
         return 0.0
 
-    def time(self):
+    def time(self) -> float:
         return 1_800_000_000.0
 
-    def random(self):
+    def random(self) -> float:
         return 0.5
 
-    def refresher(self, clock):
+    def refresher(self, clock: object) -> Bare:
         return self
 
-    def schedule(self, cache, when):
+    def schedule(self, cache: object, when: float) -> bool:
         return False
 
-    def forget(self, cache):
+    def forget(self, cache: object) -> None:
         pass
 
 
 class State:
     """One cold cache, and what became of its callers."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.fetches = []
         self.results = []
         runtime = Bare()
         self.cache = CredentialCache(self.fetch, clock=runtime, runtime=runtime)
 
-    def fetch(self, context):
+    def fetch(self, context: object) -> Credentials:
         self.fetches.append(1)
         return KEY
 
-    def call(self):
+    def call(self) -> None:
         self.results.append(self.cache.get())
 
 
@@ -87,10 +99,8 @@ def main() -> int:
         timeout_per_run=60.0,
         deadlock_timeout=30.0,
     )
-    print(
-        {name: getattr(result, name) for name in dir(result) if name.startswith(("num", "property", "explor", "incon"))}
-    )
-    print(result.explanation or "")
+    explored = f"{result.num_explored} interleavings, holds: {result.property_holds}"
+    sys.stdout.write(f"{explored}\n{result.explanation or result.inconclusive_reason or ''}\n")
     return 0 if result.property_holds else 1
 
 

@@ -165,7 +165,7 @@ MISTAKES = {
     ),
     "closing leaves waiters": (
         "cache",
-        "            flight.error = self._closed_error()\n            flight.finish()\n",
+        "            flight.finish()  # who waited looks again and finds this closed\n",
         "            pass\n",
     ),
 }
