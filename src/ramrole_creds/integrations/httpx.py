@@ -170,6 +170,11 @@ class _Wire:
             path = "/" + path.partition("://")[2].partition("/")[2]
         names = {name.lower() for name, _ in request.headers}
         body = self._body if names & {b"content-length", b"transfer-encoding"} else None
+        if body is not None and not self._replayable:
+            raise SigningError(
+                f"{self._exchange.host} redirects a request whose body can be sent only once: not followed, because "
+                "nothing is left to send. Give the body as bytes."
+            )
         unsigned = Request(request.method.decode(), f"{scheme}://{host}{path}", _text(request.headers), body=body)
         signed = self._exchange.sign(unsigned, credentials)
         request.headers = _raw(signed)

@@ -116,7 +116,7 @@ class _NextHop(PreparedRequest):
 
 
 class _StoppedResponse(Response):
-    """A redirect to another host: delivered, not followed."""
+    """A redirect to another host, or of a body that cannot be sent again: delivered, not followed."""
 
     @property
     def is_redirect(self) -> bool:
@@ -128,7 +128,9 @@ class _StoppedResponse(Response):
 
 
 def _prepare_redirect(exchange: SignedExchange, sent: PreparedRequest, response: Response, signer: Signer) -> Response:
-    if exchange.redirect_target(str(response.url), response.headers.get("location")) is None:
+    # A session would send what is left of a body that it cannot rewind: nothing, which overwrites an object.
+    is_spent = response.status_code in (307, 308) and not _is_replayable(sent)
+    if is_spent or exchange.redirect_target(str(response.url), response.headers.get("location")) is None:
         stopped = _StoppedResponse()
         stopped.__dict__.update(response.__dict__)
         return stopped

@@ -210,6 +210,21 @@ def test_a_body_that_cannot_be_sent_twice_is_not(send: Send, cloud: FakeCloud, p
     assert provider.refreshed == []
 
 
+def test_a_redirect_does_not_send_what_is_left_of_a_body_that_was_sent(
+    send: Send, client: str, cloud: FakeCloud, provider: Any
+) -> None:
+    signer = signing.Signer(provider, signing.OSSV1(), clock=cloud.clock)
+    cloud.faults.add("PUT /bkt/old", "redirect", location="/bkt/new", status=307)
+    body = iter([b"one", b"two"])
+    headers = {"Content-Type": "text/plain"}
+    if client in ("requests", "urllib3"):
+        assert send(signer, "PUT", cloud.url + "/bkt/old", body=body, headers=headers).status == 307
+    else:
+        with pytest.raises(Exception, match=r"only once|consumed request body"):
+            send(signer, "PUT", cloud.url + "/bkt/old", body=body, headers=headers)
+    assert len(cloud.requests) == 1
+
+
 def test_the_refusal_is_delivered_where_there_are_no_other_credentials(
     send: Send, cloud: FakeCloud, signer: signing.Signer, provider: Any
 ) -> None:
