@@ -85,7 +85,9 @@ def _taken_apart(url: str) -> tuple[str, str, list[tuple[str, str]]]:
     if parts is None or not parts.scheme:
         raise ConfigurationError("A provider's URL reads NAME://…, for instance ecs-ram-role://web?token_mode=require.")
     _refuse_secrets(parts.scheme, parts.netloc, [name for name, _ in pairs])
-    return parts.scheme, unquote(parts.netloc + parts.path).strip("/"), pairs
+    main = unquote(parts.netloc + parts.path)
+    # A command's slashes say which program it is.
+    return parts.scheme, main if parts.scheme == "external" else main.strip("/"), pairs
 
 
 def _maker(name: str) -> tuple[Callable[..., CredentialProvider], str | None]:

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import json
+import shlex
+import sys
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
@@ -25,6 +29,8 @@ from ramrole_creds import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.providers.conftest import Files
 
     from ramrole_creds.testing import FakeCloud
@@ -51,6 +57,14 @@ if TYPE_CHECKING:
 )
 def test_every_provider_has_a_url(url: str, kind: type) -> None:
     assert type(provider_from_url(url)) is kind
+
+
+def test_the_command_of_a_url_keeps_its_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    document = json.dumps({"access_key_id": "a", "access_key_secret": "b"})
+    monkeypatch.chdir(tmp_path)
+    command = shlex.join([sys.executable, "-c", f"print({document!r})"])
+    url = f"external://{quote(command)}"
+    assert provider_from_url(url).get_credentials().access_key_id == "a"
 
 
 @pytest.mark.parametrize(
