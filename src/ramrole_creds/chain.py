@@ -106,7 +106,7 @@ class ProviderChain(CredentialProvider):
             except MetadataUnreachable as error:
                 # It merely does not answer. That is no reason to become somebody else.
                 silent = FetchError(str(error))
-            except ProviderUnavailable as error:
+            except (ProviderUnavailable, NoCredentialsError) as error:  # the latter of a chain within this one
                 _log.warning("%s: %s is gone (%s); looking for another source", self._chain_name, _title(found), error)
                 silent = None
             if silent is not None:

@@ -167,6 +167,18 @@ def test_a_link_that_says_it_is_gone_makes_the_walk_start_again_with_an_event(
     assert "is gone" in caplog.text
 
 
+def test_a_chain_within_a_chain_that_has_lost_its_source_is_gone_too(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_keys(monkeypatch)
+    inner = ProviderChain(EnvironmentProvider(clock=cloud.clock), name="inner")
+    outer = ProviderChain(inner, EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock), clock=cloud.clock)
+    assert outer.get_credentials().provider_name == "chain/inner/env"
+    monkeypatch.delenv("ALIBABA_CLOUD_ACCESS_KEY_ID")
+    monkeypatch.delenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+    assert outer.refresh().provider_name == "chain/ecs_ram_role"
+
+
 def test_unset_variables_and_a_removed_file_are_gone(
     cloud: FakeCloud, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
