@@ -81,6 +81,8 @@ class SigningAgent:
                 "with another scheme."
             )
         self.signer = signer
+        if isinstance(hosts, str):
+            hosts = (hosts,)
         self._hosts = None if hosts is None else tuple(host.lower() for host in hosts)
         self._irreplaceable: Credentials | None = None
 

@@ -172,7 +172,8 @@ def test_only_the_hosts_that_were_named_are_signed_for(send: Send, cloud: FakeCl
     with pytest.raises(SigningError, match="none of the hosts"):
         send(signer, "GET", cloud.url + "/", headers=ACTION, hosts=(".aliyuncs.com",))
     assert len(cloud.requests) == 0
-    assert send(signer, "GET", cloud.url + "/", headers=ACTION, hosts=(f"127.0.0.1:{cloud.port}",)).status == 200
+    for hosts in ((f"127.0.0.1:{cloud.port}",), f"127.0.0.1:{cloud.port}"):
+        assert send(signer, "GET", cloud.url + "/", headers=ACTION, hosts=hosts).status == 200
 
 
 def test_an_expired_token_is_refreshed_and_the_request_repeated_once(
