@@ -221,3 +221,17 @@ def test_unittest_has_it_too(pytester: pytest.Pytester) -> None:
     (path,) = pytester.path.glob("test_*.py")
     result = pytester.runpython(path)
     assert result.ret == 0, result.stderr.str()
+
+
+def test_a_failure_shows_the_faults_that_no_request_met(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        def test_misspelt(ramrole_cloud, ramrole_provider):
+            ramrole_cloud.faults.add("role", "latency", seconds=0)
+            ramrole_cloud.faults.add("credentails", 503)
+            ramrole_provider.get_credentials()
+            assert False
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.stdout.fnmatch_lines(["Faults that no request met: status(status=503) at 'credentails'"])

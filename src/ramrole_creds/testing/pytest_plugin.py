@@ -120,13 +120,20 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 
     cloud = item.stash.get(_CLOUD, None)
     if cloud is not None:
-        report.sections.append(("What the fake cloud was asked", f"{cloud.requests}\nseed: {cloud.issuer.seed}"))
+        asked = f"{cloud.requests}\n{_unmet(cloud)}seed: {cloud.issuer.seed}"
+        report.sections.append(("What the fake cloud was asked", asked))
     report.sections = [(title, mask_text(text)) for title, text in report.sections]
     if leaked_marker(report.longreprtext) is not None:
         report.longrepr = mask_text(report.longreprtext)
 
 
 _CLOUD: pytest.StashKey[Any] = pytest.StashKey()
+
+
+def _unmet(cloud: FakeCloud) -> str:
+    """The faults that struck nothing: one whose place is misspelt looks like this."""
+    unmet = ", ".join(f"{one} at {one.where!r}" for one in cloud.faults if not one.is_listening and not one.played)
+    return f"Faults that no request met: {unmet}\n" if unmet else ""
 
 
 def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
