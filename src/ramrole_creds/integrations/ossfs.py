@@ -30,6 +30,9 @@ KEY_OPTIONS = ("key", "secret", "token")
 _REGION_IN_ENDPOINT = re.compile(r"(?:^|[/.])oss-([a-z]{2}-[a-z0-9-]+?)(?:-internal)?\.aliyuncs\.com")
 
 
+require_attribute(ossfs, "AioOSSFileSystem", "ossfs", TESTED_VERSION)  # older ones have none
+
+
 def register(protocol: str = "oss", *, asynchronous: bool = False) -> None:
     """Have fsspec use these file systems for `protocol://`, in place of ossfs's own.
 
