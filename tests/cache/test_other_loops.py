@@ -37,8 +37,12 @@ def run(program: str) -> str:
 @pytest.mark.parametrize("order", [PATCH + IMPORT, IMPORT + "import ramrole_creds.providers.function\n" + PATCH])
 def test_greenlets_share_one_fetch_and_a_background_refresh(order: str) -> None:
     program = """
-provider = FunctionProvider(mint)
 ticks = []
+def slow():
+    while len(ticks) < 5:  # the fetch ends only where the hub goes on meanwhile
+        time.sleep(0.005)
+    return mint()
+provider = FunctionProvider(slow)
 def tick():
     while True:
         ticks.append(1)
@@ -48,7 +52,6 @@ callers = [gevent.spawn(provider.get_credentials) for _ in range(100)]
 gevent.joinall(callers, timeout=20)
 assert len(fetched) == 1, fetched
 assert len({caller.value for caller in callers}) == 1
-assert len(ticks) > 3, "the hub was blocked"
 end = time.monotonic() + 20
 while provider.status().generation < 3 and time.monotonic() < end:
     gevent.sleep(0.01)
