@@ -224,15 +224,15 @@ class BrokenLink(CredentialProvider):
 
     Args:
         title: the link's name.
-        error: what asking it raises.
+        problem: what is wrong; text, so that two pickles of one chain arrive as one.
     """
 
     name: ClassVar[str] = "broken"
 
-    def __init__(self, title: str, error: RamRoleError) -> None:
+    def __init__(self, title: str, problem: str) -> None:
         super().__init__()
         self._title = title
-        self._error = error
+        self._problem = problem
 
     def get_provider_name(self) -> str:
         """The link's name."""
@@ -240,11 +240,11 @@ class BrokenLink(CredentialProvider):
 
     def fetch(self, context: FetchContext) -> Credentials:
         """Raise what is wrong."""
-        raise self._error.with_traceback(None)
+        raise FetchError(self._problem, unrecoverable=True)
 
     def explain(self) -> str:
         """What is wrong."""
-        return str(self._error)
+        return self._problem
 
 
 if TYPE_CHECKING:
@@ -307,7 +307,7 @@ def _made(name: str, make: Callable[[], CredentialProvider]) -> CredentialProvid
     try:
         return make()
     except ConfigurationError as error:
-        return BrokenLink(name, FetchError(str(error), unrecoverable=True))
+        return BrokenLink(name, str(error))
 
 
 def _title(link: CredentialProvider) -> str:

@@ -316,6 +316,12 @@ def test_a_default_chain_travels_without_secrets_and_arrives_as_one(monkeypatch:
     assert pickle.loads(content) is provider
 
 
+def test_a_chain_with_a_link_that_makes_no_sense_arrives_as_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA", "acs:ram::1:role/x")
+    content = pickle.dumps(default_provider())
+    assert pickle.loads(content) is pickle.loads(content)
+
+
 @pytest.mark.parametrize("wrong", [(), ("a string",), (EnvironmentProvider(), None)])
 def test_a_chain_of_no_providers_is_a_configuration_error(wrong: tuple[Any, ...]) -> None:
     with pytest.raises(ConfigurationError):
