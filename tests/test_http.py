@@ -13,16 +13,14 @@ from hypothesis import strategies as st
 
 import ramrole_creds.connections  # noqa: F401  # ahead of time: loading it would use up the short time limits
 from ramrole_creds.errors import ConfigurationError, FetchError
-from ramrole_creds.http import (
+from ramrole_creds.http import HttpResponse, HttpTransport, shown_url
+from ramrole_creds.http_errors import (
     BodyTooLarge,
     ConnectFailed,
     ConnectionBroken,
     HttpError,
-    HttpResponse,
-    HttpTransport,
     ReadTimeout,
     TimeLimitExceeded,
-    shown_url,
 )
 from ramrole_creds.testing import FakeCloud
 

@@ -21,7 +21,16 @@ from urllib3 import exceptions as wire_failures
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from ramrole_creds import http
+from ramrole_creds.http_errors import (
+    BadResponse,
+    BodyTooLarge,
+    ConnectFailed,
+    ConnectionBroken,
+    ConnectTimeout,
+    HttpError,
+    ReadTimeout,
+    TimeLimitExceeded,
+)
 
 if TYPE_CHECKING:
     import socket
@@ -101,11 +110,11 @@ class Exchange:
         answered = {name.lower(): value for name, value in response.headers.items()}
         return response.status_code, answered, _decoded(content, answered.get("content-encoding", ""), max_body)
 
-    def explain(self, error: Exception, where: str) -> http.HttpError:
+    def explain(self, error: Exception, where: str) -> HttpError:
         """The failure as one of ours, in words that hold nothing of what was sent or read."""
         failure = _explain(error, where, late=time.monotonic() >= self._deadline)
         failure.answered = self._wire.answered
-        if failure.answered and isinstance(failure, http.ReadTimeout):
+        if failure.answered and isinstance(failure, ReadTimeout):
             failure.args = (f"{where}: the answer began, and the rest of it did not come in time.",)
         return failure
 
@@ -117,44 +126,42 @@ class Exchange:
         return dict(settings["proxies"]), cast("bool | str", settings["verify"])
 
 
-def _explain(error: Exception, where: str, *, late: bool) -> http.HttpError:  # noqa: PLR0911  # one for each kind
+def _explain(error: Exception, where: str, *, late: bool) -> HttpError:  # noqa: PLR0911  # one for each kind
     if _caused_by(error, _TooMuch):
-        return http.BodyTooLarge(
-            f"{where}: the answer is longer than an answer of this service can be.", connected=True
-        )
+        return BodyTooLarge(f"{where}: the answer is longer than an answer of this service can be.", connected=True)
     not_connected = _explain_connecting(error, where)
     if not_connected is not None:
         return not_connected
     if _caused_by(error, TimeoutError, wire_failures.ReadTimeoutError) or isinstance(error, failures.Timeout):
         if late:
-            return http.TimeLimitExceeded(f"{where}: no whole answer within the time limit.", connected=True)
-        return http.ReadTimeout(f"{where}: connected, but no answer came in time.", connected=True, retriable=True)
+            return TimeLimitExceeded(f"{where}: no whole answer within the time limit.", connected=True)
+        return ReadTimeout(f"{where}: connected, but no answer came in time.", connected=True, retriable=True)
     if _caused_by(error, _NotDecodable):
-        return http.BadResponse(f"{where}: the answer's content encoding is broken.", connected=True, retriable=True)
+        return BadResponse(f"{where}: the answer's content encoding is broken.", connected=True, retriable=True)
     if _is_bad_http(error):
-        return http.BadResponse(f"{where}: what came back is not HTTP.", connected=True)
+        return BadResponse(f"{where}: what came back is not HTTP.", connected=True)
     reason = _os_reason(error) or "the connection ended before the answer did"
-    return http.ConnectionBroken(f"{where}: {reason}.", connected=True, retriable=True)
+    return ConnectionBroken(f"{where}: {reason}.", connected=True, retriable=True)
 
 
-def _explain_connecting(error: Exception, where: str) -> http.HttpError | None:  # noqa: PLR0911  # as above
+def _explain_connecting(error: Exception, where: str) -> HttpError | None:  # noqa: PLR0911  # as above
     """What kept the request from being sent; None where something else went wrong."""
     if isinstance(error, (failures.InvalidURL, failures.MissingSchema, failures.InvalidSchema, UnicodeError)):
-        return http.ConnectFailed(f"{where}: this is no URL that can be asked.")
+        return ConnectFailed(f"{where}: this is no URL that can be asked.")
     if isinstance(error, _NoBundle):
-        return http.ConnectFailed(
+        return ConnectFailed(
             f"{where}: the CA bundle is not there. Correct `verify`, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE."
         )
     if isinstance(error, failures.ConnectTimeout):
-        return http.ConnectTimeout(f"{where}: no answer to the attempt to connect.")
+        return ConnectTimeout(f"{where}: no answer to the attempt to connect.")
     if isinstance(error, failures.SSLError) or _caused_by(error, ssl.SSLError):
-        return http.ConnectFailed(f"{where}: TLS failed ({_tls_reason(error)}).", connected=True)
+        return ConnectFailed(f"{where}: TLS failed ({_tls_reason(error)}).", connected=True)
     if isinstance(error, failures.ProxyError):
-        return http.ConnectFailed(f"{where}: the proxy of the environment could not be used.", retriable=True)
+        return ConnectFailed(f"{where}: the proxy of the environment could not be used.", retriable=True)
     if _local_trouble(error):
-        return http.ConnectFailed(f"{where}: {_os_reason(error)}.", local=True)
+        return ConnectFailed(f"{where}: {_os_reason(error)}.", local=True)
     if _caused_by(error, wire_failures.NewConnectionError, wire_failures.NameResolutionError):
-        return http.ConnectFailed(f"{where}: {_os_reason(error) or 'cannot connect'}.", retriable=True)
+        return ConnectFailed(f"{where}: {_os_reason(error) or 'cannot connect'}.", retriable=True)
     return None
 
 

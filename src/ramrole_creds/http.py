@@ -13,7 +13,8 @@ from datetime import timezone
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from ramrole_creds.errors import ConfigurationError, FetchError
+from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.http_errors import ConnectFailed, HttpError, ReadTimeout, TimeLimitExceeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,55 +27,6 @@ RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 LONGEST_SANE_AGE_SECONDS = 86400
 RETRY_WAIT_SECONDS = 0.1
 LONGEST_RETRY_WAIT_SECONDS = 1.0
-
-
-class HttpError(FetchError):
-    """A request that got no usable answer.
-
-    Args:
-        connected: True where the server had been reached.
-        retriable: True where the same request may succeed in a moment.
-        local: True where this process or machine has run out of something.
-    """
-
-    answered = False
-    """True where bytes of an answer had come, to this try or to one before it."""
-
-    def __init__(
-        self, message: str = "", *, connected: bool = False, retriable: bool = False, local: bool = False
-    ) -> None:
-        super().__init__(message)
-        self.connected = connected
-        self.retriable = retriable
-        self.local = local
-
-
-class ConnectTimeout(HttpError):
-    """Nobody answered the attempt to connect: packets are dropped on the way."""
-
-
-class ConnectFailed(HttpError):
-    """Refused, unreachable, or a name that does not resolve."""
-
-
-class ReadTimeout(HttpError):
-    """Connected, and then no answer in time."""
-
-
-class TimeLimitExceeded(HttpError):
-    """The time limit of the whole was used up."""
-
-
-class ConnectionBroken(HttpError):
-    """The connection ended before the answer did."""
-
-
-class BadResponse(HttpError):
-    """What came back is not HTTP, or cannot be decoded."""
-
-
-class BodyTooLarge(HttpError):
-    """The answer is longer than anything sensible; reading was stopped at the cap."""
 
 
 @dataclass(frozen=True, slots=True)

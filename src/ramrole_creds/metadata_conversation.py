@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from ramrole_creds import metadata_trouble as trouble
 from ramrole_creds.errors import MetadataError
-from ramrole_creds.http import ConnectionBroken, HttpError, HttpResponse, ReadTimeout
+from ramrole_creds.http_errors import ConnectionBroken, HttpError, ReadTimeout
 from ramrole_creds.metadata_documents import decode_text, parse_credentials, parse_listing, parse_token
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ramrole_creds.clock import Clock
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.flight import FetchContext
-    from ramrole_creds.http import HttpSession
+    from ramrole_creds.http import HttpResponse, HttpSession
 
 _log = logging.getLogger(__name__)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ramrole_creds.errors import MetadataError, MetadataUnreachable, RoleNotAttached
-from ramrole_creds.http import (
+from ramrole_creds.http_errors import (
     BodyTooLarge,
     ConnectFailed,
     ConnectTimeout,
     HttpError,
-    HttpResponse,
     ReadTimeout,
     TimeLimitExceeded,
 )
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from ramrole_creds.http import HttpResponse
     from ramrole_creds.metadata_conversation import TokenMode
 
 NO_TOKEN_SERVICE_STATUS = frozenset({403, 404, 405, 501})

@@ -17,7 +17,8 @@ from urllib.parse import urlencode
 from ramrole_creds.answers import json_object, shown_code, shown_message, shown_request_id, text_of
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.errors import FetchError, RamRoleError
-from ramrole_creds.http import HttpError, HttpTransport, shown_url
+from ramrole_creds.http import HttpTransport, shown_url
+from ramrole_creds.http_errors import HttpError
 from ramrole_creds.signing import ACS3, Request, Signer
 from ramrole_creds.sts_endpoints import base_url
 

@@ -16,7 +16,8 @@ from urllib.parse import urlencode
 from ramrole_creds.answers import PASCAL_CASE, inner_object, json_object, read_credentials, text_of
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
 from ramrole_creds.errors import StsError
-from ramrole_creds.http import HttpError, HttpTransport, shown_url
+from ramrole_creds.http import HttpTransport, shown_url
+from ramrole_creds.http_errors import HttpError
 from ramrole_creds.signing import Signer
 from ramrole_creds.sts_endpoints import find_sts_url
 from ramrole_creds.sts_refusals import Refusal, refused, refuses_source, unreachable

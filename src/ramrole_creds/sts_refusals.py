@@ -9,7 +9,8 @@ from ramrole_creds.answers import json_object, shown_code, shown_message, shown_
 from ramrole_creds.errors import StsError
 
 if TYPE_CHECKING:
-    from ramrole_creds.http import HttpError, HttpResponse
+    from ramrole_creds.http import HttpResponse
+    from ramrole_creds.http_errors import HttpError
 
 _HINTS = {
     "EntityNotExist.Role": "The account has no role of that name: look for a typing error in the role's ARN.",

@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable
-from ramrole_creds.http import HttpError, HttpTransport, shown_url
+from ramrole_creds.http import HttpTransport, shown_url
+from ramrole_creds.http_errors import HttpError
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.sts_endpoints import is_loopback
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds.answers import json_object, shown_code, shown_message, shown_request_id, text_of
 from ramrole_creds.errors import FetchError
-from ramrole_creds.http import HttpError, HttpTransport, shown_url
+from ramrole_creds.http import HttpTransport, shown_url
+from ramrole_creds.http_errors import HttpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
