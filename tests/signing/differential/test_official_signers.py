@@ -25,6 +25,9 @@ from ramrole_creds.credentials import Credentials
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# Python 3.12 and later warn of `utcnow`, by which oss2 dates its V4 signatures.
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+
 KEYS = st.sampled_from(
     [
         Credentials("LTAI5tExampleKey", "example-secret"),
