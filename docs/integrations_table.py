@@ -18,23 +18,30 @@ BEGIN = "<!-- table: begin (python docs/integrations_table.py --help) -->"
 END = "<!-- table: end -->"
 HEAD = "| SDK | tested | how to plug in | rotation | recovery | async | caveat |\n|---|---|---|---|---|---|---|"
 
-# test file: (distribution, how to plug in, caveat)
+# distribution: (test file, how to plug in, caveat)
 SDKS = {
-    "tea_openapi": ("alibabacloud-tea-openapi", "`Config(credential=provider)`", "no retry of its own"),
-    "credentials_client": ("alibabacloud-credentials", "`Client(provider=provider)`", "old getters tear"),
-    "acs_client": ("aliyun-python-sdk-core", "`acs_client(provider)`", "private attribute, checked"),
+    "alibabacloud-tea-openapi": ("tea_openapi", "`Config(credential=provider)`", "no retry of its own"),
+    "alibabacloud-ecs20140526": ("product_clients", "`Config(credential=provider)`", ""),
+    "alibabacloud-rds20140815": ("product_clients", "`Config(credential=provider)`", ""),
+    "alibabacloud-slb20140515": ("product_clients", "`Config(credential=provider)`", ""),
+    "alibabacloud-alb20200616": ("product_clients", "`Config(credential=provider)`", ""),
+    "alibabacloud-sts20150401": ("product_clients", "`Config(credential=provider)`", ""),
+    "alibabacloud-kms20160120": ("product_clients", "`Config(credential=provider)`", ""),
+    "alibabacloud-fc20230330": ("product_clients", "`Config(credential=provider)`", "Function Compute 3.0"),
+    "alibabacloud-credentials": ("credentials_client", "`Client(provider=provider)`", "old getters tear"),
+    "aliyun-python-sdk-core": ("acs_client", "`acs_client(provider)`", "private attribute, checked"),
     "oss2": ("oss2", "`ProviderAuthV4(provider)`", "signed URLs end with the token"),
-    "oss_v2": ("alibabacloud-oss-v2", "`Config(credentials_provider=provider)`", "async: `await warmed(provider)`"),
+    "alibabacloud-oss-v2": ("oss_v2", "`Config(credentials_provider=provider)`", "async: `await warmed(provider)`"),
     "ossfs": ("ossfs", "`register()`, `provider` in the options", "aiooss2 cannot upload"),
-    "log": ("aliyun-log-python-sdk", "`LogClient(credentials_provider=provider)`", "handlers, consumers: ours"),
-    "log_producer": ("aliyun-log-producer", "`ProducerCredentials(provider)`", "keeps a copy until near its end"),
+    "aliyun-log-python-sdk": ("log", "`LogClient(credentials_provider=provider)`", "handlers, consumers: ours"),
+    "aliyun-log-producer": ("log_producer", "`ProducerCredentials(provider)`", "keeps a copy until near its end"),
     "tablestore": ("tablestore", "`OTSClient(credentials_provider=provider)`", "retries repeat a signature"),
-    "odps": ("pyodps", "`ODPS(account=ProviderAccount(provider))`", ""),
-    "mns": ("aliyun-mns-sdk", "`Account(credentials_provider=MnsCredentials(provider))`", ""),
-    "datahub": ("pydatahub", "`DataHub(credential=provider)`", "name a `user_agent`"),
-    "fc2": ("aliyun-fc2", "`fc2.Client(provider)`", "private method, checked"),
-    "secrets_manager": (
-        "alibabacloud-secretsmanager-client-v2", "`with_credentials_provider(provider)`", "own environment",
+    "pyodps": ("odps", "`ODPS(account=ProviderAccount(provider))`", ""),
+    "aliyun-mns-sdk": ("mns", "`Account(credentials_provider=MnsCredentials(provider))`", ""),
+    "pydatahub": ("datahub", "`DataHub(credential=provider)`", "name a `user_agent`"),
+    "aliyun-fc2": ("fc2", "`fc2.Client(provider)`", "private method, checked"),
+    "alibabacloud-secretsmanager-client-v2": (
+        "secrets_manager", "`with_credentials_provider(provider)`", "own environment",
     ),
     "boto3": ("boto3", "`botocore_session(provider)`", "checksums when_required"),
     "aiobotocore": ("aiobotocore", "`aiobotocore_session(provider)`", "own environment"),
@@ -45,14 +52,13 @@ SDKS = {
 
 def rows(versions: dict[str, str]) -> list[str]:
     """The table's rows, with a version for each SDK that has been tested."""
-    return [_row(name, versions.get(name, "")) for name in SDKS]
+    return [_row(distribution, versions.get(distribution, "")) for distribution in SDKS]
 
 
 def versions_on_page() -> dict[str, str]:
     """The versions that the page has now."""
     found = re.findall(r"^\| ([\w-]+) \| ([\w.]*) \|", _table(), flags=re.MULTILINE)
-    by_distribution = dict(found)
-    return {name: by_distribution.get(distribution, "") for name, (distribution, _, _) in SDKS.items()}
+    return {distribution: version for distribution, version in found if distribution in SDKS}
 
 
 def write(versions: dict[str, str]) -> None:
@@ -72,8 +78,8 @@ def _table() -> str:
     return PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
 
 
-def _row(name: str, version: str) -> str:
-    distribution, plug, caveat = SDKS[name]
+def _row(distribution: str, version: str) -> str:
+    name, plug, caveat = SDKS[distribution]
     source = (TESTS / f"test_{name}.py").read_text(encoding="utf-8")
     proven = {
         "rotation": re.search(r"def test_\w*(over_rotations|sent_with_the_token)", source),

@@ -35,8 +35,8 @@ def _is_there(module: str) -> bool:
         return False
 
 
-# The import name that each file needs. What is not installed is not collected: a tox environment has the SDKs that can
-# be installed together. One that is named in SDK_TESTS is collected whether it can be imported or not.
+# The import names that each file needs. What is not installed is not collected: a tox environment has the SDKs that
+# can be installed together. One that is named in SDK_TESTS is collected whether it can be imported or not.
 NEEDS = {
     "acs_client": "aliyunsdkecs",
     "aiobotocore": "aiobotocore",
@@ -52,13 +52,21 @@ NEEDS = {
     "oss2": "oss2",
     "oss_v2": "alibabacloud_oss_v2",
     "ossfs": "ossfs",
+    "product_clients": (
+        "alibabacloud_alb20200616 alibabacloud_ecs20140526 alibabacloud_fc20230330 alibabacloud_kms20160120"
+        " alibabacloud_rds20140815 alibabacloud_slb20140515 alibabacloud_sts20150401"
+    ),
     "pyarrow": "pyarrow",
     "secrets_manager": "alibabacloud_secretsmanager_client_v2",
     "tablestore": "tablestore",
     "tea_openapi": "alibabacloud_sts20150401",
 }
 REQUIRED = set(os.environ.get("SDK_TESTS", "oss2 tea_openapi").split())
-collect_ignore = [f"test_{name}.py" for name, module in NEEDS.items() if name not in REQUIRED and not _is_there(module)]
+collect_ignore = [
+    f"test_{name}.py"
+    for name, modules in NEEDS.items()
+    if name not in REQUIRED and not all(map(_is_there, modules.split()))
+]
 
 
 class Stage:
@@ -171,4 +179,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if os.environ.get("INTEGRATIONS_TABLE") != "write" or hasattr(session.config, "workerinput"):
         return
     table = runpy.run_path(str(session.config.rootpath / "docs" / "integrations_table.py"))
-    table["write"]({name: metadata.version(table["SDKS"][name][0]) for name, passed in _passed.items() if passed})
+    passed = {distribution for distribution, (name, _, _) in table["SDKS"].items() if _passed.get(name)}
+    table["write"]({distribution: metadata.version(distribution) for distribution in passed})

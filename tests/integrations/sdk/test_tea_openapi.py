@@ -1,7 +1,6 @@
 """alibabacloud_tea_openapi, on which every generated client stands, takes the provider as it is.
 
-The clients of ECS, RDS, SLB, ALB, KMS and Function Compute 3.0 are this one with other names of operations; that of
-STS is here in person.
+Those of the products are in `test_product_clients.py`; that of STS stands for them here.
 """
 
 from __future__ import annotations
