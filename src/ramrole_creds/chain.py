@@ -70,10 +70,7 @@ class ProviderChain(CredentialProvider):
             raise ConfigurationError("A ProviderChain needs at least one provider.")
         for provider in providers:
             if not isinstance(provider, CredentialProvider):
-                raise ConfigurationError(
-                    f"{type(provider).__name__} is no CredentialProvider: wrap a function in FunctionProvider, keys in "
-                    "StaticProvider."
-                )
+                raise _no_provider(provider)
         if options.get("policy") is None:
             slowest = max(provider.default_policy.fetch_timeout for provider in providers)
             options["policy"] = RefreshPolicy(fetch_timeout=slowest)
@@ -249,6 +246,14 @@ class BrokenLink(CredentialProvider):
 
 if TYPE_CHECKING:
     _Makers = dict[str, Callable[[], CredentialProvider]]
+
+
+def _no_provider(link: object) -> ConfigurationError:
+    what = f"the class {link.__name__}" if isinstance(link, type) else type(link).__name__
+    return ConfigurationError(
+        f"A link must be a CredentialProvider object, not {what}: call the class, wrap a function in "
+        "FunctionProvider, keys in StaticProvider."
+    )
 
 
 def _official_links(endpoint: str | None, sts_endpoint: str | None, options: ProviderOptions) -> _Makers:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from ramrole_creds.cache import CredentialCache
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
+from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, ProviderUnavailable
 from ramrole_creds.flight import FetchContext
 from ramrole_creds.policy import RefreshPolicy
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ramrole_creds.credentials import Credentials
     from ramrole_creds.events import EventListener
     from ramrole_creds.status import ProviderStatus
 
@@ -128,7 +128,13 @@ class CredentialProvider(ProviderShape, ABC):
 
         Raises:
             ProviderUnavailable, FetchError: what the fetch raised.
+            ConfigurationError: `rejected` is no Credentials.
         """
+        if rejected is not None and not isinstance(rejected, Credentials):
+            raise ConfigurationError(
+                f"rejected must be the Credentials that a service refused, not {type(rejected).__name__}: hand back "
+                "what get_credentials() gave for that request."
+            )
         return self._open_cache().refresh(rejected)
 
     def status(self) -> ProviderStatus:

@@ -44,6 +44,10 @@ def provider_from_url(url: str) -> CredentialProvider:
     Raises:
         ConfigurationError: nobody knows the scheme or an argument, or the URL holds a secret.
     """
+    if not isinstance(url, str):
+        raise ConfigurationError(
+            f"provider_from_url takes a URL as text, for instance 'ecs-ram-role://web', not {type(url).__name__}."
+        )
     scheme, main, pairs = _taken_apart(url)
     links = [provider_from_url(value) for key, value in pairs if key == "link"]
     arguments: dict[str, Any] = {key: _value(key, value) for key, value in pairs if key != "link"}
