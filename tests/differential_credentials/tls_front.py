@@ -16,24 +16,33 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 CHUNK = 65536
 
 
 class TlsFront:
-    """Listens on loopback, decrypts, and passes on to `port`; `url` is where."""
+    """Listens on loopback, decrypts, and passes on to `port`, which may be changed; `host` is where.
 
-    def __init__(self, port: int, folder: Path) -> None:
+    Args:
+        port: of the plain server.
+        folder: where the certificates are put.
+        listen_port: where to listen; 0 for any.
+        names: host names that the certificate is for, besides localhost.
+    """
+
+    def __init__(self, port: int, folder: Path, *, listen_port: int = 0, names: Sequence[str] = ()) -> None:
         self.ca_file = folder / "ca.pem"
         chain = folder / "chain.pem"
-        write_certificates(self.ca_file, chain)
+        write_certificates(self.ca_file, chain, names)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(chain)
-        self._port = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = port
+        self._listener = socket.create_server(("127.0.0.1", listen_port))
         self._listener.settimeout(0.1)
         self._stopped = threading.Event()
+        self._connections: list[ssl.SSLSocket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
@@ -44,6 +53,9 @@ class TlsFront:
 
     def close(self) -> None:
         self._stopped.set()
+        for connection in list(self._connections):  # of a client that keeps it open
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         for thread in list(self._threads):
             thread.join()
         self._listener.close()
@@ -59,8 +71,9 @@ class TlsFront:
     def _serve(self, raw: socket.socket) -> None:
         raw.settimeout(5)
         with contextlib.suppress(OSError), self._context.wrap_socket(raw, server_side=True) as near:
+            self._connections.append(near)
             while (request := read_message(near)) is not None:
-                with socket.create_connection(("127.0.0.1", self._port), timeout=5) as far:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=5) as far:
                     far.sendall(request)
                     answer = read_message(far)
                     if answer is not None:
@@ -87,8 +100,8 @@ def read_message(source: socket.socket) -> bytes | None:
     return head
 
 
-def write_certificates(ca_file: Path, chain: Path) -> None:
-    """An authority, and a certificate of it for localhost together with its key."""
+def write_certificates(ca_file: Path, chain: Path, more_names: Sequence[str] = ()) -> None:
+    """An authority, and a certificate of it for localhost and more names together with its key."""
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an authority for tests")])
     own_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
@@ -116,7 +129,7 @@ def write_certificates(ca_file: Path, chain: Path) -> None:
         .add_extension(usage, critical=True)
         .sign(ca_key, hashes.SHA256())
     )
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [*map(x509.DNSName, ("localhost", *more_names)), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     own = (
         start(own_name, key.public_key())
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
