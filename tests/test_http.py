@@ -251,3 +251,11 @@ def test_a_url_is_shown_without_user_query_and_fragment() -> None:
 def test_timeouts_are_numbers_above_zero(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="number of seconds above 0"):
         HttpTransport(**options)
+
+
+def test_a_query_shows_in_no_log_of_urllib3(caplog: pytest.LogCaptureFixture) -> None:
+    """A credentials URI may have its secret there."""
+    with FakeCloud() as cloud, caplog.at_level("DEBUG"):
+        HttpTransport().request("GET", f"{cloud.url}/latest/meta-data/region-id?key=marker", time_limit=5)
+    assert "/latest/meta-data/region-id" in caplog.text
+    assert "marker" not in caplog.text

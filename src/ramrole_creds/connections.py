@@ -7,8 +7,10 @@ not to follow, keeps cookies between tries, and adds what it finds in netrc.
 from __future__ import annotations
 
 import io
+import logging
 import os
 import ssl
+import threading
 import time
 from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from typing import TYPE_CHECKING, Any, cast
@@ -58,6 +60,21 @@ class _CutShort(Exception):
     """The connection ended before the announced length was there."""
 
 
+class _QueryFilter(logging.Filter):
+    """Takes queries out of what urllib3 logs of our requests: one may hold a secret of a credentials URI."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass."""
+        if getattr(_here, "exchanging", False) and isinstance(record.args, tuple):
+            record.args = tuple(part.partition("?")[0] if isinstance(part, str) else part for part in record.args)
+        return True
+
+
+_here = threading.local()
+"""Whether this thread makes a request of ours: other users of urllib3 keep their log as it is."""
+logging.getLogger("urllib3.connectionpool").addFilter(_QueryFilter())
+
+
 class Exchange:
     """One request and its answer, on a connection of its own.
 
@@ -94,6 +111,7 @@ class Exchange:
         }
         request = requests.Request(method, url, headers={**own, **headers}, data=body).prepare()
         adapter = _DeadlineAdapter(self._wire)
+        _here.exchanging = True
         try:
             proxies, verify = self._surroundings(url)
             if isinstance(verify, str) and not os.path.exists(verify):  # noqa: PTH110  # pathlib is loaded for nobody else
@@ -106,6 +124,7 @@ class Exchange:
             finally:
                 response.close()
         finally:
+            _here.exchanging = False
             adapter.close()
         answered = {name.lower(): value for name, value in response.headers.items()}
         return response.status_code, answered, _decoded(content, answered.get("content-encoding", ""), max_body)
