@@ -17,6 +17,7 @@ import re
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from ramrole_creds.errors import RamRoleError
+from ramrole_creds.integrations import refusals
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -31,17 +32,8 @@ logger = logging.getLogger(__name__)
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-_CODES = re.compile(
-    r"InvalidSecurityToken(\.\w+)?|SecurityToken\.?Expired|ExpiredToken|InvalidToken"
-    r"|InvalidAccessKeyI[dD](\.(NotFound|Inactive))?|ODPS-0410051"
-)
-"""What OpenAPI, OSS, its S3 face, SLS, MNS, FC and MaxCompute say of a token or key that they do not take."""
-_BROAD_CODES = {"Unauthorized", "OTSAuthFailed"}
-"""SLS and DataHub, and Tablestore, use one code for this and for more: the message tells."""
 _NOT_TOLD = re.compile(r"ACCESS_DENIED during Head\w+ operation: No response body")
 """A refused HEAD has no body: botocore gives the status as its code, pyarrow says this. A refresh finds out."""
-_TOLD = re.compile(r"(?i)access\s?key|security[\s_]?token|token .*expired|credential")
-_IN_TEXT = re.compile(rf"(?<![\w.])(?:{_CODES.pattern})(?![\w.])")
 
 _CODE_NAMES = ("code", "error_code", "errorCode", "err_code", "_errorCode", "type")
 _INNER_NAMES = ("__cause__", "__context__", "inner_exception", "exception")
@@ -105,14 +97,14 @@ def is_rejection(error: BaseException) -> bool:
         return False
     for one in chain:
         codes = list(_codes(one))
-        if any(_CODES.fullmatch(code) for code in codes):
+        if any(map(refusals.is_code, codes)):
             return True
         text = str(one)
         if "403" in codes or _NOT_TOLD.search(text):
             return True
-        if any(code in _BROAD_CODES for code in codes):
-            return _TOLD.search(text) is not None
-        if not codes and _IN_TEXT.search(text):
+        if any(code in refusals.BROAD_CODES for code in codes):
+            return refusals.is_about_keys(text)
+        if not codes and refusals.names_code(text):
             return True
     return False
 

@@ -14,12 +14,12 @@ from __future__ import annotations
 import base64
 import enum
 import logging
-import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from ramrole_creds.errors import ConfigurationError, RamRoleError, SigningError
+from ramrole_creds.integrations import refusals
 from ramrole_creds.signing import Request, Signer
 from ramrole_creds.signing.mismatch import explain_mismatch
 
@@ -34,24 +34,6 @@ ERROR_STATUSES = frozenset((400, 401, 403, 404, 408))
 """Statuses whose body is worth reading."""
 REDIRECT_STATUSES = frozenset((301, 302, 303, 307, 308))
 MOST_ERROR_BYTES = 65536
-
-# The services' codes, as whole words anywhere in the answer: XML, JSON, protobuf and plain text alike.
-_TOKEN_EXPIRED = re.compile(
-    rb"(?<![\w.])(?:InvalidSecurityToken\.Expired|SecurityToken\.?Expired|ExpiredToken)(?![\w.])"
-)
-# Codes that services also use for a key that is simply wrong; some say so of temporary keys that are long gone.
-_KEY_REFUSED = re.compile(
-    rb"(?<![\w.])(?:InvalidAccessKeyI[dD](?:\.NotFound)?|InvalidSecurityToken(?:\.\w+)?|Unauthorized|ODPS-0410051)(?![\w.])"
-    rb"|OTSAuthFailed[\s\S]{0,80}(?:[Tt]oken|[Ee]xpired|AccessKey)"
-)
-_TIME_REFUSED = re.compile(
-    rb"(?<![\w.])(?:RequestTimeTooSkewed|InvalidTimeStamp\.Expired|RequestTimeExpired|TimeExpired|ODPS-0410031)(?![\w.])"
-    rb"|Mismatch between system time and x-ots-date"
-)
-_SIGNATURE_REFUSED = re.compile(
-    rb"(?<![\w.])(?:SignatureDoesNotMatch|SignatureNotMatch|IncompleteSignature|ODPS-0410042)(?![\w.])"
-    rb"|OTSAuthFailed[\s\S]{0,80}Signature mismatch"
-)
 
 
 class Verdict(enum.Enum):
@@ -188,7 +170,7 @@ class SignedExchange:
                 signer.observe_server_time(self.host, now)
             return Verdict.DELIVER
         body = read()[:MOST_ERROR_BYTES] or _error_in_header(header)
-        if _TIME_REFUSED.search(body):
+        if refusals.is_time_refused(body):
             now = server_time(header)
             if now is None or self._told_the_time or not signer.learn_server_time(self.host, now):
                 return Verdict.DELIVER
@@ -196,11 +178,11 @@ class SignedExchange:
             logger.info("%s refused the request's time: signing by its clock from now on.", self.host)
             return Verdict.SIGN_AGAIN if replayable else Verdict.DELIVER
         if self._credentials is not None and not self._refreshed and replayable:
-            expired = _TOKEN_EXPIRED.search(body)
-            if expired or (self._credentials.security_token and _KEY_REFUSED.search(body)):
+            ended = refusals.is_token_ended(body)
+            if ended or (self._credentials.security_token and refusals.is_key_refused(body)):
                 self._refreshed = True
                 return Verdict.REFRESH
-        if self._signed is not None and _SIGNATURE_REFUSED.search(body):
+        if self._signed is not None and refusals.is_signature_refused(body):
             reason = explain_mismatch(signer.scheme, self._signed, body)
             logger.warning("%s refused the signature. %s", self.host, reason)
         return Verdict.DELIVER
