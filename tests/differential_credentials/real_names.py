@@ -174,15 +174,15 @@ RSA_KEY_PAIR = "RsaKeyPair"  # a mode of the CLI that the official library has n
 
 
 def asked(cloud: FakeCloud) -> list[dict[str, object]]:
-    """What was asked of whom, without what differs from call to call; of a metadata service, nothing but paths."""
+    """What was asked of whom, without what differs from call to call."""
     found = []
     for entry in cloud.requests:
-        if entry.service == "metadata":
-            continue
         request = entry.request
         parameters = {name: value for name, value in request.parameters.items() if name not in ITS_OWN}
         one: dict[str, object] = {"host": entry.header("Host"), "parameters": parameters}
-        if entry.service == "sign-in":
+        if entry.service == "metadata":
+            one |= {"method": entry.method, "path": entry.path}
+        elif entry.service == "sign-in":
             body = json.loads(request.body) if request.body.startswith(b"{") else None
             one |= {"method": entry.method, "path": entry.path, "body": body, "who": entry.header("Authorization")}
         found.append(one)
