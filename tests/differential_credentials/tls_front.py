@@ -127,12 +127,15 @@ def write_certificates(ca_file: Path, chain: Path, more_names: Sequence[str] = (
         start(ca_name, ca_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
     names = [*map(x509.DNSName, ("localhost", *more_names)), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     own = (
         start(own_name, key.public_key())
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        # Without it Python 3.13 and later refuse the certificate.
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM

@@ -86,7 +86,7 @@ class Gateway:
             self.defects.append(traceback.format_exc())
             return False
         finally:
-            self.log.finish()
+            self.log.finish(entry)
 
     def _answer(self, entry: RecordedRequest, connection: Connection, service: Service | None) -> bool:
         request = entry.request
@@ -107,7 +107,12 @@ class Gateway:
             return response
 
         stage = Stage(connection, entry, answer, date, keeps_alive(request))
-        return stage.respond(answer()) if played.replacement is None else play(played.replacement, stage)
+        if played.replacement is not None:
+            return play(played.replacement, stage)
+        response = answer()
+        # Before the answer is sent: who has it may ask the next at once, and is then asking one at a time.
+        self.log.finish(entry)
+        return stage.respond(response)
 
     def _respond(self, request: WireRequest, service: Service | None) -> WireResponse:
         if not self._is_own_host(request.header("Host")):

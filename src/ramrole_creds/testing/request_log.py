@@ -33,6 +33,7 @@ class RecordedRequest:
         fault: the faults it met, in words.
         number: 1 for the first.
         status: of the answer, None as long as there is none.
+        over: it is under way no more.
     """
 
     request: WireRequest
@@ -43,6 +44,7 @@ class RecordedRequest:
     fault: str = ""
     number: int = 0
     status: int | None = None
+    over: bool = False
 
     @property
     def method(self) -> str:
@@ -121,10 +123,11 @@ class RequestLog(Sequence[RecordedRequest]):
             self._at_once += 1
             self.max_concurrency = max(self.max_concurrency, self._at_once)
 
-    def finish(self) -> None:
-        """One request less is under way."""
+    def finish(self, entry: RecordedRequest) -> None:
+        """A request is under way no more; said once or more often."""
         with self._lock:
-            self._at_once -= 1
+            self._at_once -= not entry.over
+            entry.over = True
 
     def clear(self) -> None:
         """Forget everything so far."""
