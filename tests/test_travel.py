@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ramrole_creds import EcsRamRoleProvider, ProviderChain, RefreshPolicy, StaticProvider
+from ramrole_creds import EcsRamRoleProvider, EnvironmentProvider, ProviderChain, RefreshPolicy, StaticProvider
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.masking import leaked_marker
@@ -107,3 +107,15 @@ def test_the_token_of_a_configuration_is_the_same_everywhere_and_tells_no_argume
     assert tuple(done.stdout.split()) == here
     assert "127.0.0.1" not in "".join(here)
     assert EcsRamRoleProvider("db", endpoint="http://127.0.0.1:9").__dask_tokenize__() != here
+
+
+def test_a_chain_comes_back_as_itself_though_an_equal_one_left_before() -> None:
+    earlier, later = (ProviderChain(EnvironmentProvider(), EcsRamRoleProvider("web")) for _ in range(2))
+    assert pickle.loads(pickle.dumps(earlier)) is earlier
+    assert pickle.loads(pickle.dumps(later)) is later
+
+
+def test_chains_of_equal_links_arrive_as_one() -> None:
+    contents = [pickle.dumps(ProviderChain(EnvironmentProvider(), EcsRamRoleProvider("api"))) for _ in range(8)]
+    arrived = [pickle.loads(content) for content in contents]
+    assert len({id(chain) for chain in arrived}) == 1

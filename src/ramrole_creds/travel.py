@@ -38,8 +38,12 @@ class Itinerary:
     def departing(self, provider: CredentialProvider) -> tuple[Any, ...]:
         """Arguments of `arrive`. One that comes back to this process becomes the provider that left."""
         with _arrivals:
-            _arrived.setdefault(_key(self._class, self._args, self._kwargs), provider)
+            _arrived[self.key()] = provider
         return self._class, self._args, self._kwargs
+
+    def key(self) -> Hashable:
+        """The same for all providers of this configuration."""
+        return _key(self._class, self._args, self._kwargs)
 
     def token(self) -> tuple[str, ...]:
         """A name for this configuration, the same in every process, from which no argument can be read."""
@@ -54,7 +58,7 @@ def arrive(cls: type[CredentialProvider], args: tuple[Any, ...], kwargs: dict[st
     """The provider that this process has for this configuration, made where there is none yet."""
     key = _key(cls, args, kwargs)
     with _arrivals:
-        provider = _arrived.get(key)
+        provider = _arrived.get(key) or _kept.get(key)
         if provider is None:
             provider = _arrived[key] = cls(*args, **kwargs)
         _kept[key] = provider
@@ -84,6 +88,9 @@ def _frozen(value: object) -> Hashable:
         return type(value).__name__, tuple(_frozen(item) for item in value)
     if isinstance(value, (set, frozenset)):
         return "set", frozenset(_frozen(item) for item in value)
+    itinerary = getattr(value, "_itinerary", None)
+    if isinstance(itinerary, Itinerary):
+        return itinerary.key()  # a link of a chain is known by what it was made of, as the chain is
     try:
         hash(value)
     except TypeError:
