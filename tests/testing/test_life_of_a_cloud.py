@@ -37,11 +37,11 @@ def test_it_starts_in_less_than_fifty_milliseconds() -> None:
 
 
 def test_it_leaves_no_thread_and_no_socket_behind() -> None:
-    def sockets() -> int:
+    def sockets() -> list[socket.socket]:
         gc.collect()
-        return sum(isinstance(one, socket.socket) and one.fileno() >= 0 for one in gc.get_objects())
+        return [one for one in gc.get_objects() if isinstance(one, socket.socket) and one.fileno() >= 0]
 
-    before = (set(threading.enumerate()), sockets())
+    before = sockets()
     with FakeCloud(clock=VirtualClock(0)) as cloud:
         cloud.faults.add("item", "hang")
         idle = http.client.HTTPConnection(cloud.host, cloud.port, timeout=10)  # kept alive beyond the stop
@@ -54,7 +54,9 @@ def test_it_leaves_no_thread_and_no_socket_behind() -> None:
         cloud.faults.add("*", "refuse", between=(100, 200))
     for one in (hung, half, idle):
         one.close()
-    assert (set(threading.enumerate()), sockets()) == before
+    assert [one for one in sockets() if not any(one is other for other in before)] == []
+    # Other threads come and go: the official client's scheduler, where a test before this one used it.
+    assert [one.name for one in threading.enumerate() if one.name.startswith("fake-cloud")] == []
 
 
 def test_a_hundred_clients_at_once_are_all_served(cloud: FakeCloud, ask: Ask) -> None:

@@ -409,4 +409,5 @@ class FakeCloud:
                 self._timer.cancel()
             self._timer = threading.Timer(max(0.0, change - self._clock.time()) + 0.001, self._port_changed)
             self._timer.daemon = True
+            self._timer.name = f"fake-cloud-{self.port}-faults"
             self._timer.start()
