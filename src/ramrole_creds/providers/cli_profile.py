@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.errors import FetchError, ProfileError, ProviderUnavailable, RamRoleError
@@ -13,7 +12,7 @@ from ramrole_creds.providers.cli_config import CliProfile, config_path, find_pro
 from ramrole_creds.providers.ecs_ram_role import flag
 from ramrole_creds.providers.ini_profile import ini_paths
 from ramrole_creds.providers.profile_files import warn_of_readers
-from ramrole_creds.providers.profile_options import ProfileOptions
+from ramrole_creds.providers.profile_options import ProfileOptions, fetch_from_profile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,14 +84,8 @@ class CliProfileProvider(CredentialProvider):
             RamRoleError: what the profile's own source raised.
         """
         profile, provider = self._open()
-        try:
-            credentials = provider.fetch(context)
-        except ProviderUnavailable as error:
-            # The profile is here and says where its credentials are: to go on elsewhere would be another identity.
-            problem = str(error)
-        else:
-            return replace(credentials, provider_name=f"{self.name}/{credentials.provider_name}")
-        raise ProfileError(f"Profile {profile.name!r} in {profile.path}: {problem}")
+        where = f"Profile {profile.name!r} in {profile.path}"
+        return fetch_from_profile(provider, context, kind=self.name, profile=where)
 
     def explain(self) -> str:
         """What a fetch would do."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,7 +13,12 @@ from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.home import home_directory
 from ramrole_creds.providers.ini_document import MalformedIni, parse_ini
 from ramrole_creds.providers.profile_files import read_profile_file, warn_of_readers
-from ramrole_creds.providers.profile_options import NO_PROCESS_VARIABLE, ProfileOptions, external_forbidden
+from ramrole_creds.providers.profile_options import (
+    NO_PROCESS_VARIABLE,
+    ProfileOptions,
+    external_forbidden,
+    fetch_from_profile,
+)
 from ramrole_creds.providers.sessions import DEFAULT_SESSION_SECONDS
 from ramrole_creds.providers.static import StaticProvider
 
@@ -69,14 +74,8 @@ class IniProfileProvider(CredentialProvider):
             RamRoleError: what the section's own source raised.
         """
         section, provider = self._open()
-        try:
-            credentials = provider.fetch(context)
-        except ProviderUnavailable as error:
-            # The section is here and says where its credentials are: to go on elsewhere would be another identity.
-            problem = str(error)
-        else:
-            return replace(credentials, provider_name=f"{self.name}/{credentials.provider_name}")
-        raise ProfileError(f"Section [{section.name}] in {section.path}: {problem}")
+        where = f"Section [{section.name}] in {section.path}"
+        return fetch_from_profile(provider, context, kind=self.name, profile=where)
 
     def explain(self) -> str:
         """What a fetch would do."""

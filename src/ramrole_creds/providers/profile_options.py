@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from ramrole_creds.errors import ProfileError, ProviderUnavailable
 
 if TYPE_CHECKING:
     from ramrole_creds.clock import Clock
+    from ramrole_creds.credentials import Credentials
+    from ramrole_creds.provider import CredentialProvider, FetchContext
 
 NO_PROCESS_VARIABLE = "ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS"
 
@@ -32,3 +36,20 @@ class ProfileOptions:
 def external_forbidden() -> bool:
     """True where profiles may neither run commands nor ask URLs, by ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS."""
     return os.environ.get(NO_PROCESS_VARIABLE, "").strip().lower() in ("1", "true")
+
+
+def fetch_from_profile(source: CredentialProvider, context: FetchContext, *, kind: str, profile: str) -> Credentials:
+    """What a profile's own source gives, under the name `kind/…`.
+
+    Raises:
+        ProfileError: the source does not apply here. The profile is here and says where its credentials are: to go
+            on elsewhere would be another identity.
+        RamRoleError: what else the source raised.
+    """
+    try:
+        credentials = source.fetch(context)
+    except ProviderUnavailable as error:
+        problem = str(error)
+    else:
+        return replace(credentials, provider_name=f"{kind}/{credentials.provider_name}")
+    raise ProfileError(f"{profile}: {problem}")
