@@ -28,6 +28,7 @@ from ramrole_creds import (
     OAuthTokens,
     ProcessError,
     ProcessProvider,
+    ProviderChain,
     ProviderUnavailable,
     PushProvider,
     RsaKeyPairProvider,
@@ -488,10 +489,13 @@ class TestPush:
         provider.update(Credentials("last", "s", "t"))
         assert provider.get_credentials().access_key_id == "last"
 
-    def test_it_travels_empty(self) -> None:
+    def test_it_refuses_to_be_pickled_since_what_it_was_given_is_all_that_it_is(self) -> None:
         provider = PushProvider()
         provider.update(Credentials("first", "keep-me-here", "t"))
-        assert b"keep-me-here" not in pickle.dumps(provider)
+        with pytest.raises(TypeError, match=r"call its update\(\) there"):
+            pickle.dumps(provider)
+        with pytest.raises(TypeError, match="PushProvider"):
+            pickle.dumps(ProviderChain(provider))
 
 
 class TestBearerToken:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError
@@ -25,7 +25,7 @@ class PushProvider(CredentialProvider):
     """Serves the credentials that it was given last; nothing is fetched.
 
     Everybody who holds the provider has the new ones at once. An expired set that nobody replaced is an error, as is
-    one that a service refused. It may be pickled, and arrives empty: each process is given its own.
+    one that a service refused. It refuses to be pickled: what it was given is all that it is, and that is secret.
 
     Args:
         options: `policy`, `clock` and `on_event` of every provider.
@@ -93,6 +93,16 @@ class PushProvider(CredentialProvider):
     def explain(self) -> str:
         """What a fetch would do."""
         return "would serve what it was given" if self._given else "has been given nothing yet"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "A PushProvider cannot be pickled: what it was given would travel to other processes, queues and files, "
+            "and without that it is none. Make one where the work is done and call its update() there, or send a "
+            "provider that fetches where it arrives, such as default_provider() or EcsRamRoleProvider()."
+        )
+
+    def __dask_tokenize__(self) -> NoReturn:
+        self.__reduce__()
 
     def _hand_over(self, before: Credentials | None) -> None:
         """Have the cache take what was given, also where it ends sooner than what it holds: that counts as refused."""
