@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
-import time
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ramrole_creds.errors import FetchError, ProfileError, ProviderUnavailable
+from ramrole_creds.errors import ProfileError
+from ramrole_creds.providers.file_lock import LockSystem, file_lock
+from ramrole_creds.providers.file_replacement import replacement_of
 from ramrole_creds.providers.home import home_directory
 from ramrole_creds.providers.profile_files import read_profile_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
 CONFIG_VARIABLE = "ALIBABA_CLOUD_CONFIG_FILE"
-LOCK_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -128,18 +126,24 @@ def find_profile(document: Mapping[str, object], path: Path, name: str) -> CliPr
 
 
 def update_profile(
-    path: Path, name: str, change: Callable[[CliProfile], Mapping[str, object]], *, time_limit: float
+    path: Path,
+    name: str,
+    change: Callable[[CliProfile], Mapping[str, object]],
+    *,
+    time_limit: float,
+    locks: LockSystem | None = None,
 ) -> CliProfile:
     """Change fields of one profile under a lock between processes; whoever reads meanwhile sees all or nothing.
 
     Every other field and profile stays, those unknown to us too. The file is replaced, not written to: mode 0600, and
-    a symbolic link stays one.
+    a symbolic link stays one. The lock is a file beside it: the file itself is no place for one, since it is replaced.
 
     Args:
         path: the file.
         name: the profile.
         change: called under the lock with the profile as it is now; gives the fields to set, none for no change.
         time_limit: seconds to wait for the lock.
+        locks: how to lock; what the platform has where None.
 
     Raises:
         ProviderUnavailable: there is no such file.
@@ -147,18 +151,20 @@ def update_profile(
         FetchError: the lock was not to be had.
     """
     target = Path(os.path.realpath(path))
-    with _locked(target, time_limit):
+    load_config(target)  # where there is no such file, no lock is left beside it
+    with file_lock(target.with_name(f"{target.name}.lock"), time_limit, locks=locks):
         document = load_config(target)
         profile = find_profile(document, path, name)
         if profile is None:
             raise ProfileError(f"{path} has no profile {name!r} any more.", unrecoverable=True)
-        fields = change(profile)
-        if not fields:
-            return profile
-        updated = {**profile.fields, **fields}
-        # Of two profiles of one name the first is the one that was read.
-        document["profiles"] = [updated if one is profile.fields else one for one in profiles_of(document, path)]
-        _replace(target, _as_json(document))
+        with replacement_of(target) as put:
+            fields = change(profile)
+            if not fields:
+                return profile
+            updated = {**profile.fields, **fields}
+            # Of two profiles of one name the first is the one that was read.
+            document["profiles"] = [updated if one is profile.fields else one for one in profiles_of(document, path)]
+            put(_as_json(document))
         return CliProfile(path, name, updated)
 
 
@@ -167,78 +173,3 @@ def _as_json(document: Mapping[str, object]) -> bytes:
         return json.dumps(document, indent="\t", ensure_ascii=False).encode() + b"\n"
     except UnicodeEncodeError:  # a lone surrogate, which JSON can hold as an escape only
         return json.dumps(document, indent="\t").encode() + b"\n"
-
-
-def _replace(target: Path, content: bytes) -> None:
-    """Put a new file in the old one's place, with the secrets never readable by others and never half there."""
-    temporary = None
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # mode 0600
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)  # noqa: PTH105  # the name is text already
-    except OSError as error:
-        reason = error.strerror
-    else:
-        return
-    if temporary is not None:
-        with suppress(OSError):
-            os.unlink(temporary)  # noqa: PTH108  # as above
-    raise ProfileError(
-        f"{target} cannot be written ({reason}): the sign-in's new tokens would be lost, and the old ones are used up. "
-        "Make it writable for this user and sign in again with the aliyun CLI."
-    )
-
-
-@contextmanager
-def _locked(target: Path, time_limit: float) -> Iterator[None]:
-    """Hold the lock file beside the target. The target itself is no place for a lock: it is replaced."""
-    lock = target.with_name(f"{target.name}.lock")
-    try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        if not target.exists():
-            raise ProviderUnavailable(f"{target} is not there.") from None
-        raise ProfileError(f"{lock} cannot be opened ({error.strerror}): {target} cannot be locked.") from None
-    try:
-        deadline = time.monotonic() + time_limit
-        while not _try_lock(descriptor):
-            if time.monotonic() >= deadline:
-                raise FetchError(f"Another process has held {lock} for {time_limit:.0f} s. Is one of them hanging?")
-            time.sleep(LOCK_POLL_SECONDS)
-        yield
-    finally:
-        _unlock(descriptor)
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        import fcntl
-    except ImportError:
-        return _try_lock_on_windows(descriptor)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _unlock(descriptor: int) -> None:
-    """Closing would not do where a child was forked meanwhile: it has the descriptor too."""
-    with suppress(ImportError, OSError):
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-
-def _try_lock_on_windows(descriptor: int) -> bool:
-    import msvcrt
-
-    try:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]  # there on Windows
-    except OSError:
-        return False
-    return True
