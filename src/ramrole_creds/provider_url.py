@@ -101,7 +101,8 @@ def _maker(name: str) -> tuple[Callable[..., CredentialProvider], str | None]:
     known = _known()
     if name in known:
         return known[name]
-    return registered_provider(name, list(known)), ""
+    spelled = [one.replace("_", "-") for one in ("default", "chain", *known)]
+    return registered_provider(name.replace("_", "-"), spelled), ""
 
 
 def _known() -> Mapping[str, tuple[Callable[..., CredentialProvider], str | None]]:

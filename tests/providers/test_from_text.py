@@ -83,6 +83,12 @@ def test_what_is_no_url_or_holds_a_secret_is_refused_without_showing_it(url: str
     assert "hunter2" not in str(raised.value)
 
 
+def test_a_scheme_that_nobody_knows_is_told_with_those_that_there_are_as_urls_spell_them() -> None:
+    with pytest.raises(ConfigurationError, match=r"'esc-ram-role'.* default, chain, env, .*ecs-ram-role, ") as raised:
+        provider_from_url("esc-ram-role://web")
+    assert "_role" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("fields", "name"),
     [

@@ -55,6 +55,21 @@ def test_the_marker_sets_the_cloud_up(ramrole_cloud: FakeCloud, ramrole_clock: V
     assert ramrole_cloud.instance.credential_lifetime == 7200
 
 
+def test_an_option_that_the_marker_does_not_take_is_told_with_those_that_it_takes(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.ramrole(rol="api")
+        def test_mistyped(ramrole_cloud):
+            pass
+        """
+    )
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*@pytest.mark.ramrole takes no 'rol'. It takes role, faults, *mode*"])
+
+
 def test_default_provider_finds_the_cloud_without_arguments(ramrole_cloud: FakeCloud) -> None:
     from ramrole_creds import default_provider
 

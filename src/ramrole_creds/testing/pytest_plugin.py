@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Mapping
 
     from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
     from ramrole_creds.testing.fake_cloud import FakeCloud
@@ -71,6 +71,7 @@ def ramrole_cloud(
     for name in ("role", "start"):
         options.pop(name, None)
     options.setdefault("seed", request.node.nodeid)
+    _refuse_unknown(options, FakeCloud)
     with FakeCloud(ramrole_role, clock=ramrole_clock, **options) as cloud:
         cloud.faults.load(faults)
         _isolate(monkeypatch, tmp_path_factory, cloud.url)
@@ -144,6 +145,16 @@ def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
             raise pytest.UsageError(f"@pytest.mark.ramrole takes keywords only, not {marker.args!r}.")
         options.update(marker.kwargs)
     return options
+
+
+def _refuse_unknown(options: Mapping[str, object], cloud: type[FakeCloud]) -> None:
+    from inspect import signature
+
+    known = {name for name, one in signature(cloud).parameters.items() if one.kind is one.KEYWORD_ONLY} - {"clock"}
+    for name in options:
+        if name not in known:
+            takes = ", ".join(["role", "faults", "start", "redirect", *sorted(known)])
+            raise pytest.UsageError(f"@pytest.mark.ramrole takes no {name!r}. It takes {takes}.")
 
 
 def _isolate(monkeypatch: pytest.MonkeyPatch, factory: pytest.TempPathFactory, endpoint: str) -> None:
