@@ -8,16 +8,16 @@ and a hung fetch stalls neither.
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import weakref
 from datetime import datetime, timezone
-from functools import partial
 from typing import TYPE_CHECKING
 
+from ramrole_creds.admission import end_of, stays
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
-from ramrole_creds.credentials import Credentials, shorten_id
+from ramrole_creds.credentials import Credentials, same_keys, shorten_id
+from ramrole_creds.desk import Ask, Desk
 from ramrole_creds.errors import (
     ConfigurationError,
     CredentialsExpired,
@@ -27,32 +27,20 @@ from ramrole_creds.errors import (
     WaitTimeout,
 )
 from ramrole_creds.flight import FETCH_PART_OF_TIME_LIMIT, FetchContext, Flight
-from ramrole_creds.pacing import Pacing, expired_error, fresh_copy, too_short_error
-from ramrole_creds.policy import (
-    EXPIRED,
-    EXPIRING,
-    FRESH,
-    NO_SNAPSHOT,
-    PREFETCH,
-    RefreshPolicy,
-    Snapshot,
-    plan_snapshot,
-)
+from ramrole_creds.news import News
+from ramrole_creds.pacing import expired_error, fresh_copy, too_short_error
+from ramrole_creds.policy import FRESH, NO_SNAPSHOT, PREFETCH, RefreshPolicy, Snapshot, plan_snapshot
 from ramrole_creds.threads import THREADS, Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ramrole_creds import events  # loaded where a listener wants them: a tenth of what importing would cost
+    from ramrole_creds import events
     from ramrole_creds.clock import Pending
     from ramrole_creds.status import ProviderStatus
 
 __all__ = ["CredentialCache", "FetchContext", "RefreshPolicy"]
 
-_log = logging.getLogger(__name__)
-logging.getLogger("ramrole_creds").addHandler(logging.NullHandler())
-
-SANE_CLOCK_DIFFERENCE_SECONDS = 2 * 86400.0
 MOST_FETCHES_PER_CALL = 3
 
 
@@ -91,7 +79,7 @@ class CredentialCache:
         self._closed = False
         # The desk of each process by its id: a child whose server ran no fork handlers finds none of its own and
         # starts anew; `setdefault` lets exactly one of its threads do so.
-        self._desks: dict[int, _Desk] = {}
+        self._desks: dict[int, Desk] = {}
         _caches.add(self)
 
     def get(self, valid_for: float = 0.0, timeout: float | None = None) -> Credentials:
@@ -110,7 +98,7 @@ class CredentialCache:
         snapshot = self.snapshot
         if self.monotonic() < snapshot.fresh_until and not valid_for:
             return snapshot.credentials  # type: ignore[return-value]  # never None while fresh
-        ask = _Ask(self._runtime, valid_for, timeout)
+        ask = Ask(self._runtime, valid_for, timeout)
         while True:
             answer = self._step(ask)
             if isinstance(answer, Credentials):
@@ -123,7 +111,7 @@ class CredentialCache:
         snapshot = self.snapshot
         if self.monotonic() < snapshot.fresh_until and not valid_for:
             return snapshot.credentials  # type: ignore[return-value]
-        ask = _Ask(self._runtime, valid_for, timeout, may_block=False)
+        ask = Ask(self._runtime, valid_for, timeout, may_block=False)
         while True:
             answer = self._step(ask)
             if isinstance(answer, Credentials):
@@ -142,13 +130,15 @@ class CredentialCache:
             RamRoleError: what the fetch raised.
         """
         desk = self._open_desk()
-        self._tell_forced(rejected=rejected is not None)
+        with desk.lock:
+            desk.news.refresh_forced(rejected=rejected is not None)
+        desk.news.tell()
         while True:
             with desk.lock:
                 held = self.snapshot.credentials
                 if rejected is not None:
                     alive = self.snapshot.left_at(self.monotonic()) > 0
-                    if alive and held is not None and not _same_keys(held, rejected):
+                    if alive and held is not None and not same_keys(held, rejected):
                         return held
                     if self._asked_in_vain(desk):
                         return self._held_or_raise(desk.pacing.error)
@@ -163,7 +153,7 @@ class CredentialCache:
                 self._give_up_if_overdue(flight)
             result = self._held_or_raise(flight.error)
             # A fetch that was under way before the refusal may have brought the refused ones: then ask once more.
-            if rejected is None or not joined or not _same_keys(result, rejected):
+            if rejected is None or not joined or not same_keys(result, rejected):
                 return result
 
     def status(self) -> ProviderStatus:
@@ -231,7 +221,7 @@ class CredentialCache:
 
     # Reading, the slow path
 
-    def _step(self, ask: _Ask) -> Credentials | float:
+    def _step(self, ask: Ask) -> Credentials | float:
         """One look at the state: credentials, or how many seconds to wait for `ask.flight`; or an error."""
         desk = self._open_desk()
         self._note_state(desk)
@@ -246,12 +236,13 @@ class CredentialCache:
         wait = self._note_prefetch(desk, ask, snapshot, now) if state == PREFETCH else self._note_expiring(desk, ask)
         return held if wait is None else wait
 
-    def _note_prefetch(self, desk: _Desk, ask: _Ask, snapshot: Snapshot, now: float) -> float | None:
+    def _note_prefetch(self, desk: Desk, ask: Ask, snapshot: Snapshot, now: float) -> float | None:
         """Nobody waits: the refresher fetches. A reader wakes it when it sleeps, and stands in when it is late."""
         due = self._due(desk)
         if desk.busy() or now < due:
             return None
-        window = min(snapshot.expires_at - snapshot.prefetch_at, self._policy.prefetch_window)
+        lived = snapshot.prefetch_at - snapshot.looked_at
+        window = min(snapshot.expires_at - snapshot.prefetch_at, self._policy.prefetch_window, lived)
         if desk.refresher_runs and now - due <= window / 2:
             if desk.nudged_for != due:
                 desk.nudged_for = due
@@ -265,7 +256,7 @@ class CredentialCache:
         # This one reader gives the worker a moment to run: in a server without threads it gets none otherwise.
         return self._brief_wait(ask)
 
-    def _note_expiring(self, desk: _Desk, ask: _Ask) -> float | None:
+    def _note_expiring(self, desk: Desk, ask: Ask) -> float | None:
         """Wait briefly for the fetch in flight; start one where there is none and none failed just now."""
         with desk.lock:
             flight, launch = desk.flight, False
@@ -279,14 +270,14 @@ class CredentialCache:
         wait = self._brief_wait(ask)
         return wait if wait or launch else None
 
-    def _brief_wait(self, ask: _Ask) -> float:
+    def _brief_wait(self, ask: Ask) -> float:
         """Seconds, perhaps none; afterwards the state is looked at again, since a launch may have taken time."""
         ask.waiting = True
         until = min(ask.flight.started + self._policy.wait_bound, ask.deadline)
         return max(0.0, until - self._runtime.monotonic())
 
     def _await_fetch(
-        self, desk: _Desk, ask: _Ask, snapshot: Snapshot, now: float, *, landed: bool
+        self, desk: Desk, ask: Ask, snapshot: Snapshot, now: float, *, landed: bool
     ) -> Credentials | float:
         """Nothing held will do: wait for a fetch, at most as long as the caller likes."""
         if landed:
@@ -311,10 +302,10 @@ class CredentialCache:
             self._launch(desk, flight, may_block=ask.may_block)
         return self._patience(ask)
 
-    def _patience(self, ask: _Ask) -> float:
+    def _patience(self, ask: Ask) -> float:
         return max(0.0, min(ask.deadline, ask.flight.deadline) - self._runtime.monotonic())
 
-    def _judge_landing(self, desk: _Desk, ask: _Ask, snapshot: Snapshot, now: float) -> None:
+    def _judge_landing(self, desk: Desk, ask: Ask, snapshot: Snapshot, now: float) -> None:
         """Raise what the fetch that was waited for brought, where it did not bring what was asked for."""
         if ask.flight.error is not None:
             raise self._failure(ask.flight.error, snapshot, now, ask)
@@ -329,7 +320,7 @@ class CredentialCache:
                 "Look at how long its credentials live."
             )
 
-    def _refuse_in_vain(self, desk: _Desk, ask: _Ask, snapshot: Snapshot, now: float) -> None:
+    def _refuse_in_vain(self, desk: Desk, ask: Ask, snapshot: Snapshot, now: float) -> None:
         """Raise at once what a fetch now would only find again."""
         pacing = desk.pacing
         pausing = now < pacing.not_before
@@ -341,14 +332,14 @@ class CredentialCache:
         elif pausing and pacing.error is not None:
             raise self._failure(pacing.error, snapshot, now, ask)
 
-    def _failure(self, error: Exception, snapshot: Snapshot, now: float, ask: _Ask) -> Exception:
+    def _failure(self, error: Exception, snapshot: Snapshot, now: float, ask: Ask) -> Exception:
         if snapshot.credentials is None:
             return fresh_copy(error)
         if snapshot.left_at(now):
             return too_short_error(self._name, snapshot, now, ask.valid_for, error)
         return expired_error(self._name, snapshot.credentials, error)
 
-    def _asked_in_vain(self, desk: _Desk) -> bool:
+    def _asked_in_vain(self, desk: Desk) -> bool:
         """True where upstream was just asked to replace this refused generation."""
         pacing = desk.pacing
         return pacing.refused_generation == self.snapshot.generation and self.monotonic() < pacing.not_before
@@ -366,7 +357,7 @@ class CredentialCache:
 
     # Fetching
 
-    def _take_off(self, desk: _Desk, *, valid_for: float = 0.0, rejected: Credentials | None = None) -> Flight:
+    def _take_off(self, desk: Desk, *, valid_for: float = 0.0, rejected: Credentials | None = None) -> Flight:
         """A new flight, under the desk's lock: that is why there is only one."""
         started = self._runtime.monotonic()
         deadline = started + self._policy.fetch_timeout
@@ -383,7 +374,7 @@ class CredentialCache:
         desk.fetches += 1
         return desk.flight
 
-    def _launch(self, desk: _Desk, flight: Flight, *, may_block: bool = True) -> None:
+    def _launch(self, desk: Desk, flight: Flight, *, may_block: bool = True) -> None:
         try:
             self._runtime.spawn(lambda: self._fly(desk, flight))
         except RuntimeError as error:  # no more threads, or the interpreter is on its way out
@@ -392,7 +383,7 @@ class CredentialCache:
             else:
                 self._land(desk, flight, FetchError(f"No thread could be started to fetch credentials: {error}"))
 
-    def _fly(self, desk: _Desk, flight: Flight) -> None:
+    def _fly(self, desk: Desk, flight: Flight) -> None:
         outcome: Credentials | Exception
         try:
             outcome = self._checked(self._fetch(flight.context))
@@ -408,9 +399,8 @@ class CredentialCache:
             return fetched
         return FetchError(f"fetch of {self._name} must return Credentials, not {type(fetched).__name__}.")
 
-    def _land(self, desk: _Desk, flight: Flight, outcome: Credentials | Exception, *, ago: float = 0.0) -> None:
+    def _land(self, desk: Desk, flight: Flight, outcome: Credentials | Exception, *, ago: float = 0.0) -> None:
         """Take a fetch's outcome in: what is held changes here and nowhere else."""
-        news: list[Callable[[], object]] = []  # told after the lock: a log handler may sign its own requests with us
         with desk.lock:
             abandoned = desk.flight is not flight
             if abandoned and (self._closed or isinstance(outcome, Exception) or self.snapshot is not flight.held):
@@ -418,71 +408,62 @@ class CredentialCache:
             if not abandoned:
                 desk.flight = None
             if isinstance(outcome, Credentials):
-                late = abandoned
-                outcome = self._closed_error() if self._closed else self._admit(desk, flight, outcome, news, late=late)
+                outcome = self._closed_error() if self._closed else self._admit(desk, flight, outcome, late=abandoned)
             if isinstance(outcome, Exception) and not abandoned:
                 if not self._closed:
-                    self._note_failure(desk, outcome, self.monotonic() - ago, news)
+                    self._note_failure(desk, outcome, self.monotonic() - ago)
                 flight.error = outcome
         try:
-            for tell in news:
-                tell()
             self._note_state(desk)
+            desk.news.tell()
         finally:
             self._schedule(desk)
             flight.finish()
 
-    def _admit(
-        self, desk: _Desk, flight: Flight, new: Credentials, news: list[Callable[[], object]], *, late: bool
-    ) -> Credentials | Exception:
+    def _admit(self, desk: Desk, flight: Flight, new: Credentials, *, late: bool) -> Credentials | Exception:
         """Replace what is held unless it is better; an error where what upstream gave is dead.
 
         What comes late, from an abandoned fetch, counts only where it is better: else the pause since that failed
         stands, or a source slower than the time limit would be asked in a loop.
         """
-        now, wall = self.monotonic(), self._clock.time()
+        now = self.monotonic()
         held, old = self.snapshot, self.snapshot.credentials
-        expires_at = _expires_at(new, flight.context, now, wall)
+        expires_at = end_of(new, flight.context, now, self._clock.time())
         if expires_at <= now:
             return FetchError(
                 f"{self._name} gave credentials that had ended {now - expires_at:.0f} s before. "
                 "Compare this machine's clock with the server's."
             )
-        if old is not None and _keep(held, new, expires_at, now, flight.context.rejected):
-            if late:
-                return new
-            flight.unchanged = True
-            self._note_unchanged(desk, now)
-            if self._on_event is not None:
-                from ramrole_creds import events
-
-                event = events.FetchedUnchanged(self._name, wall, self._due(desk) - now)
-                news.append(partial(self._tell, event))
+        if stays(held, new, expires_at, now, flight.context.rejected):
+            if not late:
+                flight.unchanged = True
+                self._note_unchanged(desk, now)
+                desk.news.fetched_unchanged(self._due(desk) - now)
             return new
-        self._hold(new, generation=held.generation + 1, fetched_at=now, looked_at=now, expires_at=expires_at)
+        self._hold(
+            new,
+            generation=held.generation + 1,
+            fetched_at=now,
+            looked_at=now,
+            expires_at=expires_at,
+            refetch_after=flight.context.refetch_after,
+        )
         failures = desk.pacing.note_success()
-        shown = shorten_id(new.access_key_id)
-        text = "%s: new credentials %s until %s (after %d failures)"
-        news.append(partial(_log.info, text, self._name, shown, new.expiration, failures))
-        took = self._runtime.monotonic() - flight.started
-        if self._on_event is not None:
-            from ramrole_creds import events
-
-            generation = self.snapshot.generation
-            fetched = events.Fetched(self._name, wall, generation, shown, new.identity, new.expiration, took)
-            news.append(partial(self._tell, fetched))
+        seconds = self._runtime.monotonic() - flight.started
+        desk.news.fetched(new, generation=self.snapshot.generation, failures=failures, seconds=seconds)
         if old is not None and (old.identity, old.provider_name) != (new.identity, new.provider_name):
-            change = (old.identity, new.identity, old.provider_name, new.provider_name)
-            text = "%s: the identity changed from %s to %s (source: from %s to %s)"
-            news.append(partial(_log.warning, text, self._name, *change))
-            if self._on_event is not None:
-                from ramrole_creds import events
-
-                news.append(partial(self._tell, events.IdentityChanged(self._name, wall, *change)))
+            desk.news.identity_changed(old, new)
         return new
 
     def _hold(
-        self, credentials: Credentials, *, generation: int, fetched_at: float, looked_at: float, expires_at: float
+        self,
+        credentials: Credentials,
+        *,
+        generation: int,
+        fetched_at: float,
+        looked_at: float,
+        expires_at: float,
+        refetch_after: float | None,
     ) -> None:
         self.snapshot = plan_snapshot(
             credentials,
@@ -490,6 +471,7 @@ class CredentialCache:
             fetched_at=fetched_at,
             looked_at=looked_at,
             expires_at=expires_at,
+            refetch_after=refetch_after,
             policy=self._policy,
             draw=self._runtime.random(),
         )
@@ -504,30 +486,21 @@ class CredentialCache:
                 fetched_at=held.fetched_at,
                 looked_at=looked_at,
                 expires_at=held.expires_at,
+                refetch_after=held.refetch_after,
             )
 
-    def _note_unchanged(self, desk: _Desk, now: float) -> None:
+    def _note_unchanged(self, desk: Desk, now: float) -> None:
         held = self.snapshot
         if now < held.expires_at - self._policy.prefetch_left(held.life, 1.0):
             self._hold_again(now)  # far from the end, or none known: look again in a few hours or minutes
         desk.pacing.note_unchanged(held, now, self._runtime.random())
 
-    def _note_failure(self, desk: _Desk, error: Exception, now: float, news: list[Callable[[], object]]) -> None:
-        held = self.snapshot
-        desk.pacing.note_failure(error, held, now, self._runtime.random())
-        failures, pause = desk.pacing.failures, max(0.0, desk.pacing.not_before - self.monotonic())
-        level = logging.WARNING if failures == 1 else logging.DEBUG
-        news.append(
-            partial(_log.log, level, "%s: no new credentials, next try in %.1f s: %s", self._name, pause, error)
-        )
+    def _note_failure(self, desk: Desk, error: Exception, now: float) -> None:
+        held, pacing = self.snapshot, desk.pacing
+        pacing.note_failure(error, held, now, self._runtime.random())
+        pause = max(0.0, pacing.not_before - self.monotonic())
         left = None if held.credentials is None else held.left_at(now)
-        if self._on_event is None:
-            return
-        from ramrole_creds import events
-
-        kind = type(error).__name__
-        failed = events.FetchFailed(self._name, self._clock.time(), kind, str(error), failures, pause, left)
-        news.append(partial(self._tell, failed))
+        desk.news.failed(error, failures=pacing.failures, pause=pause, left=left)
 
     def _give_up_if_overdue(self, flight: Flight) -> None:
         """Abandon a fetch that hangs, so that its waiters go and the next can start."""
@@ -543,7 +516,7 @@ class CredentialCache:
 
     # Bookkeeping
 
-    def _open_desk(self) -> _Desk:
+    def _open_desk(self) -> Desk:
         if self._closed:
             raise self._closed_error()
         desk = self._desk()
@@ -555,18 +528,20 @@ class CredentialCache:
     def _closed_error(self) -> ConfigurationError:
         return ConfigurationError(f"This provider ({self._name}) was closed: make a new one, or close it later.")
 
-    def _desk(self) -> _Desk:
+    def _desk(self) -> Desk:
         process_id = self._runtime.process_id()
         desk = self._desks.get(process_id)
         if desk is None:
-            new = _Desk(self._runtime, self._policy, self.snapshot.state_at(self.monotonic()))
+            lock = self._runtime.lock()
+            news = News(self._name, self._clock, self._on_event, lock)
+            new = Desk(lock, self._policy, news, self.snapshot.state_at(self.monotonic()))
             new.pacing.note_inherited(self.snapshot, self.monotonic(), self._runtime.random())
             desk = self._desks.setdefault(process_id, new)
             if desk is new:
                 self._move_in(desk, process_id)
         return desk
 
-    def _move_in(self, desk: _Desk, process_id: int) -> None:
+    def _move_in(self, desk: Desk, process_id: int) -> None:
         """A process's first look: what its parent held is kept while it is valid, with a jitter of its own."""
         for other in [key for key in self._desks if key != process_id]:
             self._desks.pop(other, None)
@@ -575,144 +550,36 @@ class CredentialCache:
             desk.state = self.snapshot.state_at(self.monotonic())
         self._schedule(desk)
 
-    def _due(self, desk: _Desk) -> float:
+    def _due(self, desk: Desk) -> float:
         """When the next fetch is due on this cache's clock; infinity while nothing is held."""
         return math.inf if self.snapshot.credentials is None else max(self.snapshot.prefetch_at, desk.pacing.not_before)
 
-    def _schedule(self, desk: _Desk) -> None:
+    def _schedule(self, desk: Desk) -> None:
         """Tell the refresher when to look here again: a fetch due, one overdue, or a change of state to tell."""
         with desk.lock:  # of two at once, the one that saw less must not have the last word
             if self._closed:
                 return
             now = self.monotonic()
-            flight, when = desk.flight, self._due(desk)
+            snapshot, flight, when = self.snapshot, desk.flight, self._due(desk)
             if flight is not None and when != math.inf:
                 when = now + max(0.01, flight.deadline - self._runtime.monotonic())
-            when = min(when, self.snapshot.next_boundary(now))
-            if when == math.inf:
+            when = min(when, snapshot.next_boundary(now))
+            # What may be used for ever needs no thread that waits for it: readers have it looked at again.
+            if when == math.inf or (flight is None and not snapshot.ends):
                 self._refresher.forget(self)
             else:
                 desk.refresher_runs = self._refresher.schedule(self, when)
 
-    def _note_state(self, desk: _Desk) -> None:
+    def _note_state(self, desk: Desk) -> None:
         """Tell a change of state, once, whoever sees it first."""
         if self.snapshot.state_at(self.monotonic()) == desk.state:
             return
         with desk.lock:
-            old, new = desk.state, self.snapshot.state_at(self.monotonic())
-            desk.state = new
-        if old != new:
-            level = logging.WARNING if new in (EXPIRING, EXPIRED) else logging.INFO
-            _log.log(level, "%s: credentials are %s, were %s", self._name, new, old)
-            if self._on_event is not None:
-                from ramrole_creds import events
-
-                self._tell(events.StateChanged(self._name, self._clock.time(), old, new))
-
-    def _tell_forced(self, *, rejected: bool) -> None:
-        if self._on_event is not None:
-            from ramrole_creds import events
-
-            self._tell(events.RefreshForced(self._name, self._clock.time(), rejected))
-
-    def _tell(self, event: events.Event) -> None:
-        if self._on_event is None:
-            return
-        try:
-            self._on_event(event)
-        except Exception:  # noqa: BLE001  # a listener's trouble is its own
-            _log.exception("An event listener of %s raised", self._name)
-
-
-class _Desk:
-    """The mutable part of a cache in one process."""
-
-    __slots__ = ("fetches", "flight", "lock", "nudged_for", "pacing", "refresher_runs", "state")
-
-    def __init__(self, runtime: Runtime, policy: RefreshPolicy, state: str) -> None:
-        self.lock = runtime.lock()
-        """Guards everything here, and every replacement of the cache's snapshot; held for a few lines only."""
-        self.flight: Flight | None = None
-        self.pacing = Pacing(policy)
-        self.fetches = 0
-        self.state = state
-        self.nudged_for = -math.inf
-        self.refresher_runs = True
-
-    def busy(self) -> bool:
-        """True while a fetch is in flight."""
-        return self.flight is not None
-
-
-class _Ask:
-    """One caller's wish, and what it has waited for so far."""
-
-    __slots__ = ("deadline", "fetches", "flight", "for_result", "may_block", "valid_for", "waiting")
-
-    flight: Flight
-
-    def __init__(self, runtime: Runtime, valid_for: float, timeout: float | None, *, may_block: bool = True) -> None:
-        for name, seconds in (("valid_for", valid_for), ("timeout", timeout)):
-            if seconds is not None and not _at_least_zero(seconds):
-                raise ConfigurationError(f"{name} is a number of seconds, 0 or more, not {seconds!r}.")
-        self.valid_for = valid_for
-        self.deadline = math.inf if timeout is None else runtime.monotonic() + timeout
-        self.may_block = may_block
-        self.waiting = False
-        """It has waited briefly, and takes what is valid now."""
-        self.for_result = False
-        """It waits for `flight`, since nothing held will do."""
-        self.fetches = 0
-
-    def wait_for_result(self, flight: Flight) -> None:
-        self.flight = flight
-        self.for_result = True
-        self.fetches += 1
-
-
-def _at_least_zero(seconds: float) -> bool:
-    try:
-        return seconds >= 0  # not so for NaN
-    except TypeError:
-        return False
-
-
-def _keep(held: Snapshot, new: Credentials, expires_at: float, now: float, rejected: Credentials | None) -> bool:
-    """True where what is held stays: upstream gave it again, or gave something that ends sooner."""
-    old = held.credentials
-    if old is None or now >= held.expires_at:
-        return False
-    if _same_keys(old, new):
-        return old.expiration == new.expiration or new.expiration is None
-    if rejected is not None and _same_keys(old, rejected):
-        return False
-    return None not in (old.expiration, new.expiration) and expires_at < held.expires_at
-
-
-def _same_keys(one: Credentials, other: Credentials) -> bool:
-    return (one.access_key_id, one.access_key_secret, one.security_token) == (
-        other.access_key_id,
-        other.access_key_secret,
-        other.security_token,
-    )
-
-
-def _expires_at(credentials: Credentials, context: FetchContext, now: float, wall: float) -> float:
-    """When they end on the cache's clock, reckoned from the server's time where that is sane and differs.
-
-    A `Date` header has whole seconds: while the local clock agrees with it, the local clock is the finer one; where
-    it does not, the server may have been almost a second further. A `Date` more than two days off the local clock
-    says more about the server than about this machine.
-    """
-    if credentials.expiration is None:
-        return math.inf
-    expiration = credentials.expiration.timestamp()
-    if context.server_time is not None:
-        served, at = context.server_time
-        ahead = wall - (now - at) - served
-        if not 0 <= ahead < 1 and abs(ahead) <= SANE_CLOCK_DIFFERENCE_SECONDS:
-            return at + expiration - (served + 1)
-    return now + expiration - wall
+            snapshot, old = self.snapshot, desk.state
+            new = desk.state = snapshot.state_at(self.monotonic())
+            if new != old:
+                desk.news.state_changed(old, new, ends=snapshot.expires_at < math.inf)
+        desk.news.tell()
 
 
 _caches: weakref.WeakSet[CredentialCache] = weakref.WeakSet()

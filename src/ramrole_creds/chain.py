@@ -143,11 +143,9 @@ class ProviderChain(CredentialProvider):
 
     def _fetch_from(self, link: CredentialProvider, context: FetchContext) -> Credentials:
         """One link within its own time limit: that of the whole may be meant for a slower one."""
-        limit = min(context.remaining(), link.default_policy.fetch_timeout)
-        part = FetchContext.create(limit, valid_for=context.valid_for, rejected=context.rejected, clock=context.clock)
+        part = context.part(link.default_policy.fetch_timeout)
         credentials = link.fetch(part)
-        if part.server_time is not None:
-            context.server_time = part.server_time
+        context.adopt(part)
         if self._guard is not None:
             self._guard.check(credentials, context)
         return credentials

@@ -78,6 +78,15 @@ class Credentials(SnapshotShape):
         )
 
 
+def same_keys(one: Credentials, other: Credentials) -> bool:
+    """True where id, secret and token are the same, whatever is known of their end and their owner."""
+    return (one.access_key_id, one.access_key_secret, one.security_token) == (
+        other.access_key_id,
+        other.access_key_secret,
+        other.security_token,
+    )
+
+
 def shorten_id(access_key_id: str) -> str:
     """The AccessKey ID as it may be shown: its first 8 and last 4 characters, enough to find it in an audit log."""
     if len(access_key_id) <= SHOWN_HEAD_CHARACTERS + SHOWN_TAIL_CHARACTERS:

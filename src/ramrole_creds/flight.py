@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ramrole_creds.threads import Signal
 
 FETCH_PART_OF_TIME_LIMIT = 0.95
+MAY_CHANGE_SECONDS = 300.0
 ASYNCIO_ONLY = (
     "get_credentials_async waits on an asyncio event loop, and none runs here. Under trio call the synchronous method "
     "on a thread: await trio.to_thread.run_sync(provider.get_credentials)."
@@ -36,7 +37,7 @@ class FetchContext:
         monotonic: seconds by which `remaining` is measured: real time, whatever `clock` says.
     """
 
-    __slots__ = ("_deadline", "_monotonic", "clock", "rejected", "server_time", "valid_for")
+    __slots__ = ("_deadline", "_monotonic", "clock", "refetch_after", "rejected", "server_time", "valid_for")
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class FetchContext:
         self.rejected = rejected
         self.clock = clock
         self.server_time: tuple[float, float] | None = None
+        self.refetch_after: float | None = None
         self._deadline = deadline
         self._monotonic = monotonic
 
@@ -77,6 +79,29 @@ class FetchContext:
         Their life is then reckoned from that, and a wrong local clock refreshes neither late nor early.
         """
         self.server_time = (unix_seconds, self.clock.monotonic())
+
+    def note_may_change(self, after: float = MAY_CHANGE_SECONDS) -> None:
+        """Tell that what never expires may be replaced where it came from, as a key in a file may be edited.
+
+        It is then fetched again by the first reader who comes more than `after` seconds later. Without effect on
+        credentials that expire.
+        """
+        self.refetch_after = after
+
+    def part(self, time_limit: float) -> FetchContext:
+        """A context for one of several sources, with a time limit of its own within that of the whole."""
+        return FetchContext(
+            valid_for=self.valid_for,
+            rejected=self.rejected,
+            clock=self.clock,
+            deadline=min(self._deadline, self._monotonic() + time_limit),
+            monotonic=self._monotonic,
+        )
+
+    def adopt(self, part: FetchContext) -> None:
+        """Take over what that part was told, now that its credentials are those of the whole."""
+        self.server_time = part.server_time if part.server_time is not None else self.server_time
+        self.refetch_after = part.refetch_after
 
 
 class Flight:

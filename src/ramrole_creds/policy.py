@@ -107,7 +107,8 @@ class Snapshot:
     Freshness ("need not be fetched", until `prefetch_at`) and usability ("valid now", until `expires_at`) are two
     questions. `looked_at` is when upstream last gave these credentials. `fresh_until` is `prefetch_at` but in a
     snapshot that must be looked at once more before it is served on the fast path, as after a fork, where it is minus
-    infinity.
+    infinity. `refetch_after` is after how many seconds their source wants to be asked again although they have no
+    end, None where it said nothing.
     """
 
     credentials: Credentials | None
@@ -118,6 +119,13 @@ class Snapshot:
     prefetch_at: float
     mandatory_at: float
     expires_at: float
+    refetch_after: float | None = None
+
+    @property
+    def ends(self) -> bool:
+        """False for what may be used for ever: a long-term key."""
+        held = self.credentials
+        return held is not None and (held.expiration is not None or held.security_token is not None)
 
     @property
     def life(self) -> float:
@@ -173,18 +181,22 @@ def plan_snapshot(
     fetched_at: float,
     looked_at: float,
     expires_at: float,
+    refetch_after: float | None,
     policy: RefreshPolicy,
     draw: float,
 ) -> Snapshot:
     """The deadlines of credentials that end at `expires_at` (infinity: never, or unknown).
 
-    A security token of unknown expiry is fetched again every few minutes after upstream was last looked at; far
-    expiries are looked at every few hours too, since the clock that they were reckoned by may be wrong.
+    A security token of unknown expiry is fetched again every few minutes after upstream was last looked at, a
+    long-term key only where its source asks for it with `refetch_after`; far expiries are looked at every few hours
+    too, since the clock that they were reckoned by may be wrong.
     """
     if credentials.expiration is None:
-        unknown = credentials.security_token is not None
-        again = looked_at + UNKNOWN_EXPIRY_REFETCH_SECONDS * (1 - policy.jitter * draw) if unknown else math.inf
-        return Snapshot(credentials, generation, fetched_at, looked_at, again, again, math.inf, math.inf)
+        seconds = refetch_after
+        if seconds is None:
+            seconds = math.inf if credentials.security_token is None else UNKNOWN_EXPIRY_REFETCH_SECONDS
+        again = looked_at + (seconds * (1 - policy.jitter * draw) if seconds < math.inf else seconds)
+        return Snapshot(credentials, generation, fetched_at, looked_at, again, again, math.inf, math.inf, seconds)
     life = expires_at - fetched_at
     prefetch_at = min(expires_at - policy.prefetch_left(life, draw), looked_at + LONGEST_UNASKED_SECONDS)
     mandatory_at = expires_at - policy.mandatory_left(life)

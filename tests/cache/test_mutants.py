@@ -45,14 +45,14 @@ MISTAKES = {
         "if abandoned and (self._closed or isinstance(outcome, Exception) or self.snapshot is not flight.held):",
         "if abandoned and (self._closed or isinstance(outcome, Exception)):",
     ),
-    "a late answer wipes out the pause": ("cache", "            if late:\n                return new\n", ""),
+    "a late answer wipes out the pause": ("cache", "            if not late:\n", "            if True:\n"),
     "credentials that end sooner replace better ones": (
-        "cache",
+        "admission",
         "return None not in (old.expiration, new.expiration) and expires_at < held.expires_at",
         "return False",
     ),
     "the same credentials again count as new": (
-        "cache",
+        "admission",
         "        return old.expiration == new.expiration or new.expiration is None",
         "        return False",
     ),
@@ -131,13 +131,13 @@ MISTAKES = {
         "self._hold_again(self.snapshot.fetched_at)",
     ),
     "the local clock is trusted over the server's": (
-        "cache",
+        "admission",
         "    if context.server_time is not None:",
         "    if False:",
     ),
     "rejected credentials that were replaced are fetched again": (
         "cache",
-        "if alive and held is not None and not _same_keys(held, rejected):",
+        "if alive and held is not None and not same_keys(held, rejected):",
         "if False:",
     ),
     "a rejection keeps no pause": (
@@ -146,13 +146,25 @@ MISTAKES = {
         "                    if False:",
     ),
     "too short is not remembered": ("cache", "            if known or pausing:", "            if pausing:"),
-    "an unknown expiry is fresh for ever": ("policy", "if unknown else math.inf", "if False else math.inf"),
+    "an unknown expiry is fresh for ever": (
+        "policy",
+        "seconds = math.inf if credentials.security_token is None else UNKNOWN",
+        "seconds = math.inf if True else UNKNOWN",
+    ),
+    "a key that may change is never looked at again": ("flight", "        self.refetch_after = after\n", ""),
+    "a thread waits for what never ends": ("cache", " or (flight is None and not snapshot.ends)", ""),
+    "a forked child forgets that a key may change": ("cache", "refetch_after=held.refetch_after", "refetch_after=None"),
+    "readers come late to a key that may change": ("cache", "self._policy.prefetch_window, lived)", "1500.0)"),
     "a BaseException leaves its waiters": (
         "cache",
         "        except BaseException as error:  # noqa: BLE001  # whatever",
         "        except Exception as error:  # whatever",
     ),
-    "a state is told at every look": ("cache", "            desk.state = new\n", "            pass\n"),
+    "a state is told at every look": (
+        "cache",
+        "            new = desk.state = snapshot",
+        "            new = snapshot",
+    ),
     "after a fetch that failed the next starts at once": (
         "cache",
         "        elif pausing and pacing.error is not None:",

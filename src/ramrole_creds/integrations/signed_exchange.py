@@ -18,6 +18,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
+from ramrole_creds.credentials import same_keys
 from ramrole_creds.errors import ConfigurationError, RamRoleError, SigningError
 from ramrole_creds.integrations import refusals
 from ramrole_creds.signing import Request, Signer
@@ -93,7 +94,7 @@ class SigningAgent:
         except RamRoleError as error:
             logger.warning("The service refused the security token, and the provider has no other: %s", error)
             return None
-        if _same_keys(fresh, rejected):
+        if same_keys(fresh, rejected):
             # Remembered, so that a key refused for another reason costs one fetch and not one a request.
             self._irreplaceable = rejected
             return None
@@ -245,11 +246,3 @@ def _text(value: str | bytes) -> str:
 
 def _is_within(host: str, allowed: str) -> bool:
     return host.endswith(allowed) if allowed.startswith(".") else host == allowed
-
-
-def _same_keys(one: Credentials, other: Credentials) -> bool:
-    return (one.access_key_id, one.access_key_secret, one.security_token) == (
-        other.access_key_id,
-        other.access_key_secret,
-        other.security_token,
-    )

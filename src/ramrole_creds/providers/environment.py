@@ -20,7 +20,8 @@ TOKEN_VARIABLE = "ALIBABA_CLOUD_SECURITY_TOKEN"  # noqa: S105  # a variable's na
 class EnvironmentProvider(CredentialProvider):
     """Reads ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN.
 
-    The variables are read at each fetch: with a token, whose expiry is unknown here, every few minutes.
+    The variables are read at each fetch, and fetched again every few minutes: a token's expiry is unknown here, and a
+    program may set others.
     """
 
     name: ClassVar[str] = "env"
@@ -43,9 +44,12 @@ class EnvironmentProvider(CredentialProvider):
                 unrecoverable=True,
             )
         try:
-            return Credentials(key_id, secret, os.environ.get(TOKEN_VARIABLE) or None, provider_name=self.name)
+            credentials = Credentials(key_id, secret, os.environ.get(TOKEN_VARIABLE) or None, provider_name=self.name)
         except ConfigurationError as error:
             problem = str(error)
+        else:
+            context.note_may_change()
+            return credentials
         raise FetchError(f"The ALIBABA_CLOUD_* variables hold no usable key pair: {problem}", unrecoverable=True)
 
     def explain(self) -> str:

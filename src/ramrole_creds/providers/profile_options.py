@@ -51,5 +51,6 @@ def fetch_from_profile(source: CredentialProvider, context: FetchContext, *, kin
     except ProviderUnavailable as error:
         problem = str(error)
     else:
+        context.note_may_change()  # the file may be edited
         return replace(credentials, provider_name=f"{kind}/{credentials.provider_name}")
     raise ProfileError(f"{profile}: {problem}")

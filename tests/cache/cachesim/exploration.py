@@ -33,7 +33,19 @@ POLICIES = (
     RefreshPolicy(prefetch_window=60.0, mandatory_window=30.0, jitter=1.0, retry_initial=0.5, retry_max=20.0),
     RefreshPolicy(prefetch_window=0.0, mandatory_window=0.0),
 )
-ANSWERS = ("fresh", "fresh", "service", "unchanged", "shorter", "error", "error", "unrecoverable", "exits", "hangs")
+ANSWERS = (
+    "fresh",
+    "fresh",
+    "service",
+    "unchanged",
+    "shorter",
+    "error",
+    "error",
+    "unrecoverable",
+    "exits",
+    "hangs",
+    "editable",
+)
 EVENTS = 10
 TRIES_AT_A_BOUNDARY = 0.6
 NOTICED_LATE = 0.02  # a hung fetch failed when its time was over, and the refresher sees it a moment later
@@ -78,7 +90,8 @@ class Life:
         self.readers: list[Task[None]] = []
         self.told: list[str] = []
         self.generation = 0
-        self.state = "empty"
+        self.state: str | None = "empty"
+        """The state told last; None in a child that has told none."""
         self.forcing = 0
         self.failed_at: float | None = None
         self.hands_free = True
@@ -206,6 +219,7 @@ class Life:
     # Events
 
     def _hear(self, event: events.Event) -> None:
+        self.world.step()  # a listener takes its time
         self.tell(f"  {event}")
         if isinstance(event, events.FetchFailed):
             # A pause of nothing: the fetch failed long ago, and somebody came only now to see it.
@@ -218,8 +232,12 @@ class Life:
             self._broken(f"generation {event.generation} after {self.generation}")
         if isinstance(event, events.Fetched):
             self.generation = event.generation
-        if isinstance(event, events.StateChanged) and event.old == event.new:
-            self._broken("a change of state that is none")
+        if isinstance(event, events.StateChanged):
+            if event.old == event.new:
+                self._broken("a change of state that is none")
+            if self.state not in (None, event.old):
+                self._broken(f"a change from {event.old} after one to {self.state}")
+            self.state = event.new
 
     # What happens
 
@@ -254,6 +272,7 @@ class Life:
         self.upstream.flying.clear()
         self.forcing = 0
         self.failed_at = None
+        self.state = None
         self._add_reader()
 
     def _close(self) -> None:
@@ -275,7 +294,7 @@ class Life:
         self.upstream.answers, self.upstream.takes = "fresh", 0.0
         self.upstream.life = max(LIVES)
         self.tell("-- upstream is well")
-        known = self.cache.snapshot.credentials is not None
+        known = self.cache.snapshot.ends
         self.cache.status()
         self.world.advance(self.policy.retry_max + self.policy.fetch_timeout + 2.0)
         if known and self.hands_free:

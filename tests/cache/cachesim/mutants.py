@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-MODULES = ("policy", "pacing", "flight", "cache")
+MODULES = ("policy", "flight", "admission", "news", "pacing", "desk", "cache")
 _numbers = itertools.count()
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 FOREVER = 1e9
 SERVICE_OVERLAP_SECONDS = 1800.0
+KEYS = ("key", "editable")
+ENDLESS = (*KEYS, "unknown")
 ERRORS: dict[str, BaseException] = {
     "error": FetchError("upstream is out of order"),
     "unrecoverable": FetchError("upstream says no", unrecoverable=True),
@@ -36,9 +38,10 @@ class Request:
 
 class Upstream:
     """Answers: `fresh` (new ones), `unchanged` (those given last), `shorter` (new ones that end sooner), `unknown`
-    (a token without expiry), `key` (a long-term key), `dead` (already expired), `service` (as the metadata service:
-    new ones when those given last have at most the overlap left), `error`, `unrecoverable`, `not_here`, `raises`,
-    `exits` (a BaseException), `none` (no credentials at all), `hangs` (never answers).
+    (a token without expiry), `key` (a long-term key), `editable` (a long-term key that may be replaced), `dead`
+    (already expired), `service` (as the metadata service: new ones when those given last have at most the overlap
+    left), `error`, `unrecoverable`, `not_here`, `raises`, `exits` (a BaseException), `none` (no credentials at all),
+    `hangs` (never answers).
 
     Args:
         life: seconds that new credentials live.
@@ -83,6 +86,8 @@ class Upstream:
             return None  # type: ignore[return-value]
         if self.dated:
             context.note_server_time(float(int(self._world.clock.true_time())))
+        if answers == "editable":
+            context.note_may_change()
         given = self._given
         if given is not None:
             left = self.ends[serial_of(given)] - self._world.clock.seconds()
@@ -99,13 +104,13 @@ class Upstream:
         """New credentials."""
         self._serial += 1
         serial = self._serial
-        self.ends[serial] = self._world.clock.seconds() + (FOREVER if kind in ("unknown", "key") else life)
+        self.ends[serial] = self._world.clock.seconds() + (FOREVER if kind in ENDLESS else life)
         ends = datetime.fromtimestamp(self._world.clock.true_time() + life, timezone.utc)
         return Credentials(
-            access_key_id=f"{'LTAI5t' if kind == 'key' else 'STS.NT'}{serial:012d}",
+            access_key_id=f"{'LTAI5t' if kind in KEYS else 'STS.NT'}{serial:012d}",
             access_key_secret=f"secret{serial:012d}",
-            security_token=None if kind == "key" else f"token{serial:012d}",
-            expiration=None if kind in ("unknown", "key") else ends,
+            security_token=None if kind in KEYS else f"token{serial:012d}",
+            expiration=None if kind in ENDLESS else ends,
             provider_name="upstream",
         )
 

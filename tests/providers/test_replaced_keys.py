@@ -1,0 +1,94 @@
+"""Long-term keys that are replaced where they came from, while the program runs."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ramrole_creds import CliProfileProvider, EnvironmentProvider, IniProfileProvider, default_provider
+from ramrole_creds.testing.virtual_clock import VirtualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ramrole_creds import CredentialProvider
+
+MINUTES_TO_NOTICE = 5
+
+
+def write_cli_profile(folder: Path, key_id: str) -> None:
+    profile = {"name": "default", "mode": "AK", "access_key_id": key_id, "access_key_secret": "secret"}
+    path = folder / "config.json"
+    path.write_text(json.dumps({"current": "default", "profiles": [profile]}), encoding="utf-8")
+    path.chmod(0o600)
+
+
+def write_ini_profile(folder: Path, key_id: str) -> None:
+    path = folder / "credentials.ini"
+    text = f"[default]\ntype = access_key\naccess_key_id = {key_id}\naccess_key_secret = secret\n"
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+
+
+SOURCES: dict[str, tuple[Callable[[Path, str], None], Callable[[Path, VirtualClock], CredentialProvider]]] = {
+    "cli_profile": (
+        write_cli_profile,
+        lambda folder, clock: CliProfileProvider(path=folder / "config.json", clock=clock),
+    ),
+    "profile": (
+        write_ini_profile,
+        lambda folder, clock: IniProfileProvider(path=folder / "credentials.ini", clock=clock),
+    ),
+    "default/cli_profile": (
+        write_cli_profile,
+        lambda folder, clock: default_provider(only=("cli_profile",), clock=clock),
+    ),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_key_that_is_replaced_in_a_file_is_seen(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, make = SOURCES[source]
+    clock = VirtualClock()
+    monkeypatch.setenv("ALIBABA_CLOUD_CONFIG_FILE", str(tmp_path / "config.json"))
+    write(tmp_path, "LTAI5tbefore00000001")
+    with make(tmp_path, clock) as provider:
+        assert provider.get_credentials().access_key_id == "LTAI5tbefore00000001"
+        write(tmp_path, "LTAI5tafter000000001")
+        clock.advance(minutes=MINUTES_TO_NOTICE - 1)
+        assert provider.get_credentials().access_key_id == "LTAI5tbefore00000001"
+        clock.advance(minutes=1)
+        provider.get_credentials()
+        clock.advance(seconds=1)
+        assert provider.get_credentials().access_key_id == "LTAI5tafter000000001"
+        write(tmp_path, "LTAI5tlast0000000001")
+        clock.advance(hours=3)  # whoever comes much later has it looked at first
+        assert provider.get_credentials().access_key_id == "LTAI5tlast0000000001"
+        (tmp_path / "config.json").unlink(missing_ok=True)
+        (tmp_path / "credentials.ini").unlink(missing_ok=True)
+        clock.advance(hours=3)  # what is broken meanwhile takes nothing away
+        assert provider.get_credentials().access_key_id == "LTAI5tlast0000000001"
+
+
+def test_variables_that_a_program_sets_anew_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = VirtualClock()
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tbefore00000001")
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret")
+    with EnvironmentProvider(clock=clock) as provider:
+        assert provider.get_credentials().access_key_id == "LTAI5tbefore00000001"
+        monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tafter000000001")
+        clock.advance(hours=1)
+        assert provider.get_credentials().access_key_id == "LTAI5tafter000000001"
+
+
+def test_no_thread_is_kept_for_them(tmp_path: Path) -> None:
+    write_cli_profile(tmp_path, "LTAI5tbefore00000001")
+    before = set(threading.enumerate())
+    with CliProfileProvider(path=tmp_path / "config.json") as provider:
+        provider.get_credentials()
+        started = {thread.name for thread in set(threading.enumerate()) - before}
+    assert "ramrole-creds-refresh" not in started
