@@ -99,6 +99,30 @@ def test_the_doctor_names_what_is_set_but_never_its_value(monkeypatch: pytest.Mo
     assert output.splitlines()[-1] == "A program would find no credentials here."
 
 
+def test_the_doctor_asks_no_metadata_service_where_that_is_forbidden(
+    ramrole_cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+    status, output = invoke("doctor")
+    assert status == 1
+    assert "not asked: ALIBABA_CLOUD_ECS_METADATA_DISABLED=true" in output
+    ramrole_cloud.requests.assert_not_called()
+
+
+@pytest.mark.usefixtures("no_metadata")
+def test_the_doctor_looks_where_the_variables_point_and_tells_those_that_nobody_here_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_CONFIG_FILE", "/no/such/config.json")
+    monkeypatch.setenv("ALICLOUD_ACCESS_KEY_ID", "LTAI5tHidden")
+    monkeypatch.setenv("ALICLOUD_REGION_ID", "cn-hangzhou")
+    _, output = invoke("doctor")
+    assert "/no/such/config.json: not there, named by ALIBABA_CLOUD_CONFIG_FILE" in output
+    assert "ALICLOUD_ACCESS_KEY_ID is set: other programs read it" in output
+    assert "ALICLOUD_REGION_ID is set: other" not in output
+    assert "LTAI5tHidden" not in output
+
+
 @pytest.mark.usefixtures("no_metadata")
 def test_the_doctor_survives_an_endpoint_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAMROLE_CREDS_METADATA_ENDPOINT", "nonsense")

@@ -5,6 +5,8 @@ import logging
 import os
 import shlex
 import sys
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +21,14 @@ from ramrole_creds import (
     ProviderUnavailable,
     RamRoleError,
 )
+from ramrole_creds.providers.cli_config import load_config
 from ramrole_creds.providers.home import home_directory
 from ramrole_creds.providers.ini_document import MalformedIni, parse_ini
+from ramrole_creds.providers.profile_files import ProfilePath
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.providers.conftest import Files
 
     from ramrole_creds.testing import FakeCloud
@@ -126,6 +132,17 @@ def test_every_mode_of_the_cli_gives_credentials(
         ({"mode": 7}, "mode is no text"),
         ({"mode": "AK", "access_key_id": 7, "access_key_secret": "s3cr3t"}, "access_key_id is no text"),
         ({"mode": "AK", "access_key_id": "a", "access_key_secret": "s3cr3t with blank"}, "blank"),
+        ({"mode": "CloudSSO", "sts_expiration": "9" * 5000}, "missing"),
+        (
+            {
+                "mode": "RamRoleArn",
+                "access_key_id": "a",
+                "access_key_secret": "s3cr3t",
+                "ram_role_arn": "acs:ram::1:role/x",
+                "expired_seconds": "9" * 5000,
+            },
+            "expired_seconds is no number",
+        ),
         (
             {
                 "mode": "RamRoleArn",
@@ -320,11 +337,88 @@ def test_a_directory_in_place_of_the_file_is_named(cloud: FakeCloud, files: File
         make(cloud).get_credentials()
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_named(cloud: FakeCloud, files: Files) -> None:
-    files.write_cli({"mode": "AK"}).chmod(0)
-    with pytest.raises(ProfileError, match="cannot be read"):
-        cli(cloud).get_credentials()
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may enter, and those above it."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@contextmanager
+def shut(path: Path) -> Iterator[None]:
+    """Nobody may open the file or enter the folder; root, which may everything, becomes nobody meanwhile."""
+    path.chmod(0)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        path.chmod(0o700)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_home_directory_of_somebody_else_is_no_source_and_no_trouble(
+    cloud: FakeCloud, files: Files, home: Path
+) -> None:
+    files.write_cli({"mode": "AK"})
+    files.write_ini("[default]\n")
+    with shut(home):
+        for provider in (cli(cloud), ini(cloud)):
+            assert home.name in provider.explain()
+            with pytest.raises(ProviderUnavailable):
+                provider.get_credentials()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_folder_that_may_not_be_entered_is_told_where_the_file_in_it_was_named(
+    cloud: FakeCloud, files: Files, home: Path
+) -> None:
+    path = files.write_cli({"mode": "AK"})
+    with shut(home), pytest.raises(ProfileError, match="cannot be looked at"):
+        cli(cloud, path=path).get_credentials()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_file_that_may_not_be_read_is_named(cloud: FakeCloud, open_folder: Path) -> None:
+    path = open_folder / "config.json"
+    path.write_text("{}")
+    with shut(path), pytest.raises(ProfileError, match=rf"{path} cannot be read \(Permission denied\)"):
+        cli(cloud, path=path).get_credentials()
+
+
+@pytest.mark.parametrize(
+    ("variable", "make"), [("ALIBABA_CLOUD_CONFIG_FILE", cli), ("ALIBABA_CLOUD_CREDENTIALS_FILE", ini)]
+)
+@pytest.mark.parametrize("name", ["missing", "~no-such-user/missing"])
+def test_a_file_that_a_variable_names_must_be_there(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, variable: str, make: Any, name: str
+) -> None:
+    monkeypatch.setenv(variable, name)
+    with pytest.raises(ProfileError, match=rf"missing is not there, and {variable} names it"):
+        make(cloud).get_credentials()
+    assert "is not there" in make(cloud).explain()
+    monkeypatch.setenv(variable, os.devnull)
+    with pytest.raises(ProviderUnavailable, match="stands for no file"):
+        make(cloud).get_credentials()
+
+
+def test_a_file_that_an_argument_names_may_be_missing(cloud: FakeCloud) -> None:
+    with pytest.raises(ProviderUnavailable):
+        cli(cloud, path="/no/such/file").get_credentials()
+    with pytest.raises(ProviderUnavailable):
+        IniProfileProvider(path="~no-such-user/file").get_credentials()
+
+
+def test_a_tilde_in_a_variable_is_the_home_directory(
+    cloud: FakeCloud, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write_cli({"mode": "AK", "access_key_id": "LTAI", "access_key_secret": "s"})
+    monkeypatch.setenv("ALIBABA_CLOUD_CONFIG_FILE", "~/.aliyun/config.json")
+    assert cli(cloud).get_credentials().access_key_id == "LTAI"
 
 
 JSON = st.recursive(
@@ -350,9 +444,7 @@ def test_no_profile_ends_in_anything_but_a_typed_error_that_names_the_file(files
     path = files.write_cli({**profile, "name": "default"})
     text = CliProfileProvider().explain()  # opens, never fetches
     assert text
-    from ramrole_creds.providers.cli_config import load_config
-
-    assert load_config(path)
+    assert load_config(ProfilePath(path))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

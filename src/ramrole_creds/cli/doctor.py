@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING
 from ramrole_creds import RamRoleError, default_provider
 from ramrole_creds.cli.overlay import overlay_addresses
 from ramrole_creds.metadata import MetadataClient
+from ramrole_creds.providers.cli_config import config_path
+from ramrole_creds.providers.cli_modes import EXTERNAL_ID_VARIABLES
+from ramrole_creds.providers.cli_profile import IGNORE_VARIABLES
+from ramrole_creds.providers.ecs_ram_role import DISABLED_VARIABLE, V1_DISABLED_VARIABLE, flag
+from ramrole_creds.providers.ini_profile import ini_paths
+from ramrole_creds.providers.profile_files import is_there
+from ramrole_creds.providers.region import REGION_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,8 +23,9 @@ if TYPE_CHECKING:
     from ramrole_creds.cli.screen import Screen
 
 FAMILY = ("ALIBABA_CLOUD_", "RAMROLE_CREDS_")
+OTHER_FAMILIES = ("ALIBABACLOUD_", "ALICLOUD_", "ALIYUN_")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-FILES = (".aliyun/config.json", ".alibabacloud/credentials.ini", ".alibabacloud/credentials")
+READ_FROM_OTHER_FAMILIES = (*EXTERNAL_ID_VARIABLES, *IGNORE_VARIABLES, *REGION_VARIABLES)
 DMI_PRODUCT = Path("/sys/class/dmi/id/product_name")
 FIB_TRIE = Path("/proc/net/fib_trie")
 
@@ -35,9 +43,8 @@ def run_doctor(screen: Screen) -> bool:
     for line in describe_environment(os.environ):
         screen.line(line)
     screen.step("Files")
-    for name in FILES:
-        path = Path.home() / name
-        screen.line(f"{path}: {'there' if path.exists() else 'not there'}")
+    for line in describe_files():
+        screen.line(line)
     screen.step("Instance metadata service")
     look_at_metadata(screen)
     screen.step("What default_provider() finds")
@@ -50,9 +57,21 @@ def describe_environment(environment: Iterable[str]) -> list[str]:
     ours = [name for name in names if name.startswith(FAMILY)]
     proxies = [name for name in names if name.lower() in PROXIES]
     lines = [f"{name} is set" for name in ours] or ["no variable of this cloud is set"]
+    others = [name for name in names if name.startswith(OTHER_FAMILIES) and name not in READ_FROM_OTHER_FAMILIES]
+    lines += [f"{name} is set: other programs read it, this library and the SDKs do not" for name in others]
     if proxies:
         lines.append(f"{', '.join(proxies)} set: never used for the metadata service, used for STS")
     return lines
+
+
+def describe_files() -> list[str]:
+    """The profile files, where they are looked for here."""
+    try:
+        files = [config_path(), *ini_paths()]
+    except RamRoleError as error:
+        return [str(error)]
+    named = {file.path: f", named by {file.variable}" if file.variable else "" for file in files}
+    return [f"{path}: {'there' if is_there(path) else 'not there'}{who}" for path, who in named.items()]
 
 
 def look_at_metadata(screen: Screen) -> None:
@@ -60,8 +79,11 @@ def look_at_metadata(screen: Screen) -> None:
     product = _read(DMI_PRODUCT).strip()
     if product:
         screen.line(f"this machine says it is: {product}")
+    if flag(DISABLED_VARIABLE):
+        screen.line(f"not asked: {DISABLED_VARIABLE}=true")
+        return
     try:
-        roles = MetadataClient().role_names()
+        roles = MetadataClient(token_mode="require" if flag(V1_DISABLED_VARIABLE) else "prefer").role_names()
     except RamRoleError as error:
         screen.check(str(error), holds=False)
         for address in overlay_addresses(_read(FIB_TRIE)):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from ramrole_creds.errors import ProfileError
 from ramrole_creds.providers.file_lock import LockSystem, file_lock
 from ramrole_creds.providers.file_replacement import replacement_of
-from ramrole_creds.providers.home import home_directory
-from ramrole_creds.providers.profile_files import read_profile_file
+from ramrole_creds.providers.home import home_directory, named_path
+from ramrole_creds.providers.profile_files import ProfilePath, read_profile_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,7 +55,7 @@ class CliProfile:
         """
         value = self.fields.get(key)
         if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
-            value = int(value)
+            value = float(value)  # of any length, which int() does not take
         if value is None or value == "":
             return None
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
@@ -70,24 +70,28 @@ class CliProfile:
         return f"<CliProfile {self.name!r} of {self.path}>"
 
 
-def config_path(path: str | os.PathLike[str] | None = None) -> Path:
+def config_path(path: str | os.PathLike[str] | None = None) -> ProfilePath:
     """The file: the argument, else ALIBABA_CLOUD_CONFIG_FILE, else ~/.aliyun/config.json.
 
     Raises:
+        ConfigurationError: the argument is no path.
         ProviderUnavailable: there is no home directory.
     """
-    given = os.fspath(path or "") or os.environ.get(CONFIG_VARIABLE)
-    return Path(given).expanduser() if given else home_directory() / ".aliyun" / "config.json"
+    if path:
+        return ProfilePath(named_path(path))
+    if given := os.environ.get(CONFIG_VARIABLE):
+        return ProfilePath(named_path(given), CONFIG_VARIABLE)
+    return ProfilePath(home_directory() / ".aliyun" / "config.json", usual=True)
 
 
-def load_config(path: Path) -> dict[str, object]:
+def load_config(file: ProfilePath) -> dict[str, object]:
     """The file's content.
 
     Raises:
         ProviderUnavailable: there is no such file.
         ProfileError: it is there and cannot be used.
     """
-    text = read_profile_file(path)
+    text, path = read_profile_file(file), file.path
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
@@ -151,9 +155,10 @@ def update_profile(
         FetchError: the lock was not to be had.
     """
     target = Path(os.path.realpath(path))
-    load_config(target)  # where there is no such file, no lock is left beside it
+    file = ProfilePath(target)
+    load_config(file)  # where there is no such file, no lock is left beside it
     with file_lock(target.with_name(f"{target.name}.lock"), time_limit, locks=locks):
-        document = load_config(target)
+        document = load_config(file)
         profile = find_profile(document, path, name)
         if profile is None:
             raise ProfileError(f"{path} has no profile {name!r} any more.", unrecoverable=True)

@@ -16,6 +16,7 @@ from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
 from ramrole_creds.providers.external import ProcessProvider
 from ramrole_creds.providers.oauth import OAuthProvider, OAuthTokens
 from ramrole_creds.providers.oidc_role_arn import OidcRoleArnProvider
+from ramrole_creds.providers.profile_files import ProfilePath
 from ramrole_creds.providers.profile_options import NO_PROCESS_VARIABLE, ProfileOptions, external_forbidden
 from ramrole_creds.providers.ram_role_arn import RamRoleArnProvider
 from ramrole_creds.providers.rsa_key_pair import RsaKeyPairProvider
@@ -268,7 +269,7 @@ class ProfileTokens:
 
     def load(self) -> OAuthTokens:
         """The tokens in the file now."""
-        profile = find_profile(load_config(self._path), self._path, self._name)
+        profile = find_profile(load_config(ProfilePath(self._path)), self._path, self._name)
         if profile is None:
             raise ProfileError(f"{self._path} has no profile {self._name!r} any more.", unrecoverable=True)
         return _tokens_of(profile)

@@ -11,7 +11,7 @@ from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.cli_config import CliProfile, config_path, find_profile, load_config, profiles_of
 from ramrole_creds.providers.ecs_ram_role import flag
 from ramrole_creds.providers.ini_profile import ini_paths
-from ramrole_creds.providers.profile_files import warn_of_readers
+from ramrole_creds.providers.profile_files import is_there, warn_of_readers
 from ramrole_creds.providers.profile_options import ProfileOptions, fetch_from_profile
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ class CliProfileProvider(CredentialProvider):
     def _open(self) -> tuple[CliProfile, CredentialProvider]:
         if self._disabled is not None:
             raise ProviderUnavailable(f"{self._disabled}: profiles of the aliyun CLI are not looked at.")
-        path = config_path(self._path)
-        document = load_config(path)
+        file = config_path(self._path)
+        document, path = load_config(file), file.path
         profile = self._select(document, path)
         # Here and not above: it knows every other kind of provider, and most programs have no such file.
         from ramrole_creds.providers.cli_modes import ProfileMaker
@@ -138,7 +138,7 @@ class CliProfileProvider(CredentialProvider):
             return ProfileError(text, unrecoverable=True)
         if self._named is not None:
             # The variable names a section of the ini file too: whether that has it, the next link tells.
-            if any(other.exists() for other in ini_paths()):
+            if any(is_there(other.path) for other in ini_paths()):
                 return ProviderUnavailable(text)
             return ProfileError(f"{text} Correct {PROFILE_VARIABLE}, or unset it.", unrecoverable=True)
         if from_file:
@@ -152,8 +152,8 @@ def configured_region() -> str | None:
     Raises:
         RamRoleError: there is no profile, or it cannot be used.
     """
-    path = config_path()
-    document = load_config(path)
+    file = config_path()
+    document, path = load_config(file), file.path
     current = document.get("current")
     name = os.environ.get(PROFILE_VARIABLE) or (current if isinstance(current, str) and current else "default")
     profile = find_profile(document, path, name)

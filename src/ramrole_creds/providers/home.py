@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ramrole_creds.errors import ProviderUnavailable
+from ramrole_creds.errors import ConfigurationError, ProviderUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +39,18 @@ def home_directory(environ: Mapping[str, str] = os.environ, *, windows: bool = o
         raise ProviderUnavailable(
             "No home directory: HOME is not set and the system does not know this user. Set HOME, or name the file."
         ) from None
+
+
+def named_path(path: str | os.PathLike[str]) -> Path:
+    """A path that somebody named, with `~` for the home directory.
+
+    Raises:
+        ConfigurationError: it is no path.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise ConfigurationError(f"A file is named by its path, not by {type(path).__name__}.")
+    # Where nobody has that name, the words stay as they are, and name a file that is not there.
+    return Path(os.path.expanduser(path))  # noqa: PTH111  # Path.expanduser raises there
 
 
 def _home_of_user() -> Path:

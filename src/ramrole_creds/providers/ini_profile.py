@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.errors import ConfigurationError, ProfileError, ProviderUnavailable, RamRoleError
 from ramrole_creds.policy import RefreshPolicy
 from ramrole_creds.provider import CredentialProvider
-from ramrole_creds.providers.home import home_directory
+from ramrole_creds.providers.home import home_directory, named_path
 from ramrole_creds.providers.ini_document import MalformedIni, parse_ini
-from ramrole_creds.providers.profile_files import read_profile_file, warn_of_readers
+from ramrole_creds.providers.profile_files import ProfilePath, is_there, read_profile_file, warn_of_readers
 from ramrole_creds.providers.profile_options import (
     NO_PROCESS_VARIABLE,
     ProfileOptions,
@@ -24,6 +23,7 @@ from ramrole_creds.providers.static import StaticProvider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from typing_extensions import Unpack
 
@@ -101,8 +101,8 @@ class IniProfileProvider(CredentialProvider):
             ProviderUnavailable: there is no file, or no section is meant.
             ProfileError: file or section cannot be used.
         """
-        path = self._find()
-        text = read_profile_file(path)
+        file = self._find()
+        text, path = read_profile_file(file), file.path
         try:
             sections = parse_ini(text)
         except MalformedIni as error:
@@ -117,13 +117,13 @@ class IniProfileProvider(CredentialProvider):
             return section
         raise ProfileError(f"{path} cannot be used: {problem}.", unrecoverable=True)
 
-    def _find(self) -> Path:
+    def _find(self) -> ProfilePath:
         if self._path is not None:
-            return Path(self._path).expanduser()
-        paths = ini_paths()
-        found = next((path for path in paths if path.exists()), None)
+            return ProfilePath(named_path(self._path))
+        files = ini_paths()
+        found = next((file for file in files if file.variable or is_there(file.path)), None)
         if found is None:
-            raise ProviderUnavailable(f"{' and '.join(map(str, paths))} not there.")
+            raise ProviderUnavailable(f"{' and '.join(str(file.path) for file in files)} not there.")
         return found
 
     def _not_found(self, path: Path, name: str, there: list[str]) -> ProviderUnavailable | ProfileError:
@@ -170,7 +170,7 @@ class IniSection:
         return ProfileError(f"Section [{self.name}] in {self.path}: {what}.", unrecoverable=True)
 
 
-def ini_paths() -> list[Path]:
+def ini_paths() -> list[ProfilePath]:
     """Where the file may be: ALIBABA_CLOUD_CREDENTIALS_FILE, else what Python and Java read, else what Go reads.
 
     Raises:
@@ -178,9 +178,9 @@ def ini_paths() -> list[Path]:
     """
     given = os.environ.get(FILE_VARIABLE)
     if given:
-        return [Path(given).expanduser()]
+        return [ProfilePath(named_path(given), FILE_VARIABLE)]
     folder = home_directory() / ".alibabacloud"
-    return [folder / "credentials.ini", folder / "credentials"]
+    return [ProfilePath(folder / name, usual=True) for name in ("credentials.ini", "credentials")]
 
 
 def configured_region() -> str | None:

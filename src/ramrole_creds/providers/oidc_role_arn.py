@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError
 from ramrole_creds.policy import RefreshPolicy
 from ramrole_creds.provider import CredentialProvider
+from ramrole_creds.providers.home import named_path
 from ramrole_creds.providers.sessions import (
     DEFAULT_SESSION_SECONDS,
     DEFAULT_TEMPLATE,
@@ -214,7 +214,7 @@ class OidcRoleArnProvider(CredentialProvider):
 
 def _read(path: str, source: str) -> str:
     try:
-        with Path(path).open("rb") as file:
+        with named_path(path).open("rb") as file:
             return file.read(2 * LONGEST_TOKEN_CHARACTERS).decode("ascii", "replace")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no such path"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ramrole_creds.errors import ProfileError, ProviderUnavailable
+from ramrole_creds.errors import ProfileError, ProviderUnavailable, RamRoleError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,28 +19,66 @@ _log = logging.getLogger(__name__)
 _warned: set[str] = set()
 
 
-def read_profile_file(path: Path) -> str:
+@dataclass(frozen=True, slots=True)
+class ProfilePath:
+    """Where a profile file is looked for.
+
+    Args:
+        path: the file.
+        variable: the variable that names it: then it must be there.
+        usual: True where nobody named it.
+    """
+
+    path: Path
+    variable: str | None = None
+    usual: bool = False
+
+    def absent(self) -> ProviderUnavailable | ProfileError:
+        """The error for a file that is not there.
+
+        Whoever set the variable means the file, which failed to be mounted perhaps: to go on would be another identity.
+        """
+        if self.variable is None:
+            return ProviderUnavailable(f"{self.path} is not there.")
+        return ProfileError(
+            f"{self.path} is not there, and {self.variable} names it. Correct {self.variable}, or unset it to use "
+            f"another source; {os.devnull} stands for no file.",
+            unrecoverable=True,
+        )
+
+
+def read_profile_file(file: ProfilePath) -> str:
     """The file's text: UTF-8, with or without a byte order mark, whatever the locale says.
 
     Raises:
         ProviderUnavailable: there is no such file.
         ProfileError: it is there and cannot be read, is no file, is no text, or is too long to be one of these.
     """
+    path = file.path
+    if os.fspath(path) == os.devnull:
+        raise ProviderUnavailable(f"{path} stands for no file.")
+    # Asked first: to open a pipe would wait for somebody to write into it.
+    if not stat.S_ISREG(_mode_of(file)):
+        raise ProfileError(f"{path} is no file but a directory, a pipe or a device.", unrecoverable=True)
     try:
-        # Asked first: to open a pipe would wait for somebody to write into it.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ProfileError(f"{path} is no file but a directory, a pipe or a device.", unrecoverable=True)
-        with path.open("rb") as file:
-            return _decoded(file.read(LONGEST_FILE_BYTES + 1), path)
-    except (FileNotFoundError, NotADirectoryError):
-        problem = None
-    except ValueError:  # a NUL in the path
-        problem = "is no path that a file can have"
+        with path.open("rb") as opened:
+            return _decoded(opened.read(LONGEST_FILE_BYTES + 1), path)
+    except FileNotFoundError:
+        reason = None
     except OSError as error:
-        problem = f"cannot be read ({error.strerror}); look at its owner and mode"
-    if problem is None:
-        raise ProviderUnavailable(f"{path} is not there.")
-    raise ProfileError(f"{path} {problem}.")
+        reason = error.strerror
+    if reason is None:
+        raise file.absent()
+    raise ProfileError(f"{path} cannot be read ({reason}); look at its owner and mode.")
+
+
+def is_there(path: Path) -> bool:
+    """True where a file is to be seen; False too where its folder may not be entered."""
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def warn_of_readers(path: Path, *, posix: bool = os.name == "posix") -> None:
@@ -53,6 +92,22 @@ def warn_of_readers(path: Path, *, posix: bool = os.name == "posix") -> None:
     if mode & (stat.S_IROTH | stat.S_IWOTH):
         _warned.add(str(path))
         _log.warning("%s holds secrets, and every user of this machine may read it: chmod 600 %s", path, path)
+
+
+def _mode_of(file: ProfilePath) -> int:
+    try:
+        return file.path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        error: RamRoleError = file.absent()
+    except ValueError:  # a NUL in the path
+        error = ProfileError(f"{file.path} is no path that a file can have.")
+    except OSError as problem:
+        if file.usual and isinstance(problem, PermissionError):
+            # A container that runs as somebody else than its image meant has HOME=/root: nobody put anything there.
+            error = ProviderUnavailable(f"{file.path} lies in a folder that this user may not enter.")
+        else:
+            error = ProfileError(f"{file.path} cannot be looked at ({problem.strerror}); look at its folders' modes.")
+    raise error
 
 
 def _decoded(content: bytes, path: Path) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.errors import ConfigurationError, FetchError
 from ramrole_creds.policy import RefreshPolicy
 from ramrole_creds.provider import CredentialProvider
+from ramrole_creds.providers.home import named_path
 from ramrole_creds.providers.sessions import DEFAULT_SESSION_SECONDS, checked_duration
 from ramrole_creds.sts import StsClient
 from ramrole_creds.sts_endpoints import ENDPOINT_VARIABLE, REGION_VARIABLE
@@ -125,9 +125,9 @@ def _load_key(path: str) -> Callable[[bytes], bytes]:
 
 def _read(path: str) -> bytes:
     try:
-        with Path(path).expanduser().open("rb") as file:
+        with named_path(path).open("rb") as file:
             return file.read(LONGEST_KEY_BYTES)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no such path"
     raise FetchError(f"The private key file {path} cannot be read ({reason}).")
 
