@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ramrole_creds.chain import default_provider
 from ramrole_creds.errors import ConfigurationError
-from ramrole_creds.providers.credential_uri import CredentialsUriProvider
+from ramrole_creds.providers.credential_uri import URI_VARIABLE, CredentialsUriProvider
 from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
 from ramrole_creds.providers.oidc_role_arn import OidcRoleArnProvider
 from ramrole_creds.providers.ram_role_arn import RamRoleArnProvider
@@ -22,19 +24,37 @@ if TYPE_CHECKING:
 
     from ramrole_creds.provider import CredentialProvider, ProviderOptions
 
+_log = logging.getLogger(__name__)
+
+# The fields of `alibabacloud_credentials.models.Config`.
+_NAMES = (
+    *("type", "access_key_id", "access_key_secret", "security_token", "bearer_token", "duration_seconds", "role_arn"),
+    *("oidc_provider_arn", "oidc_token_file_path", "role_session_name", "role_session_expiration", "policy"),
+    *("external_id", "sts_endpoint", "public_key_id", "private_key_file", "role_name", "enable_imds_v2"),
+    *("disable_imds_v1", "metadata_token_duration", "credentials_uri", "host", "timeout", "connect_timeout", "proxy"),
+)
+_WITHOUT_EFFECT = {
+    "proxy": "set HTTPS_PROXY for STS and the sign-in services; the metadata service is never asked through a proxy",
+    "host": "set endpoint= of the provider, or RAMROLE_CREDS_METADATA_ENDPOINT",
+}
+
 
 def provider_from_config(config: object, **options: Unpack[ProviderOptions]) -> CredentialProvider:
     """The provider that `alibabacloud_credentials.client.Client(config)` would use.
 
     Args:
         config: an `alibabacloud_credentials.models.Config`, or a mapping of its fields. Without a `type` it is the
-            default chain. Its time-outs are milliseconds. `proxy` is not read: set HTTPS_PROXY.
+            default chain. Its time-outs are milliseconds. `proxy` and `host` are told in a warning, since they have
+            no effect; so have `enable_imds_v2` and `metadata_token_duration`, there and here.
         options: `policy`, `clock` and `on_event` of every provider.
 
     Raises:
-        ConfigurationError: the type is unknown, has no keys, or a field that it needs is missing.
+        ConfigurationError: the type is unknown, has no keys, or a field is missing, unknown, or of the wrong type.
     """
     fields = _Fields(config)
+    for name, instead in _WITHOUT_EFFECT.items():
+        if fields.get(name):
+            _log.warning("%s of the configuration has no effect here: %s", name, instead)
     kind = fields.text("type")
     if not kind or kind == "default":
         return default_provider(**options)
@@ -47,19 +67,34 @@ def provider_from_config(config: object, **options: Unpack[ProviderOptions]) -> 
 
 
 class _Fields:
-    """The fields of a configuration, whatever holds them."""
+    """The fields of a configuration, whatever holds them. A field that is misread would be another identity."""
 
     def __init__(self, config: object) -> None:
-        self._config = config
+        if isinstance(config, Mapping):
+            known = {spelling: name for name in _NAMES for spelling in (name, _camel(name))}
+            unknown = [str(key) for key in config if key not in known]
+            if unknown:
+                raise ConfigurationError(
+                    f"A configuration has no field {unknown[0][:40]!r}. It has {', '.join(_NAMES)}."
+                )
+            self._values = {known[key]: value for key, value in config.items()}
+        elif isinstance(config, (str, bytes, int, float, list, tuple, set)):
+            raise ConfigurationError(
+                f"config must be a Config of alibabacloud_credentials, or a mapping, not {type(config).__name__}."
+            )
+        else:
+            self._values = {name: getattr(config, name, None) for name in _NAMES}
 
     def get(self, name: str) -> object:
-        if isinstance(self._config, Mapping):
-            return self._config.get(name)
-        return getattr(self._config, name, None)
+        return self._values.get(name)
 
     def text(self, name: str) -> str:
         value = self.get(name)
-        return value if isinstance(value, str) else ""
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise ConfigurationError(f"{name} of a configuration must be a text, not {type(value).__name__}.")
+        return value
 
     def required(self, name: str) -> str:
         value = self.text(name)
@@ -67,18 +102,29 @@ class _Fields:
             raise ConfigurationError(f"A configuration of type {self.text('type')!r} needs {name}.")
         return value
 
+    def number(self, name: str) -> float | None:
+        value = self.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            raise ConfigurationError(f"{name} of a configuration must be a number, not {type(value).__name__}.")
+        return value or None
+
     def seconds(self, name: str, default: float) -> float:
         """A time-out, which is milliseconds there."""
-        value = self.get(name)
-        return value / 1000 if isinstance(value, (int, float)) and value > 0 else default
+        value = self.number(name)
+        return default if value is None else value / 1000
 
     def duration(self) -> float:
-        value = self.get("role_session_expiration") or self.get("duration_seconds")
-        return float(value) if isinstance(value, (int, float)) and value > 0 else DEFAULT_SESSION_SECONDS
+        return self.number("role_session_expiration") or self.number("duration_seconds") or DEFAULT_SESSION_SECONDS
 
     def source(self, options: ProviderOptions) -> StaticProvider:
         key_id, secret = self.required("access_key_id"), self.required("access_key_secret")
         return StaticProvider(key_id, secret, self.text("security_token") or None, clock=options.get("clock"))
+
+
+def _camel(name: str) -> str:
+    """The field as `Config.to_map()` spells it."""
+    first, *rest = name.split("_")
+    return first + "".join("IMDS" if word == "imds" else word.capitalize() for word in rest).replace("IMDSV", "IMDSv")
 
 
 def _access_key(fields: _Fields, options: ProviderOptions) -> CredentialProvider:
@@ -147,8 +193,10 @@ def _rsa_key_pair(fields: _Fields, options: ProviderOptions) -> CredentialProvid
 
 
 def _credentials_uri(fields: _Fields, options: ProviderOptions) -> CredentialProvider:
+    if not os.environ.get(URI_VARIABLE):
+        fields.required("credentials_uri")
     return CredentialsUriProvider(
-        fields.required("credentials_uri"),
+        fields.text("credentials_uri") or None,
         connect_timeout=fields.seconds("connect_timeout", 1.0),
         read_timeout=fields.seconds("timeout", 2.0),
         **options,

@@ -121,6 +121,40 @@ def test_every_type_of_the_official_configuration_becomes_a_provider(fields: dic
     assert provider_from_config(official).get_provider_name() == name
 
 
+def test_a_configuration_may_be_a_mapping_as_the_official_library_spells_it(cloud: FakeCloud) -> None:
+    fields = {"type": "ecs_ram_role", "roleName": "web", "disableIMDSv1": True, "connectTimeout": 500}
+    provider = provider_from_config(fields, clock=cloud.clock)
+    assert "'web'" in getattr(provider, "explain", str)()
+
+
+def test_a_configuration_finds_its_uri_where_the_official_library_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match="needs credentials_uri"):
+        provider_from_config({"type": "credentials_uri"})
+    monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", "http://localhost/x")
+    assert isinstance(provider_from_config({"type": "credentials_uri"}), CredentialsUriProvider)
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"type": "ecs_ram_role", "rolename": "web"}, "no field 'rolename'"),
+        ({"type": "ecs_ram_role", "role_name": 5}, "role_name of a configuration must be a text"),
+        ({"type": "ecs_ram_role", "timeout": "5000"}, "timeout of a configuration must be a number"),
+        ("ecs_ram_role", "not str"),
+    ],
+)
+def test_a_field_that_would_be_misread_is_refused(config: object, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        provider_from_config(config)
+
+
+def test_fields_without_effect_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    provider_from_config({"type": "ecs_ram_role", "proxy": "http://proxy:3128", "host": ""})
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
+        "proxy of the configuration has no effect here"
+    ]
+
+
 @pytest.mark.parametrize(
     "fields", [{"type": "bearer"}, {"type": "new"}, {"type": "access_key"}, {"type": "sts", "access_key_id": "a"}]
 )
