@@ -119,9 +119,9 @@ def base_url(endpoint: str, source: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """True for `localhost`, names below it, and loopback addresses."""
+    """True for `localhost` and loopback addresses; names below it may be asked of any name server."""
     name = host.lower().rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
+    if name == "localhost":
         return True
     import ipaddress
 

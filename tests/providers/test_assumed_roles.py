@@ -84,7 +84,9 @@ def test_a_template_names_host_pod_and_process(cloud: FakeCloud, monkeypatch: py
     assert len(name) <= 64
 
 
-@pytest.mark.parametrize("name", ["a", "with space", "x" * 65, "{user}", "{", "ümlaut"])
+@pytest.mark.parametrize(
+    "name", ["a", "with space", "x" * 65, "{user}", "{", "ümlaut", "{host!r}", "{host:>80}", "a{{b}}"]
+)
 def test_a_session_name_that_sts_would_refuse_is_refused_at_once(cloud: FakeCloud, name: str) -> None:
     with pytest.raises(ConfigurationError):
         assumed(cloud, session_name=name)
@@ -105,6 +107,12 @@ def test_a_session_name_that_sts_would_refuse_is_refused_at_once(cloud: FakeClou
 def test_arguments_that_sts_would_refuse_are_refused_at_once(cloud: FakeCloud, wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError):
         assumed(cloud, "app", **wrong)
+
+
+@pytest.mark.parametrize("external_id", ["x", "two words", "x" * 1225, 7])
+def test_an_external_id_that_sts_would_refuse_is_refused_at_once(cloud: FakeCloud, external_id: object) -> None:
+    with pytest.raises(ConfigurationError, match="external id"):
+        assumed(cloud, external_id=external_id)
 
 
 def test_a_scoped_session_may_do_less_and_cannot_be_widened(cloud: FakeCloud) -> None:

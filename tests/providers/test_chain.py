@@ -224,7 +224,9 @@ def test_only_narrows_and_keeps_the_order(cloud: FakeCloud, monkeypatch: pytest.
         ({"expect_role": "WEB"}, None),
         ({"expect_account": ACCOUNT}, None),
         ({"expect_role": "web", "expect_account": ACCOUNT}, None),
+        ({"expect_role": f"acs:ram::{ACCOUNT}:role/web"}, None),
         ({"expect_role": "app"}, "'web'.*'app'"),
+        ({"expect_role": "acs:ram::42:role/web"}, f"{ACCOUNT}.*'42'"),
         ({"expect_account": "42"}, f"{ACCOUNT}.*'42'"),
     ],
 )
@@ -237,6 +239,14 @@ def test_the_role_of_the_instance_is_used_where_it_is_the_expected_one(
         return
     with pytest.raises(IdentityMismatch, match=mismatch):
         provider.get_credentials()
+
+
+@pytest.mark.parametrize(
+    "expected", [{"expect_role": "acs:ram::42:user/web"}, {"expect_role": "acs:ram::42:role/x", "expect_account": "43"}]
+)
+def test_an_expectation_that_nothing_can_meet_is_refused_at_once(expected: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="expect_role"):
+        default_provider(**expected)
 
 
 def test_the_variables_guard_too_and_at_each_fetch(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,6 +375,22 @@ def test_a_package_adds_a_provider_by_an_entry_point(cloud: FakeCloud) -> None:
         chain(cloud, only=("broken",))
     with pytest.raises(NoCredentialsError):
         default_provider(endpoint="http://127.0.0.1:9").get_credentials()  # what is installed changes no identity
+
+
+def test_a_function_that_gives_something_else_is_told_in_a_chain_too() -> None:
+    nothing: Any = lambda: None  # noqa: E731
+    with pytest.raises(FetchError, match="must return Credentials, not NoneType"):
+        ProviderChain(FunctionProvider(nothing)).get_credentials()
+
+
+def test_names_that_the_cli_alone_reads_are_told_and_change_no_identity(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALICLOUD_ACCESS_KEY_ID", "LTAIcli")
+    monkeypatch.setenv("ALICLOUD_ACCESS_KEY_SECRET", "s")
+    provider = chain(cloud)
+    assert "ALICLOUD_ACCESS_KEY_ID is set, a name that the aliyun CLI alone reads" in provider.explain()
+    assert provider.get_credentials().identity == "web"
 
 
 def test_every_error_of_a_chain_is_one_of_ours(cloud: FakeCloud) -> None:

@@ -144,10 +144,15 @@ class TestProcess:
     def test_a_text_is_split_and_no_shell_sees_it(self, text: str, windows: object, arguments: list[str]) -> None:
         assert split_command(text, windows=bool(windows)) == arguments
 
-    @pytest.mark.parametrize("wrong", ["", "  ", "'open", [], [""]])
+    @pytest.mark.parametrize("wrong", ["", "  ", "'open", [], [""], [1], 5, None, b"true"])
     def test_no_command_is_a_configuration_error(self, wrong: Any) -> None:
         with pytest.raises(ConfigurationError):
             ProcessProvider(wrong)
+
+    @pytest.mark.parametrize("wrong", [0, -1, "60", True, float("nan")])
+    def test_no_time_out_is_a_configuration_error(self, wrong: Any) -> None:
+        with pytest.raises(ConfigurationError, match="timeout"):
+            ProcessProvider("true", timeout=wrong)
 
 
 def _runs(pid: int) -> bool:
@@ -169,7 +174,15 @@ class TestCredentialsUri:
             CredentialsUriProvider().get_credentials()
 
     @pytest.mark.parametrize(
-        "uri", ["http://10.0.0.1/x", "http://example.com/hunter2?hunter2", "ftp://x", "x", "http://"]
+        "uri",
+        [
+            "http://10.0.0.1/x",
+            "http://nobody.localhost/x",
+            "http://example.com/hunter2?hunter2",
+            "ftp://x",
+            "x",
+            "http://",
+        ],
     )
     def test_what_would_be_unsafe_or_is_no_url_is_refused(self, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(ConfigurationError) as raised:
@@ -467,6 +480,11 @@ class TestPush:
             provider.get_credentials()
         provider.update(Credentials("second", "s", "t", ends + timedelta(hours=1)))
         assert provider.get_credentials().access_key_id == "second"
+
+    def test_what_is_no_credentials_is_refused_when_it_is_given(self) -> None:
+        wrong: Any = "LTAI"
+        with pytest.raises(ConfigurationError, match="not str"):
+            PushProvider().update(wrong)
 
     def test_refused_ones_are_not_given_again(self) -> None:
         provider = PushProvider()

@@ -91,7 +91,9 @@ def flag(variable: str) -> bool:
     return os.environ.get(variable, "").strip().lower() == "true"
 
 
-def _checked_role(name: str | None) -> str | None:
-    if name is not None and (not name.isprintable() or set(name) & set("/?#\\") or name in (".", "..")):
+def _checked_role(name: object) -> str | None:
+    if name is None:
+        return None
+    if not isinstance(name, str) or not name.isprintable() or set(name) & set("/?#\\ ") or name in (".", ".."):
         raise ConfigurationError("role_name must be the name of a RAM role, not its ARN or a path.")
     return name

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 ID_VARIABLE = "ALIBABA_CLOUD_ACCESS_KEY_ID"
 SECRET_VARIABLE = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"  # noqa: S105  # a variable's name
 TOKEN_VARIABLE = "ALIBABA_CLOUD_SECURITY_TOKEN"  # noqa: S105  # a variable's name
+# The aliyun CLI takes these too, no SDK does: a program that changes its import must not change its identity.
+NAMES_OF_THE_CLI = ("ALIBABACLOUD_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY_ID")
 
 
 class EnvironmentProvider(CredentialProvider):
@@ -35,7 +37,7 @@ class EnvironmentProvider(CredentialProvider):
         """
         key_id, secret = os.environ.get(ID_VARIABLE, ""), os.environ.get(SECRET_VARIABLE, "")
         if not key_id and not secret:
-            raise ProviderUnavailable(f"{ID_VARIABLE} and {SECRET_VARIABLE} are not set.")
+            raise ProviderUnavailable(f"{_unset()}.")
         if not key_id or not secret:
             present, missing = (ID_VARIABLE, SECRET_VARIABLE) if key_id else (SECRET_VARIABLE, ID_VARIABLE)
             raise FetchError(
@@ -56,6 +58,12 @@ class EnvironmentProvider(CredentialProvider):
         """What a fetch would do."""
         there = [name for name in (ID_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE) if os.environ.get(name)]
         if not there:
-            return f"{ID_VARIABLE} and {SECRET_VARIABLE} are not set"
+            return _unset()
         half = not {ID_VARIABLE, SECRET_VARIABLE} <= set(there)
         return f"half a key pair: only {' and '.join(there)} set" if half else f"would use {', '.join(there)}"
+
+
+def _unset() -> str:
+    text = f"{ID_VARIABLE} and {SECRET_VARIABLE} are not set"
+    others = [name for name in NAMES_OF_THE_CLI if os.environ.get(name)]
+    return f"{text}; {' and '.join(others)} is set, a name that the aliyun CLI alone reads" if others else text

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, ClassVar
 
 from ramrole_creds.answers import PASCAL_CASE, SNAKE_CASE, json_object, read_credentials, shown_message, text_of
@@ -17,7 +18,7 @@ from ramrole_creds.policy import RefreshPolicy
 from ramrole_creds.provider import CredentialProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from typing_extensions import Unpack
 
@@ -58,7 +59,7 @@ class ProcessProvider(CredentialProvider):
     ) -> None:
         super().__init__(**options)
         self._arguments = split_command(command, windows=os.name == "nt")
-        self._timeout = timeout
+        self._timeout = _checked_timeout(timeout)
 
     def fetch(self, context: FetchContext) -> Credentials:
         """Run the command now.
@@ -143,6 +144,7 @@ def split_command(command: str | Sequence[str], *, windows: bool) -> list[str]:
     Raises:
         ConfigurationError: there are none, or the text cannot be split.
     """
+    given: object = command  # which a caller without a type checker gives
     if isinstance(command, str):
         try:
             if windows:
@@ -154,10 +156,16 @@ def split_command(command: str | Sequence[str], *, windows: bool) -> list[str]:
         except ValueError as error:
             raise ConfigurationError(f"The credential command cannot be split into arguments: {error}.") from None
     else:
-        arguments = list(command)
+        arguments = list(given) if isinstance(given, Sequence) else []
     if not arguments or not arguments[0] or not all(isinstance(argument, str) for argument in arguments):
         raise ConfigurationError("A credential command is a text or a list of texts, and not empty.")
     return arguments
+
+
+def _checked_timeout(timeout: object) -> float:
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0:
+        raise ConfigurationError(f"timeout must be a number of seconds above 0, not {timeout!r}.")
+    return timeout
 
 
 def _ends_within(seconds: float, process: subprocess.Popen[bytes], output: bytearray, complaints: bytearray) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, FetchError, RamRoleError
 from ramrole_creds.provider import CredentialProvider
 
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ramrole_creds.clock import Clock
-    from ramrole_creds.credentials import Credentials
     from ramrole_creds.events import EventListener
     from ramrole_creds.policy import RefreshPolicy
     from ramrole_creds.provider import FetchContext
@@ -53,14 +53,20 @@ class FunctionProvider(CredentialProvider):
         """What the function returns.
 
         Raises:
-            FetchError: the function raised something that is not an error of this library.
+            FetchError: the function raised something that is not an error of this library, or returned something else.
         """
         try:
-            return self._fn()
+            given: object = self._fn()
         except RamRoleError:
             raise
         except Exception as error:  # noqa: BLE001  # whatever the function raises
             kind = type(error).__name__
+        else:
+            if isinstance(given, Credentials):
+                return given
+            raise FetchError(
+                f"The function of provider {self._name!r} must return Credentials, not {type(given).__name__}."
+            )
         raise FetchError(
             f"The function of provider {self._name!r} raised {kind}. Look at it: its text is not shown here."
         )

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ramrole_creds.errors import FetchError, IdentityMismatch, RamRoleError
+from ramrole_creds.errors import ConfigurationError, FetchError, IdentityMismatch, RamRoleError
 from ramrole_creds.metadata import MetadataClient
 from ramrole_creds.sts import StsClient
 
@@ -43,7 +43,7 @@ class IdentityGuard:
     service, all else from STS (GetCallerIdentity, which needs no permission), once for each AccessKey ID.
 
     Args:
-        role: the expected role's name, None for any.
+        role: the expected role's name or ARN, None for any.
         account: the expected account's number, None for any.
         endpoint: base URL of the metadata service.
         sts_endpoint: host or URL of STS.
@@ -54,6 +54,26 @@ class IdentityGuard:
     endpoint: str | None = None
     sts_endpoint: str | None = None
     _known: dict[str, Owner] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Take a role's ARN for what it says: name and account.
+
+        Raises:
+            ConfigurationError: the ARN is none of a role, or one of another account than the expected one.
+        """
+        if self.role is None or ":" not in self.role:
+            return
+        named = owner_of(self.role)
+        if not named.role or named.account is None:
+            raise ConfigurationError(
+                "expect_role must be a role's name or its ARN, acs:ram::ACCOUNT-ID:role/NAME; what was given is none."
+            )
+        if self.account not in (None, named.account):
+            raise ConfigurationError(
+                f"expect_role names a role of account {named.account}, and expect_account another: {self.account}."
+            )
+        object.__setattr__(self, "role", named.role)
+        object.__setattr__(self, "account", named.account)
 
     def check(self, credentials: Credentials, context: FetchContext) -> None:
         """Let the expected pass.

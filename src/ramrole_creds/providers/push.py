@@ -63,6 +63,8 @@ class PushProvider(CredentialProvider):
             credentials = Credentials(access_key_id or "", access_key_secret or "", security_token, expiration)
         elif any(part is not None for part in parts):
             raise ConfigurationError("update() takes Credentials, or their parts as keywords, not both.")
+        if not isinstance(credentials, Credentials):
+            raise ConfigurationError(f"update() takes Credentials, or their parts, not {type(credentials).__name__}.")
         if not credentials.provider_name:
             credentials = replace(credentials, provider_name=self.name)
         before, self._given = self._given, credentials

@@ -12,6 +12,7 @@ from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.sessions import (
     DEFAULT_SESSION_SECONDS,
     checked_duration,
+    checked_external_id,
     checked_role_arn,
     policy_text,
     session_namer,
@@ -85,7 +86,7 @@ class RamRoleArnProvider(CredentialProvider):
         self._session_name = session_namer(session_name)
         self._duration = checked_duration(duration)
         self._session_policy = policy_text(session_policy)
-        self._external_id = external_id or None
+        self._external_id = checked_external_id(external_id)
         self._source_identity = source_identity or None
         self._client = StsClient(
             endpoint,

@@ -24,6 +24,7 @@ LONGEST_POLICY_CHARACTERS = 2048
 
 _NAME = re.compile(r"[A-Za-z0-9.@_-]{2,64}")
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9.@_-]+")
+_EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,1224}")
 _ROLE_ARN = re.compile(r"acs:ram::[^:\s]*:role/[^\s]+")
 _FIELDS = ("host", "pod", "process", "unique")
 
@@ -84,6 +85,21 @@ def checked_duration(duration: object) -> float:
     return duration
 
 
+def checked_external_id(external_id: object) -> str | None:
+    """The external id.
+
+    Raises:
+        ConfigurationError: STS takes no such external id.
+    """
+    if not external_id:
+        return None
+    if not isinstance(external_id, str) or _EXTERNAL_ID.fullmatch(external_id) is None:
+        raise ConfigurationError(
+            "An external id has 2 to 1224 letters, digits and characters of `+=,.@:/_-`; the one given has not."
+        )
+    return external_id
+
+
 def policy_text(session_policy: object) -> str | None:
     """The session policy as JSON.
 
@@ -120,10 +136,11 @@ def policy_text(session_policy: object) -> str | None:
 
 def _fields_of(template: str) -> set[str]:
     try:
-        fields = {field for _, field, _, _ in Formatter().parse(template) if field is not None}
+        parts = [part for part in Formatter().parse(template) if part[1] is not None]
     except ValueError:
-        fields = {"{"}
-    if fields - set(_FIELDS):
+        parts = [("", "{", "", None)]
+    fields = {field for _, field, _, _ in parts if field is not None}
+    if fields - set(_FIELDS) or any(form or conversion for _, _, form, conversion in parts):
         raise ConfigurationError(
             f"A session name may hold {', '.join('{%s}' % field for field in _FIELDS)} and no other braces."  # noqa: UP031
         )
