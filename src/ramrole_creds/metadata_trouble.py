@@ -52,6 +52,12 @@ def no_answer(error: HttpError, endpoint: str, step: str) -> MetadataUnreachable
         )
     if isinstance(error, BodyTooLarge):
         hint = "A proxy or a captive portal may be answering in its place."
+    elif step == "token" and not error.answered:
+        hint = (
+            "The service is overloaded, or something on the way holds its answers back. In a container, its answer to "
+            "the token call may be let one network hop too few (HttpPutResponseHopLimit): use the host's network, or "
+            "raise that limit."
+        )
     elif isinstance(error, (ReadTimeout, TimeLimitExceeded)) or not error.answered:
         hint = "The service is overloaded, or something on the way holds its answers back."
     else:
@@ -99,7 +105,8 @@ def refused(response: HttpResponse, asked: str, step: str, token_mode: TokenMode
     elif status in (401, 403):
         hint = (
             "Either metadata access is switched off (HttpEndpoint), or the hardened mode is required and something "
-            "on the way, such as a proxy that adds X-Forwarded-For, keeps tokens from being given."
+            "on the way, such as a proxy that adds X-Forwarded-For, or in a container a hop limit of 1 "
+            "(HttpPutResponseHopLimit), keeps tokens from being given."
         )
     else:
         hint = _hint(status, "Look at the address and at what is listening there.")

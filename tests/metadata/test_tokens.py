@@ -178,6 +178,16 @@ def test_where_a_token_is_required_nothing_is_ever_asked_without(cloud: FakeClou
     cloud.assert_not_called("role")
 
 
+@pytest.mark.parametrize(("mode", "quirk"), [("require", None), ("prefer", 403)])
+def test_a_token_that_gets_lost_on_the_way_back_has_the_hop_limit_for_a_cause_too(
+    cloud: FakeCloud, mode: TokenMode, quirk: int | None
+) -> None:
+    cloud.faults.add("token", "hang")
+    cloud.quirks.tokenless_status = quirk or cloud.quirks.tokenless_status
+    with pytest.raises(MetadataError, match="HttpPutResponseHopLimit"):
+        client_of(cloud, mode, read_timeout=0.1).attached_role_credentials(None)
+
+
 def test_without_tokens_means_without(cloud: FakeCloud) -> None:
     cloud.mode = "normal"
     client_of(cloud, "off").attached_role_credentials(None)

@@ -106,8 +106,8 @@ class PushingAsgi:
         """One request, or one event of the server's life."""
         headers: list[tuple[bytes, bytes]] = list(scope.get("headers") or ())
         given = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
-        if HEADERS[0] in given:
-            push_from_headers(self._provider, given)
+        push_from_headers(self._provider, given)
+        if not given.keys().isdisjoint(HEADERS):
             kept = [pair for pair in headers if pair[0].decode("latin-1").lower() not in HEADERS]
             scope = {**scope, "headers": kept}
         await self._app(scope, receive, send)

@@ -77,3 +77,5 @@ async def test_an_asgi_application_does_too(provider: PushProvider) -> None:
     await PushingAsgi(app, provider)({"type": "http", "headers": headers}, None, None)
     await PushingAsgi(app, provider)({"type": "lifespan"}, None, None)
     assert seen == [([(b"host", b"x")], "STS.one"), (None, "STS.one")]
+    await PushingAsgi(app, provider)({"type": "http", "headers": headers[1:]}, None, None)
+    assert seen[2] == ([(b"host", b"x")], "STS.one")  # half of them is not shown to it either
