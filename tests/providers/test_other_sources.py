@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -230,6 +231,7 @@ class SignIn:
         self.refresh_token = "refresh-0"
         self.access_token = "access-0"
         self.spelling = "camel"
+        self.session_hours = 1.0
         self.exchange_status = 200
         self.answers_refresh_token = True
         self.expires_in: object = 3600
@@ -263,8 +265,10 @@ class SignIn:
             "accessKeyId": "STS.oauth",
             "accessKeySecret": "s",
             "securityToken": "t",
-            "expiration": hours(request, 1),
+            "expiration": hours(request, self.session_hours),
         }
+        if self.spelling == "snake":
+            return reply({"access_key_id": "a", "access_key_secret": "hunter2", "sts_token": "hunter2"})
         return reply(keys if self.spelling == "camel" else {key[0].upper() + key[1:]: keys[key] for key in keys})
 
     def cloud_credentials(self, request: WireRequest) -> WireResponse:
@@ -402,6 +406,31 @@ class TestOAuth:
             thread.join()
         assert len(gate.requests.to("/v1/token")) == 1
         assert len(gate.requests.to("/v1/exchange")) == 4
+
+    async def test_two_coroutines_at_once_renew_once_and_neither_hangs(self, gate: FakeCloud, files: Files) -> None:
+        providers = [self.profile(files, gate, left=60) for _ in range(2)]
+        found = await asyncio.wait_for(asyncio.gather(*(one.get_credentials_async() for one in providers)), 30)
+        assert [one.access_key_id for one in found] == ["STS.oauth"] * 2
+        assert len(gate.requests.to("/v1/token")) == 1
+
+    def test_a_session_is_replaced_before_it_ends_and_none_is_taken_that_has_ended(
+        self, gate: FakeCloud, files: Files, sign_in: SignIn
+    ) -> None:
+        provider = self.profile(files, gate, left=8 * 3600)
+        provider.get_credentials()
+        gate.clock.advance(minutes=50)
+        assert len(gate.requests.to("/v1/exchange")) == 2
+        sign_in.session_hours = -1 / 6
+        with pytest.raises(FetchError, match="had ended"):
+            self.profile(files, gate).get_credentials()
+
+    def test_an_answer_in_another_spelling_is_told_without_its_values(
+        self, gate: FakeCloud, files: Files, sign_in: SignIn
+    ) -> None:
+        sign_in.spelling = "snake"
+        with pytest.raises(FetchError, match="accessKeyId is missing") as raised:
+            self.profile(files, gate).get_credentials()
+        assert "hunter2" not in str(raised.value)
 
     def test_what_json_can_hold_and_utf_8_cannot_costs_no_token(self, gate: FakeCloud, files: Files) -> None:
         self.profile(files, gate, left=60, note="\ud800").get_credentials()
