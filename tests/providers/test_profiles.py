@@ -245,6 +245,7 @@ INI_TYPES = {
         "type = oidc_role_arn\nrole_arn = {pod}\noidc_provider_arn = {issuer}\noidc_token_file_path = {token}"
     ),
     "credential_uri": "type = credentials_uri\ncredentials_uri = {url}",
+    "external": "type = external\nprocess_command = {command}",
 }
 
 
@@ -259,9 +260,25 @@ def test_every_type_of_the_ini_file_gives_credentials(
         issuer=cloud.oidc.provider_arn,
         token=cloud.oidc.write_token(tmp_path / "token"),
         url=cloud.url + METADATA_PATH,
+        command=modes(cloud, keys, tmp_path)["external"]["process_command"],
     )
     files.write_ini(f"[default]\n{text}\n")
     assert ini(cloud).get_credentials().provider_name == f"profile/{name}"
+
+
+def test_a_key_pair_of_either_file_signs_for_a_session(cloud: FakeCloud, files: Files, tmp_path: Path) -> None:
+    rsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.rsa", reason="the extra rsa")
+    from cryptography.hazmat.primitives import serialization as form
+
+    key = rsa.generate_private_key(65537, 2048)
+    public = key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo).decode()
+    key_id = cloud.account.add_public_key(cloud.add_user("rsa"), public, cloud.clock.time())
+    path = tmp_path / "key.pem"
+    path.write_bytes(key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()))
+    files.write_cli({"mode": "RsaKeyPair", "private_key": str(path), "key_pair_name": key_id, "expired_seconds": 900})
+    files.write_ini(f"[default]\ntype = rsa_key_pair\npublic_key_id = {key_id}\nprivate_key_file = {path}\n")
+    assert cli(cloud).get_credentials().provider_name == "cli_profile/rsa_key_pair"
+    assert ini(cloud).get_credentials().provider_name == "profile/rsa_key_pair"
 
 
 def test_signs_that_ini_files_are_fond_of_are_parts_of_secrets(cloud: FakeCloud, files: Files) -> None:
