@@ -69,7 +69,7 @@ class ProfileMaker:
         self._followed.append(profile.name)
         self.read.append(profile.fields)
         mode = profile.text("mode") or guessed_mode(profile)
-        make = _MODES.get(mode.lower())
+        make = MODES.get(mode.lower())
         if make is None:
             known = KEYLESS_MODES.get(mode.lower())
             raise profile.problem(known or "its mode is none that this library knows; is it newer than this version?")
@@ -192,7 +192,7 @@ class ProfileMaker:
         return self._options.sts_endpoint or profile.text("sts_endpoint") or None
 
 
-_MODES: Mapping[str, Callable[[ProfileMaker, CliProfile], CredentialProvider]] = {
+MODES: Mapping[str, Callable[[ProfileMaker, CliProfile], CredentialProvider]] = {
     "ak": ProfileMaker._ak,  # noqa: SLF001  # this table is a part of the class
     "ststoken": ProfileMaker._sts_token,  # noqa: SLF001
     "ramrolearn": ProfileMaker._ram_role_arn,  # noqa: SLF001

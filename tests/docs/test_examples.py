@@ -1,0 +1,85 @@
+"""No example of the manual goes without being run, whatever its language."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from ramrole_creds.testing import FakeCloud
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+# The tests that run all Python of a page.
+RUN_BY = {
+    "README.md": "tests/docs/test_readme.py",
+    "docs/caching.md": "tests/cache/test_manual.py",
+    "docs/integrations.md": "tests/integrations/sdk/test_recipes.py",
+    "docs/providers.md": "tests/docs/test_providers_page.py",
+    "docs/signing.md": "tests/docs/test_manual_pages.py",
+    "docs/testing.md": "tests/testing/test_tutorial.py",
+}
+# Languages of blocks that say something and do nothing, and Sphinx's own.
+NOT_RUN = {"text", "{toctree}", "{eval-rst}"}
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """A page's blocks in a language."""
+    found: list[str] = re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return found
+
+
+def test_every_page_with_python_is_run_by_a_test() -> None:
+    with_python = {str(page.relative_to(ROOT)) for page in PAGES if blocks(page, "python")}
+    assert with_python == set(RUN_BY)
+    for page, test in RUN_BY.items():
+        assert Path(page).name in (ROOT / test).read_text("utf-8"), test
+
+
+def test_no_block_of_a_page_is_overlooked() -> None:
+    """By the tests that name the blocks one by one; the others take all there are."""
+    assert len(blocks(ROOT / "README.md", "python")) == 4
+    assert len(blocks(ROOT / "docs" / "signing.md", "python")) == 1
+    recipes = (ROOT / "docs" / "integrations.md").read_text("utf-8").count("<!-- recipe: ")
+    assert len(blocks(ROOT / "docs" / "integrations.md", "python")) == recipes
+
+
+def test_every_block_has_a_language_that_is_known_here() -> None:
+    known = NOT_RUN | {"python", "sh", "toml", "yaml"}
+    for page in PAGES:
+        assert set(re.findall(r"^```(\S*)\n(?:.|\n)*?^```$", page.read_text("utf-8"), re.MULTILINE)) <= known, page
+
+
+def test_no_python_hides_in_an_indented_block() -> None:
+    for page in PAGES:
+        outside = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+        assert re.findall(r"^ {4}(?:import |from |\w+ = |\w+\(|@|def |class ).*$", outside, re.MULTILINE) == [], page
+
+
+def test_every_script_of_faults_is_one_that_the_fake_cloud_takes() -> None:
+    yaml = pytest.importorskip("yaml", reason="the extra yaml")
+    for name in ("command.md", "testing.md"):
+        documents = [yaml.safe_load(block) for block in blocks(ROOT / "docs" / name, "yaml")]
+        scripts = [one for one in documents if isinstance(one, list) or "faults" in one]
+        assert len(scripts) == 1, name
+        with FakeCloud() as cloud:
+            cloud.faults.load(scripts[0] if isinstance(scripts[0], list) else scripts[0]["faults"])
+            assert len(list(cloud.faults)) >= 2
+
+
+def test_every_command_of_the_manual_has_the_options_it_is_given(tmp_path: Path) -> None:
+    pytest.importorskip("click", reason="the extra cli")
+    from ramrole_creds.cli.app import app
+
+    (tmp_path / "faults.yaml").write_text("[]")
+    lines = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()]
+    lines += [
+        line.strip() for page in PAGES for line in page.read_text("utf-8").splitlines() if line.startswith("    r")
+    ]
+    commands = [shlex.split(line) for line in lines if line.strip().startswith("ramrole-creds ")]
+    assert len(commands) >= 2
+    for _, verb, *arguments in commands:
+        given = [str(tmp_path / one) if one == "faults.yaml" else one for one in arguments]
+        app.commands[verb].make_context(verb, given)

@@ -1,0 +1,93 @@
+"""The examples of docs/providers.md, and each URL of its table, run as they stand there."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import ramrole_creds
+from ramrole_creds import CredentialProvider, NoCredentialsError, default_provider, provider_from_url
+from ramrole_creds.providers.cli_modes import KEYLESS_MODES, MODES
+
+if TYPE_CHECKING:
+    from ramrole_creds.testing import FakeCloud
+
+PAGE = (Path(__file__).parents[2] / "docs" / "providers.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+URLS = re.findall(r"^\| `([\w-]+://[^`]*)` \| `(.+)` \|$", PAGE, flags=re.MULTILINE)
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(ramrole_cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    ramrole_cloud.add_role("app")
+    monkeypatch.setenv("ALIBABA_CLOUD_STS_ENDPOINT", ramrole_cloud.url)
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_every_example_runs(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, object] = {"__name__": "manual"}
+    exec(compile(EXAMPLES[number], "docs/providers.md", "exec", dont_inherit=True), names)
+    printed = capsys.readouterr().out
+    assert ("Credentials(" in printed) == ("print(" in EXAMPLES[number])
+
+
+def test_the_package_of_the_manual_adds_its_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = [example for example in EXAMPLES if example.startswith("# my_package.py\n")]
+    (registration,) = re.findall(r"^```toml\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+    group, point = re.fullmatch(r'\[project\.entry-points\."([\w.]+)"\]\n(.*)\n', registration).groups()  # type: ignore[union-attr]
+    (tmp_path / "my_package.py").write_text(code, encoding="utf-8")
+    info = tmp_path / "my_package-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text(f"[{group}]\n{point.replace(chr(34), '')}\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "my_package", raising=False)
+    assert default_provider(only=("env", "my-vault")).get_credentials().provider_name == "default/vault"
+    assert getattr(provider_from_url("my-vault://path"), "path") == "path"  # noqa: B009  # of a class made here
+    with pytest.raises(NoCredentialsError, match="no vault here"):
+        ramrole_creds.ProviderChain(provider_from_url("my-vault://nowhere")).get_credentials()
+
+
+@pytest.mark.parametrize(("url", "code"), URLS, ids=[url.partition(":")[0] for url, _ in URLS])
+def test_every_url_of_the_table_is_what_stands_beside_it(url: str, code: str) -> None:
+    made, beside = provider_from_url(url), eval(code, vars(ramrole_creds) | names_of_the_package())
+    assert isinstance(beside, CredentialProvider)
+    assert type(made) is type(beside)
+    assert explained(made) == explained(beside)
+
+
+def explained(provider: CredentialProvider) -> tuple[str, str]:
+    return provider.get_provider_name(), getattr(provider, "explain", str)()
+
+
+def names_of_the_package() -> dict[str, object]:
+    """Those that are loaded where somebody asks for them too."""
+    return {name: getattr(ramrole_creds, name) for name in ramrole_creds.__all__}
+
+
+def test_every_provider_has_a_url_in_the_table_or_holds_secrets() -> None:
+    classes = {name for name in ramrole_creds.__all__ if name.endswith(("Provider", "Chain"))}
+    with_secrets = {"StaticProvider", "BearerTokenProvider", "OAuthProvider", "CloudSsoProvider"}
+    others = {"CredentialProvider", "FunctionProvider"}  # abstract; a function cannot be written into a URL
+    assert classes - with_secrets - others == {type(provider_from_url(url)).__name__ for url, _ in URLS}
+
+
+def test_every_variable_that_the_page_names_is_read_and_every_one_that_is_read_is_named() -> None:
+    source = "".join(path.read_text("utf-8") for path in Path(ramrole_creds.__file__).parent.rglob("*.py"))
+    pattern = r"\b((?:ALIBABA_CLOUD|ALIBABACLOUD|ALICLOUD|RAMROLE_CREDS)_[A-Z0-9_]+[A-Z0-9])\b"
+    read = set(re.findall(rf'"{pattern}"', source))
+    of_the_command = {"RAMROLE_CREDS_FAKE_KEY"}
+    told_and_not_used = {"ALIBABACLOUD_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY_ID"}
+    named = set(re.findall(pattern, PAGE))
+    assert named - read == set()
+    assert read - named - of_the_command - told_and_not_used == set()
+
+
+def test_every_mode_of_the_cli_stands_on_the_page() -> None:
+    table = PAGE.partition("| mode | fields |")[2].partition("\n\n")[0]
+    told = {name.lower() for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert told == set(MODES) | set(KEYLESS_MODES)
