@@ -261,6 +261,16 @@ def test_the_variables_guard_too_and_at_each_fetch(cloud: FakeCloud, monkeypatch
         chain(cloud).get_credentials()
 
 
+def test_where_a_token_is_required_the_account_is_not_asked_for_without(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")
+    cloud.faults.add("token", 404, skip=1)
+    with pytest.raises(FetchError, match="could not be found out"):
+        chain(cloud, expect_account=ACCOUNT).get_credentials()
+    cloud.requests.assert_no_tokenless_metadata()
+
+
 def test_keys_that_do_not_say_whose_they_are_are_asked_about(
     cloud: FakeCloud, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

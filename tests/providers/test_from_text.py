@@ -169,6 +169,16 @@ def test_static_keys_of_a_configuration_are_served() -> None:
     assert provider.get_credentials().access_key_id == "a"
 
 
+def test_where_a_token_is_required_the_region_is_not_asked_for_without(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.faults.add("token", 404)
+    monkeypatch.setenv("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")
+    with pytest.raises(ProviderUnavailable):
+        default_region(endpoint=cloud.url)
+    cloud.requests.assert_no_tokenless_metadata()
+
+
 def test_the_region_is_that_of_argument_variable_profile_and_instance(
     cloud: FakeCloud, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -461,6 +461,15 @@ class TestOAuth:
         self.profile(files, gate, left=60).get_credentials()
         assert json.loads(files.cli.read_text())["profiles"][0]["oauth_refresh_token"] == "refresh-0"
 
+    def test_a_renewal_that_fails_takes_away_no_access_token_that_has_not_ended(
+        self, gate: FakeCloud, files: Files, sign_in: SignIn, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        sign_in.refresh_token = "another"
+        assert self.profile(files, gate, left=600).get_credentials().access_key_id == "STS.oauth"
+        assert "cannot be renewed, and ends in 600 s" in caplog.text
+        with pytest.raises(FetchError, match="invalid_grant"):
+            self.profile(files, gate, left=-1).get_credentials()
+
     def test_an_access_token_that_was_revoked_is_renewed_once(
         self, gate: FakeCloud, files: Files, sign_in: SignIn
     ) -> None:
@@ -476,7 +485,7 @@ class TestOAuth:
     ) -> None:
         sign_in.refresh_token = "another"
         with pytest.raises(FetchError, match=r"invalid_grant: used.*aliyun configure"):
-            self.profile(files, gate, left=60).get_credentials()
+            self.profile(files, gate, left=0).get_credentials()
 
     def test_it_works_without_a_profile_and_refuses_to_be_pickled(self, gate: FakeCloud) -> None:
         provider = OAuthProvider(OAuthTokens("access-0"), endpoint=gate.url, clock=gate.clock)

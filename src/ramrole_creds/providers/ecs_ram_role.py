@@ -50,8 +50,8 @@ class EcsRamRoleProvider(CredentialProvider):
         **options: Unpack[ProviderOptions],
     ) -> None:
         super().__init__(**options)
-        if token_mode == "prefer" and flag(V1_DISABLED_VARIABLE):  # noqa: S105  # a mode
-            token_mode = "require"  # noqa: S105  # a mode
+        if token_mode == "prefer":  # noqa: S105  # a mode
+            token_mode = usual_token_mode()
         self._disabled = flag(DISABLED_VARIABLE)
         self._role_name = _checked_role(role_name or os.environ.get(ROLE_VARIABLE) or None)
         self._client = MetadataClient(
@@ -84,6 +84,11 @@ class EcsRamRoleProvider(CredentialProvider):
             return f"{DISABLED_VARIABLE}=true: would not be asked"
         role = "whatever role is attached" if self._role_name is None else f"the role {self._role_name!r}"
         return f"would ask {self._client.endpoint} for the credentials of {role}"
+
+
+def usual_token_mode() -> TokenMode:
+    """What is used where nobody says otherwise: "require" with ALIBABA_CLOUD_IMDSV1_DISABLED=true, else "prefer"."""
+    return "require" if flag(V1_DISABLED_VARIABLE) else "prefer"
 
 
 def flag(variable: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.errors import ConfigurationError, FetchError, IdentityMismatch, RamRoleError
 from ramrole_creds.metadata import MetadataClient
+from ramrole_creds.providers.ecs_ram_role import usual_token_mode
 from ramrole_creds.sts import StsClient
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class IdentityGuard:
         """The account of an instance's role: no way out of the VPC is needed for this one."""
         if owner.role is None or credentials.provider_name.rpartition("/")[2] != "ecs_ram_role":
             return None
-        account = MetadataClient(self.endpoint).get(ACCOUNT_ITEM).strip()
+        account = MetadataClient(self.endpoint, usual_token_mode()).get(ACCOUNT_ITEM).strip()
         return Owner(owner.role, account, f"{owner.shown} of account {account}")
 
     def _from_sts(self, credentials: Credentials, context: FetchContext) -> Owner:

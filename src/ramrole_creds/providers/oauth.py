@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NoReturn, Protocol
 from urllib.parse import urlencode
 
 from ramrole_creds.answers import CAMEL_CASE, PASCAL_CASE, read_credentials, text_of
-from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.errors import ConfigurationError, FetchError
 from ramrole_creds.policy import RefreshPolicy
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.sign_in import SignInClient, SignInRefused
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.provider import FetchContext, ProviderOptions
+
+_log = logging.getLogger(__name__)
 
 SITES = {
     "CN": ("https://oauth.aliyun.com", "4038181954557748008"),
@@ -129,7 +132,7 @@ class OAuthProvider(CredentialProvider):
         """
         tokens = self._store.load()
         if self._is_due(tokens, context):
-            tokens = self._renewed(tokens, context)
+            tokens = self._renewed_or_kept(tokens, context)
         try:
             return self._exchange(tokens, context)
         except SignInRefused as error:
@@ -148,6 +151,16 @@ class OAuthProvider(CredentialProvider):
         if not tokens.access_token or left <= 0:
             raise self._client.expired("the sign-in has expired and cannot be renewed")
         return False
+
+    def _renewed_or_kept(self, tokens: OAuthTokens, context: FetchContext) -> OAuthTokens:
+        """Renewed, or as they are where that fails and the access token has not ended yet."""
+        try:
+            return self._renewed(tokens, context)
+        except FetchError as error:
+            if not tokens.access_token or tokens.access_token_expire is None or _left(tokens, context) <= 0:
+                raise
+            _log.warning("The OAuth sign-in cannot be renewed, and ends in %.0f s: %s", _left(tokens, context), error)
+        return tokens
 
     def _renewed(self, seen: OAuthTokens, context: FetchContext) -> OAuthTokens:
         """Renewed by us, or by another process while we waited for the lock."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ramrole_creds.errors import ConfigurationError, ProviderUnavailable, RamRoleError
 from ramrole_creds.metadata import MetadataClient
 from ramrole_creds.providers.cli_profile import configured_region as region_of_cli
-from ramrole_creds.providers.ecs_ram_role import DISABLED_VARIABLE, flag
+from ramrole_creds.providers.ecs_ram_role import DISABLED_VARIABLE, flag, usual_token_mode
 from ramrole_creds.providers.ini_profile import configured_region as region_of_ini
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def default_region(region: str | None = None, *, endpoint: str | None = None) ->
     passed = [f"none of {', '.join(REGION_VARIABLES)} names one"]
     sources: list[tuple[str, Callable[[], str | None]]] = [("cli_profile", region_of_cli), ("profile", region_of_ini)]
     if not flag(DISABLED_VARIABLE):
-        sources.append(("metadata", lambda: MetadataClient(endpoint).get("region-id").strip()))
+        sources.append(("metadata", lambda: MetadataClient(endpoint, usual_token_mode()).get("region-id").strip()))
     for name, look in sources:
         try:
             found = look()
