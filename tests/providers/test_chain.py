@@ -90,6 +90,56 @@ def test_the_first_source_that_is_here_wins_or_stops_the_chain(
             assert provider.get_credentials().provider_name == f"default/{expected}"
 
 
+class Sources:
+    """Arranges one source of each kind, there or broken."""
+
+    def __init__(self, cloud: FakeCloud, files: Files, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.cloud, self.files, self.folder, self.patch = cloud, files, folder, patch
+
+    def env(self, broken: bool) -> None:
+        set_keys(self.patch)
+        if broken:
+            self.patch.delenv("ALIBABA_CLOUD_ACCESS_KEY_ID")
+
+    def oidc_role_arn(self, broken: bool) -> None:
+        oidc = self.cloud.oidc
+        self.patch.setenv("ALIBABA_CLOUD_ROLE_ARN", self.cloud.add_role("pod", trust=oidc.trust()).arn)
+        self.patch.setenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", oidc.provider_arn)
+        token = self.folder / "missing" if broken else oidc.write_token(self.folder / "token")
+        self.patch.setenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE", str(token))
+
+    def cli_profile(self, broken: bool) -> None:
+        self.files.write_cli({"mode": "AK", "access_key_id": "LTAI"} | ({} if broken else {"access_key_secret": "s"}))
+
+    def profile(self, broken: bool) -> None:
+        self.files.write_ini("[default]\naccess_key_id = LTAI\n" + ("" if broken else "access_key_secret = s\n"))
+
+    def ecs_ram_role(self, broken: bool) -> None:
+        if broken:
+            self.cloud.faults.add("role", 403)
+
+    def credential_uri(self, broken: bool) -> None:
+        url = f"{self.cloud.url}/latest/meta-data/ram/security-credentials/web"
+        self.patch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", "http://127.0.0.1:9/" if broken else url)
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["there", "broken"])
+@pytest.mark.parametrize("first", OFFICIAL_ORDER)
+def test_each_source_comes_before_all_that_stand_after_it(
+    cloud: FakeCloud, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, broken: bool
+) -> None:
+    sources = Sources(cloud, files, tmp_path, monkeypatch)
+    for name in OFFICIAL_ORDER[OFFICIAL_ORDER.index(first) :]:
+        getattr(sources, name)(broken and name == first)
+    endpoint = "http://127.0.0.1:9" if first == "credential_uri" else cloud.url
+    provider = default_provider(endpoint=endpoint, sts_endpoint=cloud.url, clock=cloud.clock)
+    if broken:
+        with pytest.raises(FetchError):
+            provider.get_credentials()
+    else:
+        assert provider.get_credentials().provider_name.split("/")[1] == first
+
+
 def test_without_any_source_each_link_says_why_within_three_seconds() -> None:
     before = time.monotonic()
     with pytest.raises(NoCredentialsError) as raised:

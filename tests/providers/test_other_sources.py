@@ -34,6 +34,7 @@ from ramrole_creds import (
     PushProvider,
     RsaKeyPairProvider,
 )
+from ramrole_creds.providers import external
 from ramrole_creds.providers.external import split_command
 from ramrole_creds.testing import FakeCloud, WireResponse
 
@@ -123,6 +124,23 @@ class TestProcess:
         while _runs(child) and time.monotonic() < deadline:
             threading.Event().wait(0.01)
         assert not _runs(child)
+
+    @pytest.mark.skipif(os.name != "posix", reason="stands in for Windows with a script")
+    def test_on_windows_the_tree_of_processes_is_ended_by_what_windows_has_for_that(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        told = tmp_path / "told"
+        killer = tmp_path / "taskkill"
+        killer.write_text(f'#!/bin/sh\necho "$1 $2 $3" > {shlex.quote(str(told))}\nkill -9 "$4"\n')
+        killer.chmod(0o700)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+        monkeypatch.setattr(external, "ON_WINDOWS", True)
+        with pytest.raises(ProcessError, match="did not end within"):
+            ProcessProvider([sys.executable, "-c", "import time; time.sleep(60)"], timeout=0.5).get_credentials()
+        assert told.read_text() == "/F /T /PID\n"
+        killer.unlink()  # where there is none, the command alone is ended
+        with pytest.raises(ProcessError, match="did not end within"):
+            ProcessProvider([sys.executable, "-c", "import time; time.sleep(60)"], timeout=0.5).get_credentials()
 
     def test_a_command_that_prints_without_end_is_ended_at_once(self) -> None:
         code = "import sys\nwhile True: sys.stdout.write('x' * 65536)"

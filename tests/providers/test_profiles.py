@@ -24,7 +24,7 @@ from ramrole_creds import (
 from ramrole_creds.providers.cli_config import load_config
 from ramrole_creds.providers.home import home_directory
 from ramrole_creds.providers.ini_document import MalformedIni, parse_ini
-from ramrole_creds.providers.profile_files import ProfilePath
+from ramrole_creds.providers.profile_files import ProfilePath, warn_of_readers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -234,6 +234,18 @@ def test_a_file_with_secrets_that_everybody_may_read_warns_once(
         provider.refresh()
     warnings = [record for record in caplog.records if "chmod 600" in record.getMessage()]
     assert len(warnings) == 1
+
+
+def test_where_files_have_no_modes_nobody_is_warned_of_them(
+    cloud: FakeCloud, files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = files.write_cli({"mode": "AK", "access_key_id": "a", "access_key_secret": "s"})
+    path.chmod(0o666)
+    warn_of_readers(path, posix=False)
+    assert not caplog.records
+    if os.name == "posix":
+        cli(cloud).get_credentials()
+        assert "chmod 600" in caplog.text
 
 
 INI_TYPES = {

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, ClassVar
 
 from ramrole_creds.answers import PASCAL_CASE, SNAKE_CASE, json_object, read_credentials, shown_message, text_of
@@ -29,6 +30,8 @@ LONGEST_OUTPUT_BYTES = 65536
 MOST_STDERR_BYTES = 65536
 MOST_STDERR_CHARACTERS = 2000
 CHUNK_BYTES = 16384
+TASKKILL_SECONDS = 5.0
+ON_WINDOWS = os.name == "nt"
 
 _NAMED_SECRET = re.compile(r"(?i)\b(\w*(?:secret|token|password|passwd)\w*)(\s*[\"']?\s*[:=]\s*[\"']?)[^\s\"',;]+")
 
@@ -58,7 +61,7 @@ class ProcessProvider(CredentialProvider):
         self, command: str | Sequence[str], *, timeout: float = 60.0, **options: Unpack[ProviderOptions]
     ) -> None:
         super().__init__(**options)
-        self._arguments = split_command(command, windows=os.name == "nt")
+        self._arguments = split_command(command, windows=ON_WINDOWS)
         self._timeout = _checked_timeout(timeout)
 
     def fetch(self, context: FetchContext) -> Credentials:
@@ -103,7 +106,8 @@ class ProcessProvider(CredentialProvider):
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                start_new_session=os.name != "nt",  # so that its children can be ended with it
+                start_new_session=not ON_WINDOWS,  # so that its children can be ended with it
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # none pops up before a program with windows
             )
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it holds a character that none may hold"
@@ -213,7 +217,16 @@ def _read_pipe(pipe: IO[bytes], kept: bytearray, most: int, too_much: Callable[[
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End the command and its children, also where it has ended and they have not, and leave no zombie."""
-    if os.name == "nt":
+    if ON_WINDOWS:
+        with suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(  # noqa: S603  # a number of our own
+                ["taskkill", "/F", "/T", "/PID", str(process.pid)],  # noqa: S607  # of Windows, wherever that is
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=TASKKILL_SECONDS,
+                check=False,
+            )
         process.kill()
     else:
         try:
