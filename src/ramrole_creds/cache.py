@@ -152,8 +152,8 @@ class CredentialCache:
             while not flight.wait(max(0.0, flight.deadline - self._runtime.monotonic())):
                 self._give_up_if_overdue(flight)
             result = self._held_or_raise(flight.error)
-            # A fetch that was under way before the refusal may have brought the refused ones: then ask once more.
-            if rejected is None or not joined or not same_keys(result, rejected):
+            # A fetch that was under way before the refusal may have brought the refused ones: then look once more.
+            if rejected is None or not joined:
                 return result
 
     def status(self) -> ProviderStatus:

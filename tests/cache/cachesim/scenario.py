@@ -103,6 +103,9 @@ class Player:
     def _do_stop_refresher(self, what: dict[str, bool]) -> None:
         self._world.stop_refresher(dozes=what["dozes"])
 
+    def _do_chance(self, what: float) -> None:
+        self._world.draw = what
+
     def _do_fork(self, what: dict[str, bool]) -> None:
         self._world.fork(self._cache, handlers=what["handlers"])
 

@@ -1,0 +1,234 @@
+"""Everything that a cache tells of itself, to the letter: events, status, the error of a source too slow to be used."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cachesim.upstream import Upstream
+from cachesim.world import WALL_AT_ZERO, World
+from ramrole_creds import Credentials, CredentialsExpired, CredentialsTooShort, FetchError, RefreshPolicy, events
+from ramrole_creds.cache import CredentialCache
+from ramrole_creds.threads import ThreadRuntime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ramrole_creds import FetchContext
+
+WALL_AHEAD = 3600.0
+LIFE = 21600.0
+POLICY = RefreshPolicy(fetch_timeout=20.0)
+
+
+class Stage:
+    """A cache named "source" in a world whose wall clock is an hour fast."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.world.draw = 0.5
+        self.world.step_wall(WALL_AHEAD)
+        self.upstream = Upstream(self.world, life=LIFE)
+        self.told: list[events.Event] = []
+        self.cache = CredentialCache(
+            self.upstream.fetch,
+            name="source",
+            policy=POLICY,
+            clock=self.world.clock,
+            on_event=self.told.append,
+            runtime=self.world,
+        )
+
+    def get(self) -> Credentials:
+        task = self.world.call(self.cache.get)
+        assert task.result is not None, task.error
+        return task.result
+
+    def refresh(self, rejected: Credentials | None = None) -> None:
+        self.world.call(lambda: self.cache.refresh(rejected))
+
+    def wall(self, seconds: float) -> float:
+        return WALL_AT_ZERO + WALL_AHEAD + seconds
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    stage = Stage()
+    yield stage
+    stage.world.close()
+
+
+def test_new_credentials_are_told(stage: Stage) -> None:
+    stage.world.advance(100)
+    stage.upstream.takes = 2.0
+    held = stage.get()
+    wall = stage.wall(102)
+    fetched = events.Fetched("source", wall, 1, "STS.NT00…0001", None, held.expiration, 2.0)
+    assert stage.told == [fetched, events.StateChanged("source", wall, "empty", "fresh")]
+
+
+def test_the_same_again_is_told(stage: Stage) -> None:
+    stage.get()
+    stage.upstream.answers = "unchanged"
+    stage.told.clear()
+    opens = LIFE - 1500 * 1.05
+    stage.world.advance(opens + 10)
+    unchanged = [event for event in stage.told if isinstance(event, events.FetchedUnchanged)]
+    assert [event.provider for event in unchanged] == ["source"]
+    assert unchanged[0].at == pytest.approx(stage.wall(opens), abs=1.1)
+    left = LIFE - opens - 1.0  # the clock was an hour wrong: the server's whole second, and one more to be safe
+    assert unchanged[0].next_attempt_in == pytest.approx(0.75 * left / 10, abs=1.0)
+
+
+def test_a_failure_is_told(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    stage.world.advance(100)
+    stage.get()
+    stage.upstream.answers = "error"
+    stage.told.clear()
+    caplog.clear()
+    stage.world.advance(1000)
+    stage.refresh()
+    stage.world.advance(10)
+    stage.refresh()
+    wall = stage.wall(1100)
+    first, second = (event for event in stage.told if isinstance(event, events.FetchFailed))
+    text = "upstream is out of order"
+    assert (first.provider, first.at, first.error, first.message, first.failures) == (
+        *("source", wall, "FetchError", text),
+        1,
+    )
+    assert first.next_attempt_in == pytest.approx(1.0)
+    assert first.seconds_left == pytest.approx(LIFE - 1000, abs=1.1)
+    assert (second.failures, second.next_attempt_in) == (2, pytest.approx(2.0))
+    levels = [record.levelno for record in caplog.records if record.name == "ramrole_creds.cache"]
+    assert levels == [logging.WARNING, logging.DEBUG]
+    lines = [record.getMessage() for record in caplog.records if record.name == "ramrole_creds.cache"]
+    assert lines[0] == f"source: no new credentials, next try in 1.0 s: {text}"
+
+
+def test_a_failure_of_a_cold_source_tells_of_no_life(stage: Stage) -> None:
+    stage.upstream.answers = "error"
+    stage.world.call(stage.cache.get)
+    (failed,) = (event for event in stage.told if isinstance(event, events.FetchFailed))
+    assert failed.seconds_left is None
+
+
+def test_a_forced_refresh_is_told_and_whether_a_service_asked_for_it(stage: Stage) -> None:
+    held = stage.get()
+    stage.world.advance(5)
+    stage.refresh()
+    stage.refresh(rejected=held)
+    forced = [event for event in stage.told if isinstance(event, events.RefreshForced)]
+    wall = stage.wall(5)
+    assert forced == [events.RefreshForced("source", wall, False), events.RefreshForced("source", wall, True)]
+
+
+def test_a_change_of_identity_is_told_with_both(caplog: pytest.LogCaptureFixture) -> None:
+    world, told = World(), list[events.Event]()
+    ends = datetime.fromtimestamp(WALL_AT_ZERO, timezone.utc)
+    given = [
+        Credentials("STS.NT1", "secret", "token", ends + timedelta(hours=1), "ram", "web"),
+        Credentials("STS.NT2", "secret", "token", ends + timedelta(hours=2), "ram", "other"),
+        Credentials("STS.NT3", "secret", "token", ends + timedelta(hours=3), "file", "other"),
+        Credentials("STS.NT4", "secret", "token", ends + timedelta(hours=4), "file", "other"),
+    ]
+    cache = CredentialCache(
+        lambda _: given.pop(0), name="source", clock=world.clock, on_event=told.append, runtime=world
+    )
+    for _ in range(4):
+        world.call(cache.refresh)
+        world.advance(1)
+    world.close()
+    changes = [event for event in told if isinstance(event, events.IdentityChanged)]
+    assert changes == [
+        events.IdentityChanged("source", WALL_AT_ZERO + 1, "web", "other", "ram", "ram"),
+        events.IdentityChanged("source", WALL_AT_ZERO + 2, "other", "other", "ram", "file"),
+    ]
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warnings[0] == "source: the identity changed from web to other (source: from ram to ram)"
+
+
+def test_a_listener_that_raises_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    def listen(event: events.Event) -> None:
+        raise LookupError(event)
+
+    world = World()
+    upstream = Upstream(world)
+    cache = CredentialCache(upstream.fetch, name="source", clock=world.clock, on_event=listen, runtime=world)
+    world.call(cache.get)
+    world.close()
+    errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert errors == ["An event listener of source raised"] * 2
+
+
+def test_the_status_counts_from_now(stage: Stage) -> None:
+    assert stage.cache.status().last_fetch is None
+    assert stage.cache.status().access_key_id is None
+    stage.world.advance(100)
+    stage.get()
+    stage.world.advance(50)
+    status = stage.cache.status()
+    assert status.access_key_id == "STS.NT00…0001"
+    assert status.last_error is None
+    assert status.last_fetch == datetime.fromtimestamp(stage.wall(100), timezone.utc)
+    assert status.next_attempt is not None
+    assert status.next_attempt.timestamp() == pytest.approx(stage.wall(100 + LIFE - 1575), abs=1.1)
+
+
+def asked(attempt: Callable[[CredentialCache], Credentials]) -> BaseException | None:
+    """What comes of it where credentials live shorter than it takes to hand them over."""
+    world = World(seed=7, dawdling=1.0)
+    upstream = Upstream(world, life=0.12, dated=False)
+    cache = CredentialCache(upstream.fetch, name="source", clock=world.clock, runtime=world)
+    task = world.call(lambda: attempt(cache))
+    world.close()
+    return task.error
+
+
+def test_credentials_that_end_before_they_can_be_used_are_asked_for_three_times() -> None:
+    error = asked(lambda cache: cache.get())
+    assert isinstance(error, CredentialsExpired), error
+    assert str(error) == (
+        "source gave credentials 3 times that had ended before they could be used. Look at how long its credentials "
+        "live."
+    )
+
+
+def test_a_forced_refresh_says_so_too() -> None:
+    error = asked(lambda cache: cache.refresh())
+    assert isinstance(error, CredentialsExpired), error
+    assert str(error).startswith("The credentials of source expired at 20")
+    assert str(error).endswith("could not be replaced: they lived no longer than it took to fetch them")
+
+
+class NoThreads(ThreadRuntime):
+    """A machine that can start none."""
+
+    def spawn(self, work: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+
+async def test_where_no_thread_can_be_started_a_coroutine_is_told_and_never_blocked_by_the_fetch() -> None:
+    asked_for: list[float] = []
+
+    def fetch(context: FetchContext) -> Credentials:
+        asked_for.append(context.remaining())
+        return Credentials("STS.NT1", "secret", "token")
+
+    cache = CredentialCache(fetch, name="source", runtime=NoThreads())
+    with pytest.raises(FetchError, match="No thread could be started to fetch credentials: can't start new thread"):
+        await cache.get_async()
+    assert not asked_for
+    assert cache.refresh().access_key_id == "STS.NT1"
+
+
+async def test_a_coroutine_asks_for_as_long_a_life_as_it_needs() -> None:
+    ends = datetime.now(timezone.utc) + timedelta(hours=1)
+    cache = CredentialCache(lambda _: Credentials("STS.NT1", "secret", "token", ends), name="source")
+    assert await cache.get_async() is await cache.get_async(valid_for=60)
+    with pytest.raises(CredentialsTooShort):
+        await cache.get_async(valid_for=7200)
+    cache.close()
