@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
+import textwrap
 import threading
 import time
 from datetime import datetime, timedelta, timezone
@@ -184,6 +186,181 @@ def test_making_providers_registers_no_fork_handlers(monkeypatch: pytest.MonkeyP
     for _ in range(10):
         FunctionProvider(Source()).get_credentials()
     assert not registered
+
+
+SPLIT_IN_C = """
+import ctypes, os, threading, time
+from datetime import datetime, timedelta, timezone
+from ramrole_creds import Credentials, FunctionProvider
+from ramrole_creds.cache import CredentialCache
+from ramrole_creds.threads import ThreadRuntime
+
+fetched = []
+entered, go = threading.Event(), threading.Event()
+go.set()
+life = 6 * 3600.0
+
+def mint():
+    fetched.append(1)
+    entered.set()
+    go.wait(20)
+    ends = datetime.now(timezone.utc) + timedelta(seconds=life)
+    return Credentials(f"STS.NT{len(fetched):012d}", "secret", "token", ends)
+
+def wait_until(ready):
+    end = time.monotonic() + 20
+    while not ready() and time.monotonic() < end:
+        time.sleep(0.002)
+    return ready()
+
+def split(work):
+    # A C library's fork, as uWSGI's: none of Python's fork handlers run. `PyDLL` keeps the interpreter's lock, which
+    # a child could not get back. No thread may be asking for that lock meanwhile, or the interpreter itself hangs in
+    # the child: its condition variable is then in the middle of something.
+    for thread in threading.enumerate():
+        if thread.name == "ramrole-creds-fetch" and go.is_set():
+            thread.join()
+    time.sleep(0.05)
+    child = ctypes.PyDLL(None).fork()
+    if child == 0:
+        status = 99
+        try:
+            status = work()
+        finally:
+            os._exit(status)
+    found = []
+    def ended():
+        if not found or not found[0]:
+            found[:] = os.waitpid(child, os.WNOHANG)
+        return found[0]
+    if not wait_until(ended):
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+        return "hung"
+    return os.waitstatus_to_exitcode(found[1])
+"""
+
+
+needs_global_lock = pytest.mark.skipif(
+    bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+    reason="a free-threaded interpreter itself crashes where it is split behind its back (Python's, not ours to mend)",
+)
+
+
+def split_in_c(program: str) -> str:
+    """What a program prints in an interpreter of its own, where no threads run but those it starts."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", SPLIT_IN_C + textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, done.stderr
+    return done.stdout.strip()
+
+
+@needs_global_lock
+def test_a_child_split_in_c_from_a_warm_parent_goes_on_with_what_that_held() -> None:
+    program = """
+        provider = FunctionProvider(mint)
+        held = provider.get_credentials()
+        assert wait_until(lambda: "ramrole-creds-refresh" in {thread.name for thread in threading.enumerate()})
+
+        def work():
+            got = []
+            threads = [threading.Thread(target=lambda: got.append(provider.get_credentials())) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            if got != [held] * 4 or len(fetched) != 1:
+                return 97
+            return int(provider.refresh().access_key_id[-3:])
+
+        print(split(work), len(fetched), provider.get_credentials() is held)
+    """
+    assert split_in_c(program) == "2 1 True"
+
+
+@needs_global_lock
+def test_a_child_split_in_c_has_a_refresher_of_its_own_once_it_has_read_in_the_prefetch_window() -> None:
+    """Until then it knows nothing of the split: a read of what is fresh looks at nothing but the time."""
+    program = """
+        life = 1.0
+        provider = FunctionProvider(mint)
+        held = provider.get_credentials()
+
+        def work():
+            if not wait_until(lambda: provider.get_credentials() != held):
+                return 1
+            read = len(fetched)
+            return 0 if wait_until(lambda: len(fetched) >= read + 2) else 2
+
+        print(split(work))
+    """
+    assert split_in_c(program) == "0"
+
+
+@needs_global_lock
+def test_a_child_split_in_c_from_a_cold_parent_fetches() -> None:
+    program = """
+        provider = FunctionProvider(mint)
+        print(split(lambda: int(provider.get_credentials().access_key_id[-3:])), len(fetched))
+    """
+    assert split_in_c(program) == "1 0"
+
+
+@needs_global_lock
+def test_a_child_split_in_c_during_a_fetch_does_not_wait_for_it() -> None:
+    program = """
+        provider = FunctionProvider(mint)
+        go.clear()
+        caller = threading.Thread(target=provider.get_credentials)
+        caller.start()
+        assert entered.wait(20)
+
+        def work():
+            global go
+            go = threading.Event()
+            go.set()
+            return int(provider.get_credentials().access_key_id[-3:])
+
+        status = split(work)
+        go.set()
+        caller.join(20)
+        print(status, len(fetched), provider.get_credentials().access_key_id[-3:])
+    """
+    assert split_in_c(program) == "2 1 001"
+
+
+@needs_global_lock
+def test_a_child_split_in_c_while_the_cache_is_locked_does_not_deadlock() -> None:
+    program = """
+        class LockedRuntime(ThreadRuntime):
+            locks = []
+
+            def lock(self):
+                self.locks.append(threading.Lock())
+                return self.locks[-1]
+
+        cache = CredentialCache(lambda _: mint(), runtime=LockedRuntime())
+        held = cache.get()
+        locked, over = threading.Event(), threading.Event()
+
+        def hold():
+            for lock in LockedRuntime.locks:
+                lock.acquire()
+            locked.set()
+            over.wait(20)
+
+        holder = threading.Thread(target=hold, daemon=True)
+        holder.start()
+        assert locked.wait(20)
+        print(split(lambda: int(cache.refresh().access_key_id[-3:]) if cache.get() == held else 97))
+    """
+    assert split_in_c(program) == "2"
 
 
 POOL = """
