@@ -6,6 +6,7 @@ import _thread
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -101,6 +102,15 @@ def test_a_posix_time_zone_is_no_trouble_and_nothing_deprecated_is_used(real_clo
         assert run(program, real_cloud, "-W", "error", TZ=zone).stdout == "default/ecs_ram_role\n"
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C works in tests too that a shell has put into the background, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_reaches_who_waits_and_the_provider_goes_on_working() -> None:
     let_go = threading.Event()
 

@@ -21,6 +21,7 @@ from ramrole_creds import (
     CliProfileProvider,
     CloudSsoProvider,
     ConfigurationError,
+    CredentialProvider,
     Credentials,
     CredentialsExpired,
     CredentialsUriProvider,
@@ -39,7 +40,7 @@ from ramrole_creds.providers.external import split_command
 from ramrole_creds.testing import FakeCloud, WireResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.providers.conftest import Files
 
@@ -615,6 +616,28 @@ class TestRsaKeyPair:
 
     def test_the_default_endpoint_is_that_of_the_japan_site(self) -> None:
         assert "sts.ap-northeast-1.aliyuncs.com" in RsaKeyPairProvider("id", "/x").explain()
+
+
+@pytest.mark.parametrize("kind", ["credential_uri", "cloud_sso", "oauth"])
+def test_a_life_is_reckoned_from_the_servers_time(gate: FakeCloud, kind: str) -> None:
+    """A local clock that is hours ahead does not kill credentials as they arrive."""
+
+    class Ahead:
+        def time(self) -> float:
+            return gate.clock.time() + 7 * 3600
+
+        def monotonic(self) -> float:
+            return gate.clock.monotonic()
+
+    gate.attach_role("web")
+    makers: dict[str, Callable[[], CredentialProvider]] = {
+        "credential_uri": lambda: CredentialsUriProvider(gate.url + METADATA_PATH, clock=Ahead()),
+        "cloud_sso": lambda: CloudSsoProvider(gate.url, "123", "ac-1", access_token="sso-token", clock=Ahead()),
+        "oauth": lambda: OAuthProvider(OAuthTokens("access-0"), endpoint=gate.url, clock=Ahead()),
+    }
+    with makers[kind]() as provider:
+        assert provider.get_credentials().provider_name == kind
+        assert provider.status().state == "fresh"
 
 
 def test_no_provider_logs_what_it_fetched(caplog: pytest.LogCaptureFixture) -> None:
