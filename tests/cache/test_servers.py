@@ -1,0 +1,157 @@
+"""Real servers that fork their workers: what the master fetched, no worker asks for again."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ramrole_creds.clock import SYSTEM_CLOCK
+from ramrole_creds.testing import FakeCloud
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="these servers need a platform that splits processes")
+MOST_SECONDS = 30.0
+WORKERS = 3
+CALLERS = 8
+HAS_GEVENT = importlib.util.find_spec("gevent") is not None
+
+APP = """
+import os, time
+from ramrole_creds import EcsRamRoleProvider
+
+provider = EcsRamRoleProvider(endpoint=os.environ["FAKE_METADATA"])
+if os.environ.get("FAKE_WARM"):
+    provider.get_credentials()
+
+def app(environ, start_response):
+    key = provider.get_credentials().access_key_id
+    time.sleep(0.01)  # busy for a moment, so that the other workers get their share
+    body = f"{os.getpid()} {os.getppid()} {key}".encode()
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+@pytest.fixture
+def cloud() -> Iterator[FakeCloud]:
+    with FakeCloud(clock=SYSTEM_CLOCK) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Bound here and handed down, so that requests wait in its queue until a worker is there to take them."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        yield listener
+
+
+@contextlib.contextmanager
+def gunicorn(
+    folder: Path, cloud: FakeCloud, listener: socket.socket, *options: str, warm: bool
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The server as a user starts it, in a session of its own, of which nothing is left afterwards."""
+    (folder / "fakeapp.py").write_text(APP, encoding="utf-8")
+    environment = {**os.environ, "FAKE_METADATA": cloud.metadata_endpoint, "FAKE_WARM": "yes" if warm else ""}
+    command = [sys.executable, "-W", "ignore", "-m", "gunicorn", f"--bind=fd://{listener.fileno()}"]
+    command += [f"--workers={WORKERS}", "--worker-tmp-dir=.", "--graceful-timeout=1", *options, "fakeapp:app"]
+    with (folder / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[listener.fileno()],
+            start_new_session=True,
+        )
+    try:
+        yield server
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait(MOST_SECONDS)
+
+
+def ask(listener: socket.socket) -> tuple[int, int, str]:
+    """The ids of the worker that answered and of its parent, and the key that it holds."""
+    with socket.create_connection(listener.getsockname(), timeout=MOST_SECONDS) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: fake\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
+    assert answer.startswith("HTTP/1.1 200"), answer
+    worker, parent, key = answer.rpartition("\r\n")[2].split()
+    return int(worker), int(parent), key
+
+
+def ask_all_workers(server: subprocess.Popen[bytes], listener: socket.socket) -> list[str]:
+    """The keys in the answers, as many as it took until every worker had answered."""
+    keys: list[str] = []
+    workers: set[int] = set()
+    end = time.monotonic() + MOST_SECONDS
+    with ThreadPoolExecutor(CALLERS) as pool:
+        while len(workers) < WORKERS and time.monotonic() < end:
+            assert server.poll() is None, "the server ended"
+            for worker, parent, key in pool.map(lambda _: ask(listener), range(2 * CALLERS)):
+                assert parent == server.pid
+                workers.add(worker)
+                keys.append(key)
+    assert len(workers) == WORKERS
+    return keys
+
+
+def fetches(cloud: FakeCloud) -> int:
+    return sum(request.step == "credentials" for request in cloud.requests)
+
+
+KINDS = [
+    pytest.param(["--worker-class=sync"], id="sync"),
+    pytest.param(["--worker-class=gthread", "--threads=4"], id="gthread"),
+    pytest.param(
+        ["--worker-class=gevent"],
+        id="gevent",
+        marks=pytest.mark.skipif(not HAS_GEVENT, reason="gevent has no build for this interpreter"),
+    ),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_workers_of_a_warm_gunicorn_master_ask_for_nothing(
+    kind: list[str], tmp_path: Path, cloud: FakeCloud, listener: socket.socket
+) -> None:
+    with gunicorn(tmp_path, cloud, listener, "--preload", *kind, warm=True) as server:
+        keys = ask_all_workers(server, listener)
+    assert len(set(keys)) == 1
+    assert fetches(cloud) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_gunicorn_worker_fetches_once_where_none_is_forked_warm(
+    kind: list[str], tmp_path: Path, cloud: FakeCloud, listener: socket.socket
+) -> None:
+    with gunicorn(tmp_path, cloud, listener, *kind, warm=False) as server:
+        keys = ask_all_workers(server, listener)
+    assert len(set(keys)) == 1
+    assert fetches(cloud) == WORKERS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gunicorn_workers_forked_from_a_cold_master_fetch_once_each(
+    kind: list[str], tmp_path: Path, cloud: FakeCloud, listener: socket.socket
+) -> None:
+    with gunicorn(tmp_path, cloud, listener, "--preload", *kind, warm=False) as server:
+        keys = ask_all_workers(server, listener)
+    assert len(set(keys)) == 1
+    assert fetches(cloud) == WORKERS
