@@ -51,6 +51,17 @@ def test_different_configurations_arrive_as_different_providers() -> None:
     assert len({id(one) for one in arrived}) == len(sent)
 
 
+def test_one_that_arrives_in_another_environment_is_made_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA", "first")
+    sent = pickle.dumps(ProviderChain(EcsRamRoleProvider(endpoint="http://127.0.0.1:9")))
+    first = pickle.loads(sent)
+    monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA", "second")
+    second = pickle.loads(sent)
+    assert ("'first'" in first.explain(), "'second'" in second.explain()) == (True, True)
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "of no account: it is read at each fetch")
+    assert pickle.loads(sent) is second
+
+
 def test_nothing_that_was_fetched_travels() -> None:
     with FakeCloud(role="web", clock=SYSTEM_CLOCK) as cloud:
         provider = EcsRamRoleProvider(endpoint=cloud.url)

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from ramrole_creds.provider import CredentialProvider
 
 MOST_KEPT = 64
+# What providers read of the environment when they are made. Keys and tokens they read at each fetch, and they are
+# secret.
+_FAMILIES = ("ALIBABA_CLOUD_", "ALIBABACLOUD_", "RAMROLE_CREDS_")
+_READ_LATER = frozenset(
+    f"ALIBABA_CLOUD_{name}" for name in ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN", "BEARER_TOKEN")
+)
 
 _arrived: weakref.WeakValueDictionary[Hashable, CredentialProvider] = weakref.WeakValueDictionary()
 _kept: OrderedDict[Hashable, CredentialProvider] = OrderedDict()
@@ -55,7 +61,10 @@ class Itinerary:
 
 
 def arrive(cls: type[CredentialProvider], args: tuple[Any, ...], kwargs: dict[str, Any]) -> CredentialProvider:
-    """The provider that this process has for this configuration, made where there is none yet."""
+    """The provider that this process has for this configuration, made where there is none yet.
+
+    The environment is a part of it: a worker whose next task names another profile must not go on with the last one's.
+    """
     key = _key(cls, args, kwargs)
     with _arrivals:
         provider = _arrived.get(key) or _kept.get(key)
@@ -77,7 +86,13 @@ def forget(provider: CredentialProvider) -> None:
 
 
 def _key(cls: type[CredentialProvider], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:
-    return cls, _frozen(args), _frozen(kwargs)
+    return cls, _frozen(args), _frozen(kwargs), _surroundings()
+
+
+def _surroundings() -> Hashable:
+    return frozenset(
+        (name, value) for name, value in os.environ.items() if name.startswith(_FAMILIES) and name not in _READ_LATER
+    )
 
 
 def _frozen(value: object) -> Hashable:

@@ -386,6 +386,28 @@ def test_a_default_chain_travels_without_secrets_and_arrives_as_one(monkeypatch:
     assert pickle.loads(content) is provider
 
 
+def test_a_chain_with_a_guard_arrives_as_one_and_guarded(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAMROLE_CREDS_METADATA_ENDPOINT", cloud.url)
+    content = pickle.dumps(default_provider(expect_role="app"))
+    arrived = pickle.loads(content)
+    assert pickle.loads(content) is arrived
+    with pytest.raises(IdentityMismatch, match=r"'web'.*'app'"):
+        arrived.get_credentials()
+    assert pickle.loads(pickle.dumps(default_provider(expect_role="web"))) is not arrived
+
+
+def test_a_function_that_raises_is_named_by_its_class_only() -> None:
+    def broken() -> Credentials:
+        raise RuntimeError("vault said: hunter2")
+
+    with pytest.raises(FetchError, match=r"'vault' raised RuntimeError") as raised:
+        FunctionProvider(broken, name="vault").get_credentials()
+    assert "hunter2" not in str(raised.value)
+    nothing: Any = "not callable"
+    with pytest.raises(ConfigurationError):
+        FunctionProvider(nothing)
+
+
 def test_a_chain_with_a_link_that_makes_no_sense_arrives_as_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA", "acs:ram::1:role/x")
     content = pickle.dumps(default_provider())
