@@ -109,6 +109,17 @@ def test_arguments_that_sts_would_refuse_are_refused_at_once(cloud: FakeCloud, w
         assumed(cloud, "app", **wrong)
 
 
+def test_a_name_that_would_be_too_long_loses_of_host_and_pod_only(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POD_NAME", "deployment-with-a-rather-long-name-7d9f8b6c5d-x2x4z")
+    assumed(cloud, session_name="{pod}-{host}-{process}-{unique}").get_credentials()
+    name = dict(cloud.assert_called_once("AssumeRole").request.form)["RoleSessionName"]
+    assert len(name) <= 64
+    assert f"-{os.getpid()}-" in name
+    assert "x2x4z-" in name  # the end of a pod's name is what tells it from others
+
+
 @pytest.mark.parametrize("external_id", ["x", "two words", "x" * 1225, 7])
 def test_an_external_id_that_sts_would_refuse_is_refused_at_once(cloud: FakeCloud, external_id: object) -> None:
     with pytest.raises(ConfigurationError, match="external id"):

@@ -10,6 +10,7 @@ import stat
 import sys
 import threading
 import time
+from base64 import b64encode
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,6 +199,8 @@ class TestCredentialsUri:
         [
             "http://10.0.0.1/x",
             "http://nobody.localhost/x",
+            "http://127.0.0.1:99999/x",
+            "http://[::1/x",
             "http://example.com/hunter2?hunter2",
             "ftp://x",
             "x",
@@ -506,6 +509,29 @@ class TestOAuth:
         with pytest.raises(FetchError, match=r"invalid_grant: used.*aliyun configure"):
             self.profile(files, gate, left=0).get_credentials()
 
+    def test_without_a_profile_renewed_tokens_are_kept_in_memory(self, gate: FakeCloud) -> None:
+        tokens = OAuthTokens("access-0", "refresh-0", gate.clock.time() + 60)
+        provider = OAuthProvider(tokens, endpoint=gate.url, clock=gate.clock)
+        provider.get_credentials()
+        provider.refresh()
+        assert len(gate.requests.to("/v1/token")) == 1
+        assert gate.requests.to("/v1/exchange")[-1].header("Authorization") == "Bearer access-1"
+
+    def test_a_sign_in_that_has_ended_and_cannot_be_renewed_says_how_to_sign_in_again(self, gate: FakeCloud) -> None:
+        tokens = OAuthTokens("access-0", None, gate.clock.time() - 1)
+        with pytest.raises(FetchError, match="aliyun configure --mode OAuth"):
+            OAuthProvider(tokens, endpoint=gate.url, clock=gate.clock).get_credentials()
+        gate.assert_not_called("sign-in")
+
+    def test_a_renewal_that_brings_no_token_is_told(self, gate: FakeCloud, files: Files) -> None:
+        gate.faults.add("/v1/token", 200, body='{"access_token": 7}')
+        with pytest.raises(FetchError, match="access_token is missing or no text"):
+            self.profile(files, gate, left=0).get_credentials()
+
+    def test_a_site_that_is_none_is_refused(self) -> None:
+        with pytest.raises(ConfigurationError, match='"CN" or "INTL"'):
+            OAuthProvider(OAuthTokens("x"), site="EU")
+
     def test_it_works_without_a_profile_and_refuses_to_be_pickled(self, gate: FakeCloud) -> None:
         provider = OAuthProvider(OAuthTokens("access-0"), endpoint=gate.url, clock=gate.clock)
         assert provider.get_credentials().provider_name == "oauth"
@@ -582,6 +608,21 @@ class TestBearerToken:
         assert BearerTokenProvider().get_bearer_token() == "from-the-environment"
         assert BearerTokenProvider(lambda: "fresh").get_bearer_token() == "fresh"
 
+    async def test_coroutines_are_given_it_too(self) -> None:
+        credential = await BearerTokenProvider(lambda: " fresh\n").get_credential_async()
+        assert (credential.get_bearer_token(), credential.get_provider_name()) == ("fresh", "bearer")
+        with pytest.raises(TypeError, match="pickled"):
+            pickle.dumps(credential)
+
+    @pytest.mark.parametrize("token", ["two words", "\u00fc", "a\x00b"])
+    def test_what_cannot_be_a_token_is_refused_without_showing_it(self, token: str) -> None:
+        with pytest.raises(FetchError) as raised:
+            BearerTokenProvider(token).get_credential()
+        assert token not in str(raised.value)
+        wrong: Any = 5
+        with pytest.raises(ConfigurationError):
+            BearerTokenProvider(wrong)
+
     def test_no_token_and_no_pickle(self) -> None:
         with pytest.raises(ProviderUnavailable):
             BearerTokenProvider().get_credential()
@@ -603,6 +644,41 @@ class TestRsaKeyPair:
             provider = RsaKeyPairProvider(key_id, path, endpoint=cloud.url, clock=cloud.clock)
             credentials = provider.get_credentials()
             assert (credentials.provider_name, credentials.security_token) == ("rsa_key_pair", None)
+
+    def test_a_key_may_be_bare_base64_and_one_with_a_passphrase_is_told(self, cloud: FakeCloud, tmp_path: Path) -> None:
+        rsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.rsa", reason="the extra rsa")
+        from cryptography.hazmat.primitives import serialization as form
+
+        key = rsa.generate_private_key(65537, 2048)
+        public = key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
+        key_id = cloud.account.add_public_key(cloud.add_user("rsa"), public.decode(), cloud.clock.time())
+        path = tmp_path / "key"
+        path.write_bytes(
+            b64encode(key.private_bytes(form.Encoding.DER, form.PrivateFormat.PKCS8, form.NoEncryption())) + b"\n"
+        )
+        provider = RsaKeyPairProvider(key_id, path, endpoint=cloud.url, clock=cloud.clock)
+        assert provider.get_credentials().access_key_id
+        locked = form.BestAvailableEncryption(b"hunter2")
+        path.write_bytes(key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, locked))
+        with pytest.raises(FetchError, match="without a passphrase"):
+            provider.refresh()
+        path.unlink()
+        with pytest.raises(FetchError, match="No such file"):
+            provider.refresh()
+
+    def test_without_the_extra_it_says_how_to_get_it(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setitem(sys.modules, "cryptography", None)
+        with pytest.raises(FetchError, match=r"pip install 'ramrole-creds\[rsa\]'"):
+            RsaKeyPairProvider("id", tmp_path / "key").get_credentials()
+
+    @pytest.mark.parametrize(
+        "wrong", [{"public_key_id": ""}, {"private_key_file": ""}, {"duration": 3601}, {"duration": 899}]
+    )
+    def test_arguments_that_sts_would_refuse_are_refused_at_once(self, wrong: dict[str, Any]) -> None:
+        with pytest.raises(ConfigurationError):
+            RsaKeyPairProvider(**{"public_key_id": "id", "private_key_file": "/k", **wrong})
 
     def test_a_file_that_is_no_key_is_named_and_not_shown(self, tmp_path: Path) -> None:
         pytest.importorskip("cryptography", reason="the extra rsa")

@@ -20,6 +20,7 @@ from ramrole_creds import (
     ProfileError,
     ProviderUnavailable,
     RamRoleError,
+    default_provider,
 )
 from ramrole_creds.providers.cli_config import load_config
 from ramrole_creds.providers.home import home_directory
@@ -530,6 +531,28 @@ def test_the_home_directory_is_where_the_official_libraries_look(
     environ: dict[str, str], windows: object, home: str
 ) -> None:
     assert home_directory(environ, windows=bool(windows)) == Path(home)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the users of POSIX")
+def test_without_home_it_is_that_of_the_user_where_the_system_knows_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pwd
+
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    assert home_directory({}, windows=False) == Path(pwd.getpwuid(os.getuid()).pw_dir)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)  # as in a container that runs as a number
+    with pytest.raises(ProviderUnavailable, match="Set HOME"):
+        home_directory({}, windows=False)
+    monkeypatch.delenv("HOME")
+    assert "Set HOME" in default_provider().explain()
+
+
+@pytest.mark.parametrize("make", [CliProfileProvider, IniProfileProvider])
+def test_a_path_that_is_none_is_refused(make: Any) -> None:
+    assert "by its path, not by int" in make(path=5).explain()
+    with pytest.raises(ProfileError, match="no path that a file can have"):
+        make(path="a\0b").get_credentials()
 
 
 def test_an_unset_userprofile_is_told_and_not_ignored() -> None:
