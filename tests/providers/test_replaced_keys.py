@@ -45,7 +45,7 @@ SOURCES: dict[str, tuple[Callable[[Path, str], None], Callable[[Path, VirtualClo
     ),
     "default/cli_profile": (
         write_cli_profile,
-        lambda folder, clock: default_provider(only=("cli_profile",), clock=clock),
+        lambda _, clock: default_provider(only=("cli_profile",), clock=clock),
     ),
 }
 
