@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ramrole_creds import (
     ConfigurationError,
+    EcsRamRoleProvider,
     EnvironmentProvider,
+    FetchError,
     ProviderChain,
     StaticProvider,
     provider_from_url,
 )
+
+if TYPE_CHECKING:
+    from ramrole_creds import FetchContext
 
 
 def test_a_class_in_place_of_a_provider_is_called_a_class() -> None:
@@ -35,3 +40,21 @@ def test_text_in_place_of_refused_credentials_is_refused_without_showing_it() ->
 def test_what_is_no_text_is_no_url(url: Any) -> None:
     with pytest.raises(ConfigurationError, match="takes a URL as text"):
         provider_from_url(url)
+
+
+def test_a_mistyped_argument_is_told_by_the_class_that_was_called() -> None:
+    options: dict[str, Any] = {"roel_name": "web"}
+    with pytest.raises(TypeError, match=r"EcsRamRoleProvider\(\) takes no argument 'roel_name'"):
+        EcsRamRoleProvider(**options)
+
+
+class Absent(EnvironmentProvider):
+    """A package's own link, whose author forgot to return anything."""
+
+    def fetch(self, context: FetchContext) -> Any:
+        del context
+
+
+def test_a_link_that_returns_no_credentials_is_named() -> None:
+    with ProviderChain(Absent()) as chain, pytest.raises(FetchError, match="fetch of env must return Credentials"):
+        chain.get_credentials()

@@ -12,6 +12,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import (
     ConfigurationError,
     FetchError,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from ramrole_creds.credentials import Credentials
     from ramrole_creds.provider import ProviderOptions
     from ramrole_creds.providers.identity_guard import IdentityGuard
 
@@ -144,7 +144,9 @@ class ProviderChain(CredentialProvider):
     def _fetch_from(self, link: CredentialProvider, context: FetchContext) -> Credentials:
         """One link within its own time limit: that of the whole may be meant for a slower one."""
         part = context.part(link.default_policy.fetch_timeout)
-        credentials = link.fetch(part)
+        credentials: object = link.fetch(part)
+        if not isinstance(credentials, Credentials):
+            raise FetchError(f"fetch of {_title(link)} must return Credentials, not {type(credentials).__name__}.")
         context.adopt(part)
         if self._guard is not None:
             self._guard.check(credentials, context)
@@ -274,6 +276,7 @@ def _official_links(endpoint: str | None, sts_endpoint: str | None, options: Pro
 
 
 def _narrowed(makers: _Makers, only: list[str]) -> _Makers:
+    only = [name.replace("-", "_") for name in only]  # as in a URL
     chosen = {name: make for name, make in makers.items() if name in only}
     for name in only:
         if name not in makers:
@@ -292,11 +295,12 @@ def registered_provider(name: str, known: Collection[str] = ()) -> Callable[...,
     from importlib.metadata import entry_points
 
     # A URL's scheme has hyphens where other names have underscores.
-    registered = {point.name.replace("-", "_"): point for point in entry_points(group=ENTRY_POINT_GROUP)}
+    points = entry_points(group=ENTRY_POINT_GROUP)
+    registered = {point.name.replace("-", "_"): point for point in points}
     point = registered.get(name.replace("-", "_"))
     if point is None:
         raise ConfigurationError(
-            f"No provider is called {name!r}. There are {', '.join([*known, *registered])}; packages add theirs under "
+            f"No provider is called {name!r}. There are {', '.join([*known, *(point.name for point in points)])}; packages add theirs under "
             f"the entry-point group {ENTRY_POINT_GROUP}."
         )
     try:

@@ -29,9 +29,7 @@ class Desk:
 
     __slots__ = ("fetches", "flight", "lock", "news", "nudged_for", "pacing", "refresher_runs", "state")
 
-    def __init__(
-        self, lock: AbstractContextManager[object], policy: RefreshPolicy, news: News, state: str
-    ) -> None:
+    def __init__(self, lock: AbstractContextManager[object], policy: RefreshPolicy, news: News, state: str) -> None:
         self.lock = lock
         self.flight: Flight | None = None
         self.pacing = Pacing(policy)

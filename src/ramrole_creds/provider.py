@@ -22,7 +22,7 @@ from ramrole_creds.travel import Itinerary, arrive, forget
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from typing_extensions import Self
+    from typing_extensions import Never, Self
 
     from ramrole_creds.events import EventListener
     from ramrole_creds.status import ProviderStatus
@@ -71,7 +71,10 @@ class CredentialProvider(ProviderShape, ABC):
         policy: RefreshPolicy | None = None,
         clock: Clock | None = None,
         on_event: EventListener | None = None,
+        **unknown: Never,
     ) -> None:
+        for name in unknown:  # told by the name of the class that was called, as Python would for its own arguments
+            raise TypeError(f"{type(self).__name__}() takes no argument {name!r}.")
         if policy is not None and not isinstance(policy, RefreshPolicy):
             raise ConfigurationError(f"policy must be a RefreshPolicy, not {type(policy).__name__}.")
         if on_event is not None and not callable(on_event):

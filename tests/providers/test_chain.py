@@ -261,6 +261,7 @@ def test_the_profile_that_a_variable_names_may_be_in_either_file_and_not_in_none
 def test_only_narrows_and_keeps_the_order(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     set_keys(monkeypatch)
     assert chain(cloud, only=("ecs_ram_role",)).get_credentials().provider_name == "default/ecs_ram_role"
+    assert chain(cloud, only=("ecs-ram-role",)).get_credentials().provider_name == "default/ecs_ram_role"
     assert chain(cloud, only=("ecs_ram_role", "env")).get_credentials().provider_name == "default/env"
     for wrong in (("nobody",), ()):
         with pytest.raises(ConfigurationError):
