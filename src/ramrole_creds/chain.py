@@ -299,9 +299,10 @@ def registered_provider(name: str, known: Collection[str] = ()) -> Callable[...,
     registered = {point.name.replace("-", "_"): point for point in points}
     point = registered.get(name.replace("-", "_"))
     if point is None:
+        there = ", ".join([*known, *(point.name for point in points)])
         raise ConfigurationError(
-            f"No provider is called {name!r}. There are {', '.join([*known, *(point.name for point in points)])}; packages add theirs under "
-            f"the entry-point group {ENTRY_POINT_GROUP}."
+            f"No provider is called {name!r}. There are {there}; packages add theirs under the entry-point group "
+            f"{ENTRY_POINT_GROUP}."
         )
     try:
         make: Callable[..., CredentialProvider] = point.load()
