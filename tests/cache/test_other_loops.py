@@ -1,4 +1,4 @@
-"""Programs that schedule in another manner: gevent's patched threads, and trio."""
+"""Programs that schedule in another manner: gevent's patched threads, trio and anyio."""
 
 from __future__ import annotations
 
@@ -71,5 +71,48 @@ async def main():
         assert "trio.to_thread.run_sync(provider.get_credentials)" in str(error)
     print((await trio.to_thread.run_sync(provider.get_credentials)).access_key_id)
 trio.run(main)
+"""
+    assert run(IMPORT + PREFACE + program) == "STS.NT000000000001"
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_under_anyio_the_synchronous_method_works_on_a_thread_whatever_is_below(backend: str) -> None:
+    """A hundred tasks share one fetch, one that is cancelled takes nobody along, and the loop goes on meanwhile."""
+    program = """
+import anyio, anyio.to_thread
+ticks = []
+def slow():
+    while len(ticks) < 5:  # the fetch ends only where the loop goes on meanwhile
+        time.sleep(0.005)
+    fetched.append(1)
+    ends = datetime.now(timezone.utc) + timedelta(hours=6)
+    return Credentials(f"STS.NT{len(fetched):012d}", "secret", "token", ends)
+provider = FunctionProvider(slow)
+got = []
+async def ask():
+    got.append(await anyio.to_thread.run_sync(provider.get_credentials, abandon_on_cancel=True))
+async def main():
+    async with anyio.create_task_group() as tasks:
+        for _ in range(100):
+            tasks.start_soon(ask)
+        with anyio.move_on_after(0.01) as impatient:
+            await ask()
+        assert impatient.cancelled_caught
+        for _ in range(5):
+            await anyio.sleep(0.001)
+            ticks.append(1)
+anyio.run(main, backend=BACKEND)
+print(len(got), len(set(got)), len(fetched))
+"""
+    assert run(f"BACKEND = {backend!r}\n" + IMPORT + PREFACE + program) == "100 1 1"
+
+
+def test_anyio_on_asyncio_may_await_the_coroutine_itself() -> None:
+    program = """
+import anyio
+provider = FunctionProvider(mint)
+async def main():
+    print((await provider.get_credentials_async()).access_key_id)
+anyio.run(main, backend="asyncio")
 """
     assert run(IMPORT + PREFACE + program) == "STS.NT000000000001"

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,13 +21,15 @@ from ramrole_creds.testing import FakeCloud
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="these servers need a platform that splits processes")
 MOST_SECONDS = 30.0
 WORKERS = 3
 CALLERS = 8
 HAS_GEVENT = importlib.util.find_spec("gevent") is not None
+needs_uwsgi = pytest.mark.skipif(
+    importlib.util.find_spec("pyuwsgi") is None, reason="pyuwsgi has no build for this interpreter"
+)
 
 APP = """
 import os, time
@@ -59,14 +62,17 @@ def listener() -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def gunicorn(
-    folder: Path, cloud: FakeCloud, listener: socket.socket, *options: str, warm: bool
+def serving(
+    command: list[str], folder: Path, cloud: FakeCloud, listener: socket.socket, *, warm: bool
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The server as a user starts it, in a session of its own, of which nothing is left afterwards."""
     (folder / "fakeapp.py").write_text(APP, encoding="utf-8")
-    environment = {**os.environ, "FAKE_METADATA": cloud.metadata_endpoint, "FAKE_WARM": "yes" if warm else ""}
-    command = [sys.executable, "-W", "ignore", "-m", "gunicorn", f"--bind=fd://{listener.fileno()}"]
-    command += [f"--workers={WORKERS}", "--worker-tmp-dir=.", "--graceful-timeout=1", *options, "fakeapp:app"]
+    environment = {
+        **os.environ,
+        "FAKE_METADATA": cloud.metadata_endpoint,
+        "FAKE_WARM": "yes" if warm else "",
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
             command,
@@ -84,6 +90,22 @@ def gunicorn(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGKILL)
         server.wait(MOST_SECONDS)
+
+
+def gunicorn(
+    folder: Path, cloud: FakeCloud, listener: socket.socket, *options: str, warm: bool
+) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-W", "ignore", "-m", "gunicorn", f"--bind=fd://{listener.fileno()}"]
+    command += [f"--workers={WORKERS}", "--worker-tmp-dir=.", "--graceful-timeout=1", *options, "fakeapp:app"]
+    return serving(command, folder, cloud, listener, warm=warm)
+
+
+def uwsgi(
+    folder: Path, cloud: FakeCloud, listener: socket.socket, *options: str, warm: bool
+) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    program = str(Path(sys.executable).with_name("uwsgi"))
+    command = [program, f"--http-socket=fd://{listener.fileno()}", "--master", f"--processes={WORKERS}", *options]
+    return serving([*command, "--module=fakeapp:app"], folder, cloud, listener, warm=warm)
 
 
 def ask(listener: socket.socket) -> tuple[int, int, str]:
@@ -152,6 +174,31 @@ def test_gunicorn_workers_forked_from_a_cold_master_fetch_once_each(
     kind: list[str], tmp_path: Path, cloud: FakeCloud, listener: socket.socket
 ) -> None:
     with gunicorn(tmp_path, cloud, listener, "--preload", *kind, warm=False) as server:
+        keys = ask_all_workers(server, listener)
+    assert len(set(keys)) == 1
+    assert fetches(cloud) == WORKERS
+
+
+@needs_uwsgi
+@pytest.mark.parametrize(
+    "options", [[], ["--threads=2"], ["--py-call-uwsgi-fork-hooks"], ["--py-call-osafterfork"]], ids=" ".join
+)
+def test_workers_of_a_warm_uwsgi_master_ask_for_nothing(
+    options: list[str], tmp_path: Path, cloud: FakeCloud, listener: socket.socket
+) -> None:
+    """It splits in C, and runs Python's fork handlers only where it is told to."""
+    with uwsgi(tmp_path, cloud, listener, *options, warm=True) as server:
+        keys = ask_all_workers(server, listener)
+    assert len(set(keys)) == 1
+    assert fetches(cloud) == 1
+
+
+@needs_uwsgi
+@pytest.mark.parametrize("options", [[], ["--lazy-apps"]], ids=" ".join)
+def test_each_uwsgi_worker_fetches_once_where_none_is_forked_warm(
+    options: list[str], tmp_path: Path, cloud: FakeCloud, listener: socket.socket
+) -> None:
+    with uwsgi(tmp_path, cloud, listener, *options, warm=False) as server:
         keys = ask_all_workers(server, listener)
     assert len(set(keys)) == 1
     assert fetches(cloud) == WORKERS
