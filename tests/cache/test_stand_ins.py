@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,7 @@ import pytest
 
 from cachesim.upstream import Upstream
 from cachesim.world import World, WorldRefresher
-from ramrole_creds import Credentials, RefreshPolicy
+from ramrole_creds import Credentials, RefreshPolicy, WaitTimeout
 from ramrole_creds.cache import CredentialCache
 from ramrole_creds.testing.virtual_clock import VirtualClock
 from ramrole_creds.threads import ThreadRuntime
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from ramrole_creds.threads import Refresher, Wakeable
 
 LIFE = 21600.0
+REAL_PATIENCE_SECONDS = 10.0
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -129,6 +132,21 @@ async def test_a_coroutine_never_fetches_on_its_loop(left: int) -> None:
     assert cache.status().last_error is not None
     clock.advance(5)
     assert cache.get() is not held, "a thread may fetch itself"
+
+
+async def test_a_coroutine_waits_no_longer_than_it_likes() -> None:
+    go = threading.Event()
+
+    def fetch(_: FetchContext) -> Credentials:
+        assert go.wait(REAL_PATIENCE_SECONDS)
+        return Credentials("STS.NT1", "secret", "token")
+
+    cache = CredentialCache(fetch)
+    with pytest.raises(WaitTimeout):
+        await asyncio.wait_for(cache.get_async(timeout=0.01), REAL_PATIENCE_SECONDS)
+    go.set()
+    assert (await cache.get_async()).access_key_id == "STS.NT1"
+    cache.close()
 
 
 async def test_a_coroutine_is_content_with_what_lives_a_moment() -> None:

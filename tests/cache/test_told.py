@@ -61,13 +61,18 @@ def stage() -> Iterator[Stage]:
     stage.world.close()
 
 
-def test_new_credentials_are_told(stage: Stage) -> None:
+def test_new_credentials_are_told(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     stage.world.advance(100)
     stage.upstream.takes = 2.0
     held = stage.get()
     wall = stage.wall(102)
     fetched = events.Fetched("source", wall, 1, "STS.NT00…0001", None, held.expiration, 2.0)
     assert stage.told == [fetched, events.StateChanged("source", wall, "empty", "fresh")]
+    lines = [(record.levelno, record.getMessage()) for record in caplog.records if record.name == "ramrole_creds.cache"]
+    assert lines == [
+        (logging.INFO, f"source: new credentials STS.NT00…0001 until {held.expiration} (after 0 failures)"),
+        (logging.INFO, "source: credentials are fresh, were empty"),
+    ]
 
 
 def test_the_same_again_is_told(stage: Stage) -> None:
@@ -110,6 +115,24 @@ def test_a_failure_is_told(stage: Stage, caplog: pytest.LogCaptureFixture) -> No
     assert lines[0] == f"source: no new credentials, next try in 1.0 s: {text}"
 
 
+def test_a_pause_shorter_than_a_second_is_told_as_it_is() -> None:
+    world, told = World(), list[events.Event]()
+    upstream = Upstream(world)
+    upstream.answers = "error"
+    world.draw = 0.0
+    cache = CredentialCache(
+        upstream.fetch,
+        policy=RefreshPolicy(retry_initial=0.1),
+        clock=world.clock,
+        on_event=told.append,
+        runtime=world,
+    )
+    world.call(cache.get)
+    world.close()
+    (failed,) = (event for event in told if isinstance(event, events.FetchFailed))
+    assert failed.next_attempt_in == pytest.approx(0.1)
+
+
 def test_a_failure_of_a_cold_source_tells_of_no_life(stage: Stage) -> None:
     stage.upstream.answers = "error"
     stage.world.call(stage.cache.get)
@@ -148,6 +171,7 @@ def test_a_change_of_identity_is_told_with_both(caplog: pytest.LogCaptureFixture
         events.IdentityChanged("source", WALL_AT_ZERO + 1, "web", "other", "ram", "ram"),
         events.IdentityChanged("source", WALL_AT_ZERO + 2, "other", "other", "ram", "file"),
     ]
+    assert [event.identity for event in told if isinstance(event, events.Fetched)] == ["web", "other", "other", "other"]
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert warnings[0] == "source: the identity changed from web to other (source: from ram to ram)"
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NOTICED = {1, 3, 36, 37, -9, 152, 255}
+NOTICED = {1, 3, 36, 37, -24, -9, 24, 152, 255}
 """mutmut's exit codes for what failed a test, hung, or was ended."""
 EXPLANATIONS = Path(__file__).with_name("unnoticed_mutants.json")
 
