@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from typing import TYPE_CHECKING
@@ -77,7 +78,11 @@ class FetchContext:
         """Tell what time the server had when it answered with the credentials (its Date plus Age).
 
         Their life is then reckoned from that, and a wrong local clock refreshes neither late nor early.
+
+        Raises:
+            ConfigurationError: it is no number of seconds.
         """
+        _require_seconds("unix_seconds", unix_seconds)
         self.server_time = (unix_seconds, self.clock.monotonic())
 
     def note_may_change(self, after: float = MAY_CHANGE_SECONDS) -> None:
@@ -85,7 +90,11 @@ class FetchContext:
 
         It is then fetched again by the first reader who comes more than `after` seconds later. Without effect on
         credentials that expire.
+
+        Raises:
+            ConfigurationError: `after` is no number of seconds.
         """
+        _require_seconds("after", after)
         self.refetch_after = after
 
     def part(self, time_limit: float) -> FetchContext:
@@ -163,3 +172,9 @@ class Flight:
             except IndexError:  # the other finisher of an abandoned fetch took it
                 return
             call_back()
+
+
+def _require_seconds(name: str, value: object) -> None:
+    # The cache reckons with it under its lock, where an error of arithmetic would leave everybody waiting.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        raise ConfigurationError(f"{name} must be a number of seconds, 0 or more, not {value!r}.")

@@ -51,6 +51,8 @@ class Pacing:
         self.failures = 0
         self.error = None
         pause = self._policy.pause_after_unchanged(snapshot.expires_at - now, draw)
+        if snapshot.refetch_after is not None:  # a source that wants to be asked again sooner is
+            pause = max(self._policy.retry_initial, min(pause, snapshot.refetch_after))
         self.not_before = snapshot.last_try_before(now + pause, now)
 
     def note_failure(self, error: Exception, snapshot: Snapshot, now: float, draw: float) -> None:

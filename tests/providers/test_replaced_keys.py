@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ramrole_creds import CliProfileProvider, EnvironmentProvider, IniProfileProvider, default_provider
+from ramrole_creds import (
+    CliProfileProvider,
+    ConfigurationError,
+    CredentialProvider,
+    Credentials,
+    EnvironmentProvider,
+    IniProfileProvider,
+    default_provider,
+)
 from ramrole_creds.testing.virtual_clock import VirtualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ramrole_creds import CredentialProvider
+    from typing_extensions import Unpack
+
+    from ramrole_creds import FetchContext
+    from ramrole_creds.provider import ProviderOptions
 
 MINUTES_TO_NOTICE = 5
 
@@ -92,3 +105,49 @@ def test_no_thread_is_kept_for_them(tmp_path: Path) -> None:
         provider.get_credentials()
         started = {thread.name for thread in set(threading.enumerate()) - before}
     assert "ramrole-creds-refresh" not in started
+
+
+class Vault(CredentialProvider):
+    """Tells the cache something about a key that never expires."""
+
+    name = "vault"
+
+    def __init__(self, tell: Callable[[FetchContext], object], **options: Unpack[ProviderOptions]) -> None:
+        super().__init__(**options)
+        self.tell = tell
+        self.fetches = 0
+
+    def fetch(self, context: FetchContext) -> Credentials:
+        self.fetches += 1
+        self.tell(context)
+        return Credentials("LTAI5tbefore00000001", "secret")
+
+
+@pytest.mark.parametrize("after", [10.0, 2.0])
+def test_a_source_that_wants_to_be_asked_often_is_though_it_gives_the_same_again(after: float) -> None:
+    clock = VirtualClock()
+    with Vault(lambda context: context.note_may_change(after), clock=clock) as provider:
+        provider.get_credentials()
+        for fetches in range(2, 6):
+            clock.advance(seconds=11)
+            provider.get_credentials()
+            clock.advance(seconds=0)
+            assert provider.fetches == fetches
+
+
+@pytest.mark.parametrize(
+    "tell",
+    [
+        lambda context: context.note_may_change("10"),
+        lambda context: context.note_may_change(math.nan),
+        lambda context: context.note_may_change(-1),
+        lambda context: context.note_may_change(None),
+        lambda context: context.note_server_time("Tue, 24 Nov 2026 08:00:00 GMT"),
+        lambda context: context.note_server_time(datetime.now(timezone.utc)),
+        lambda context: context.note_server_time(math.inf),
+    ],
+)
+def test_what_a_source_tells_and_is_no_number_of_seconds_is_its_error(tell: Callable[[FetchContext], object]) -> None:
+    with Vault(tell) as provider, pytest.raises(ConfigurationError, match="must be a number of seconds"):
+        provider.get_credentials(timeout=5)
+    assert provider.fetches == 1
