@@ -13,7 +13,14 @@ from typing import Any
 
 import pytest
 
-from ramrole_creds import EcsRamRoleProvider, EnvironmentProvider, ProviderChain, RefreshPolicy, StaticProvider
+from ramrole_creds import (
+    CliProfileProvider,
+    EcsRamRoleProvider,
+    EnvironmentProvider,
+    ProviderChain,
+    RefreshPolicy,
+    StaticProvider,
+)
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.masking import leaked_marker
@@ -60,6 +67,18 @@ def test_one_that_arrives_in_another_environment_is_made_for_that(monkeypatch: p
     assert ("'first'" in first.explain(), "'second'" in second.explain()) == (True, True)
     monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "of no account: it is read at each fetch")
     assert pickle.loads(sent) is second
+
+
+def test_one_that_is_sent_on_from_another_environment_does_not_arrive_in_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_PROFILE", "second")
+    sent = pickle.dumps(CliProfileProvider(path="/nonexistent"))
+    monkeypatch.setenv("ALIBABA_CLOUD_PROFILE", "first")
+    first = CliProfileProvider(path="/nonexistent")
+    monkeypatch.setenv("ALIBABA_CLOUD_PROFILE", "second")
+    pickle.dumps(first)
+    assert pickle.loads(sent) is not first
+    monkeypatch.setenv("ALIBABA_CLOUD_PROFILE", "first")
+    assert pickle.loads(sent) is first
 
 
 def test_nothing_that_was_fetched_travels() -> None:

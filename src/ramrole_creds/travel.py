@@ -32,24 +32,25 @@ _arrivals = threading.RLock()
 
 
 class Itinerary:
-    """Class and constructor arguments of a provider."""
+    """Class and constructor arguments of a provider, and the environment that it was made in."""
 
-    __slots__ = ("_args", "_class", "_kwargs")
+    __slots__ = ("_args", "_class", "_kwargs", "_surroundings")
 
     def __init__(self, cls: type[CredentialProvider], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._class = cls
         self._args = args
         self._kwargs = kwargs
+        self._surroundings = _surroundings()
 
     def departing(self, provider: CredentialProvider) -> tuple[Any, ...]:
-        """Arguments of `arrive`. One that comes back to this process becomes the provider that left."""
+        """Arguments of `arrive`. One that comes back to this process and environment becomes the provider that left."""
         with _arrivals:
             _arrived[self.key()] = provider
         return self._class, self._args, self._kwargs
 
     def key(self) -> Hashable:
         """The same for all providers of this configuration."""
-        return _key(self._class, self._args, self._kwargs)
+        return _key(self._class, self._args, self._kwargs, self._surroundings)
 
     def token(self) -> tuple[str, ...]:
         """A name for this configuration, the same in every process, from which no argument can be read."""
@@ -65,7 +66,7 @@ def arrive(cls: type[CredentialProvider], args: tuple[Any, ...], kwargs: dict[st
 
     The environment is a part of it: a worker whose next task names another profile must not go on with the last one's.
     """
-    key = _key(cls, args, kwargs)
+    key = _key(cls, args, kwargs, _surroundings())
     with _arrivals:
         provider = _arrived.get(key) or _kept.get(key)
         if provider is None:
@@ -85,14 +86,15 @@ def forget(provider: CredentialProvider) -> None:
                 registry.pop(key, None)
 
 
-def _key(cls: type[CredentialProvider], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:
-    return cls, _frozen(args), _frozen(kwargs), _surroundings()
+def _key(
+    cls: type[CredentialProvider], args: tuple[Any, ...], kwargs: dict[str, Any], surroundings: Hashable
+) -> Hashable:
+    return cls, _frozen(args), _frozen(kwargs), surroundings
 
 
 def _surroundings() -> Hashable:
-    return frozenset(
-        (name, value) for name, value in os.environ.items() if name.startswith(_FAMILIES) and name not in _READ_LATER
-    )
+    names = [name for name in os.environ if name.startswith(_FAMILIES) and name not in _READ_LATER]
+    return frozenset((name, os.environ.get(name)) for name in names)  # another thread may unset one meanwhile
 
 
 def _frozen(value: object) -> Hashable:

@@ -107,6 +107,32 @@ def test_no_thread_is_kept_for_them(tmp_path: Path) -> None:
     assert "ramrole-creds-refresh" not in started
 
 
+@pytest.mark.parametrize(
+    ("write", "make", "file", "variable"),
+    [
+        (write_cli_profile, CliProfileProvider, "config.json", "ALIBABA_CLOUD_CONFIG_FILE"),
+        (write_ini_profile, IniProfileProvider, "credentials.ini", "ALIBABA_CLOUD_CREDENTIALS_FILE"),
+    ],
+)
+def test_a_variable_that_names_another_file_later_does_not_change_whose_keys_a_provider_gives(
+    write: Callable[[Path, str], None],
+    make: Callable[[], CredentialProvider],
+    file: str,
+    variable: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("mine", "theirs"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, f"LTAI5t{name}")
+    monkeypatch.setenv(variable, str(tmp_path / "mine" / file))
+    with make() as provider:
+        monkeypatch.setenv(variable, str(tmp_path / "theirs" / file))
+        assert provider.get_credentials().access_key_id == "LTAI5tmine"
+    with make() as provider:
+        assert provider.get_credentials().access_key_id == "LTAI5ttheirs"
+
+
 class Vault(CredentialProvider):
     """Tells the cache something about a key that never expires."""
 

@@ -70,8 +70,12 @@ class CliProfile:
         return f"<CliProfile {self.name!r} of {self.path}>"
 
 
-def config_path(path: str | os.PathLike[str] | None = None) -> ProfilePath:
+def config_path(path: str | os.PathLike[str] | None = None, environ: Mapping[str, str] = os.environ) -> ProfilePath:
     """The file: the argument, else ALIBABA_CLOUD_CONFIG_FILE, else ~/.aliyun/config.json.
+
+    Args:
+        path: the file that somebody named.
+        environ: where the variable is looked for.
 
     Raises:
         ConfigurationError: the argument is no path.
@@ -79,7 +83,7 @@ def config_path(path: str | os.PathLike[str] | None = None) -> ProfilePath:
     """
     if path:
         return ProfilePath(named_path(path))
-    if given := os.environ.get(CONFIG_VARIABLE):
+    if given := environ.get(CONFIG_VARIABLE):
         return ProfilePath(named_path(given), CONFIG_VARIABLE)
     return ProfilePath(home_directory() / ".aliyun" / "config.json", usual=True)
 

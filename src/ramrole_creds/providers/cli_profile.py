@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, ClassVar
 from ramrole_creds.errors import FetchError, ProfileError, ProviderUnavailable, RamRoleError
 from ramrole_creds.policy import RefreshPolicy
 from ramrole_creds.provider import CredentialProvider
-from ramrole_creds.providers.cli_config import CliProfile, config_path, find_profile, load_config, profiles_of
+from ramrole_creds.providers.cli_config import (
+    CONFIG_VARIABLE,
+    CliProfile,
+    config_path,
+    find_profile,
+    load_config,
+    profiles_of,
+)
 from ramrole_creds.providers.ecs_ram_role import flag
-from ramrole_creds.providers.ini_profile import ini_paths
+from ramrole_creds.providers.ini_profile import FILE_VARIABLE, ini_paths
 from ramrole_creds.providers.profile_files import is_there, warn_of_readers
 from ramrole_creds.providers.profile_options import ProfileOptions, fetch_from_profile
 
@@ -69,6 +76,7 @@ class CliProfileProvider(CredentialProvider):
         self._asked_for = profile_name or None
         self._named = profile_name or environ.get(PROFILE_VARIABLE) or None
         self._path = path or None
+        self._environ = {name: environ.get(name, "") for name in (CONFIG_VARIABLE, FILE_VARIABLE)}
         off = [f"{DISABLED_VARIABLE}=true"] if flag(DISABLED_VARIABLE) else []
         off += [f"{name}=TRUE" for name in IGNORE_VARIABLES if environ.get(name) == "TRUE"]
         self._disabled = off[0] if off else None
@@ -102,7 +110,7 @@ class CliProfileProvider(CredentialProvider):
     def _open(self) -> tuple[CliProfile, CredentialProvider]:
         if self._disabled is not None:
             raise ProviderUnavailable(f"{self._disabled}: profiles of the aliyun CLI are not looked at.")
-        file = config_path(self._path)
+        file = config_path(self._path, self._environ)
         document, path = load_config(file), file.path
         profile = self._select(document, path)
         # Here and not above: it knows every other kind of provider, and most programs have no such file.
@@ -138,7 +146,7 @@ class CliProfileProvider(CredentialProvider):
             return ProfileError(text, unrecoverable=True)
         if self._named is not None:
             # The variable names a section of the ini file too: whether that has it, the next link tells.
-            if any(is_there(other.path) for other in ini_paths()):
+            if any(is_there(other.path) for other in ini_paths(self._environ)):
                 return ProviderUnavailable(text)
             return ProfileError(f"{text} Correct {PROFILE_VARIABLE}, or unset it.", unrecoverable=True)
         if from_file:

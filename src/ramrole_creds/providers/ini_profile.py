@@ -62,6 +62,7 @@ class IniProfileProvider(CredentialProvider):
         super().__init__(**options)
         self._named = section or os.environ.get(SECTION_VARIABLE) or None
         self._path = path or None
+        self._environ = {FILE_VARIABLE: os.environ.get(FILE_VARIABLE, "")}
         self._options = ProfileOptions(endpoint, sts_endpoint, clock=self._clock)
         self._made: tuple[IniSection, CredentialProvider] | None = None
 
@@ -120,7 +121,7 @@ class IniProfileProvider(CredentialProvider):
     def _find(self) -> ProfilePath:
         if self._path is not None:
             return ProfilePath(named_path(self._path))
-        files = ini_paths()
+        files = ini_paths(self._environ)
         found = next((file for file in files if file.variable or is_there(file.path)), None)
         if found is None:
             raise ProviderUnavailable(f"{' and '.join(str(file.path) for file in files)} not there.")
@@ -170,13 +171,16 @@ class IniSection:
         return ProfileError(f"Section [{self.name}] in {self.path}: {what}.", unrecoverable=True)
 
 
-def ini_paths() -> list[ProfilePath]:
+def ini_paths(environ: Mapping[str, str] = os.environ) -> list[ProfilePath]:
     """Where the file may be: ALIBABA_CLOUD_CREDENTIALS_FILE, else what Python and Java read, else what Go reads.
+
+    Args:
+        environ: where the variable is looked for.
 
     Raises:
         ProviderUnavailable: there is no home directory.
     """
-    given = os.environ.get(FILE_VARIABLE)
+    given = environ.get(FILE_VARIABLE)
     if given:
         return [ProfilePath(named_path(given), FILE_VARIABLE)]
     folder = home_directory() / ".alibabacloud"
