@@ -22,6 +22,7 @@ _SECONDS = frozenset(("connect_timeout", "read_timeout", "timeout", "duration"))
 _FLAGS = frozenset(("vpc", "allow_http"))
 _LISTS = frozenset(("only",))
 _SOURCES = frozenset(("source", "link"))
+_NO_SECRET = "no secret belongs into such a URL"  # noqa: S105  # words of a message
 
 
 def provider_from_url(url: str) -> CredentialProvider:
@@ -88,8 +89,10 @@ def _taken_apart(url: str) -> tuple[str, str, list[tuple[str, str]]]:
         parts, pairs = None, []
     if parts is None or not parts.scheme:
         raise ConfigurationError("A provider's URL reads NAME://…, for instance ecs-ram-role://web?token_mode=require.")
-    _refuse_secrets(parts.scheme, parts.netloc, [name for name, _ in pairs])
     main = unquote(parts.netloc + parts.path)
+    _refuse_secrets(parts.scheme, parts.netloc, [name for name, _ in pairs])
+    if any(_holds_user(text) for text in (main, *(value for _, value in pairs))):
+        raise ConfigurationError(f"{parts.scheme}:// holds a URL with a user or password before @: {_NO_SECRET}.")
     # A command's slashes say which program it is.
     return parts.scheme, main if parts.scheme == "external" else main.strip("/"), pairs
 
@@ -139,13 +142,21 @@ def _refuse_secrets(scheme: str, authority: str, names: list[str]) -> None:
             f"{scheme}:// would hold secrets: name a profile instead (cli-profile://NAME), or use the environment (env://)."
         )
     if "@" in authority:
-        raise ConfigurationError(f"{scheme}:// holds a user or password before @: no secret belongs into such a URL.")
+        raise ConfigurationError(f"{scheme}:// holds a user or password before @: {_NO_SECRET}.")
     for name in names:
         plain = name.lower().replace("-", "_")
         if plain not in _HARMLESS and any(word in plain for word in _SECRET_WORDS):
             raise ConfigurationError(
-                f"{scheme}:// holds {name[:40]!r}: no secret belongs into such a URL. Use a profile or the environment."
+                f"{scheme}:// holds {name[:40]!r}: {_NO_SECRET}. Use a profile or the environment."
             )
+
+
+def _holds_user(text: str) -> bool:
+    """True for a URL with a user or password, as one of a credentials service may have."""
+    try:
+        return "@" in urlsplit(text).netloc
+    except ValueError:
+        return False
 
 
 def _value(name: str, text: str) -> object:

@@ -300,6 +300,13 @@ def test_an_expectation_that_nothing_can_meet_is_refused_at_once(expected: dict[
         default_provider(**expected)
 
 
+@pytest.mark.parametrize("expected", [{"expect_account": int(ACCOUNT)}, {"expect_role": 5}, {"expect_role": b"web"}])
+def test_an_expectation_that_is_no_text_is_refused_at_once(expected: dict[str, Any]) -> None:
+    (name,) = expected
+    with pytest.raises(ConfigurationError, match=f"{name} must be a text, in quotation marks"):
+        default_provider(**expected)
+
+
 def test_the_variables_guard_too_and_at_each_fetch(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAMROLE_CREDS_EXPECT_ROLE", "web")
     provider = chain(cloud)

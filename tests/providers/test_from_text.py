@@ -75,6 +75,8 @@ def test_the_command_of_a_url_keeps_its_path(monkeypatch: pytest.MonkeyPatch, tm
         *("oauth://?refresh_token=hunter2", "static-ak://hunter2", "bearer://hunter2", "env://main"),
         *("ram-role-arn://", "ecs-ram-role://web?connect_timeout=soon", "default://?link=env://", "chain://"),
         *("ram-role-arn://acs:ram::1:role/x?source=nobody://", "default://?policy.retry_max=-1", "[://"),
+        "credential-uri://?uri=http://me:hunter2@localhost/x",
+        "credential-uri://http://me:hunter2@localhost/x",
     ],
 )
 def test_what_is_no_url_or_holds_a_secret_is_refused_without_showing_it(url: str) -> None:

@@ -60,8 +60,12 @@ class IdentityGuard:
         """Take a role's ARN for what it says: name and account.
 
         Raises:
-            ConfigurationError: the ARN is none of a role, or one of another account than the expected one.
+            ConfigurationError: the ARN is none of a role, or one of another account than the expected one; or what
+                was given is no text.
         """
+        for name, given in (("expect_role", self.role), ("expect_account", self.account)):
+            if given is not None and not isinstance(given, str):
+                raise ConfigurationError(f"{name} must be a text, in quotation marks, not {type(given).__name__}.")
         if self.role is None or ":" not in self.role:
             return
         named = owner_of(self.role)
