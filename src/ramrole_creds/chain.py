@@ -111,7 +111,10 @@ class ProviderChain(CredentialProvider):
         return self._walk(context)
 
     def explain(self) -> str:
-        """What a fetch would do, a line for each link; asks nobody, and reads files without showing what is in them."""
+        """What a fetch would do, a line for each link; asks nobody, and reads files without showing what is in them.
+
+        A link that says `broken` is where the chain stops, unless it was made to go on.
+        """
         lines = []
         for number, link in enumerate(self.providers, 1):
             says = getattr(link, "explain", None)
@@ -241,7 +244,7 @@ class BrokenLink(CredentialProvider):
 
     def explain(self) -> str:
         """What is wrong."""
-        return self._problem
+        return f"broken: {self._problem}"
 
 
 if TYPE_CHECKING:

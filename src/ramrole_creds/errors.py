@@ -150,3 +150,8 @@ class CredentialsTooShort(RamRoleError):
     def __init__(self, message: str = "", *, best: float = 0.0) -> None:
         super().__init__(message)
         self.best = best
+
+
+def explained(error: RamRoleError) -> str:
+    """What `explain()` tells of a source that would raise this: `broken` where a chain would stop."""
+    return str(error) if isinstance(error, (ProviderUnavailable, NoCredentialsError)) else f"broken: {error}"

@@ -374,6 +374,28 @@ def test_explain_says_link_by_link_what_it_would_do_and_asks_nobody(
     assert len(cloud.requests) == 0
 
 
+@pytest.mark.parametrize(
+    ("variables", "link"),
+    [
+        ({"ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAI5thalf"}, "env"),
+        ({"ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAI5t", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "not one"}, "env"),
+        ({"ALIBABA_CLOUD_OIDC_PROVIDER_ARN": "acs:ram::1:oidc-provider/ack"}, "oidc_role_arn"),
+        ({"ALIBABA_CLOUD_CONFIG_FILE": "/no/such/file"}, "cli_profile"),
+        ({"ALIBABA_CLOUD_CREDENTIALS_FILE": "/no/such/file"}, "profile"),
+        ({"ALIBABA_CLOUD_ECS_METADATA": "acs:ram::1:role/x"}, "ecs_ram_role"),
+        ({"ALIBABA_CLOUD_CREDENTIALS_URI": "ftp://localhost/"}, "credential_uri"),
+        ({"ALIBABA_CLOUD_SECURITY_TOKEN": "of nobody"}, None),
+    ],
+)
+def test_explain_says_where_the_chain_would_stop(
+    cloud: FakeCloud, variables: dict[str, str], link: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    lines = chain(cloud).explain().splitlines()
+    assert [line.split()[1].rstrip(":") for line in lines if line.split()[2] == "broken:"] == ([link] if link else [])
+
+
 def test_a_setting_that_makes_no_sense_breaks_its_own_link_only(
     cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, ClassVar
 
-from ramrole_creds.errors import FetchError, ProfileError, ProviderUnavailable, RamRoleError
+from ramrole_creds.errors import FetchError, ProfileError, ProviderUnavailable, RamRoleError, explained
 from ramrole_creds.policy import RefreshPolicy
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.cli_config import (
@@ -102,7 +102,7 @@ class CliProfileProvider(CredentialProvider):
         try:
             profile, provider = self._open()
         except RamRoleError as error:
-            return str(error)
+            return explained(error)
         mode = profile.text("mode") or guessed_mode(profile)
         detail = getattr(provider, "explain", lambda: "would use the keys in it")()
         return f"profile {profile.name!r} in {profile.path}, mode {mode}: {detail}"

@@ -91,7 +91,7 @@ class CredentialsUriProvider(CredentialProvider):
         """What a fetch would do."""
         if self._uri is None:
             return f"{URI_VARIABLE} is not set"
-        return self._problem or f"would ask {shown_url(self._uri)}"
+        return f"would ask {shown_url(self._uri)}" if self._problem is None else f"broken: {self._problem}"
 
 
 def _read(answer: HttpResponse, asked: str) -> Credentials:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.credentials import Credentials
-from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable
+from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError, explained
 from ramrole_creds.provider import CredentialProvider
 
 if TYPE_CHECKING:
@@ -35,6 +35,20 @@ class EnvironmentProvider(CredentialProvider):
             ProviderUnavailable: none of the pair is set.
             FetchError: half of the pair is set, or a value cannot be a key.
         """
+        credentials = self._read()
+        context.note_may_change()
+        return credentials
+
+    def explain(self) -> str:
+        """What a fetch would do."""
+        try:
+            self._read()
+        except RamRoleError as error:
+            return explained(error)
+        there = [name for name in (ID_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE) if os.environ.get(name)]
+        return f"would use {', '.join(there)}"
+
+    def _read(self) -> Credentials:
         key_id, secret = os.environ.get(ID_VARIABLE, ""), os.environ.get(SECRET_VARIABLE, "")
         if not key_id and not secret:
             raise ProviderUnavailable(f"{_unset()}.")
@@ -46,21 +60,10 @@ class EnvironmentProvider(CredentialProvider):
                 unrecoverable=True,
             )
         try:
-            credentials = Credentials(key_id, secret, os.environ.get(TOKEN_VARIABLE) or None, provider_name=self.name)
+            return Credentials(key_id, secret, os.environ.get(TOKEN_VARIABLE) or None, provider_name=self.name)
         except ConfigurationError as error:
             problem = str(error)
-        else:
-            context.note_may_change()
-            return credentials
         raise FetchError(f"The ALIBABA_CLOUD_* variables hold no usable key pair: {problem}", unrecoverable=True)
-
-    def explain(self) -> str:
-        """What a fetch would do."""
-        there = [name for name in (ID_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE) if os.environ.get(name)]
-        if not there:
-            return _unset()
-        half = not {ID_VARIABLE, SECRET_VARIABLE} <= set(there)
-        return f"half a key pair: only {' and '.join(there)} set" if half else f"would use {', '.join(there)}"
 
 
 def _unset() -> str:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ramrole_creds.errors import ConfigurationError, ProfileError, ProviderUnavailable, RamRoleError
+from ramrole_creds.errors import ConfigurationError, ProfileError, ProviderUnavailable, RamRoleError, explained
 from ramrole_creds.policy import RefreshPolicy
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.home import home_directory, named_path
@@ -83,7 +83,7 @@ class IniProfileProvider(CredentialProvider):
         try:
             section, provider = self._open()
         except RamRoleError as error:
-            return str(error)
+            return explained(error)
         detail = getattr(provider, "explain", lambda: "would use the keys in it")()
         return f"section [{section.name}] in {section.path}, type {_type_of(section)}: {detail}"
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ramrole_creds.clock import SYSTEM_CLOCK
-from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError
+from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError, explained
 from ramrole_creds.policy import RefreshPolicy
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.home import named_path
@@ -154,7 +154,7 @@ class OidcRoleArnProvider(CredentialProvider):
         try:
             role_arn, _ = self._configured()
         except RamRoleError as error:
-            return str(error)
+            return explained(error)
         source = "the token of a callable" if self._token_file is None else f"the token in {self._token_file}"
         return f"would assume {role_arn} at {self._client.url} with {source}"
 
