@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 import textwrap
@@ -34,6 +35,7 @@ def run(program: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.skipif(importlib.util.find_spec("gevent") is None, reason="gevent has no build for this interpreter")
 @pytest.mark.parametrize("order", [PATCH + IMPORT, IMPORT + "import ramrole_creds.providers.function\n" + PATCH])
 def test_greenlets_share_one_fetch_and_a_background_refresh(order: str) -> None:
     program = """
