@@ -149,6 +149,18 @@ def test_a_secret_with_a_stray_line_end_is_refused_without_being_shown() -> None
     assert "MarkerSecret" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "expiration",
+    [
+        datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=8))),
+        datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-8))),
+    ],
+)
+def test_an_expiration_that_no_datetime_can_hold_in_utc_is_refused(expiration: datetime) -> None:
+    with pytest.raises(ConfigurationError, match="years 1 to 9999"):
+        Credentials("id", "secret", "token", expiration)
+
+
 @pytest.mark.parametrize("expiration", [datetime(2030, 1, 1), "2030-01-01T00:00:00Z", 1893456000])  # noqa: DTZ001
 def test_an_expiration_without_a_zone_is_refused(expiration: object) -> None:
     with pytest.raises(ConfigurationError, match="expiration"):

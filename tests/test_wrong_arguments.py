@@ -13,6 +13,7 @@ from ramrole_creds import (
     FetchError,
     ProviderChain,
     StaticProvider,
+    default_provider,
     provider_from_url,
 )
 
@@ -46,6 +47,14 @@ def test_a_mistyped_argument_is_told_by_the_class_that_was_called() -> None:
     options: dict[str, Any] = {"roel_name": "web"}
     with pytest.raises(TypeError, match=r"EcsRamRoleProvider\(\) takes no argument 'roel_name'"):
         EcsRamRoleProvider(**options)
+
+
+@pytest.mark.parametrize("clock", [3, "x", object()])
+def test_what_is_no_clock_is_refused(clock: Any) -> None:
+    makers: tuple[Any, ...] = (EcsRamRoleProvider, EnvironmentProvider, default_provider)
+    for make in makers:
+        with pytest.raises(ConfigurationError, match=r"clock must have time\(\) and monotonic\(\)"):
+            make(clock=clock)
 
 
 class Absent(EnvironmentProvider):

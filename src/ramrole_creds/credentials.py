@@ -115,7 +115,10 @@ def _utc(expiration: datetime) -> datetime:
             "expiration has no time zone: give an aware datetime, for instance "
             "datetime(2030, 1, 1, tzinfo=timezone.utc)."
         )
-    return expiration.astimezone(timezone.utc)
+    try:
+        return expiration.astimezone(timezone.utc)
+    except OverflowError:  # within hours of the first or the last moment that a datetime can hold
+        raise ConfigurationError("expiration lies outside of the years 1 to 9999 in UTC.") from None
 
 
 def _describe_expiration(credentials: Credentials) -> str:

@@ -1,7 +1,7 @@
 """What a provider tells about itself: typed, frozen events without secrets.
 
-Give a callable as `on_event=` to a provider; it is called outside all locks, on the thread where the thing happened,
-and what it raises is logged and swallowed. Logging and metrics are built on these.
+Give a callable as `on_event=` to a provider; it is called outside all locks, by one thread at a time and in the order
+in which things happened, and what it raises is logged and swallowed. Logging and metrics are built on these.
 """
 
 from __future__ import annotations
@@ -101,6 +101,6 @@ class RefreshForced(Event):
 
 
 class EventListener(Protocol):
-    """Takes events; must be quick, since it runs on the thread where the thing happened."""
+    """Takes events; must be quick, since a caller or an event loop may be waiting for it."""
 
     def __call__(self, event: Event, /) -> object: ...

@@ -2,7 +2,8 @@
 
 News are put down under the lock of whatever changed, and told outside it: a log handler or a listener may itself ask
 for credentials. One thread at a time tells them; another that has news meanwhile leaves them to it, so that nobody
-hears of two changes in the wrong order and a slow listener holds one thread only.
+hears of two changes in the wrong order. A fetch's news are told before those who wait for it go on: what a program
+looks at after a call has been told by then, and a slow listener holds them, within the fetch's time limit.
 """
 
 from __future__ import annotations

@@ -77,6 +77,8 @@ class CredentialProvider(ProviderShape, ABC):
             raise TypeError(f"{type(self).__name__}() takes no argument {name!r}.")
         if policy is not None and not isinstance(policy, RefreshPolicy):
             raise ConfigurationError(f"policy must be a RefreshPolicy, not {type(policy).__name__}.")
+        if clock is not None and not all(callable(getattr(clock, name, None)) for name in ("time", "monotonic")):
+            raise ConfigurationError(f"clock must have time() and monotonic(), as {type(clock).__name__} has not.")
         if on_event is not None and not callable(on_event):
             raise ConfigurationError(f"on_event must be callable, not {type(on_event).__name__}.")
         self._policy = policy

@@ -21,7 +21,9 @@ MOST_KEPT = 64
 # secret.
 _FAMILIES = ("ALIBABA_CLOUD_", "ALIBABACLOUD_", "RAMROLE_CREDS_")
 _READ_LATER = frozenset(
-    f"ALIBABA_CLOUD_{name}" for name in ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN", "BEARER_TOKEN")
+    f"{family}{name}"
+    for family in _FAMILIES
+    for name in ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN", "BEARER_TOKEN")
 )
 
 _arrived: weakref.WeakValueDictionary[Hashable, CredentialProvider] = weakref.WeakValueDictionary()
