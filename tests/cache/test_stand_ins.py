@@ -43,6 +43,21 @@ def test_of_many_readers_at_once_one_stands_in(seed: int) -> None:
     assert {None if one is None else one.access_key_id[-1] for one in held} == {"1"}
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_of_many_readers_of_expired_credentials_one_fetches(seed: int) -> None:
+    world = World(seed, switching=0.5)
+    upstream = Upstream(world, life=LIFE)
+    cache = CredentialCache(upstream.fetch, clock=world.clock, runtime=world)
+    world.refresher_allowed = False
+    world.call(cache.get)
+    world.advance(LIFE + 1)
+    readers = [world.start(cache.get) for _ in range(4)]
+    results = [world.join(reader).result for reader in readers]
+    world.close()
+    assert len(upstream.requests) == 2
+    assert {None if one is None else one.access_key_id[-1] for one in results} == {"2"}
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_a_reader_tries_once_however_quickly_it_fails(seed: int) -> None:
     """Else a source that fails quickly, under a policy of short pauses, holds it try after try."""

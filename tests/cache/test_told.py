@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cachesim.upstream import Upstream
-from cachesim.world import WALL_AT_ZERO, World
+from cachesim.world import WALL_AT_ZERO, World, WorldSignal
 from ramrole_creds import Credentials, CredentialsExpired, CredentialsTooShort, FetchError, RefreshPolicy, events
 from ramrole_creds.cache import CredentialCache
 from ramrole_creds.threads import ThreadRuntime
@@ -194,6 +194,7 @@ def test_the_status_counts_from_now(stage: Stage) -> None:
     assert stage.cache.status().access_key_id is None
     stage.world.advance(100)
     stage.get()
+    assert stage.cache.status().fetches == 1
     stage.world.advance(50)
     status = stage.cache.status()
     assert status.access_key_id == "STS.NT00…0001"
@@ -201,29 +202,102 @@ def test_the_status_counts_from_now(stage: Stage) -> None:
     assert status.last_fetch == datetime.fromtimestamp(stage.wall(100), timezone.utc)
     assert status.next_attempt is not None
     assert status.next_attempt.timestamp() == pytest.approx(stage.wall(100 + LIFE - 1575), abs=1.1)
+    stage.refresh()
+    assert stage.cache.status().fetches == 2
 
 
-def asked(attempt: Callable[[CredentialCache], Credentials]) -> BaseException | None:
-    """What comes of it where credentials live shorter than it takes to hand them over."""
+def test_a_fetch_is_told_what_is_wanted_and_how_long_it_may_take(stage: Stage) -> None:
+    asked_for: list[tuple[float, float]] = []
+
+    def fetch(context: FetchContext) -> Credentials:
+        asked_for.append((context.valid_for, context.remaining()))
+        return stage.upstream.fetch(context)
+
+    stage.world.advance(100)
+    cache = CredentialCache(fetch, policy=POLICY, clock=stage.world.clock, runtime=stage.world)
+    stage.world.call(cache.get)
+    stage.world.call(lambda: cache.get(valid_for=LIFE + 60))
+    stage.world.call(cache.refresh)
+    assert asked_for == [(0.0, 19.0), (LIFE + 60, 19.0), (0.0, 19.0)]
+
+
+@pytest.mark.parametrize("given", ["text", 7])
+def test_what_is_no_credentials_is_named(stage: Stage, given: Any) -> None:
+    cache = CredentialCache(lambda _: given, clock=stage.world.clock, runtime=stage.world)
+    error = stage.world.call(cache.get).error
+    assert str(error) == f"fetch of the source must return Credentials, not {type(given).__name__}."
+
+
+def test_credentials_that_are_dead_on_arrival_are_no_use(stage: Stage) -> None:
+    stage.upstream.answers = "dead"
+    error = stage.world.call(stage.cache.get).error
+    assert str(error) == (
+        "source gave credentials that had ended 2 s before. Compare this machine's clock with the server's."
+    )
+
+
+def test_closing_amid_a_forced_refresh_leaves_nothing_held() -> None:
+    world = World()
+    upstream = Upstream(world)
+    caches: list[CredentialCache] = []
+
+    def listen(event: events.Event) -> None:
+        if isinstance(event, events.RefreshForced):
+            caches[0].close()
+
+    caches.append(CredentialCache(upstream.fetch, clock=world.clock, on_event=listen, runtime=world))
+    error = world.call(caches[0].refresh).error
+    assert "closed" in str(error)
+    assert caches[0].snapshot.credentials is None
+    world.close()
+
+
+class HastySignal(WorldSignal):
+    """Its timers fire long before their time, as some do."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return super().wait(None if timeout is None else timeout / 2)
+
+
+class HastyWorld(World):
+    def signal(self) -> WorldSignal:
+        return HastySignal(self)
+
+
+def test_a_timer_that_fires_early_cuts_no_patience_short() -> None:
+    world = HastyWorld()
+    world.advance(100)
+    upstream = Upstream(world, takes=2.0)
+    cache = CredentialCache(upstream.fetch, clock=world.clock, runtime=world)
+    task = world.call(lambda: cache.get(timeout=5.0))
+    assert task.result is not None, task.error
+    assert task.seconds == pytest.approx(2.0)
+    world.close()
+
+
+def asked(attempt: Callable[[CredentialCache], Credentials]) -> tuple[BaseException | None, int]:
+    """What comes of it where credentials live shorter than it takes to hand them over, and how often it asked."""
     world = World(seed=7, dawdling=1.0)
+    world.refresher_allowed = False
     upstream = Upstream(world, life=0.12, dated=False)
     cache = CredentialCache(upstream.fetch, name="source", clock=world.clock, runtime=world)
     task = world.call(lambda: attempt(cache))
     world.close()
-    return task.error
+    return task.error, cache.status().fetches
 
 
 def test_credentials_that_end_before_they_can_be_used_are_asked_for_three_times() -> None:
-    error = asked(lambda cache: cache.get())
+    error, fetches = asked(lambda cache: cache.get())
     assert isinstance(error, CredentialsExpired), error
     assert str(error) == (
         "source gave credentials 3 times that had ended before they could be used. Look at how long its credentials "
         "live."
     )
+    assert fetches == 3
 
 
 def test_a_forced_refresh_says_so_too() -> None:
-    error = asked(lambda cache: cache.refresh())
+    error, _ = asked(lambda cache: cache.refresh())
     assert isinstance(error, CredentialsExpired), error
     assert str(error).startswith("The credentials of source expired at 20")
     assert str(error).endswith("could not be replaced: they lived no longer than it took to fetch them")
