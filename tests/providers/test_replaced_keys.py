@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import threading
 from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,14 +17,17 @@ from ramrole_creds import (
     ConfigurationError,
     CredentialProvider,
     Credentials,
+    CredentialsUriProvider,
     EnvironmentProvider,
     IniProfileProvider,
+    ProcessProvider,
+    RefreshPolicy,
     default_provider,
 )
 from ramrole_creds.testing.virtual_clock import VirtualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from typing_extensions import Unpack
@@ -61,6 +66,56 @@ SOURCES: dict[str, tuple[Callable[[Path, str], None], Callable[[Path, VirtualClo
         lambda _, clock: default_provider(only=("cli_profile",), clock=clock),
     ),
 }
+
+
+def write_document(folder: Path, key_id: str) -> None:
+    document = {"AccessKeyId": key_id, "AccessKeySecret": "secret"}
+    (folder / "document").write_text(json.dumps(document), encoding="utf-8")
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Answers with a file."""
+
+    folder: Path
+
+    def do_GET(self) -> None:
+        """One answer."""
+        content = (self.folder / "document").read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is printed."""
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> Iterator[str]:
+    handler = type("Handler", (Answering,), {"folder": tmp_path})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join(10)
+
+
+def test_a_key_that_is_replaced_where_a_command_or_a_uri_has_it_from_is_seen(tmp_path: Path, uri: str) -> None:
+    clock = VirtualClock()
+    # It would take longer to start than a caller that comes much later waits for it.
+    patient = RefreshPolicy(fetch_timeout=60, wait_bound=60)
+    command = [sys.executable, "-c", "import sys; print(open(sys.argv[1]).read())", str(tmp_path / "document")]
+    for provider in (
+        ProcessProvider(command, clock=clock, policy=patient),
+        CredentialsUriProvider(uri, clock=clock, policy=patient),
+    ):
+        write_document(tmp_path, "LTAI5tbefore00000001")
+        with provider:
+            assert provider.get_credentials().access_key_id == "LTAI5tbefore00000001"
+            write_document(tmp_path, "LTAI5tafter000000001")
+            clock.advance(hours=3)
+            assert provider.get_credentials().access_key_id == "LTAI5tafter000000001"
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -81,6 +81,7 @@ class CredentialsUriProvider(CredentialProvider):
             served_at = answer.server_time()
             if served_at is not None:
                 context.note_server_time(served_at)
+            context.note_may_change()
             return credentials
         raise FetchError(
             f"The credentials URI gave no answer. {problem} Is the service that listens there running? Unset "

@@ -41,8 +41,8 @@ class ProcessProvider(CredentialProvider):
 
     Two shapes are understood: that of the aliyun CLI's External mode (`mode` "AK" or "StsToken", `access_key_id`,
     `access_key_secret`, `sts_token`, `expiration`), and that of the metadata service (`AccessKeyId`,
-    `AccessKeySecret`, `SecurityToken`, `Expiration`). Without an expiration a token is asked for again every few
-    minutes. No shell is involved, and the command cannot read standard input.
+    `AccessKeySecret`, `SecurityToken`, `Expiration`). What has no expiration is asked for again every few minutes. No
+    shell is involved, and the command cannot read standard input.
 
     Args:
         command: a list of arguments, or one text that is split as a POSIX shell would (on Windows backslashes are
@@ -70,7 +70,9 @@ class ProcessProvider(CredentialProvider):
         Raises:
             ProcessError: it cannot be run, failed, took too long, or printed something else.
         """
-        return self._read(self._run(min(self._timeout, context.remaining())))
+        credentials = self._read(self._run(min(self._timeout, context.remaining())))
+        context.note_may_change()  # a key without an end may be replaced where the command has it from
+        return credentials
 
     def explain(self) -> str:
         """What a fetch would do."""
