@@ -94,6 +94,11 @@ def shorten_id(access_key_id: str) -> str:
     return f"{access_key_id[:SHOWN_HEAD_CHARACTERS]}…{access_key_id[-SHOWN_TAIL_CHARACTERS:]}"
 
 
+def shown_identity(credentials: Credentials) -> str:
+    """Whose they are: role name or ARN, or the shortened AccessKey ID where neither is known."""
+    return credentials.identity or shorten_id(credentials.access_key_id)
+
+
 def _require_text(field: str, value: object) -> None:
     """Keys travel in headers: a blank or a control character in one is a mistake or an attack, never a key."""
     if not isinstance(value, str) or not value:

@@ -85,10 +85,17 @@ class StateChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class IdentityChanged(Event):
-    """The credentials now belong to another identity, or come from another source, than before."""
+    """The credentials now belong to another identity, or come from another source, than before.
 
-    old_identity: str | None
-    new_identity: str | None
+    Args:
+        old_identity: role name or ARN; the shortened AccessKey ID where neither is known.
+        new_identity: the same of those that are held now.
+        old_source: name of the provider that they came from.
+        new_source: the same of those that are held now.
+    """
+
+    old_identity: str
+    new_identity: str
     old_source: str
     new_source: str
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ramrole_creds.credentials import Credentials, shorten_id
+from ramrole_creds.credentials import Credentials, shorten_id, shown_identity
 from ramrole_creds.policy import EXPIRED, EXPIRING
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class News:
 
     def identity_changed(self, old: Credentials, new: Credentials) -> None:
         """They belong to somebody else now, or come from elsewhere."""
-        change = (old.identity, new.identity, old.provider_name, new.provider_name)
+        change = (shown_identity(old), shown_identity(new), old.provider_name, new.provider_name)
         self._log(logging.WARNING, "%s: the identity changed from %s to %s (source: from %s to %s)", *change)
         if self._listener is not None:
             from ramrole_creds import events

@@ -252,6 +252,13 @@ def test_closing_amid_a_forced_refresh_leaves_nothing_held() -> None:
     world.close()
 
 
+@pytest.mark.parametrize("name", ["valid_for", "timeout"])
+def test_what_is_no_number_of_seconds_is_told_by_its_name(stage: Stage, name: str) -> None:
+    nonsense: dict[str, Any] = {name: -1}
+    error = stage.world.call(lambda: stage.cache.get(**nonsense)).error
+    assert str(error) == f"{name} is a number of seconds, 0 or more, not -1."
+
+
 class HastySignal(WorldSignal):
     """Its timers fire long before their time, as some do."""
 
@@ -269,7 +276,7 @@ def test_a_timer_that_fires_early_cuts_no_patience_short() -> None:
     world.advance(100)
     upstream = Upstream(world, takes=2.0)
     cache = CredentialCache(upstream.fetch, clock=world.clock, runtime=world)
-    task = world.call(lambda: cache.get(timeout=5.0))
+    task = world.call(lambda: cache.get(timeout=3.0))
     assert task.result is not None, task.error
     assert task.seconds == pytest.approx(2.0)
     world.close()

@@ -217,6 +217,21 @@ def test_a_link_that_says_it_is_gone_makes_the_walk_start_again_with_an_event(
     assert "is gone" in caplog.text
 
 
+def test_keys_that_belong_to_nobody_known_are_named_by_their_id_when_the_role_takes_over(
+    cloud: FakeCloud, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_keys(monkeypatch, "LTAI5tKeysOfTheEnvironment")
+    events: list[Event] = []
+    provider = chain(cloud, on_event=events.append)
+    provider.get_credentials()
+    monkeypatch.delenv("ALIBABA_CLOUD_ACCESS_KEY_ID")
+    monkeypatch.delenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+    assert provider.refresh().identity == "web"
+    change = next(event for event in events if isinstance(event, IdentityChanged))
+    assert (change.old_identity, change.new_identity) == ("LTAI5tKe…ment", "web")
+    assert "from LTAI5tKe…ment to web (source: from default/env to default/ecs_ram_role)" in caplog.text
+
+
 def test_a_chain_within_a_chain_that_has_lost_its_source_is_gone_too(
     cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
