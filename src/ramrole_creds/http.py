@@ -7,6 +7,9 @@ What goes wrong is told as an `HttpError` whose text is safe to print: it has no
 
 from __future__ import annotations
 
+import logging  # noqa: F401  # its handler takes a lock before a fork that imports need: ours is set up later, to run sooner
+import os
+import threading
 import time
 from dataclasses import dataclass, field
 from datetime import timezone
@@ -27,6 +30,11 @@ RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 LONGEST_SANE_AGE_SECONDS = 86400
 RETRY_WAIT_SECONDS = 0.1
 LONGEST_RETRY_WAIT_SECONDS = 1.0
+LONGEST_IMPORT_SECONDS = 30.0
+
+_importing = threading.RLock()
+"""Held while a module is loaded that a request needs. A process splits only when it is free: in the child no thread
+goes on loading what one of the parent had begun, and what is half loaded can never be used there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +216,8 @@ class HttpSession:
         first: HttpResponse | HttpError,
     ) -> HttpResponse | HttpError:
         # Imported where the first failure needs it: the good case, and with it a program's start, does without.
-        from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
+        with _importing:
+            from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
         back_off = wait_random_exponential(multiplier=RETRY_WAIT_SECONDS, max=LONGEST_RETRY_WAIT_SECONDS)
 
@@ -242,7 +251,8 @@ class HttpSession:
         if not self.remaining():
             return TimeLimitExceeded(f"{where}: the time limit was used up before it was asked.")
         try:
-            from ramrole_creds.connections import Exchange
+            with _importing:
+                from ramrole_creds.connections import Exchange
         except OSError as error:  # no file descriptor left to read the module with
             return ConnectFailed(f"{where}: {(error.strerror or 'cannot connect').lower()}.", local=True)
         self.attempts += 1
@@ -274,3 +284,19 @@ def _http_date(text: str) -> float | None:
         return (date if date.tzinfo is not None else date.replace(tzinfo=timezone.utc)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+
+
+def _before_fork() -> None:
+    global _split_with_lock  # noqa: PLW0603  # what the two handlers below must know
+    # Bounded: whatever a module does while it is loaded, it does not keep a program from splitting.
+    _split_with_lock = _importing.acquire(timeout=LONGEST_IMPORT_SECONDS)
+
+
+def _after_fork() -> None:
+    if _split_with_lock:
+        _importing.release()
+
+
+_split_with_lock = False
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

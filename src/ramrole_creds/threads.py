@@ -10,6 +10,7 @@ import heapq
 import logging
 import os
 import queue
+import sys
 import threading
 import time
 import weakref
@@ -89,6 +90,8 @@ class ThreadRuntime:
 
     def spawn(self, work: Callable[[], None]) -> None:
         """Run `work` on a daemon thread, which never delays the interpreter's exit."""
+        if _is_uwsgi_master():
+            raise RuntimeError("the master of uWSGI may have no threads")
         threading.Thread(target=work, name="ramrole-creds-fetch", daemon=True).start()
 
     def process_id(self) -> int:
@@ -106,6 +109,16 @@ class ThreadRuntime:
     def after_fork_in_child(self) -> None:
         """The thread did not come along, and its lock may be held for ever."""
         self._thread_refresher.reset()
+
+
+def _is_uwsgi_master() -> bool:
+    """True in a process that will split in C, behind Python's back.
+
+    A thread that asks for the interpreter's lock at that moment, as every thread does where uWSGI runs without
+    threads, leaves a lock to the workers in which they hang.
+    """
+    uwsgi = sys.modules.get("uwsgi")
+    return uwsgi is not None and getattr(uwsgi, "masterpid", int)() == os.getpid()
 
 
 def _system_random() -> float:
@@ -171,6 +184,8 @@ class _RefresherThread:
                 self._mailbox.put((reference, None))
 
     def _start(self) -> bool:
+        if _is_uwsgi_master():
+            return False
         try:
             threading.Thread(target=self._serve, name="ramrole-creds-refresh", daemon=True).start()
         except RuntimeError:  # no more threads, or the interpreter is on its way out

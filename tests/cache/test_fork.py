@@ -363,6 +363,62 @@ def test_a_child_split_in_c_while_the_cache_is_locked_does_not_deadlock() -> Non
     assert split_in_c(program) == "2"
 
 
+@needs_global_lock
+def test_no_thread_runs_in_the_master_of_uwsgi_and_the_children_have_theirs() -> None:
+    """Where uWSGI runs without threads, one that waits for the interpreter's lock would hang the workers."""
+    program = """
+        import sys, types
+
+        sys.modules["uwsgi"] = types.SimpleNamespace(masterpid=lambda master=os.getpid(): master)
+        life = 1.0
+        provider = FunctionProvider(mint)
+        held = provider.get_credentials()
+        print(threading.active_count())
+
+        def work():
+            wait_until(lambda: provider.get_credentials() != held)
+            read = len(fetched)
+            return 0 if wait_until(lambda: len(fetched) >= read + 2) else 2
+
+        print(split(work))
+    """
+    assert split_in_c(program) == "1\n0"
+
+
+IMPORTING = """
+import os, sys, threading, time
+from ramrole_creds import EcsRamRoleProvider
+from ramrole_creds.testing import FakeCloud
+
+with FakeCloud() as cloud:
+    provider = EcsRamRoleProvider(endpoint=cloud.metadata_endpoint)
+    threading.Thread(target=provider.get_credentials, daemon=True).start()
+    while sys.argv[1] not in sys.modules:
+        time.sleep(0)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            status = 0 if provider.get_credentials(timeout=10).has_keys() else 2
+        finally:
+            os._exit(status)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.parametrize("module", ["ramrole_creds.connections", "requests", "requests.models"])
+def test_a_child_forked_while_the_first_fetch_loads_its_modules_can_load_them_too(module: str) -> None:
+    """A module half loaded by a thread that the child does not have would stay so."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", IMPORTING, module],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.strip() == "0", done.stderr
+
+
 POOL = """
 import multiprocessing, sys
 from ramrole_creds import EnvironmentProvider

@@ -424,13 +424,22 @@ def test_a_file_that_may_not_be_read_is_named(cloud: FakeCloud, open_folder: Pat
     ("variable", "make"), [("ALIBABA_CLOUD_CONFIG_FILE", cli), ("ALIBABA_CLOUD_CREDENTIALS_FILE", ini)]
 )
 @pytest.mark.parametrize("name", ["missing", "~no-such-user/missing"])
-def test_a_file_that_a_variable_names_must_be_there(
-    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, variable: str, make: Any, name: str
+def test_a_missing_file_that_a_variable_names_is_passed_over_with_a_warning(
+    cloud: FakeCloud,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    variable: str,
+    make: Any,
+    name: str,
 ) -> None:
+    """As the official libraries do it; but whoever set the variable meant the file."""
+    monkeypatch.setattr("ramrole_creds.providers.profile_files._warned", set())
     monkeypatch.setenv(variable, name)
-    with pytest.raises(ProfileError, match=rf"missing is not there, and {variable} names it"):
+    with pytest.raises(ProviderUnavailable, match=rf"missing is not there, and {variable} names it"):
         make(cloud).get_credentials()
     assert "is not there" in make(cloud).explain()
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len([text for text in warnings if f"is not there, although {variable} names it" in text]) == 1
     monkeypatch.setenv(variable, os.devnull)
     with pytest.raises(ProviderUnavailable, match="stands for no file"):
         make(cloud).get_credentials()

@@ -25,7 +25,7 @@ class ProfilePath:
 
     Args:
         path: the file.
-        variable: the variable that names it: then it must be there.
+        variable: the variable that names it.
         usual: True where nobody named it.
     """
 
@@ -33,17 +33,20 @@ class ProfilePath:
     variable: str | None = None
     usual: bool = False
 
-    def absent(self) -> ProviderUnavailable | ProfileError:
-        """The error for a file that is not there.
+    def absent(self) -> ProviderUnavailable:
+        """The error for a file that is not there; a warning, once, where a variable names it.
 
-        Whoever set the variable means the file, which failed to be mounted perhaps: to go on would be another identity.
+        The official libraries pass over it, and so must whoever takes their place. But whoever set the variable means
+        the file, which failed to be mounted perhaps: what comes next is another identity.
         """
         if self.variable is None:
             return ProviderUnavailable(f"{self.path} is not there.")
-        return ProfileError(
-            f"{self.path} is not there, and {self.variable} names it. Correct {self.variable}, or unset it to use "
-            f"another source; {os.devnull} stands for no file.",
-            unrecoverable=True,
+        if self.variable not in _warned:
+            _warned.add(self.variable)
+            text = "%s is not there, although %s names it: another source of credentials will be used, if there is one"
+            _log.warning(text, self.path, self.variable)
+        return ProviderUnavailable(
+            f"{self.path} is not there, and {self.variable} names it. Correct {self.variable}, or unset it."
         )
 
 
