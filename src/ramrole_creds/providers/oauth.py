@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NoReturn, Protocol
@@ -67,7 +68,8 @@ class MemoryTokens:
 
     def __init__(self, tokens: OAuthTokens) -> None:
         self._tokens = tokens
-        self._lock = threading.Lock()  # guards the tokens while they are renewed
+        # By process: a child never sees the end of what its parent was doing.
+        self._locks: dict[int, threading.Lock] = {}
 
     def load(self) -> OAuthTokens:
         """The tokens as they are now."""
@@ -75,9 +77,14 @@ class MemoryTokens:
 
     def update(self, change: Callable[[OAuthTokens], OAuthTokens | None], time_limit: float) -> OAuthTokens:
         """See `TokenStore`."""
-        with self._lock:
+        lock = self._locks.setdefault(os.getpid(), threading.Lock())
+        if not lock.acquire(timeout=max(0.0, time_limit)):
+            raise FetchError("The sign-in's tokens are still being renewed by an earlier fetch. Ask again later.")
+        try:
             self._tokens = change(self._tokens) or self._tokens
             return self._tokens
+        finally:
+            lock.release()
 
 
 class OAuthProvider(CredentialProvider):
