@@ -110,6 +110,8 @@ class News:
 
     def tell(self) -> None:
         """Tell everything that is untold, unless another thread is at it."""
+        if not self._untold:  # whoever took the last one tells it
+            return
         with self._lock:
             if self._telling:
                 return
@@ -131,7 +133,8 @@ class News:
             return None
 
     def _log(self, level: int, text: str, *values: object) -> None:
-        self._untold.append(partial(_log.log, level, text, self._name, *values))
+        if _log.isEnabledFor(level):
+            self._untold.append(partial(_log.log, level, text, self._name, *values))
 
     def _event(self, event: events.Event) -> None:
         if self._listener is not None:
