@@ -138,6 +138,7 @@ def test_a_failure_of_a_cold_source_tells_of_no_life(stage: Stage) -> None:
     stage.world.call(stage.cache.get)
     (failed,) = (event for event in stage.told if isinstance(event, events.FetchFailed))
     assert failed.seconds_left is None
+    assert stage.cache.status().next_attempt is None, "nobody asks for it before somebody calls"
 
 
 def test_a_forced_refresh_is_told_and_whether_a_service_asked_for_it(stage: Stage) -> None:
