@@ -6,12 +6,24 @@ import math
 from typing import TYPE_CHECKING
 
 from ramrole_creds.credentials import Credentials, same_keys
+from ramrole_creds.errors import FetchError
 
 if TYPE_CHECKING:
     from ramrole_creds.flight import FetchContext
     from ramrole_creds.policy import Snapshot
 
 SANE_CLOCK_DIFFERENCE_SECONDS = 2 * 86400.0
+
+
+def require_credentials(fetched: object, name: str) -> Credentials:
+    """What the fetch of the source of this name returned.
+
+    Raises:
+        FetchError: it is something else than Credentials.
+    """
+    if isinstance(fetched, Credentials):
+        return fetched
+    raise FetchError(f"fetch of {name} must return Credentials, not {type(fetched).__name__}.")
 
 
 def stays(held: Snapshot, new: Credentials, expires_at: float, now: float, rejected: Credentials | None) -> bool:

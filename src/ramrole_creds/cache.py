@@ -14,7 +14,7 @@ import weakref
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from ramrole_creds.admission import end_of, stays
+from ramrole_creds.admission import end_of, require_credentials, stays
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
 from ramrole_creds.credentials import Credentials, same_keys, shorten_id
 from ramrole_creds.desk import Ask, Desk
@@ -386,18 +386,13 @@ class CredentialCache:
     def _fly(self, desk: Desk, flight: Flight) -> None:
         outcome: Credentials | Exception
         try:
-            outcome = self._checked(self._fetch(flight.context))
+            outcome = require_credentials(self._fetch(flight.context), self._name)
         except RamRoleError as error:
             outcome = error.with_traceback(None)  # it would hold this frame, which holds it
         except BaseException as error:  # noqa: BLE001  # whatever a fetch does, nobody is left waiting
             # Of a foreign error only the class is told: its text may hold what no message of ours may.
             outcome = FetchError(f"{self._name} failed with {type(error).__name__}; see its own log for details.")
         self._land(desk, flight, outcome)
-
-    def _checked(self, fetched: object) -> Credentials | Exception:
-        if isinstance(fetched, Credentials):
-            return fetched
-        return FetchError(f"fetch of {self._name} must return Credentials, not {type(fetched).__name__}.")
 
     def _land(self, desk: Desk, flight: Flight, outcome: Credentials | Exception, *, ago: float = 0.0) -> None:
         """Take a fetch's outcome in: what is held changes here and nowhere else."""
@@ -440,13 +435,15 @@ class CredentialCache:
                 self._note_unchanged(desk, now)
                 desk.news.fetched_unchanged(self._due(desk) - now)
             return new
-        self._hold(
+        self.snapshot = plan_snapshot(
             new,
             generation=held.generation + 1,
             fetched_at=now,
             looked_at=now,
             expires_at=expires_at,
             refetch_after=flight.context.refetch_after,
+            policy=self._policy,
+            draw=self._runtime.random(),
         )
         failures = desk.pacing.note_success()
         seconds = self._runtime.monotonic() - flight.started
@@ -455,38 +452,19 @@ class CredentialCache:
             desk.news.identity_changed(old, new)
         return new
 
-    def _hold(
-        self,
-        credentials: Credentials,
-        *,
-        generation: int,
-        fetched_at: float,
-        looked_at: float,
-        expires_at: float,
-        refetch_after: float | None,
-    ) -> None:
-        self.snapshot = plan_snapshot(
-            credentials,
-            generation=generation,
-            fetched_at=fetched_at,
-            looked_at=looked_at,
-            expires_at=expires_at,
-            refetch_after=refetch_after,
-            policy=self._policy,
-            draw=self._runtime.random(),
-        )
-
     def _hold_again(self, looked_at: float) -> None:
         """The same credentials with windows drawn anew."""
         held = self.snapshot
         if held.credentials is not None:
-            self._hold(
+            self.snapshot = plan_snapshot(
                 held.credentials,
                 generation=held.generation,
                 fetched_at=held.fetched_at,
                 looked_at=looked_at,
                 expires_at=held.expires_at,
                 refetch_after=held.refetch_after,
+                policy=self._policy,
+                draw=self._runtime.random(),
             )
 
     def _note_unchanged(self, desk: Desk, now: float) -> None:

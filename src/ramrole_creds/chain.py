@@ -12,7 +12,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ramrole_creds.credentials import Credentials
+from ramrole_creds.admission import require_credentials
 from ramrole_creds.errors import (
     ConfigurationError,
     FetchError,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
+    from ramrole_creds.credentials import Credentials
     from ramrole_creds.provider import ProviderOptions
     from ramrole_creds.providers.identity_guard import IdentityGuard
 
@@ -147,9 +148,7 @@ class ProviderChain(CredentialProvider):
     def _fetch_from(self, link: CredentialProvider, context: FetchContext) -> Credentials:
         """One link within its own time limit: that of the whole may be meant for a slower one."""
         part = context.part(link.default_policy.fetch_timeout)
-        credentials: object = link.fetch(part)
-        if not isinstance(credentials, Credentials):
-            raise FetchError(f"fetch of {_title(link)} must return Credentials, not {type(credentials).__name__}.")
+        credentials = require_credentials(link.fetch(part), _title(link))
         context.adopt(part)
         if self._guard is not None:
             self._guard.check(credentials, context)

@@ -107,8 +107,8 @@ class Snapshot:
     Freshness ("need not be fetched", until `prefetch_at`) and usability ("valid now", until `expires_at`) are two
     questions. `looked_at` is when upstream last gave these credentials. `fresh_until` is `prefetch_at` but in a
     snapshot that must be looked at once more before it is served on the fast path, as after a fork, where it is minus
-    infinity. `refetch_after` is after how many seconds their source wants to be asked again although they have no
-    end, None where it said nothing.
+    infinity. `refetch_after` is after how many seconds what has no known end is asked for again, infinity for never;
+    None for what ends.
     """
 
     credentials: Credentials | None
