@@ -42,15 +42,6 @@ def cloud() -> Iterator[FakeCloud]:
         yield cloud
 
 
-@pytest.fixture(scope="module")
-def front(cloud: FakeCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsFront]:
-    from tests.differential_credentials.tls_front import TlsFront
-
-    front = TlsFront(cloud.port, tmp_path_factory.mktemp("tls"))
-    yield front
-    front.close()
-
-
 @pytest.fixture(autouse=True)
 def _surroundings(front: TlsFront, cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(front.ca_file))

@@ -116,15 +116,6 @@ def cloud() -> Iterator[FakeCloud]:
         yield cloud
 
 
-@pytest.fixture(scope="module")
-def front(cloud: FakeCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsFront]:
-    from tests.differential_credentials.tls_front import TlsFront
-
-    front = TlsFront(cloud.port, tmp_path_factory.mktemp("tls"))
-    yield front
-    front.close()
-
-
 @pytest.fixture
 def proxy(monkeypatch: pytest.MonkeyPatch, front: TlsFront) -> Iterator[ConnectProxy]:
     proxy = ConnectProxy()

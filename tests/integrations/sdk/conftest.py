@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import runpy
+import threading
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -115,6 +116,29 @@ class Stage:
         missing = 404 if service in {"oss", "s3"} else None
         statuses = {400, 401, 403, 404} - {missing}
         return [str(one.access_key_id) for one in self.cloud.requests.to(service) if one.status in statuses]
+
+    def assert_untorn(self, service: str, call: Callable[[], object]) -> None:
+        """Many threads call while the credentials are replaced under them: every request is signed with one set."""
+        wrong: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                for _ in range(6):
+                    call()
+            except BaseException as error:  # noqa: BLE001
+                wrong.append(error)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(6):
+            self.cloud.rotate()
+            self.provider.refresh()
+        for thread in threads:
+            thread.join()
+
+        assert not wrong
+        assert not self.refused(service)
 
     def assert_rotates(self, service: str, call: Callable[[], object]) -> None:
         """Calls go on over two rotations, each signed with the credentials of its moment."""

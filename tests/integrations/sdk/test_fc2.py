@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from typing import TYPE_CHECKING
 
@@ -43,26 +42,8 @@ def test_a_refused_token_is_replaced_and_the_call_repeated_once(stage: Stage) ->
 
 def test_no_request_of_many_threads_is_torn_by_a_rotation(stage: Stage) -> None:
     client = fc2.Client(stage.provider, endpoint=stage.url)
-    wrong: list[BaseException] = []
 
-    def work() -> None:
-        try:
-            for _ in range(6):
-                client.list_services()
-        except BaseException as error:  # noqa: BLE001
-            wrong.append(error)
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for _ in range(6):
-        stage.cloud.rotate()
-        stage.provider.refresh()
-    for thread in threads:
-        thread.join()
-
-    assert not wrong
-    assert not stage.refused("fc")
+    stage.assert_untorn("fc", client.list_services)
 
 
 def test_a_client_that_has_changed_inside_is_refused(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
