@@ -31,7 +31,7 @@ SDKS = {
     "alibabacloud-credentials": ("credentials_client", "`Client(provider=provider)`", "old getters tear"),
     "aliyun-python-sdk-core": ("acs_client", "`acs_client(provider)`", "private attribute, checked"),
     "oss2": ("oss2", "`ProviderAuthV4(provider)`", "signed URLs end with the token"),
-    "alibabacloud-oss-v2": ("oss_v2", "`Config(credentials_provider=provider)`", "async: `await warmed(provider)`"),
+    "alibabacloud-oss-v2": ("oss_v2", "`Config(credentials_provider=provider)`", "async: `await prefetched(provider)`"),
     "ossfs": ("ossfs", "`register()`, `provider` in the options", "aiooss2 cannot upload"),
     "aliyun-log-python-sdk": ("log", "`LogClient(credentials_provider=provider)`", "handlers, consumers: ours"),
     "aliyun-log-producer": ("log_producer", "`ProducerCredentials(provider)`", "keeps a copy until near its end"),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ramrole_creds.testing.isolation import isolated_environment
+from ramrole_creds.testing.environment import isolated_environment
 from ramrole_creds.testing.masking import leaked_marker, mask_text
-from ramrole_creds.testing.redirect import forbid_network
+from ramrole_creds.testing.network import forbid_network
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -28,12 +28,7 @@ def _only_loopback() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No credentials, profiles and proxies of whoever runs the tests; nothing listens at the metadata address."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in isolated_environment(tmp_path_factory.mktemp("home"), "http://127.0.0.1:9").items():
-            if value is None:
-                patch.delenv(name, raising=False)
-            else:
-                patch.setenv(name, value)
+    with isolated_environment("http://127.0.0.1:9", tmp_path_factory.mktemp("home")):
         yield
 
 

@@ -14,9 +14,9 @@ import ramrole_creds
 from ramrole_creds import errors, events
 from ramrole_creds.errors import (
     ConfigurationError,
-    CredentialsTooShort,
     FetchError,
     FetchTimeout,
+    LifetimeTooShort,
     MetadataError,
     ProviderUnavailable,
     RamRoleError,
@@ -66,7 +66,7 @@ def test_details_have_names() -> None:
     assert (metadata.step, metadata.status, metadata.retry_after, str(metadata)) == ("role", 429, 2.0, "m")
     sts = StsError("m", code="NoPermission", request_id="R-1", status=403, unrecoverable=True)
     assert (sts.code, sts.request_id, sts.status, sts.unrecoverable) == ("NoPermission", "R-1", 403, True)
-    assert CredentialsTooShort("m", best=7.0).best == 7.0
+    assert LifetimeTooShort("m", best=7.0).best == 7.0
     assert not FetchError().unrecoverable
 
 

@@ -87,20 +87,75 @@ def test_no_module_uses_a_private_name_of_another_package() -> None:
         f"{source.relative_to(PACKAGE)}: {module}.{name}"
         for source in PACKAGE.rglob("*.py")
         for module, name in imported_names(source)
-        if name.startswith("_") and not name.startswith("__")
+        if is_private(name)
+        if module != "ramrole_creds"  # the packages at the root with an underscore are private to all of ours
         if not belongs_to(package_of(source), module)
     ]
     assert offences == []
 
 
-def test_no_test_uses_a_private_name_of_the_package() -> None:
+def test_no_test_uses_a_private_name_of_a_module() -> None:
     offences = [
         f"{source.relative_to(ROOT)}: {module}.{name}"
         for source in (ROOT / "tests").rglob("*.py")
         for module, name in imported_names(source)
-        if name.startswith("_") and not name.startswith("__")
+        if is_private(name)
+        if not is_module(f"{module}.{name}")
     ]
     assert offences == []
+
+
+def test_no_import_cycle_between_files_even_for_type_checking() -> None:
+    imports = {module_of(source): imported_modules(source) for source in PACKAGE.rglob("*.py")}
+    assert find_cycle(imports) == []
+
+
+def module_of(source: Path) -> str:
+    """The dotted name of a file's module."""
+    parts = source.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(("ramrole_creds", *(part for part in parts if part != "__init__")))
+
+
+def imported_modules(source: Path) -> set[str]:
+    """The modules of ours that a file imports by name, whether at run time or for types only."""
+    named = imported_names(source)
+    found = {f"{module}.{name}" if is_module(f"{module}.{name}") else module for module, name in named}
+    whole = {module for module, name in named if not is_module(f"{module}.{name}")}
+    return {module for module in found if module in whole or is_leaf(module)} - {module_of(source)}
+
+
+def is_leaf(dotted: str) -> bool:
+    """True for a module that is a file of its own."""
+    return PACKAGE.joinpath(*dotted.split(".")[1:]).with_suffix(".py").is_file()
+
+
+def find_cycle(imports: dict[str, set[str]]) -> list[str]:
+    """The modules of one cycle in order, or nothing."""
+    done: set[str] = set()
+
+    def visit(module: str, path: list[str]) -> list[str]:
+        if module in path:
+            return [*path[path.index(module) :], module]
+        if module not in done:
+            for other in sorted(imports.get(module, ())):
+                cycle = visit(other, [*path, module])
+                if cycle:
+                    return cycle
+            done.add(module)
+        return []
+
+    return next(filter(None, (visit(module, []) for module in sorted(imports))), [])
+
+
+def is_private(name: str) -> bool:
+    """True for one leading underscore."""
+    return name.startswith("_") and not name.startswith("__")
+
+
+def is_module(dotted: str) -> bool:
+    """True for a module or package of ours."""
+    path = PACKAGE.joinpath(*dotted.split(".")[1:])
+    return path.is_dir() or path.with_suffix(".py").is_file()
 
 
 def imported_names(source: Path) -> list[tuple[str, str]]:
@@ -115,8 +170,8 @@ def imported_names(source: Path) -> list[tuple[str, str]]:
 
 
 def belongs_to(package: str, module: str) -> bool:
-    """True where a module stands in a package of ours; the modules at the root are each a package of their own."""
-    return package != "ramrole_creds" and f"{module}.".startswith(f"{package}.")
+    """True where both stand in one folder at the root; the modules at the root are each a package of their own."""
+    return package != "ramrole_creds" and module.split(".")[:2] == package.split(".")[:2]
 
 
 def package_of(source: Path) -> str:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import NoReturn
 
+from ramrole_creds._sdk_names import SdkCredentialsMixin
 from ramrole_creds.errors import ConfigurationError
-from ramrole_creds.sdk_shape import SnapshotShape
 
 SHOWN_HEAD_CHARACTERS = 8
 SHOWN_TAIL_CHARACTERS = 4
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Credentials(SnapshotShape):
+class Credentials(SdkCredentialsMixin):
     """An AccessKey pair, with its security token where it is temporary.
 
     Id, secret and token are always of one fetch. `repr`, `str`, logging and tracebacks show neither secret nor

@@ -140,7 +140,7 @@ class CredentialsExpired(RamRoleError):
     """The credentials held have expired and no newer ones could be had; `__cause__` says why."""
 
 
-class CredentialsTooShort(RamRoleError):
+class LifetimeTooShort(RamRoleError):
     """No credentials live as long as `valid_for` asks.
 
     Args:
@@ -152,6 +152,6 @@ class CredentialsTooShort(RamRoleError):
         self.best = best
 
 
-def explained(error: RamRoleError) -> str:
+def describe_error(error: RamRoleError) -> str:
     """What `explain()` tells of a source that would raise this: `broken` where a chain would stop."""
     return str(error) if isinstance(error, (ProviderUnavailable, NoCredentialsError)) else f"broken: {error}"

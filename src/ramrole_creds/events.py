@@ -77,7 +77,7 @@ class FetchFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class StateChanged(Event):
-    """The cache passed into another state ("empty", "fresh", "prefetch", "expiring", "expired")."""
+    """The cache passed into another state ("empty", "fresh", "advisory", "mandatory", "expired")."""
 
     old: str
     new: str

@@ -10,22 +10,22 @@ import weakref
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
-from ramrole_creds.cache import CredentialCache
+from ramrole_creds._cache.credential_cache import CredentialCache
+from ramrole_creds._cache.fetch_context import FetchContext
+from ramrole_creds._cache.policy import RefreshPolicy
+from ramrole_creds._pickling import ProviderRecipe, forget, restore
+from ramrole_creds._sdk_names import SdkProviderMixin
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, ProviderUnavailable
-from ramrole_creds.flight import FetchContext
-from ramrole_creds.policy import RefreshPolicy
-from ramrole_creds.sdk_shape import ProviderShape
-from ramrole_creds.travel import Itinerary, arrive, forget
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Never, Self
 
+    from ramrole_creds._cache.status import ProviderStatus
     from ramrole_creds.events import EventListener
-    from ramrole_creds.status import ProviderStatus
 
 __all__ = ["CredentialProvider", "FetchContext", "ProviderOptions"]
 
@@ -38,7 +38,7 @@ class ProviderOptions(TypedDict, total=False):
     on_event: EventListener | None
 
 
-class CredentialProvider(ProviderShape, ABC):
+class CredentialProvider(SdkProviderMixin[Credentials], ABC):
     """Base class of all providers.
 
     Args:
@@ -57,12 +57,12 @@ class CredentialProvider(ProviderShape, ABC):
     _clock: Clock | None = None
     _on_event: EventListener | None = None
     _cache: CredentialCache
-    _itinerary: Itinerary
+    _recipe: ProviderRecipe
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Note the arguments: they are all that travels in a pickle."""
         provider = super().__new__(cls)
-        provider._itinerary = Itinerary(cls, args, kwargs)
+        provider._recipe = ProviderRecipe(cls, args, kwargs)
         return provider
 
     def __init__(
@@ -108,7 +108,7 @@ class CredentialProvider(ProviderShape, ABC):
             ProviderUnavailable: this source does not apply here.
             FetchError: it could not give any, and none are held.
             CredentialsExpired: those held have expired and could not be replaced.
-            CredentialsTooShort: none live for `valid_for`.
+            LifetimeTooShort: none live for `valid_for`.
             WaitTimeout: `timeout` ran out.
         """
         try:
@@ -163,7 +163,7 @@ class CredentialProvider(ProviderShape, ABC):
         return f"<{type(self).__name__} {self.get_provider_name()} {self.status().state}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return arrive, self._itinerary.departing(self)
+        return restore, self._recipe.reduce_args(self)
 
     def __copy__(self) -> Self:
         return self
@@ -172,7 +172,7 @@ class CredentialProvider(ProviderShape, ABC):
         return self
 
     def __dask_tokenize__(self) -> tuple[str, ...]:
-        return self._itinerary.token()
+        return self._recipe.token()
 
     def _open_cache(self) -> CredentialCache:
         try:

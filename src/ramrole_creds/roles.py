@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from ramrole_creds.answers import json_object, shown_code, shown_message, shown_request_id, text_of
+from ramrole_creds._formats.credential_json import json_object, safe_code, safe_message, safe_request_id, text_of
+from ramrole_creds._http.errors import HttpError
+from ramrole_creds._http.transport import HttpTransport, safe_url
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.errors import FetchError, RamRoleError
-from ramrole_creds.http import HttpTransport, shown_url
-from ramrole_creds.http_errors import HttpError
 from ramrole_creds.signing import ACS3, Request, Signer
-from ramrole_creds.sts_endpoints import base_url
+from ramrole_creds.sts.endpoints import base_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ECS_VERSION = "2014-05-26"
 RAM_VERSION = "2015-05-01"
 RAM_HOST = "ram.aliyuncs.com"
-MOST_INSTANCES_PER_CALL = 100
+MAX_INSTANCES_PER_CALL = 100
 PAGE_SIZE = 50
 TIME_LIMIT_SECONDS = 30.0
 TRUST_ECS = {
@@ -212,7 +212,7 @@ class InstanceRoles:
         form = urlencode({name: value for name, value in parameters.items() if value}).encode()
         signed = self._signer.sign(Request("POST", url, headers, body=form))
         transport = HttpTransport(5.0, 10.0, max_body=1 << 20, use_environment=url.startswith("https:"))
-        where = f"{action} at {shown_url(url)}"
+        where = f"{action} at {safe_url(url)}"
         try:
             answer = transport.request(
                 "POST", signed.url, headers=dict(signed.headers), body=form, time_limit=TIME_LIMIT_SECONDS, retry=False
@@ -224,8 +224,8 @@ class InstanceRoles:
             raise RoleApiError(str(error)) from None
         if answer.status == 200:
             return document
-        code, request = shown_code(document.get("Code")), shown_request_id(document.get("RequestId"))
-        said = ": ".join(part for part in (code, shown_message(document.get("Message"))) if part)
+        code, request = safe_code(document.get("Code")), safe_request_id(document.get("RequestId"))
+        said = ": ".join(part for part in (code, safe_message(document.get("Message"))) if part)
         seen = f"HTTP {answer.status}, RequestId {request or 'not given'}"
         text = f"{where} was refused ({seen}): {said.rstrip('.')}. {_HINTS.get(code, '')}"
         raise RoleApiError(text.rstrip(), code=code, request_id=request)
@@ -233,18 +233,18 @@ class InstanceRoles:
 
 def _portions(instances: Sequence[str]) -> Iterator[Sequence[str]]:
     """As many at a time as one call takes."""
-    for start in range(0, len(instances), MOST_INSTANCES_PER_CALL):
-        yield instances[start : start + MOST_INSTANCES_PER_CALL]
+    for start in range(0, len(instances), MAX_INSTANCES_PER_CALL):
+        yield instances[start : start + MAX_INSTANCES_PER_CALL]
 
 
 def _require_all(answer: dict[str, object], verb: str) -> None:
     """The call as a whole succeeds where some of its rows have failed."""
-    failed = [row for row in _rows(answer) if shown_code(row.get("Code")) or row.get("Success") is False]
+    failed = [row for row in _rows(answer) if safe_code(row.get("Code")) or row.get("Success") is False]
     if failed:
-        code = shown_code(failed[0].get("Code"))
-        named = ", ".join(f"{text_of(row, 'InstanceId')} ({shown_code(row.get('Code'))})" for row in failed)
+        code = safe_code(failed[0].get("Code"))
+        named = ", ".join(f"{text_of(row, 'InstanceId')} ({safe_code(row.get('Code'))})" for row in failed)
         text = f"{verb}InstanceRamRole failed for {named}. {_HINTS.get(code, '')}"
-        raise RoleApiError(text.rstrip(), code=code, request_id=shown_request_id(answer.get("RequestId")))
+        raise RoleApiError(text.rstrip(), code=code, request_id=safe_request_id(answer.get("RequestId")))
 
 
 def _rows(answer: dict[str, object]) -> list[dict[str, object]]:

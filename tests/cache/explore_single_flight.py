@@ -6,7 +6,7 @@
     frontrun python tests/cache/explore_single_flight.py
 
 No worker can be started here, so the caller who takes off runs the fetch itself: lock and event are all that is left
-of the single flight, and both are primitives that frontrun controls.
+of the single in_flight, and both are primitives that frontrun controls.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import threading
 
 import frontrun
 
-from ramrole_creds.cache import CredentialCache
+from ramrole_creds._cache.credential_cache import CredentialCache
 from ramrole_creds.credentials import Credentials
 
 KEY = Credentials("LTAI5t0000000000001", "secret")

@@ -16,8 +16,8 @@ from ramrole_creds import ConfigurationError, Credentials, FetchError, FunctionP
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOST_SECONDS = 20.0
-LONGEST_STEP_SECONDS = 0.010
+MAX_SECONDS = 20.0
+MAX_STEP_SECONDS = 0.010
 WAITERS = 1000
 
 
@@ -33,7 +33,7 @@ class Source:
     def __call__(self) -> Credentials:
         self.count += 1
         self.entered.set()
-        self.go.wait(MOST_SECONDS)
+        self.go.wait(MAX_SECONDS)
         if self.error is not None:
             raise self.error
         ends = datetime.now(timezone.utc) + timedelta(hours=6)
@@ -48,7 +48,7 @@ def source() -> Iterator[Source]:
 
 
 async def entered(source: Source) -> None:
-    await asyncio.to_thread(source.entered.wait, MOST_SECONDS)
+    await asyncio.to_thread(source.entered.wait, MAX_SECONDS)
 
 
 async def test_a_thousand_coroutines_share_one_fetch_and_no_step_blocks_the_loop(source: Source) -> None:
@@ -71,14 +71,14 @@ async def test_a_thousand_coroutines_share_one_fetch_and_no_step_blocks_the_loop
             await asyncio.sleep(0.02)
             assert not any(waiter.done() for waiter in waiters)
             source.go.set()
-            done, _ = await asyncio.wait(waiters, timeout=MOST_SECONDS)
+            done, _ = await asyncio.wait(waiters, timeout=MAX_SECONDS)
     finally:
         gc.enable()
     assert len(done) == WAITERS
     assert {waiter.result() for waiter in waiters} == {provider.get_credentials()}
     assert source.count == 1
     assert len(steps) > WAITERS
-    assert max(steps) < LONGEST_STEP_SECONDS
+    assert max(steps) < MAX_STEP_SECONDS
 
 
 async def test_a_cancelled_coroutine_does_not_cancel_the_fetch_of_the_others(source: Source) -> None:
@@ -132,10 +132,10 @@ def test_several_loops_and_threads_share_one_provider_and_one_fetch(source: Sour
     threads += [threading.Thread(target=lambda: got.append(provider.get_credentials())) for _ in range(4)]
     for thread in threads:
         thread.start()
-    assert source.entered.wait(MOST_SECONDS)
+    assert source.entered.wait(MAX_SECONDS)
     source.go.set()
     for thread in threads:
-        thread.join(MOST_SECONDS)
+        thread.join(MAX_SECONDS)
     assert len(got) == 44
     assert len(set(got)) == source.count == 1
 

@@ -13,8 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachesim.upstream import Upstream
-from cachesim.world import World
 from ramrole_creds import (
     ConfigurationError,
     Credentials,
@@ -27,8 +25,10 @@ from ramrole_creds import (
     StaticProvider,
     events,
 )
-from ramrole_creds.cache import CredentialCache
-from ramrole_creds.testing.virtual_clock import VirtualClock
+from ramrole_creds._cache.credential_cache import CredentialCache
+from ramrole_creds.testing.clocks import VirtualClock
+from tests.cachesim.upstream import Upstream
+from tests.cachesim.world import World
 
 
 class Source:
@@ -79,7 +79,7 @@ def test_a_day_of_rotations_is_told_once_each(
     fetched = [event.generation for event in told if isinstance(event, events.Fetched)]
     assert fetched == list(range(1, len(fetched) + 1)) == [1, 2, 3, 4, 5]
     changes = [(event.old, event.new) for event in told if isinstance(event, events.StateChanged)]
-    assert changes == [("empty", "fresh")] + [("fresh", "prefetch"), ("prefetch", "fresh")] * 4
+    assert changes == [("empty", "fresh")] + [("fresh", "advisory"), ("advisory", "fresh")] * 4
 
 
 def test_an_outage_is_logged_as_a_warning_once_and_then_its_worse_states(
@@ -91,7 +91,7 @@ def test_an_outage_is_logged_as_a_warning_once_and_then_its_worse_states(
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert [text.split(":")[0] for text in warnings] == ["function"] * 3
     assert "out of order" in warnings[0]
-    assert "expiring" in warnings[1]
+    assert "mandatory" in warnings[1]
     assert "expired" in warnings[2]
 
 
@@ -203,7 +203,7 @@ def test_nonsense_is_refused(provider: FunctionProvider, arguments: dict[str, An
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({"policy": {"wait_bound": 1}}, "policy must be a RefreshPolicy"), ({"on_event": 3}, "on_event")],
+    [({"policy": {"mandatory_wait": 1}}, "policy must be a RefreshPolicy"), ({"on_event": 3}, "on_event")],
 )
 def test_options_that_are_none_are_refused_when_a_provider_is_made(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
@@ -213,14 +213,14 @@ def test_options_that_are_none_are_refused_when_a_provider_is_made(options: dict
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"prefetch_window": -1}, "prefetch_window must be"),
+        ({"advisory_window": -1}, "advisory_window must be"),
         ({"fetch_timeout": 0}, "fetch_timeout must be above 0"),
-        ({"wait_bound": float("inf")}, "wait_bound must be"),
+        ({"mandatory_wait": float("inf")}, "mandatory_wait must be"),
         ({"jitter": 2}, "jitter is a part"),
         ({"jitter": True}, "jitter must be"),
         ({"retry_initial": 0}, "retry_initial must be above 0"),
         ({"retry_max": 0.5}, "shorter than retry_initial"),
-        ({"prefetch_window": 100, "mandatory_window": 200}, "longer than prefetch_window"),
+        ({"advisory_window": 100, "mandatory_window": 200}, "longer than advisory_window"),
         ({"retry_max": "5"}, "retry_max must be"),
     ],
 )
@@ -232,24 +232,24 @@ def test_a_policy_that_makes_no_sense_is_refused(fields: dict[str, Any], text: s
 @given(
     failures=st.integers(1, 10_000),
     left=st.floats(0, 1e9) | st.just(float("inf")),
-    draw=st.floats(0, 1, exclude_max=True),
+    random_fraction=st.floats(0, 1, exclude_max=True),
 )
-def test_the_pause_keeps_its_bounds(failures: int, left: float, draw: float) -> None:
-    pause = RefreshPolicy().pause_after_failure(failures, left, draw)
+def test_the_pause_keeps_its_bounds(failures: int, left: float, random_fraction: float) -> None:
+    pause = RefreshPolicy().delay_after_failure(failures, left, random_fraction)
     assert 1.0 <= pause <= max(1.0, min(2.0 ** min(failures, 60), max(15.0, min(300.0, left / 10))))
 
 
-@given(life=st.floats(0.1, 1e9), draw=st.floats(0, 1, exclude_max=True))
-def test_windows_are_parts_of_the_life_and_jitter_only_widens(life: float, draw: float) -> None:
+@given(life=st.floats(0.1, 1e9), random_fraction=st.floats(0, 1, exclude_max=True))
+def test_windows_are_parts_of_the_life_and_jitter_only_widens(life: float, random_fraction: float) -> None:
     policy = RefreshPolicy()
     narrowest = min(1500.0, life / 4)
-    assert narrowest <= policy.prefetch_left(life, draw) <= 1.1 * narrowest
+    assert narrowest <= policy.advisory_left(life, random_fraction) <= 1.1 * narrowest
     assert policy.mandatory_left(life) == min(300.0, 0.08 * life) < narrowest
 
 
 def test_two_processes_draw_differently() -> None:
     """Jitter comes from the system's generator: nothing that a fork could copy."""
-    from ramrole_creds.threads import ThreadRuntime
+    from ramrole_creds._cache.threads import ThreadRuntime
 
     assert len({ThreadRuntime().random() for _ in range(20)}) == 20
 

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ramrole_creds import Credentials, FunctionProvider
-from ramrole_creds.cache import CredentialCache
-from ramrole_creds.threads import ThreadRuntime
+from ramrole_creds._cache.credential_cache import CredentialCache
+from ramrole_creds._cache.threads import ThreadRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not split processes")
-MOST_SECONDS = 20.0
+MAX_SECONDS = 20.0
 
 
 class Source:
@@ -38,7 +38,7 @@ class Source:
     def __call__(self) -> Credentials:
         self.count += 1
         self.entered.set()
-        self.go.wait(MOST_SECONDS)
+        self.go.wait(MAX_SECONDS)
         ends = datetime.now(timezone.utc) + timedelta(hours=6)
         return Credentials(f"STS.NT{self.count:012d}", "secret", "token", ends)
 
@@ -60,7 +60,7 @@ def split(work: Callable[[], int]) -> int:
 
 
 def wait_for(child: int) -> int:
-    end = time.monotonic() + MOST_SECONDS
+    end = time.monotonic() + MAX_SECONDS
     while time.monotonic() < end:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
@@ -101,7 +101,7 @@ def test_a_child_forked_during_a_fetch_does_not_wait_for_it() -> None:
     provider = FunctionProvider(source)
     caller = threading.Thread(target=provider.get_credentials)
     caller.start()
-    assert source.entered.wait(MOST_SECONDS)
+    assert source.entered.wait(MAX_SECONDS)
 
     def work() -> int:
         source.go = threading.Event()
@@ -111,7 +111,7 @@ def test_a_child_forked_during_a_fetch_does_not_wait_for_it() -> None:
 
     assert in_child(work) == 2
     source.go.set()
-    caller.join(MOST_SECONDS)
+    caller.join(MAX_SECONDS)
     assert not caller.is_alive()
 
 
@@ -140,7 +140,7 @@ def test_a_child_whose_server_ran_no_handlers_notices_its_process_id() -> None:
     result: list[Credentials] = []
     caller = threading.Thread(target=lambda: result.append(cache.refresh()), daemon=True)
     caller.start()
-    caller.join(MOST_SECONDS)
+    caller.join(MAX_SECONDS)
     assert [credentials.access_key_id[-1] for credentials in result] == ["2"]
 
 
@@ -169,7 +169,7 @@ def test_a_child_has_a_refresher_of_its_own() -> None:
     def work() -> int:
         before = {thread.name for thread in threading.enumerate()}
         provider.get_credentials()
-        end = time.monotonic() + MOST_SECONDS
+        end = time.monotonic() + MAX_SECONDS
         while "ramrole-creds-refresh" not in {thread.name for thread in threading.enumerate()}:
             if time.monotonic() > end:
                 return 1
@@ -192,8 +192,8 @@ SPLIT_IN_C = """
 import ctypes, os, threading, time
 from datetime import datetime, timedelta, timezone
 from ramrole_creds import Credentials, FunctionProvider
-from ramrole_creds.cache import CredentialCache
-from ramrole_creds.threads import ThreadRuntime
+from ramrole_creds._cache.credential_cache import CredentialCache
+from ramrole_creds._cache.threads import ThreadRuntime
 
 fetched = []
 entered, go = threading.Event(), threading.Event()
@@ -285,7 +285,7 @@ def test_a_child_split_in_c_from_a_warm_parent_goes_on_with_what_that_held() -> 
 
 
 @needs_global_lock
-def test_a_child_split_in_c_has_a_refresher_of_its_own_once_it_has_read_in_the_prefetch_window() -> None:
+def test_a_child_split_in_c_has_a_refresher_of_its_own_once_it_has_read_in_the_advisory_window() -> None:
     """Until then it knows nothing of the split: a read of what is fresh looks at nothing but the time."""
     program = """
         life = 1.0
@@ -406,7 +406,7 @@ with FakeCloud() as cloud:
 """
 
 
-@pytest.mark.parametrize("module", ["ramrole_creds.connections", "requests", "requests.models"])
+@pytest.mark.parametrize("module", ["ramrole_creds._http.connection", "requests", "requests.models"])
 def test_a_child_forked_while_the_first_fetch_loads_its_modules_can_load_them_too(module: str) -> None:
     """A module half loaded by a thread that the child does not have would stay so."""
     done = subprocess.run(

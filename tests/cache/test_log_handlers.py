@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ramrole_creds import Credentials, FetchError, FunctionProvider, RamRoleError
-from ramrole_creds.testing.virtual_clock import VirtualClock
+from ramrole_creds.testing.clocks import VirtualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

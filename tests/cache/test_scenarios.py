@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cachesim.scenario import Player
+from tests.cachesim.scenario import Player
 
 CASES = [
     case

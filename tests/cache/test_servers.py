@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="these servers need a platform that splits processes")
-MOST_SECONDS = 30.0
+MAX_SECONDS = 30.0
 WORKERS = 3
 CALLERS = 8
 HAS_GEVENT = importlib.util.find_spec("gevent") is not None
@@ -90,7 +90,7 @@ def serving(
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGKILL)
-        server.wait(MOST_SECONDS)
+        server.wait(MAX_SECONDS)
 
 
 def gunicorn(
@@ -111,7 +111,7 @@ def uwsgi(
 
 def ask(listener: socket.socket) -> tuple[int, int, str]:
     """The ids of the worker that answered and of its parent, and the key that it holds."""
-    with socket.create_connection(listener.getsockname(), timeout=MOST_SECONDS) as connection:
+    with socket.create_connection(listener.getsockname(), timeout=MAX_SECONDS) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: fake\r\nConnection: close\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
     assert answer.startswith("HTTP/1.1 200"), answer
@@ -123,7 +123,7 @@ def ask_all_workers(server: subprocess.Popen[bytes], listener: socket.socket) ->
     """The keys in the answers, as many as it took until every worker had answered."""
     keys: list[str] = []
     workers: set[int] = set()
-    end = time.monotonic() + MOST_SECONDS
+    end = time.monotonic() + MAX_SECONDS
     with ThreadPoolExecutor(CALLERS) as pool:
         while len(workers) < WORKERS and time.monotonic() < end:
             assert server.poll() is None, "the server ended"

@@ -11,8 +11,8 @@ import os
 
 import pytest
 
-from cachesim.exploration import Life, explore
-from ramrole_creds.cache import CredentialCache
+from ramrole_creds._cache.credential_cache import CredentialCache
+from tests.cachesim.exploration import Life, explore
 
 SCHEDULES = int(os.environ.get("RAMROLE_CREDS_SCHEDULES", "400"))
 FIRST_SEED = int(os.environ.get("RAMROLE_CREDS_FIRST_SEED", "0"))

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ramrole_creds import Credentials
-from ramrole_creds.cache import CredentialCache, FetchContext
-from ramrole_creds.testing.virtual_clock import VirtualClock
-from ramrole_creds.threads import ThreadRuntime
+from ramrole_creds._cache.credential_cache import CredentialCache, FetchContext
+from ramrole_creds._cache.threads import ThreadRuntime
+from ramrole_creds.testing.clocks import VirtualClock
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ramrole_creds.threads import Signal
+    from ramrole_creds._cache.runtime import Signal
 
 THREADS = 64
 ROTATIONS = 30
 LIFE_SECONDS = 900.0
-MOST_SECONDS = 60.0
+MAX_SECONDS = 60.0
 
 
 class WatchedRuntime(ThreadRuntime):
-    """Real threads; notes who waits for a fetch. Wall time would tell how busy the machine is instead."""
+    """Real threads; notes who waits for a fetch. Wall time would deliver how busy the machine is instead."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,11 +76,11 @@ class Crowd:
     def __exit__(self, *error: object) -> None:
         self._over.set()
         for thread in self._threads:
-            thread.join(MOST_SECONDS)
+            thread.join(MAX_SECONDS)
 
     def wait_for(self, number: int) -> bool:
         """Whether every thread has seen these credentials, or newer ones, in time."""
-        end = time.monotonic() + MOST_SECONDS
+        end = time.monotonic() + MAX_SECONDS
         while min(self.newest) < number and time.monotonic() < end:
             time.sleep(0.001)
         return min(self.newest) >= number

@@ -9,9 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.differential_credentials.tls_front import TlsFront
-
     from ramrole_creds.testing import FakeCloud
+    from tests.differential_credentials.tls_front import TlsFront
 
 
 @pytest.fixture(scope="module")

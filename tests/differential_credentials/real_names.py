@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 import certifi
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.differential_credentials.tls_front import TlsFront
 
 from ramrole_creds import CliProfileProvider, RsaKeyPairProvider
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.testing import FakeCloud, WireResponse
+from tests.differential_credentials.tls_front import TlsFront
 
 if TYPE_CHECKING:
     from collections.abc import Callable

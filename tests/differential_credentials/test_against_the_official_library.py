@@ -20,9 +20,8 @@ from ramrole_creds.testing import FakeCloud
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.differential_credentials.tls_front import TlsFront
-
     from ramrole_creds import Credentials
+    from tests.differential_credentials.tls_front import TlsFront
 
 for needed in ("alibabacloud_credentials", "cryptography"):
     if importlib.util.find_spec(needed) is None:

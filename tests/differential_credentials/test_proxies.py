@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.differential_credentials.tls_front import TlsFront
-
     from ramrole_creds.testing import WireRequest
+    from tests.differential_credentials.tls_front import TlsFront
 
 if importlib.util.find_spec("cryptography") is None:
     pytest.skip("cryptography is not installed", allow_module_level=True)

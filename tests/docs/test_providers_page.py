@@ -11,7 +11,7 @@ import pytest
 
 import ramrole_creds
 from ramrole_creds import CredentialProvider, NoCredentialsError, default_provider, provider_from_url
-from ramrole_creds.providers.cli_modes import KEYLESS_MODES, MODES
+from ramrole_creds.providers.profiles.cli_modes import KEYLESS_MODES, MODES
 
 if TYPE_CHECKING:
     from ramrole_creds.testing import FakeCloud
@@ -57,10 +57,10 @@ def test_every_url_of_the_table_is_what_stands_beside_it(url: str, code: str) ->
     made, beside = provider_from_url(url), eval(code, vars(ramrole_creds) | names_of_the_package())
     assert isinstance(beside, CredentialProvider)
     assert type(made) is type(beside)
-    assert explained(made) == explained(beside)
+    assert describe_error(made) == describe_error(beside)
 
 
-def explained(provider: CredentialProvider) -> tuple[str, str]:
+def describe_error(provider: CredentialProvider) -> tuple[str, str]:
     return provider.get_provider_name(), getattr(provider, "explain", str)()
 
 

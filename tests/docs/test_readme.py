@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-LONGEST_EXAMPLE_LINES = 10
+MAX_EXAMPLE_LINES = 10
 
 
 def blocks(language: str) -> list[str]:
@@ -39,7 +39,7 @@ def run(example: str, capsys: pytest.CaptureFixture[str]) -> str:
 def test_every_python_example_has_at_most_ten_lines() -> None:
     assert blocks("python")
     for block in blocks("python"):
-        assert len(block.strip().splitlines()) <= LONGEST_EXAMPLE_LINES, block
+        assert len(block.strip().splitlines()) <= MAX_EXAMPLE_LINES, block
 
 
 def test_both_commands_stand_in_blocks_of_their_own() -> None:

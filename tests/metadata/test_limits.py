@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import ramrole_creds.connections  # noqa: F401  # ahead of time: loading it would use up the short time limits
+import ramrole_creds._http.connection  # noqa: F401  # ahead of time: loading it would use up the short time limits
 from ramrole_creds import EcsRamRoleProvider, RefreshPolicy, default_provider
+from ramrole_creds._http.transport import HttpTransport
 from ramrole_creds.errors import MetadataUnreachable, NoCredentialsError, RamRoleError
-from ramrole_creds.http import HttpTransport
 from ramrole_creds.metadata import MetadataClient
 from ramrole_creds.testing import FakeCloud
 

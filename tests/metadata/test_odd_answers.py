@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import ramrole_creds.connections  # noqa: F401  # ahead of time: loading it would use up the short time limits
+import ramrole_creds._http.connection  # noqa: F401  # ahead of time: loading it would use up the short time limits
 from ramrole_creds import Credentials
+from ramrole_creds._cache.fetch_context import FetchContext
+from ramrole_creds._http.transport import HttpTransport
 from ramrole_creds.errors import MetadataError, MetadataUnreachable, RamRoleError, RoleNotAttached
-from ramrole_creds.flight import FetchContext
-from ramrole_creds.http import HttpTransport
 from ramrole_creds.metadata import MetadataClient, TokenMode
 from ramrole_creds.testing import FakeCloud
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ramrole_creds import EcsRamRoleProvider
+from ramrole_creds._cache.fetch_context import FetchContext
+from ramrole_creds._http.transport import HttpTransport
 from ramrole_creds.errors import ConfigurationError, MetadataError, ProviderUnavailable, RoleNotAttached
-from ramrole_creds.flight import FetchContext
-from ramrole_creds.http import HttpTransport
 from ramrole_creds.metadata import MetadataClient
 from ramrole_creds.testing import FakeCloud
 
@@ -96,7 +96,7 @@ def test_a_detached_role_is_told_and_a_role_attached_later_is_found(cloud: FakeC
 def test_of_several_roles_the_first_is_used_with_a_warning_and_all_are_told(
     cloud: FakeCloud, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cloud.attach_role("db", beside=True)
+    cloud.attach_role("db", allow_second=True)
     with caplog.at_level(logging.WARNING):
         assert client_of(cloud).attached_role_credentials(None).identity == "web"
     assert "several roles" in caplog.text

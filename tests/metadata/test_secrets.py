@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ramrole_creds import Credentials, EcsRamRoleProvider, RefreshPolicy
+from ramrole_creds._cache.fetch_context import FetchContext
+from ramrole_creds._http.transport import HttpResponse, HttpTransport
 from ramrole_creds.errors import MetadataError, RamRoleError
-from ramrole_creds.flight import FetchContext
-from ramrole_creds.http import HttpResponse, HttpTransport
 from ramrole_creds.metadata import MetadataClient
-from ramrole_creds.metadata_documents import parse_credentials, parse_listing, parse_token
+from ramrole_creds.metadata._parsing import parse_credentials, parse_listing, parse_token
 from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.masking import leaked_marker
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ramrole_creds._http.transport import HttpTransport
 from ramrole_creds.errors import ConfigurationError, MetadataError, RamRoleError
-from ramrole_creds.http import HttpTransport
 from ramrole_creds.metadata import MetadataClient, TokenMode
 from ramrole_creds.testing import FakeCloud
 

@@ -78,12 +78,12 @@ def assumed(cloud: FakeCloud, **more: Any) -> RamRoleArnProvider:
 # Threads and processes
 
 
-def test_calls_in_the_prefetch_window_start_no_thread_each_though_no_new_ones_are_to_be_had(cloud: FakeCloud) -> None:
+def test_calls_in_the_advisory_window_start_no_thread_each_though_no_new_ones_are_to_be_had(cloud: FakeCloud) -> None:
     with EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock) as provider:
         provider.get_credentials()
         cloud.faults.add("credentials", 500, retry_after=60)
         cloud.clock.advance(hours=5, minutes=45)
-        assert provider.status().state == "prefetch"
+        assert provider.status().state == "advisory"
         asked, threads = len(cloud.requests), threading.active_count()
         most = threads
         for _ in range(2000):

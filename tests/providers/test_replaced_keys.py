@@ -24,7 +24,7 @@ from ramrole_creds import (
     RefreshPolicy,
     default_provider,
 )
-from ramrole_creds.testing.virtual_clock import VirtualClock
+from ramrole_creds.testing.clocks import VirtualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -104,7 +104,7 @@ def uri(tmp_path: Path) -> Iterator[str]:
 def test_a_key_that_is_replaced_where_a_command_or_a_uri_has_it_from_is_seen(tmp_path: Path, uri: str) -> None:
     clock = VirtualClock()
     # It would take longer to start than a caller that comes much later waits for it.
-    patient = RefreshPolicy(fetch_timeout=60, wait_bound=60)
+    patient = RefreshPolicy(fetch_timeout=60, mandatory_wait=60)
     command = [sys.executable, "-c", "import sys; print(open(sys.argv[1]).read())", str(tmp_path / "document")]
     for provider in (
         ProcessProvider(command, clock=clock, policy=patient),
@@ -207,7 +207,7 @@ class Vault(CredentialProvider):
 @pytest.mark.parametrize("after", [10.0, 2.0])
 def test_a_source_that_wants_to_be_asked_often_is_though_it_gives_the_same_again(after: float) -> None:
     clock = VirtualClock()
-    with Vault(lambda context: context.note_may_change(after), clock=clock) as provider:
+    with Vault(lambda context: context.recheck_after(after), clock=clock) as provider:
         provider.get_credentials()
         for fetches in range(2, 6):
             clock.advance(seconds=11)
@@ -219,13 +219,13 @@ def test_a_source_that_wants_to_be_asked_often_is_though_it_gives_the_same_again
 @pytest.mark.parametrize(
     "tell",
     [
-        lambda context: context.note_may_change("10"),
-        lambda context: context.note_may_change(math.nan),
-        lambda context: context.note_may_change(-1),
-        lambda context: context.note_may_change(None),
-        lambda context: context.note_server_time("Tue, 24 Nov 2026 08:00:00 GMT"),
-        lambda context: context.note_server_time(datetime.now(timezone.utc)),
-        lambda context: context.note_server_time(math.inf),
+        lambda context: context.recheck_after("10"),
+        lambda context: context.recheck_after(math.nan),
+        lambda context: context.recheck_after(-1),
+        lambda context: context.recheck_after(None),
+        lambda context: context.record_server_time("Tue, 24 Nov 2026 08:00:00 GMT"),
+        lambda context: context.record_server_time(datetime.now(timezone.utc)),
+        lambda context: context.record_server_time(math.inf),
     ],
 )
 def test_what_a_source_tells_and_is_no_number_of_seconds_is_its_error(tell: Callable[[FetchContext], object]) -> None:

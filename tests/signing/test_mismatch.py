@@ -1,4 +1,4 @@
-"""A refused signature is explained by the component that differs, and nothing secret is told."""
+"""A refused signature is describe_error by the component that differs, and nothing secret is told."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from ramrole_creds import signing
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import SigningError
 from ramrole_creds.signing import Request
-from ramrole_creds.signing.canonical import canonical_query
+from ramrole_creds.signing._canonical import canonical_query
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_every_scheme_is_named_and_loaded_on_demand() -> None:
         assert getattr(signing, name).__name__ == name
     assert set(dir(signing)) == set(signing.__all__)
     with pytest.raises(AttributeError, match="OSSV9"):
-        signing.OSSV9  # noqa: B018
+        getattr(signing, "OSSV9")  # noqa: B009  # a literal attribute would be a type error
 
 
 @pytest.mark.parametrize("query", ["a=1&&b=2", "&a=1&b=2", "a=1&b=2&", "&&a=1&b=2&&"])

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from ramrole_creds import signing
 from ramrole_creds.credentials import Credentials
-from ramrole_creds.errors import ConfigurationError, CredentialsTooShort, SigningError
+from ramrole_creds.errors import ConfigurationError, LifetimeTooShort, SigningError
 from ramrole_creds.signing import Request, Signer
-from ramrole_creds.signing.mac import KeyedHmac
-from ramrole_creds.signing.signing_keys import MOST_KEYS, SigningKeys
+from ramrole_creds.signing._mac import KeyedHmac
+from ramrole_creds.signing._signing_keys import MAX_KEYS, SigningKeys
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 URL = "https://examplebucket.oss-cn-hangzhou.aliyuncs.com/key"
@@ -71,7 +71,7 @@ class Source:
     def get_credentials(self, valid_for: float = 0.0) -> Credentials:
         self.asked.append(valid_for)
         if self._life is not None and valid_for > self._life:
-            raise CredentialsTooShort("too short", best=self._life)
+            raise LifetimeTooShort("too short", best=self._life)
         return self.held
 
 
@@ -313,7 +313,7 @@ def test_keys_do_not_outlive_their_secret_and_are_few() -> None:
     keys = SigningKeys()
     for day in range(100):
         keys.derived("one", f"{day:08}", "r", "oss")
-    assert len(keys) == MOST_KEYS
+    assert len(keys) == MAX_KEYS
     assert keys.derived("one", "00000099", "r", "oss") is keys.derived("one", "00000099", "r", "oss")
     keys.derived("two", "00000099", "r", "oss")
     assert len(keys) == 1

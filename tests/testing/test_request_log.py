@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ramrole_creds.testing import FakeCloud, Identity, Issuer, RequestLog, WireRequest, assert_no_secret_in
-from ramrole_creds.testing.gateway import signing_key_id
+from ramrole_creds.testing import CredentialStore, FakeCloud, Identity, RequestLog, WireRequest, assert_no_secret_in
 from ramrole_creds.testing.masking import leaked_marker, mask_header, mask_text
 from ramrole_creds.testing.request_log import RecordedRequest, describe_headers
+from ramrole_creds.testing.server.gateway import signing_key_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -118,8 +118,8 @@ def test_the_key_is_found_in_a_form_body() -> None:
 
 @given(st.text(), st.text())
 def test_no_text_around_a_secret_unmasks_it(before: str, after: str) -> None:
-    issued = Issuer(0).issue(Identity("acs:ram::1:user/x"), now=0, lifetime=60)
-    token = Issuer(0).metadata_token()
+    issued = CredentialStore(0).issue(Identity("acs:ram::1:user/x"), now=0, lifetime=60)
+    token = CredentialStore(0).metadata_token()
     text = f"{before} {issued.access_key_secret} {issued.security_token} {token} {after}"
     assert leaked_marker(text) is not None
     masked = mask_text(text)
@@ -138,8 +138,8 @@ def test_of_an_authorization_header_scheme_and_key_remain() -> None:
 
 
 def test_issued_values_have_the_real_shape_and_a_marker() -> None:
-    issued = Issuer().issue(Identity("acs:ram::1:user/x"), now=0, lifetime=60)
-    key = Issuer().issue(Identity("acs:ram::1:user/x"), now=0, lifetime=None)
+    issued = CredentialStore().issue(Identity("acs:ram::1:user/x"), now=0, lifetime=60)
+    key = CredentialStore().issue(Identity("acs:ram::1:user/x"), now=0, lifetime=None)
     assert (len(issued.access_key_id), issued.access_key_id[:4]) == (29, "STS.")
     assert len(issued.access_key_secret) == 44
     assert issued.security_token is not None

@@ -34,7 +34,7 @@ def test_every_code_block_has_a_name_and_is_therefore_run() -> None:
 
 
 def test_every_fault_stands_in_the_reference() -> None:
-    from ramrole_creds.testing.faults import LISTENING, MODIFIERS, REPLACEMENTS
+    from ramrole_creds.testing.faults.script import LISTENING, MODIFIERS, REPLACEMENTS
 
     table = DOCUMENT.read_text("utf-8").partition("### Faults")[2].partition("### Assertions")[0]
     for name, options in {**MODIFIERS, **REPLACEMENTS, **LISTENING}.items():

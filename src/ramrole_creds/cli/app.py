@@ -10,7 +10,7 @@ import click
 from ramrole_creds.cli.screen import open_screen
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.metadata_service import Mode
+    from ramrole_creds.testing.services.metadata_service import Mode
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -61,7 +61,7 @@ def fake_cloud(  # noqa: PLR0913, PLR0917 - one argument for each option
     Prints one line with its URL when it is ready: metadata service, STS and verifying endpoints on one port. Time
     passes as it does; `POST /_fake/clock/advance` with the control key in X-Fake-Key jumps ahead.
     """
-    from ramrole_creds.testing.standalone import serve
+    from ramrole_creds.testing.server.standalone import serve
 
     try:
         serve(

@@ -19,7 +19,7 @@ class Call(Protocol):
         """None when the call was accepted, else what came back, in a line without secrets."""
 
 
-class Callers:
+class LoadGenerator:
     """Threads that call until told to stop, and what came of it; a context manager.
 
     Args:

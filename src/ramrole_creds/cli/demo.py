@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING
 import requests
 
 from ramrole_creds import RefreshPolicy, Signer, default_provider, signing
-from ramrole_creds.cli.callers import Callers
-from ramrole_creds.cli.surroundings import empty_surroundings
+from ramrole_creds.cli.callers import LoadGenerator
 from ramrole_creds.events import Fetched, FetchFailed
 from ramrole_creds.integrations.requests import RequestsAuth
 from ramrole_creds.testing import FakeCloud, VirtualClock
+from ramrole_creds.testing.environment import isolated_environment
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from ramrole_creds import ProviderChain
     from ramrole_creds.cli.callers import Call
-    from ramrole_creds.cli.screen import Gauge, Screen
+    from ramrole_creds.cli.screen import ProgressBar, Screen
     from ramrole_creds.events import Event
 
 ROLE = "demo-role"
@@ -102,7 +102,7 @@ def run_demo(screen: Screen, *, threads: int, seed: int | None) -> bool:
     events: list[Event] = []
     with (
         FakeCloud(role=ROLE, mode="hardened", clock=clock, seed=seed) as cloud,
-        empty_surroundings(cloud.url),
+        isolated_environment(cloud.url),
         default_provider(policy=POLICY, clock=clock, on_event=events.append) as provider,
     ):
         stage = Stage(screen, cloud, clock, provider, events, started + LIMIT_SECONDS)
@@ -118,7 +118,7 @@ def run_demo(screen: Screen, *, threads: int, seed: int | None) -> bool:
 def tell(stage: Stage, threads: int) -> None:
     """The parts in order."""
     show_origin(stage)
-    with Callers(lambda: signed_call(stage), threads) as callers:
+    with LoadGenerator(lambda: signed_call(stage), threads) as callers:
         show_rotations(stage, callers)
         if not stage.failed:
             show_outage(stage, callers)
@@ -141,7 +141,7 @@ def show_origin(stage: Stage) -> None:
     )
 
 
-def show_rotations(stage: Stage, callers: Callers) -> None:
+def show_rotations(stage: Stage, callers: LoadGenerator) -> None:
     """Credentials rotate while calls go on."""
     stage.screen.step(f"{callers.threads} threads make signed calls while the credentials rotate {ROTATIONS} times")
     wanted, asked_before = len(stage.fetched()) + ROTATIONS, stage.metadata_requests()
@@ -156,7 +156,7 @@ def show_rotations(stage: Stage, callers: Callers) -> None:
     )
 
 
-def show_outage(stage: Stage, callers: Callers) -> None:
+def show_outage(stage: Stage, callers: LoadGenerator) -> None:
     """The metadata service is down for most of the refresh window."""
     expiration = stage.provider.get_credentials().expiration
     assert expiration is not None  # noqa: S101 - the metadata service's credentials always have one
@@ -188,7 +188,7 @@ def show_outage(stage: Stage, callers: Callers) -> None:
     stage.check(f"through all of it, {accepted(callers)}", holds=not callers.refused)
 
 
-def show_sums(stage: Stage, callers: Callers) -> None:
+def show_sums(stage: Stage, callers: LoadGenerator) -> None:
     """What it took."""
     stage.screen.step("What it took")
     generations, failures, asked = len(stage.fetched()), len(stage.fetch_failures()), stage.metadata_requests()
@@ -204,7 +204,9 @@ def show_sums(stage: Stage, callers: Callers) -> None:
         stage.screen.line(refusal)
 
 
-def pass_time(stage: Stage, callers: Callers, gauge: Gauge, minutes: float, until: datetime | None = None) -> bool:
+def pass_time(
+    stage: Stage, callers: LoadGenerator, gauge: ProgressBar, minutes: float, until: datetime | None = None
+) -> bool:
     """Move the clock by a step at most to `until`, then let every thread make a whole call.
 
     Returns:
@@ -230,7 +232,7 @@ def pass_time(stage: Stage, callers: Callers, gauge: Gauge, minutes: float, unti
     return went_on and not callers.refused
 
 
-def accepted(callers: Callers) -> str:
+def accepted(callers: LoadGenerator) -> str:
     """How the calls fared."""
     made, refused = callers.made, len(callers.refused)
     return f"{made} calls, all accepted" if not refused else f"{refused} of {made} calls refused"

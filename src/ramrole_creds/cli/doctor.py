@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ramrole_creds import RamRoleError, default_provider
+from ramrole_creds._discovery.region import REGION_VARIABLES
 from ramrole_creds.cli.overlay import overlay_addresses
-from ramrole_creds.metadata import MetadataClient
-from ramrole_creds.providers.cli_config import config_path
-from ramrole_creds.providers.cli_modes import EXTERNAL_ID_VARIABLES
-from ramrole_creds.providers.cli_profile import IGNORE_VARIABLES
-from ramrole_creds.providers.ecs_ram_role import DISABLED_VARIABLE, flag, usual_token_mode
-from ramrole_creds.providers.ini_profile import ini_paths
-from ramrole_creds.providers.profile_files import is_there
-from ramrole_creds.providers.region import REGION_VARIABLES
+from ramrole_creds.metadata.client import MetadataClient
+from ramrole_creds.providers.ecs_ram_role import DISABLED_VARIABLE, default_token_mode, flag
+from ramrole_creds.providers.profiles.cli_config import config_path
+from ramrole_creds.providers.profiles.cli_modes import EXTERNAL_ID_VARIABLES
+from ramrole_creds.providers.profiles.cli_profile import IGNORE_VARIABLES
+from ramrole_creds.providers.profiles.files import is_there
+from ramrole_creds.providers.profiles.ini_profile import ini_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,7 +83,7 @@ def look_at_metadata(screen: Screen) -> None:
         screen.line(f"not asked: {DISABLED_VARIABLE}=true")
         return
     try:
-        roles = MetadataClient(token_mode=usual_token_mode()).role_names()
+        roles = MetadataClient(token_mode=default_token_mode()).role_names()
     except RamRoleError as error:
         screen.check(str(error), holds=False)
         for address in overlay_addresses(_read(FIB_TRIE)):

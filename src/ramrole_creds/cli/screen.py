@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Gauge(Protocol):
+class ProgressBar(Protocol):
     """Something in progress; a context manager."""
 
     def __enter__(self) -> Self:
@@ -43,7 +43,7 @@ class Screen(Protocol):
     def line(self, text: str) -> None:
         """Tell one thing of the current part."""
 
-    def gauge(self, total: float) -> Gauge:
+    def gauge(self, total: float) -> ProgressBar:
         """Something that takes a while, out of `total`."""
 
     def check(self, text: str, *, holds: bool) -> None:
@@ -77,7 +77,7 @@ class RichScreen:
     def line(self, text: str) -> None:
         self._print_indented(Text(text))
 
-    def gauge(self, total: float) -> Gauge:
+    def gauge(self, total: float) -> ProgressBar:
         return RichGauge(self._console, total)
 
     def check(self, text: str, *, holds: bool) -> None:
@@ -128,7 +128,7 @@ class PlainScreen:
     def line(self, text: str) -> None:
         _print(f"   {text}")
 
-    def gauge(self, total: float) -> Gauge:
+    def gauge(self, total: float) -> ProgressBar:
         return PlainGauge()
 
     def check(self, text: str, *, holds: bool) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # as in the package itself: type checkers take it for true
 
 if TYPE_CHECKING:
-    from ramrole_creds.integrations.rejection import retry_on_rejected
+    from ramrole_creds.integrations.retry import retry_on_rejected
 
 __all__ = ["retry_on_rejected"]
 
@@ -21,6 +21,6 @@ def __getattr__(name: str) -> object:
     """Load the helper when it is first used (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from ramrole_creds.integrations import rejection
+    from ramrole_creds.integrations import retry as rejection
 
     return getattr(rejection, name)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ramrole_creds.integrations.sdk import load_sdk, require_attribute
+from ramrole_creds.integrations._sdk import load_sdk, require_attribute
 
 if TYPE_CHECKING:
     from ramrole_creds.provider import CredentialProvider

@@ -1,6 +1,6 @@
 """Sign what `aiohttp` sends.
 
-    async with aiohttp.ClientSession(middlewares=(AiohttpSigning(Signer(provider, signing.ACS3())),)) as session:
+    async with aiohttp.ClientSession(middlewares=(AiohttpAuth(Signer(provider, signing.ACS3())),)) as session:
         await session.post(url, data=body)
 
 The same rules as for `requests` (see `signed_exchange`). aiohttp calls a middleware for every hop of a redirect, those
@@ -17,7 +17,7 @@ from aiohttp import payload
 from yarl import URL
 
 from ramrole_creds.errors import SigningError
-from ramrole_creds.integrations.signed_exchange import REDIRECT_STATUSES, SigningAgent, Verdict
+from ramrole_creds.integrations._auth_flow import REDIRECT_STATUSES, NextStep, SigningAuth
 from ramrole_creds.signing import Request
 
 if TYPE_CHECKING:
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
     from ramrole_creds.credentials import Credentials
-    from ramrole_creds.integrations.signed_exchange import SignedExchange
+    from ramrole_creds.integrations._auth_flow import AuthFlow
     from ramrole_creds.signing import Signer
 
 # The origin that the last answer in this context redirects to: the next request there is a hop of the same exchange.
 # Not the URL, since aiohttp takes userinfo out of it, and may requote it, before it asks the middleware.
-_redirected: ContextVar[tuple[tuple[str, str | None, int | None], SignedExchange] | None] = ContextVar(
+_redirected: ContextVar[tuple[tuple[str, str | None, int | None], AuthFlow] | None] = ContextVar(
     "_redirected", default=None
 )
 
 
-class AiohttpSigning:
+class AiohttpAuth:
     """A client middleware that signs; give it to a session, or to one call, as `middlewares=(…,)`.
 
     Args:
@@ -45,7 +45,7 @@ class AiohttpSigning:
     """
 
     def __init__(self, signer: Signer, hosts: Iterable[str] | None = None) -> None:
-        self._agent = SigningAgent(signer, hosts)
+        self._agent = SigningAuth(signer, hosts)
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Sign, send, look at the answer, and sign and send again where that helps; aiohttp calls it.
@@ -60,15 +60,15 @@ class AiohttpSigning:
             _sign(request, exchange, credentials, body)
             response = await handler(request)
             answer = await response.read() if response.status in exchange.error_statuses else b""
-            verdict = exchange.judge(
+            verdict = exchange.next_step(
                 response.status,
                 response.headers.get,
                 lambda answer=answer: answer,  # type: ignore[misc]  # bound at once
                 replayable=replayable,
             )
-            if verdict is Verdict.DELIVER:
+            if verdict is NextStep.RETURN:
                 break
-            fresh = await asyncio.to_thread(exchange.refresh) if verdict is Verdict.REFRESH else credentials
+            fresh = await asyncio.to_thread(exchange.refresh) if verdict is NextStep.REFRESH else credentials
             if fresh is None:
                 break
             credentials = fresh
@@ -78,7 +78,7 @@ class AiohttpSigning:
             _redirected.set((_origin(response.url.join(URL(location))), exchange))
         return response
 
-    def _exchange(self, url: str) -> SignedExchange:
+    def _exchange(self, url: str) -> AuthFlow:
         """The exchange that a request belongs to: that of the redirect it follows, else a new one."""
         redirected = _redirected.get()
         _redirected.set(None)
@@ -105,7 +105,7 @@ def _origin(url: URL) -> tuple[str, str | None, int | None]:
     return url.scheme, url.host, url.port
 
 
-def _sign(request: ClientRequest, exchange: SignedExchange, credentials: Credentials, body: Any) -> None:  # noqa: ANN401
+def _sign(request: ClientRequest, exchange: AuthFlow, credentials: Credentials, body: Any) -> None:  # noqa: ANN401
     unsigned = Request(request.method, str(request.url), list(request.headers.items()), body=body)
     signed = exchange.sign(unsigned, credentials)
     if signed.url != str(request.url):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ramrole_creds.integrations.sdk import as_provider, load_sdk, require_attribute
+from ramrole_creds.integrations._sdk import as_provider, load_sdk, require_attribute
 
 load_sdk("aliyun.log", "log")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from ramrole_creds.integrations.sdk import load_sdk
+from ramrole_creds.integrations._sdk import load_sdk
 
 if TYPE_CHECKING:
     from ramrole_creds.provider import CredentialProvider

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from ramrole_creds.integrations.sdk import as_provider, load_sdk, require_attribute
+from ramrole_creds.integrations._sdk import as_provider, load_sdk, require_attribute
 
 load_sdk("fc2", "fc2")
 

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from ramrole_creds.errors import SigningError
-from ramrole_creds.integrations.signed_exchange import SigningAgent, Verdict
+from ramrole_creds.integrations._auth_flow import NextStep, SigningAuth
 from ramrole_creds.signing import Request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
 
     from ramrole_creds.credentials import Credentials
-    from ramrole_creds.integrations.signed_exchange import SignedExchange
+    from ramrole_creds.integrations._auth_flow import AuthFlow
     from ramrole_creds.signing import Signer
 
 
@@ -38,7 +38,7 @@ class HttpxAuth(httpx.Auth):
     """
 
     def __init__(self, signer: Signer, hosts: Iterable[str] | None = None) -> None:
-        self._agent = SigningAgent(signer, hosts)
+        self._agent = SigningAuth(signer, hosts)
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Sign, look at the answer, and sign again where that helps; httpx calls it."""
@@ -49,10 +49,10 @@ class HttpxAuth(httpx.Auth):
         while True:
             wire.sign(credentials)
             response = yield request
-            verdict = wire.judge(response, response.read if response.status_code in wire.read_for else bytes)
-            if verdict is Verdict.DELIVER:
+            verdict = wire.next_step(response, response.read if response.status_code in wire.read_for else bytes)
+            if verdict is NextStep.RETURN:
                 return
-            fresh = exchange.refresh() if verdict is Verdict.REFRESH else credentials
+            fresh = exchange.refresh() if verdict is NextStep.REFRESH else credentials
             if fresh is None:
                 return
             credentials = fresh
@@ -67,10 +67,10 @@ class HttpxAuth(httpx.Auth):
             wire.sign(credentials)
             response = yield request
             body = await response.aread() if response.status_code in wire.read_for else b""
-            verdict = wire.judge(response, lambda body=body: body)  # type: ignore[misc]  # bound at once
-            if verdict is Verdict.DELIVER:
+            verdict = wire.next_step(response, lambda body=body: body)  # type: ignore[misc]  # bound at once
+            if verdict is NextStep.RETURN:
                 return
-            fresh = await _in_thread(exchange.refresh) if verdict is Verdict.REFRESH else credentials
+            fresh = await _in_thread(exchange.refresh) if verdict is NextStep.REFRESH else credentials
             if fresh is None:
                 return
             credentials = fresh
@@ -79,7 +79,7 @@ class HttpxAuth(httpx.Auth):
 class _Wire:
     """One request of httpx, and what becomes of it on its way to the wire."""
 
-    def __init__(self, exchange: SignedExchange, request: httpx.Request) -> None:
+    def __init__(self, exchange: AuthFlow, request: httpx.Request) -> None:
         self._exchange = exchange
         self._request = request
         self._user_trace = request.extensions.get("trace")
@@ -108,9 +108,9 @@ class _Wire:
         self._host = (signed.header("host") or signed.host).lower()
         self._is_signed_hop = True
 
-    def judge(self, response: httpx.Response, read: Callable[[], bytes]) -> Verdict:
+    def next_step(self, response: httpx.Response, read: Callable[[], bytes]) -> NextStep:
         """What is to be done with an answer."""
-        return self._exchange.judge(response.status_code, response.headers.get, read, replayable=self._replayable)
+        return self._exchange.next_step(response.status_code, response.headers.get, read, replayable=self._replayable)
 
     def trace(self, signer: Signer) -> Callable[[str, dict[str, Any]], None]:
         """The hook by which httpcore tells what it is about to send."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ramrole_creds.integrations.sdk import as_provider, load_sdk
+from ramrole_creds.integrations._sdk import as_provider, load_sdk
 
 load_sdk("odps", "pyodps")
 

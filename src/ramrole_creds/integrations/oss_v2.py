@@ -1,6 +1,6 @@
 """What alibabacloud-oss-v2 needs beyond taking the provider as it is (`config.credentials_provider = provider`).
 
-    config.credentials_provider = await warmed(provider)
+    config.credentials_provider = await prefetched(provider)
     async with oss_aio.AsyncClient(config) as client: ...
 
 Its async client asks the provider synchronously, on the event loop; and a retry of either client keeps the token of the
@@ -12,21 +12,21 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from ramrole_creds.integrations.sdk import load_sdk
+from ramrole_creds.integrations._sdk import load_sdk
 
 if TYPE_CHECKING:
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.provider import CredentialProvider
 
-__all__ = ["WarmProvider", "clean_signer", "warmed"]
+__all__ = ["WarmProvider", "clean_signer", "prefetched"]
 
 
 class WarmProvider:
     """Gives what the provider holds and never waits for a fetch; the provider's refresher keeps it fresh.
 
     Where nothing valid is held, which a machine finds that was asleep for hours, a fetch is started and the call fails
-    with `WaitTimeout`; `retry_on_rejected(provider)` around the call, or `await warmed(provider)` before it, waits for
-    the credentials without blocking the loop.
+    with `WaitTimeout`; `retry_on_rejected(provider)` around the call, or `await prefetched(provider)` before it, waits
+    for the credentials without blocking the loop.
     """
 
     def __init__(self, provider: CredentialProvider) -> None:
@@ -41,7 +41,7 @@ class WarmProvider:
         return self._provider.get_credentials(timeout=0)
 
 
-async def warmed(provider: CredentialProvider) -> WarmProvider:
+async def prefetched(provider: CredentialProvider) -> WarmProvider:
     """The provider for an `AsyncClient`, once it holds credentials.
 
     Raises:

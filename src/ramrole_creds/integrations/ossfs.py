@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.errors import ConfigurationError
-from ramrole_creds.integrations.sdk import as_provider, load_sdk, require_attribute
+from ramrole_creds.integrations._sdk import as_provider, load_sdk, require_attribute
 
 load_sdk("ossfs", "ossfs")
 

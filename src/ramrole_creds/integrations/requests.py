@@ -17,14 +17,14 @@ from requests import PreparedRequest, Response
 from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
 
-from ramrole_creds.integrations.signed_exchange import SigningAgent, Verdict, text_headers, wire_headers
+from ramrole_creds.integrations._auth_flow import NextStep, SigningAuth, text_headers, wire_headers
 from ramrole_creds.signing import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ramrole_creds.credentials import Credentials
-    from ramrole_creds.integrations.signed_exchange import SignedExchange
+    from ramrole_creds.integrations._auth_flow import AuthFlow
     from ramrole_creds.signing import Signer
 
 
@@ -41,7 +41,7 @@ class RequestsAuth(AuthBase):
     """
 
     def __init__(self, signer: Signer, hosts: Iterable[str] | None = None) -> None:
-        self._agent = SigningAgent(signer, hosts)
+        self._agent = SigningAuth(signer, hosts)
 
     def __call__(self, prepared: PreparedRequest) -> PreparedRequest:
         """Sign a prepared request; `requests` calls it.
@@ -54,13 +54,13 @@ class RequestsAuth(AuthBase):
         prepared.hooks["response"].append(functools.partial(self._on_response, exchange))
         return prepared
 
-    def _on_response(self, exchange: SignedExchange, response: Response, **send_arguments: Any) -> Response:  # noqa: ANN401
+    def _on_response(self, exchange: AuthFlow, response: Response, **send_arguments: Any) -> Response:  # noqa: ANN401
         # `sent` is the object that the session goes on with: the one whose copy becomes the next hop of a redirect.
         sent = response.request
         started = time.perf_counter()
-        while (verdict := _judge(exchange, response)) is not Verdict.DELIVER:
-            credentials = exchange.refresh() if verdict is Verdict.REFRESH else None
-            if verdict is Verdict.REFRESH and credentials is None:
+        while (verdict := _judge(exchange, response)) is not NextStep.RETURN:
+            credentials = exchange.refresh() if verdict is NextStep.REFRESH else None
+            if verdict is NextStep.REFRESH and credentials is None:
                 break
             response = self._send_again(exchange, response, credentials, send_arguments)
             response.elapsed = timedelta(seconds=time.perf_counter() - started)
@@ -70,7 +70,7 @@ class RequestsAuth(AuthBase):
 
     def _send_again(
         self,
-        exchange: SignedExchange,
+        exchange: AuthFlow,
         response: Response,
         credentials: Credentials | None,
         send_arguments: dict[str, Any],
@@ -93,7 +93,7 @@ class _NextHop(PreparedRequest):
     for the host; that must not take the signature's place.
     """
 
-    def __init__(self, request: PreparedRequest, exchange: SignedExchange, signer: Signer) -> None:
+    def __init__(self, request: PreparedRequest, exchange: AuthFlow, signer: Signer) -> None:
         super().__init__()
         self.__dict__.update(request.__dict__)
         self._exchange = exchange
@@ -127,7 +127,7 @@ class _StoppedResponse(Response):
         return False
 
 
-def _prepare_redirect(exchange: SignedExchange, sent: PreparedRequest, response: Response, signer: Signer) -> Response:
+def _prepare_redirect(exchange: AuthFlow, sent: PreparedRequest, response: Response, signer: Signer) -> Response:
     # A session would send what is left of a body that it cannot rewind: nothing, which overwrites an object.
     is_spent = response.status_code in (307, 308) and not _is_replayable(sent)
     if is_spent or exchange.redirect_target(str(response.url), response.headers.get("location")) is None:
@@ -143,7 +143,7 @@ def _prepare_redirect(exchange: SignedExchange, sent: PreparedRequest, response:
     return response
 
 
-def _sign(prepared: PreparedRequest, exchange: SignedExchange, credentials: Credentials) -> None:
+def _sign(prepared: PreparedRequest, exchange: AuthFlow, credentials: Credentials) -> None:
     request = Request(str(prepared.method), str(prepared.url), text_headers(prepared.headers), body=prepared.body)
     signed = exchange.sign(request, credentials)
     prepared.url = signed.url
@@ -152,8 +152,8 @@ def _sign(prepared: PreparedRequest, exchange: SignedExchange, credentials: Cred
         prepared.body = prepared.body.encode()  # http.client would send it as Latin-1
 
 
-def _judge(exchange: SignedExchange, response: Response) -> Verdict:
-    return exchange.judge(
+def _judge(exchange: AuthFlow, response: Response) -> NextStep:
+    return exchange.next_step(
         response.status_code,
         response.headers.get,
         lambda: response.content,

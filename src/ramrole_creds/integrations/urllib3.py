@@ -16,10 +16,10 @@ import urllib3
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
-from ramrole_creds.integrations.signed_exchange import (
+from ramrole_creds.integrations._auth_flow import (
     REDIRECT_STATUSES,
-    SigningAgent,
-    Verdict,
+    NextStep,
+    SigningAuth,
     text_headers,
     wire_headers,
 )
@@ -46,7 +46,7 @@ class SigningPool:
     def __init__(
         self, signer: Signer, pool: urllib3.PoolManager | None = None, hosts: Iterable[str] | None = None
     ) -> None:
-        self._agent = SigningAgent(signer, hosts)
+        self._agent = SigningAuth(signer, hosts)
         self._pool = urllib3.PoolManager() if pool is None else pool
 
     def request(
@@ -102,7 +102,7 @@ class SigningPool:
 class _Call:
     """One call over its attempts."""
 
-    def __init__(self, agent: SigningAgent, request: Request, policy: Retry, *, redirect: bool) -> None:
+    def __init__(self, agent: SigningAuth, request: Request, policy: Retry, *, redirect: bool) -> None:
         self._agent = agent
         self._request = request
         self._policy = policy
@@ -131,16 +131,16 @@ class _Call:
 
     def goes_on_after(self, response: urllib3.BaseHTTPResponse) -> bool:
         """Prepare another attempt; False where the answer is the caller's."""
-        verdict = self._exchange.judge(
+        verdict = self._exchange.next_step(
             response.status, response.headers.get, lambda: response.data, replayable=self._is_replayable()
         )
-        if verdict is Verdict.REFRESH:
+        if verdict is NextStep.REFRESH:
             fresh = self._exchange.refresh()
             if fresh is None:
                 return False
             self._credentials = fresh
             return True
-        if verdict is Verdict.SIGN_AGAIN:
+        if verdict is NextStep.SIGN_AGAIN:
             return True
         if self._redirect and response.status in REDIRECT_STATUSES:
             return self._follows(response)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.errors import ConfigurationError, ProviderUnavailable
-from ramrole_creds.metadata import MetadataClient, TokenMode
+from ramrole_creds.metadata.client import MetadataClient
 from ramrole_creds.provider import CredentialProvider
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ramrole_creds.credentials import Credentials
+    from ramrole_creds.metadata.token_mode import TokenMode
     from ramrole_creds.provider import FetchContext, ProviderOptions
 
 ROLE_VARIABLE = "ALIBABA_CLOUD_ECS_METADATA"
@@ -51,7 +52,7 @@ class EcsRamRoleProvider(CredentialProvider):
     ) -> None:
         super().__init__(**options)
         if token_mode == "prefer":  # noqa: S105  # a mode
-            token_mode = usual_token_mode()
+            token_mode = default_token_mode()
         self._disabled = flag(DISABLED_VARIABLE)
         self._role_name = _checked_role(role_name or os.environ.get(ROLE_VARIABLE) or None)
         self._client = MetadataClient(
@@ -86,7 +87,7 @@ class EcsRamRoleProvider(CredentialProvider):
         return f"would ask {self._client.endpoint} for the credentials of {role}"
 
 
-def usual_token_mode() -> TokenMode:
+def default_token_mode() -> TokenMode:
     """What is used where nobody says otherwise: "require" with ALIBABA_CLOUD_IMDSV1_DISABLED=true, else "prefer"."""
     return "require" if flag(V1_DISABLED_VARIABLE) else "prefer"
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.credentials import Credentials
-from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError, explained
+from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError, describe_error
 from ramrole_creds.provider import CredentialProvider
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class EnvironmentProvider(CredentialProvider):
             FetchError: half of the pair is set, or a value cannot be a key.
         """
         credentials = self._read()
-        context.note_may_change()
+        context.recheck_after()
         return credentials
 
     def explain(self) -> str:
@@ -44,7 +44,7 @@ class EnvironmentProvider(CredentialProvider):
         try:
             self._read()
         except RamRoleError as error:
-            return explained(error)
+            return describe_error(error)
         there = [name for name in (ID_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE) if os.environ.get(name)]
         return f"would use {', '.join(there)}"
 

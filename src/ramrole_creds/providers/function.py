@@ -11,9 +11,9 @@ from ramrole_creds.provider import CredentialProvider
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ramrole_creds._cache.policy import RefreshPolicy
     from ramrole_creds.clock import Clock
     from ramrole_creds.events import EventListener
-    from ramrole_creds.policy import RefreshPolicy
     from ramrole_creds.provider import FetchContext
 
 

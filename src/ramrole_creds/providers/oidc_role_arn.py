@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds.clock import SYSTEM_CLOCK
-from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError, explained
-from ramrole_creds.policy import RefreshPolicy
+from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError, describe_error
 from ramrole_creds.provider import CredentialProvider
-from ramrole_creds.providers.home import named_path
-from ramrole_creds.providers.sessions import (
+from ramrole_creds.providers._home import expand_path
+from ramrole_creds.providers.session_arguments import (
     DEFAULT_SESSION_SECONDS,
     DEFAULT_TEMPLATE,
     ROLE_ARN_VARIABLE,
@@ -19,8 +19,8 @@ from ramrole_creds.providers.sessions import (
     policy_text,
     session_namer,
 )
-from ramrole_creds.sts import StsClient
-from ramrole_creds.sts_endpoints import CENTRAL_HOST
+from ramrole_creds.sts.client import StsClient
+from ramrole_creds.sts.endpoints import CENTRAL_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PROVIDER_ARN_VARIABLE = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN"
 TOKEN_FILE_VARIABLE = "ALIBABA_CLOUD_OIDC_TOKEN_FILE"  # noqa: S105  # a variable's name
-LONGEST_TOKEN_CHARACTERS = 20000
+MAX_TOKEN_CHARACTERS = 20000
 
 
 class OidcRoleArnProvider(CredentialProvider):
@@ -154,7 +154,7 @@ class OidcRoleArnProvider(CredentialProvider):
         try:
             role_arn, _ = self._configured()
         except RamRoleError as error:
-            return explained(error)
+            return describe_error(error)
         source = "the token of a callable" if self._token_file is None else f"the token in {self._token_file}"
         return f"would assume {role_arn} at {self._client.url} with {source}"
 
@@ -195,8 +195,8 @@ class OidcRoleArnProvider(CredentialProvider):
         token = content.strip()
         if not token or not token.isascii() or not token.isprintable() or " " in token:
             raise FetchError(f"{source} gave {'nothing' if not token else 'something that is no token'}.")
-        if len(token) > LONGEST_TOKEN_CHARACTERS:
-            raise FetchError(f"{source} gave {len(token)} characters; STS takes {LONGEST_TOKEN_CHARACTERS}.")
+        if len(token) > MAX_TOKEN_CHARACTERS:
+            raise FetchError(f"{source} gave {len(token)} characters; STS takes {MAX_TOKEN_CHARACTERS}.")
         return token
 
     def _call(self, source: str) -> str:
@@ -214,8 +214,8 @@ class OidcRoleArnProvider(CredentialProvider):
 
 def _read(path: str, source: str) -> str:
     try:
-        with named_path(path).open("rb") as file:
-            return file.read(2 * LONGEST_TOKEN_CHARACTERS).decode("ascii", "replace")
+        with expand_path(path).open("rb") as file:
+            return file.read(2 * MAX_TOKEN_CHARACTERS).decode("ascii", "replace")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no such path"
     raise FetchError(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 # Two threads that push at the same time may each find the other's fetch in flight.
-MOST_HAND_OVERS = 4
+MAX_HAND_OVERS = 4
 
 
 class PushProvider(CredentialProvider):
@@ -108,7 +108,7 @@ class PushProvider(CredentialProvider):
 
     def _hand_over(self, before: Credentials | None) -> None:
         """Have the cache take what was given, also where it ends sooner than what it holds: that counts as refused."""
-        for _ in range(MOST_HAND_OVERS):
+        for _ in range(MAX_HAND_OVERS):
             if before is None and not self.status().failures:
                 return  # nobody has asked yet: the first who does fetches it
             try:

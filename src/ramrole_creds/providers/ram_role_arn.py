@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.errors import ConfigurationError, FetchTimeout, StsError, WaitTimeout
-from ramrole_creds.policy import RefreshPolicy
 from ramrole_creds.provider import CredentialProvider
-from ramrole_creds.providers.sessions import (
+from ramrole_creds.providers.session_arguments import (
     DEFAULT_SESSION_SECONDS,
     checked_duration,
     checked_external_id,
@@ -17,8 +17,8 @@ from ramrole_creds.providers.sessions import (
     policy_text,
     session_namer,
 )
-from ramrole_creds.sts import StsClient
-from ramrole_creds.sts_refusals import refuses_source
+from ramrole_creds.sts.client import StsClient
+from ramrole_creds.sts.errors import is_source_rejected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,7 +122,7 @@ class RamRoleArnProvider(CredentialProvider):
         try:
             return self._assume(source, context)
         except StsError as error:
-            if not refuses_source(error):
+            if not is_source_rejected(error):
                 raise
             refused = error
         fresh = self.source.refresh(rejected=source)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.errors import ConfigurationError, FetchError
-from ramrole_creds.policy import RefreshPolicy
 from ramrole_creds.provider import CredentialProvider
-from ramrole_creds.providers.home import named_path
-from ramrole_creds.providers.sessions import DEFAULT_SESSION_SECONDS, checked_duration
-from ramrole_creds.sts import StsClient
-from ramrole_creds.sts_endpoints import ENDPOINT_VARIABLE, REGION_VARIABLE
+from ramrole_creds.providers._home import expand_path
+from ramrole_creds.providers.session_arguments import DEFAULT_SESSION_SECONDS, checked_duration
+from ramrole_creds.sts.client import StsClient
+from ramrole_creds.sts.endpoints import ENDPOINT_VARIABLE, REGION_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ramrole_creds.provider import FetchContext, ProviderOptions
 
 DEFAULT_HOST = "sts.ap-northeast-1.aliyuncs.com"
-LONGEST_SESSION_SECONDS = 3600
-LONGEST_KEY_BYTES = 65536
+MAX_SESSION_SECONDS = 3600
+MAX_KEY_BYTES = 65536
 
 
 class RsaKeyPairProvider(CredentialProvider):
@@ -67,8 +67,8 @@ class RsaKeyPairProvider(CredentialProvider):
         super().__init__(**options)
         if not public_key_id or not private_key_file:
             raise ConfigurationError("RsaKeyPairProvider needs a public_key_id and a private_key_file.")
-        if checked_duration(duration) > LONGEST_SESSION_SECONDS:
-            raise ConfigurationError(f"A session of a key pair lasts {LONGEST_SESSION_SECONDS} s at most.")
+        if checked_duration(duration) > MAX_SESSION_SECONDS:
+            raise ConfigurationError(f"A session of a key pair lasts {MAX_SESSION_SECONDS} s at most.")
         self._public_key_id = public_key_id
         self._file = os.fspath(private_key_file)
         if "-----BEGIN" in self._file:
@@ -125,8 +125,8 @@ def _load_key(path: str) -> Callable[[bytes], bytes]:
 
 def _read(path: str) -> bytes:
     try:
-        with named_path(path).open("rb") as file:
-            return file.read(LONGEST_KEY_BYTES)
+        with expand_path(path).open("rb") as file:
+            return file.read(MAX_KEY_BYTES)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no such path"
     raise FetchError(f"The private key file {path} cannot be read ({reason}).")

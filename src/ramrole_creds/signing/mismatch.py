@@ -12,7 +12,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from ramrole_creds.signing.percent import decode
+from ramrole_creds.signing._percent import decode
 
 if TYPE_CHECKING:
     from ramrole_creds.signing.request import Request

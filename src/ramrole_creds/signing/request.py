@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
 
 from ramrole_creds.errors import SigningError
+from ramrole_creds.signing._percent import encode
 from ramrole_creds.signing.body import as_body
-from ramrole_creds.signing.percent import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,14 +6,14 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from ramrole_creds.errors import SigningError
-from ramrole_creds.signing.percent import decode
+from ramrole_creds.signing._percent import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from ramrole_creds.signing._signing_keys import SigningKeys
     from ramrole_creds.signing.request import Headers, Request
-    from ramrole_creds.signing.signing_keys import SigningKeys
 
 
 class Signable(Protocol):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.credentials import Credentials
-from ramrole_creds.errors import ConfigurationError, CredentialsTooShort, SigningError
-from ramrole_creds.signing.skew import ClockSkew
+from ramrole_creds.errors import ConfigurationError, LifetimeTooShort, SigningError
+from ramrole_creds.signing._skew import ClockSkew
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ class Signer:
         nonce: Callable[[], str] | None = None,
     ) -> None:
         # Here and not above: hashlib would be a tenth of what importing this library costs.
-        from ramrole_creds.signing.signing_keys import SigningKeys
+        from ramrole_creds.signing._signing_keys import SigningKeys
 
         if isinstance(provider, Credentials):
             provider = _Fixed(provider)
@@ -134,7 +134,7 @@ class Signer:
         life = self._presign_life(expires_in)
         try:
             credentials = self._get_credentials(valid_for=life)
-        except CredentialsTooShort:
+        except LifetimeTooShort:
             credentials = self._get_credentials()
         # By the server's clock where it is known to differ: the token ends by that one too.
         now = self._now() + (self._skew.offset(request.host) if self._skew.offsets else 0.0)

@@ -6,28 +6,28 @@ import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.account import Account
-from ramrole_creds.testing.faults import Faults
-from ramrole_creds.testing.gateway import Gateway
-from ramrole_creds.testing.instance import INSTANCE_ID, Instance
-from ramrole_creds.testing.issuer import Issuer
-from ramrole_creds.testing.metadata_service import MetadataService, error_page
+from ramrole_creds.testing.account.account import Account
+from ramrole_creds.testing.account.credential_store import CredentialStore
+from ramrole_creds.testing.clocks import VirtualClock
+from ramrole_creds.testing.faults.script import Faults
 from ramrole_creds.testing.request_log import RecordedRequest, RequestLog
-from ramrole_creds.testing.server import HttpServer
-from ramrole_creds.testing.virtual_clock import VirtualClock
+from ramrole_creds.testing.server.gateway import Gateway
+from ramrole_creds.testing.server.http_server import HttpServer
+from ramrole_creds.testing.services.instance import INSTANCE_ID, Instance
+from ramrole_creds.testing.services.metadata_service import MetadataService, error_page
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from types import TracebackType
 
     from ramrole_creds.clock import Clock
-    from ramrole_creds.testing.account import Document, Role, User
-    from ramrole_creds.testing.issuer import IssuedCredentials
-    from ramrole_creds.testing.metadata_service import Mode, Quirks
-    from ramrole_creds.testing.oidc_issuer import OidcIssuer
-    from ramrole_creds.testing.server import Listening
-    from ramrole_creds.testing.service import Service
-    from ramrole_creds.testing.wire import WireRequest, WireResponse
+    from ramrole_creds.testing.account.account import Document, Role, User
+    from ramrole_creds.testing.account.credential_store import IssuedCredentials
+    from ramrole_creds.testing.account.oidc_issuer import OidcIssuer
+    from ramrole_creds.testing.server.http_server import Listening
+    from ramrole_creds.testing.server.messages import WireRequest, WireResponse
+    from ramrole_creds.testing.services.metadata_service import Mode, Quirks
+    from ramrole_creds.testing.services.service import Service
 
 CREDENTIAL_LIFETIME_SECONDS = 6 * 3600
 
@@ -84,7 +84,7 @@ class FakeCloud:
         if credential_lifetime < 2:
             raise ValueError(f"credential_lifetime is at least 2 seconds, not {credential_lifetime}.")
         self._clock: Clock = VirtualClock() if clock is None else clock
-        self.issuer = Issuer(seed)
+        self.issuer = CredentialStore(seed)
         self.account = Account(self.issuer)
         self.instance = Instance(self.account, credential_lifetime=credential_lifetime, instance_id=instance_id)
         self.instances = {instance_id: self.instance}
@@ -199,18 +199,20 @@ class FakeCloud:
 
     # --- the instance -------------------------------------------------------------------------------------------
 
-    def attach_role(self, name: str, *, policies: Sequence[str | Document] | None = None, beside: bool = False) -> Role:
+    def attach_role(
+        self, name: str, *, policies: Sequence[str | Document] | None = None, allow_second: bool = False
+    ) -> Role:
         """Attach a role to the instance; it is made, with all permissions, when the account has none of that name.
 
         Args:
             name: the role.
             policies: what it may do from now on, as `Account.set_policies` takes it; None leaves that as it is.
-            beside: allow a second role, which the real service never does.
+            allow_second: allow a second role, which the real service never does.
 
         Raises:
             RoleAlreadyAttached: the instance has one.
         """
-        self.instance.attach(name, self._clock.time(), self.propagation_delay, beside=beside)
+        self.instance.attach(name, self._clock.time(), self.propagation_delay, allow_second=allow_second)
         role = self.role(name)
         if policies is not None:
             self.account.set_policies(role, policies)
@@ -332,7 +334,7 @@ class FakeCloud:
     def oidc(self) -> OidcIssuer:
         """An OpenID Connect issuer that the account trusts: `cloud.oidc.token()`, `cloud.oidc.trust(subject)`."""
         if self._oidc is None:
-            from ramrole_creds.testing.oidc_issuer import OidcIssuer
+            from ramrole_creds.testing.account.oidc_issuer import OidcIssuer
 
             self._oidc = OidcIssuer(self._clock, self.account.account_id)
             self.account.add_oidc_issuer(self._oidc)
@@ -382,10 +384,10 @@ class FakeCloud:
     # --- inside -------------------------------------------------------------------------------------------------
 
     def _load_services(self) -> list[Service]:
-        from ramrole_creds.testing.ecs_service import EcsService
-        from ramrole_creds.testing.ram_service import RamService
         from ramrole_creds.testing.services import default_services
-        from ramrole_creds.testing.sts_service import StsService
+        from ramrole_creds.testing.services.ecs import EcsService
+        from ramrole_creds.testing.services.ram import RamService
+        from ramrole_creds.testing.services.sts import StsService
 
         return [
             StsService(self.account),
@@ -395,7 +397,7 @@ class FakeCloud:
         ]
 
     def _answer_control(self, request: WireRequest) -> WireResponse:
-        from ramrole_creds.testing.control import answer_control
+        from ramrole_creds.testing.server.control import answer_control
 
         return error_page(404) if self.control_key is None else answer_control(self, request)
 

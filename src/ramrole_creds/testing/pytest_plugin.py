@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
     from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
+    from ramrole_creds.testing.clocks import VirtualClock
     from ramrole_creds.testing.fake_cloud import FakeCloud
-    from ramrole_creds.testing.virtual_clock import VirtualClock
 
 DEFAULT_ROLE = "web"
 _FIXTURES = frozenset({"ramrole_cloud", "ramrole_clock", "ramrole_role", "ramrole_provider", "no_metadata"})
@@ -48,7 +48,7 @@ def ramrole_role(request: pytest.FixtureRequest) -> str | None:
 @pytest.fixture
 def ramrole_clock(request: pytest.FixtureRequest) -> VirtualClock:
     """The clock of the fake cloud and the provider: `ramrole_clock.advance(hours=6)`."""
-    from ramrole_creds.testing.virtual_clock import VirtualClock
+    from ramrole_creds.testing.clocks import VirtualClock
 
     return VirtualClock(_marked(request).get("start"))
 
@@ -56,14 +56,14 @@ def ramrole_clock(request: pytest.FixtureRequest) -> VirtualClock:
 @pytest.fixture
 def ramrole_cloud(
     request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
     tmp_path_factory: pytest.TempPathFactory,
     ramrole_clock: VirtualClock,
     ramrole_role: str | None,
 ) -> Iterator[FakeCloud]:
     """A fake cloud with a role attached; see the plugin's own description."""
+    from ramrole_creds.testing.environment import isolated_environment
     from ramrole_creds.testing.fake_cloud import FakeCloud
-    from ramrole_creds.testing.redirect import forbid_metadata, redirect_metadata
+    from ramrole_creds.testing.network import forbid_metadata, redirect_metadata
 
     options = _marked(request)
     faults = options.pop("faults", ())
@@ -74,9 +74,9 @@ def ramrole_cloud(
     _refuse_unknown(options, FakeCloud)
     with FakeCloud(ramrole_role, clock=ramrole_clock, **options) as cloud:
         cloud.faults.load(faults)
-        _isolate(monkeypatch, tmp_path_factory, cloud.url)
         request.node.stash[_CLOUD] = cloud
-        with redirect_metadata(cloud.url) if redirect else forbid_metadata():
+        network = redirect_metadata(cloud.url) if redirect else forbid_metadata()
+        with isolated_environment(cloud.url, tmp_path_factory.mktemp("home")), network:
             yield cloud
 
 
@@ -90,21 +90,19 @@ def ramrole_provider(ramrole_cloud: FakeCloud, ramrole_clock: VirtualClock) -> I
 
 
 @pytest.fixture
-def no_metadata(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def no_metadata(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A machine that is not on ECS: connections to the metadata service are refused. Gives the endpoint's URL."""
     import socket
 
-    from ramrole_creds.testing.redirect import redirect_metadata
+    from ramrole_creds.testing.environment import isolated_environment
+    from ramrole_creds.testing.network import redirect_metadata
 
     if "ramrole_cloud" in request.fixturenames:
         raise pytest.UsageError("A test has either ramrole_cloud or no_metadata, not both.")
     with socket.socket() as nothing_listens:
         nothing_listens.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nothing_listens.getsockname()[1]}"
-        _isolate(monkeypatch, tmp_path_factory, url)
-        with redirect_metadata(url):
+        with isolated_environment(url, tmp_path_factory.mktemp("home")), redirect_metadata(url):
             yield url
 
 
@@ -155,13 +153,3 @@ def _refuse_unknown(options: Mapping[str, object], cloud: type[FakeCloud]) -> No
         if name not in known:
             takes = ", ".join(["role", "faults", "start", "redirect", *sorted(known)])
             raise pytest.UsageError(f"@pytest.mark.ramrole takes no {name!r}. It takes {takes}.")
-
-
-def _isolate(monkeypatch: pytest.MonkeyPatch, factory: pytest.TempPathFactory, endpoint: str) -> None:
-    from ramrole_creds.testing.isolation import isolated_environment
-
-    for name, value in isolated_environment(factory.mktemp("home"), endpoint).items():
-        if value is None:
-            monkeypatch.delenv(name, raising=False)
-        else:
-            monkeypatch.setenv(name, value)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, overload
 from ramrole_creds.testing.masking import leaked_marker, mask_header, mask_text
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.server.messages import WireRequest
 
 PROXY_HEADERS = ("Via", "X-Forwarded-For", "Forwarded", "Proxy-Authorization", "Proxy-Connection")
 MAX_ENTRIES = 50_000

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import unittest
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
+from ramrole_creds.testing.environment import isolated_environment
 from ramrole_creds.testing.fake_cloud import FakeCloud
-from ramrole_creds.testing.isolation import isolated_environment
-from ramrole_creds.testing.redirect import redirect_metadata
+from ramrole_creds.testing.network import redirect_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ramrole_creds.testing.virtual_clock import VirtualClock
+    from ramrole_creds.testing.clocks import VirtualClock
 
 
 class RamRoleTestCase(unittest.TestCase):
@@ -41,24 +38,8 @@ class RamRoleTestCase(unittest.TestCase):
         self.addCleanup(self.cloud.check)
         self.addCleanup(self.cloud.stop)
         self.clock = self.cloud.clock
-        home = tempfile.TemporaryDirectory()
-        self.addCleanup(home.cleanup)
-        self._change_environment(isolated_environment(Path(home.name), self.cloud.url))
-        redirect = redirect_metadata(self.cloud.url)
-        redirect.__enter__()
-        self.addCleanup(redirect.__exit__, None, None, None)
+        for context in (isolated_environment(self.cloud.url), redirect_metadata(self.cloud.url)):
+            context.__enter__()
+            self.addCleanup(context.__exit__, None, None, None)
         self.provider = EcsRamRoleProvider(endpoint=self.cloud.url, clock=self.clock)
         self.addCleanup(self.provider.close)
-
-    def _change_environment(self, changes: Mapping[str, str | None]) -> None:
-        before = {name: os.environ.get(name) for name in changes}
-        self.addCleanup(_apply, before)
-        _apply(changes)
-
-
-def _apply(changes: Mapping[str, str | None]) -> None:
-    for name, value in changes.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value

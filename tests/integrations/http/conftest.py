@@ -15,10 +15,10 @@ import pytest
 from ramrole_creds import signing
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.testing import FakeCloud
-from ramrole_creds.testing.issuer import Identity
+from ramrole_creds.testing.account.credential_store import Identity
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.issuer import IssuedCredentials
+    from ramrole_creds.testing.account.credential_store import IssuedCredentials
 
 TOKEN_LIFE = timedelta(hours=1)
 
@@ -141,11 +141,11 @@ def with_httpx_async(signer: signing.Signer, method: str, url: str, *, hosts: An
 def with_aiohttp(signer: signing.Signer, method: str, url: str, *, hosts: Any = None, **call: Any) -> Answer:
     import aiohttp
 
-    from ramrole_creds.integrations.aiohttp import AiohttpSigning
+    from ramrole_creds.integrations.aiohttp import AiohttpAuth
 
     async def send() -> Answer:
         async with (
-            aiohttp.ClientSession(middlewares=(AiohttpSigning(signer, hosts),)) as session,
+            aiohttp.ClientSession(middlewares=(AiohttpAuth(signer, hosts),)) as session,
             session.request(
                 method,
                 url,

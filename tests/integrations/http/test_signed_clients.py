@@ -14,10 +14,10 @@ import pytest
 from ramrole_creds import signing
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import SigningError
-from ramrole_creds.integrations.signed_exchange import SigningAgent, Verdict
+from ramrole_creds.integrations._auth_flow import NextStep, SigningAuth
 from ramrole_creds.testing import verify
-from ramrole_creds.testing.issuer import Identity, Issuer
-from ramrole_creds.testing.wire import WireRequest
+from ramrole_creds.testing.account.credential_store import CredentialStore, Identity
+from ramrole_creds.testing.server.messages import WireRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -160,7 +160,7 @@ def test_nothing_reaches_another_host_by_a_redirect(
 
 
 def test_another_port_or_a_plain_downgrade_counts_as_another_host() -> None:
-    from ramrole_creds.integrations.signed_exchange import is_same_or_safer
+    from ramrole_creds.integrations._auth_flow import is_same_or_safer
 
     assert is_same_or_safer(("http", "h"), ("https", "h"))
     assert not is_same_or_safer(("https", "h"), ("http", "h"))
@@ -306,16 +306,16 @@ NOW = 1_800_000_000.0
 @pytest.mark.parametrize(
     ("trouble", "verdict"),
     [
-        ("expired", Verdict.REFRESH),
-        ("unknown key", Verdict.REFRESH),
-        ("another token", Verdict.REFRESH),
-        ("clock", Verdict.SIGN_AGAIN),
-        ("wrong secret", Verdict.DELIVER),
+        ("expired", NextStep.REFRESH),
+        ("unknown key", NextStep.REFRESH),
+        ("another token", NextStep.REFRESH),
+        ("clock", NextStep.SIGN_AGAIN),
+        ("wrong secret", NextStep.RETURN),
     ],
 )
-def test_every_services_refusal_is_understood(name: str, trouble: str, verdict: Verdict) -> None:
+def test_every_services_refusal_is_understood(name: str, trouble: str, verdict: NextStep) -> None:
     make, verifier = SCHEMES[name]
-    issuer = Issuer(1)
+    issuer = CredentialStore(1)
     issued = issuer.issue(Identity("arn"), now=NOW - 7200, lifetime=3600 if trouble == "expired" else 36000)
     keys = Credentials(
         "STS.NTunknown" if trouble == "unknown key" else issued.access_key_id,
@@ -326,22 +326,22 @@ def test_every_services_refusal_is_understood(name: str, trouble: str, verdict: 
     headers = {"Content-Type": "text/plain", "host": "h", "x-acs-version": "V", "x-acs-action": "A"}
     url = f"http://h{PATHS.get(name, '/bkt/x')}".replace(" ", "%20")
     request = signing.Request("POST", url, headers, {"Action": "A", "Version": "V"}, b"x")
-    exchange = SigningAgent(signer).begin(url)
+    exchange = SigningAuth(signer).begin(url)
     sent = exchange.sign(request, keys)
     wire = WireRequest(sent.method, sent.url.removeprefix("http://h"), sent.headers, b"x", NOW)
     refused = verifier(wire, issuer, NOW, verify.NonceMemory())
     assert isinstance(refused, verify.Rejected)
     answer = f"<Error><Code>{refused.code}</Code><Message>{refused.message}</Message></Error>".encode()
     date = {"Date": formatdate(NOW, usegmt=True)}
-    assert exchange.judge(refused.status, date.get, lambda: answer, replayable=True) is verdict
-    again = exchange.judge(refused.status, date.get, lambda: answer, replayable=True)
-    assert again is Verdict.DELIVER, "one more attempt, and no more"
+    assert exchange.next_step(refused.status, date.get, lambda: answer, replayable=True) is verdict
+    again = exchange.next_step(refused.status, date.get, lambda: answer, replayable=True)
+    assert again is NextStep.RETURN, "one more attempt, and no more"
 
 
 def test_the_error_of_an_answer_to_head_is_read_from_its_header() -> None:
     keys = Credentials("STS.NTid", "secret", "token")
-    exchange = SigningAgent(signing.Signer(keys, signing.OSSV1())).begin("http://h/bkt/k")
+    exchange = SigningAuth(signing.Signer(keys, signing.OSSV1())).begin("http://h/bkt/k")
     exchange.sign(signing.Request("HEAD", "http://h/bkt/k"), keys)
     error = {"x-oss-err": base64.b64encode(b"<Error><Code>SecurityTokenExpired</Code></Error>").decode()}
-    assert exchange.judge(403, error.get, bytes, replayable=True) is Verdict.REFRESH
-    assert exchange.judge(403, {"x-oss-err": "not base64!"}.get, bytes, replayable=True) is Verdict.DELIVER
+    assert exchange.next_step(403, error.get, bytes, replayable=True) is NextStep.REFRESH
+    assert exchange.next_step(403, {"x-oss-err": "not base64!"}.get, bytes, replayable=True) is NextStep.RETURN

@@ -17,7 +17,7 @@ import requests
 
 from ramrole_creds import ConfigurationError, StaticProvider, signing
 from ramrole_creds.errors import SigningError
-from ramrole_creds.integrations.aiohttp import AiohttpSigning
+from ramrole_creds.integrations.aiohttp import AiohttpAuth
 from ramrole_creds.integrations.httpx import HttpxAuth
 from ramrole_creds.integrations.requests import RequestsAuth
 from ramrole_creds.integrations.urllib3 import SigningPool
@@ -151,7 +151,7 @@ async def _get(client: str, signer: signing.Signer, url: str) -> int:
     import aiohttp
 
     async with (
-        aiohttp.ClientSession(middlewares=(AiohttpSigning(signer),)) as http,
+        aiohttp.ClientSession(middlewares=(AiohttpAuth(signer),)) as http,
         http.get(url + "/", headers=ACTION) as answer,
     ):
         return answer.status
@@ -178,7 +178,7 @@ def test_aiohttp_signs_for_no_other_host_however_the_redirect_is_written(
     async def call() -> None:
         async with (
             aiohttp.test_utils.RawTestServer(redirect) as server,
-            aiohttp.ClientSession(middlewares=(AiohttpSigning(signer),)) as session,
+            aiohttp.ClientSession(middlewares=(AiohttpAuth(signer),)) as session,
         ):
             await session.get(server.make_url("/old"), headers=ACTION)
 

@@ -10,7 +10,7 @@ import pytest
 
 from ramrole_creds import ConfigurationError, StaticProvider
 from ramrole_creds.integrations.acs_client import acs_client, use_provider
-from ramrole_creds.integrations.rejection import retry_on_rejected
+from ramrole_creds.integrations.retry import retry_on_rejected
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -10,7 +10,7 @@ from aiobotocore.config import AioConfig
 from botocore.exceptions import ClientError
 
 from ramrole_creds.integrations.botocore import aiobotocore_session
-from ramrole_creds.integrations.rejection import retry_on_rejected
+from ramrole_creds.integrations.retry import retry_on_rejected
 
 if TYPE_CHECKING:
     from tests.integrations.sdk.conftest import Stage

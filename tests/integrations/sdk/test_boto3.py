@@ -13,12 +13,11 @@ from botocore.exceptions import ClientError
 
 from ramrole_creds import FunctionProvider
 from ramrole_creds.integrations.botocore import botocore_session
-from ramrole_creds.integrations.rejection import retry_on_rejected
+from ramrole_creds.integrations.retry import retry_on_rejected
 
 if TYPE_CHECKING:
-    from tests.integrations.sdk.conftest import Stage
-
     from ramrole_creds import CredentialProvider, Credentials
+    from tests.integrations.sdk.conftest import Stage
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:botocore")
 

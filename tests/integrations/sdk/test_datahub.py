@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ramrole_creds.integrations.rejection import retry_on_rejected
+from ramrole_creds.integrations.retry import retry_on_rejected
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

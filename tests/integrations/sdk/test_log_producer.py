@@ -12,6 +12,7 @@ from ramrole_creds.integrations.aliyun_log_producer import ASK_AGAIN_SECONDS, Pr
 
 if TYPE_CHECKING:
     import pytest
+
     from tests.integrations.sdk.conftest import Stage
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ramrole_creds import Credentials, EcsRamRoleProvider, FetchError, FunctionProvider
-from ramrole_creds.integrations.rejection import retry_on_rejected
+from ramrole_creds.integrations.retry import retry_on_rejected
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -19,9 +19,8 @@ with warnings.catch_warnings():
     from ramrole_creds.integrations.odps import ProviderAccount
 
 if TYPE_CHECKING:
-    from tests.integrations.sdk.conftest import Stage
-
     from ramrole_creds import CredentialProvider
+    from tests.integrations.sdk.conftest import Stage
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:odps")
 

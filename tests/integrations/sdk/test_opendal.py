@@ -9,13 +9,12 @@ import pytest
 from opendal.exceptions import PermissionDenied
 
 from ramrole_creds import EcsRamRoleProvider
-from ramrole_creds.integrations.rejection import retry_on_rejected
-from ramrole_creds.integrations.renewing import opendal_operator
+from ramrole_creds.integrations.refreshing_client import opendal_operator
+from ramrole_creds.integrations.retry import retry_on_rejected
 
 if TYPE_CHECKING:
-    from tests.integrations.sdk.conftest import Stage
-
     from ramrole_creds import CredentialProvider
+    from tests.integrations.sdk.conftest import Stage
 
 
 def operator_of(stage: Stage, provider: CredentialProvider | None = None) -> Any:

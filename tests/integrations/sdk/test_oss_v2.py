@@ -1,4 +1,4 @@
-"""alibabacloud-oss-v2 takes the provider as it is; its async client takes it warmed."""
+"""alibabacloud-oss-v2 takes the provider as it is; its async client takes it prefetched."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import requests
 from alibabacloud_oss_v2 import aio
 
 from ramrole_creds import Credentials, FetchError, FunctionProvider, WaitTimeout
-from ramrole_creds.integrations.oss_v2 import clean_signer, warmed
-from ramrole_creds.integrations.rejection import retry_on_rejected
+from ramrole_creds.integrations.oss_v2 import clean_signer, prefetched
+from ramrole_creds.integrations.retry import retry_on_rejected
 from ramrole_creds.testing import TickingClock
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def test_an_expired_token_is_replaced_and_the_call_repeated_once(stage: Stage) -
 
 
 async def test_coroutines_are_signed_over_rotations(stage: Stage) -> None:
-    async with aio.AsyncClient(config(stage, await warmed(stage.provider))) as client:
+    async with aio.AsyncClient(config(stage, await prefetched(stage.provider))) as client:
         for _ in range(3):
             await client.put_object(PUT)
             assert await (await client.get_object(GET)).body.read() == b"body"
@@ -100,7 +100,7 @@ async def test_coroutines_are_signed_over_rotations(stage: Stage) -> None:
 
 
 async def test_a_refused_coroutine_is_repeated_once(stage: Stage) -> None:
-    async with aio.AsyncClient(config(stage, await warmed(stage.provider))) as client:
+    async with aio.AsyncClient(config(stage, await prefetched(stage.provider))) as client:
         await client.put_object(PUT)
         await asyncio.to_thread(stage.expire)
 
@@ -121,7 +121,7 @@ async def test_a_hanging_fetch_never_stalls_the_loop(stage: Stage) -> None:
         return replace(stage.provider.refresh(), expiration=datetime.fromtimestamp(clock.time() + 100, timezone.utc))
 
     slow = FunctionProvider(fetch, clock=clock)
-    held = await warmed(slow)
+    held = await prefetched(slow)
     first = held.get_credentials()
     clock.advance(seconds=97)
     with no_wait():

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from ramrole_creds import ConfigurationError, EcsRamRoleProvider
-from ramrole_creds.integrations.rejection import retry_on_rejected
+from ramrole_creds.integrations.retry import retry_on_rejected
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

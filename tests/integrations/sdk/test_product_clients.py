@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from ramrole_creds.integrations.rejection import is_rejection, retry_on_rejected
+from ramrole_creds.integrations.retry import is_rejection, retry_on_rejected
 
 if TYPE_CHECKING:
     from tests.integrations.sdk.conftest import Stage

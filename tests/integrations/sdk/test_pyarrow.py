@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ramrole_creds.integrations.rejection import retry_on_rejected
-from ramrole_creds.integrations.renewing import pyarrow_filesystem
+from ramrole_creds.integrations.refreshing_client import pyarrow_filesystem
+from ramrole_creds.integrations.retry import retry_on_rejected
 
 if TYPE_CHECKING:
     from tests.integrations.sdk.conftest import Stage

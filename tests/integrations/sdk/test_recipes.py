@@ -23,7 +23,7 @@ RECIPES = dict(
         r"<!-- recipe: (\w+) -->\n```python\n(.*?)^```$", PAGE.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL
     )
 )
-LONGEST_RECIPE_LINES = 7
+MAX_RECIPE_LINES = 7
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -146,4 +146,4 @@ async def test_a_recipe_works_as_it_stands(stage: Stage, monkeypatch: pytest.Mon
 def test_every_recipe_is_run_and_short() -> None:
     assert set(RECIPES) == set(KITCHEN)
     for recipe in RECIPES.values():
-        assert len([line for line in recipe.splitlines() if line.strip()]) <= LONGEST_RECIPE_LINES
+        assert len([line for line in recipe.splitlines() if line.strip()]) <= MAX_RECIPE_LINES

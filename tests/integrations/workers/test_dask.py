@@ -10,7 +10,7 @@ from dask.base import tokenize
 from distributed import Client, LocalCluster
 
 from ramrole_creds import Credentials, EcsRamRoleProvider
-from ramrole_creds.integrations.renewing import Renewing
+from ramrole_creds.integrations.refreshing_client import RefreshingClient
 from ramrole_creds.testing import FakeCloud
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def test_a_worker_process_fetches_once_for_all_its_tasks(tmp_path: Path) -> None
         ) as cluster,
         Client(cluster) as client,
     ):  # fmt: skip
-        handle = Renewing(EcsRamRoleProvider(endpoint=cloud.url), Credentials.get_access_key_id)
+        handle = RefreshingClient(EcsRamRoleProvider(endpoint=cloud.url), Credentials.get_access_key_id)
         show = operator.methodcaller("__call__")
         tasks = [client.submit(show, handle, key=f"task-{number}") for number in range(TASKS)]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ramrole_creds import Credentials, EcsRamRoleProvider, StaticProvider
-from ramrole_creds.integrations.renewing import Renewing
+from ramrole_creds.integrations.refreshing_client import RefreshingClient
 from ramrole_creds.testing import FakeCloud
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ def cloud() -> Iterator[FakeCloud]:
         yield cloud
 
 
-def task(cloud: FakeCloud) -> Renewing[str]:
+def task(cloud: FakeCloud) -> RefreshingClient[str]:
     """What a task is sent: a provider, and something to do with its credentials."""
-    return Renewing(EcsRamRoleProvider(endpoint=cloud.url), Credentials.get_access_key_id)
+    return RefreshingClient(EcsRamRoleProvider(endpoint=cloud.url), Credentials.get_access_key_id)
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])

@@ -9,18 +9,18 @@ import pytest
 
 from ramrole_creds import signing
 from ramrole_creds.credentials import Credentials
-from ramrole_creds.testing.issuer import Identity, Issuer
-from ramrole_creds.testing.policy import ALLOW_ALL
+from ramrole_creds.testing.account.credential_store import CredentialStore, Identity
+from ramrole_creds.testing.account.ram_policy import ALLOW_ALL
+from ramrole_creds.testing.clocks import VirtualClock
+from ramrole_creds.testing.server.messages import WireRequest
 from ramrole_creds.testing.services import default_services
-from ramrole_creds.testing.virtual_clock import VirtualClock
-from ramrole_creds.testing.wire import WireRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ramrole_creds.testing.issuer import IssuedCredentials
-    from ramrole_creds.testing.service import Service
-    from ramrole_creds.testing.wire import WireResponse
+    from ramrole_creds.testing.account.credential_store import IssuedCredentials
+    from ramrole_creds.testing.server.messages import WireResponse
+    from ramrole_creds.testing.services.service import Service
 
 # Files that speak to the endpoints through an official client are collected where that client is installed.
 CLIENTS = {"oss2": "oss2", "oss_v2": "alibabacloud_oss_v2", "boto3": "boto3"}
@@ -30,12 +30,12 @@ LIFETIME_SECONDS = 3600
 HOST = "127.0.0.1:8080"
 
 
-class Desk:
-    """All services behind one desk, and a role whose policies can be changed."""
+class Bench:
+    """All services behind one bench, and a role whose policies can be changed."""
 
     def __init__(self) -> None:
         self.clock = VirtualClock(1_767_225_600)
-        self.issuer = Issuer(seed=1)
+        self.issuer = CredentialStore(seed=1)
         self.policies: list[Mapping[str, object]] = [ALLOW_ALL]
         self.services = default_services(self.issuer, self.clock)
         self.key = self.issue()
@@ -46,7 +46,7 @@ class Desk:
         return self.issuer.issue(identity, now=self.clock.time(), lifetime=lifetime)
 
     def signer(self, scheme: signing.Scheme, key: IssuedCredentials | None = None) -> signing.Signer:
-        """Signs with the key by the desk's clock."""
+        """Signs with the key by the bench's clock."""
         key = key or self.key
         credentials = Credentials(key.access_key_id, key.access_key_secret, key.security_token)
         return signing.Signer(credentials, scheme, clock=self.clock)
@@ -95,5 +95,5 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def bench() -> Bench:
+    return Bench()

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.testing.services.conftest import Desk
 
 from ramrole_creds import signing
 from ramrole_creds.errors import SigningError
-from ramrole_creds.testing.wire import WireRequest, WireResponse
+from ramrole_creds.testing.server.messages import WireRequest, WireResponse
+from tests.testing.services.conftest import Bench
 
 VECTORS = Path(__file__).parents[2] / "data" / "vectors"
 OWNERS = {
@@ -44,7 +44,7 @@ OWNERS = {
 
 @pytest.mark.parametrize("scheme", OWNERS)
 def test_a_signed_request_is_taken_by_its_own_service_alone(scheme: str) -> None:
-    desk = Desk()
+    bench = Bench()
     for vector in json.loads((VECTORS / f"{scheme}.json").read_text())["vectors"]:
         output, asked = vector["output"], vector["input"]
         url = urlsplit(output.get("url") or asked["url"])
@@ -57,17 +57,17 @@ def test_a_signed_request_is_taken_by_its_own_service_alone(scheme: str) -> None
         body = base64.b64decode(asked.get("body_base64") or "")
         wire = WireRequest(asked["method"], target, sent, body, asked["timestamp"])
         owner = "fc" if "http-trigger" in vector["name"] else OWNERS[scheme]
-        assert desk.who(wire) == [owner], vector["name"]
+        assert bench.who(wire) == [owner], vector["name"]
         # The key is not one of this cloud's.
-        assert 400 <= desk.answer(wire).status < 500
+        assert 400 <= bench.answer(wire).status < 500
 
 
 def test_a_request_that_looks_like_nothing_is_nobody_s() -> None:
-    desk = Desk()
+    bench = Bench()
     for path in ("/", "/index.html", "/health", "/bkt/key?list-type=2"):
-        assert desk.who(desk.sent(signing.Request("GET", f"http://127.0.0.1:8080{path}"))) == []
+        assert bench.who(bench.sent(signing.Request("GET", f"http://127.0.0.1:8080{path}"))) == []
     basic = {"Authorization": "Basic dXNlcjpwYXNz"}
-    assert desk.who(desk.sent(signing.Request("GET", "http://127.0.0.1:8080/api/x", basic))) == []
+    assert bench.who(bench.sent(signing.Request("GET", "http://127.0.0.1:8080/api/x", basic))) == []
 
 
 SCHEMES: list[tuple[signing.Scheme, str]] = [
@@ -147,10 +147,10 @@ def assert_sound(response: WireResponse) -> None:
 def test_no_request_makes_a_service_fail(
     method: str, target: str, junk: str, given_marks: list[tuple[tuple[str, str], str]], body: bytes
 ) -> None:
-    desk = Desk()
+    bench = Bench()
     headers = [(name, value + rest) for (name, value), rest in given_marks]
-    wire = WireRequest(method, target + junk, tuple(headers), body, desk.clock.time())
-    for service in desk.services:
+    wire = WireRequest(method, target + junk, tuple(headers), body, bench.clock.time())
+    for service in bench.services:
         if service.recognizes(wire):
             assert_sound(service.handle(wire))
 
@@ -176,14 +176,14 @@ def test_no_signed_request_makes_a_service_fail(
     value: str,
     body: bytes,
 ) -> None:
-    desk = Desk()
+    bench = Bench()
     scheme, owner = signed
     try:
         request = signing.Request(method, f"http://127.0.0.1:8080{path}", {header: value}, params, body)
-        wire = desk.sent(desk.signer(scheme).sign(request))
+        wire = bench.sent(bench.signer(scheme).sign(request))
     except SigningError:
         return
     if isinstance(scheme, signing.RPC) and wire.path != "/":
         return  # where no RPC is served
-    assert desk.service(wire).name == owner
-    assert_sound(desk.answer(wire))
+    assert bench.service(wire).name == owner
+    assert_sound(bench.answer(wire))

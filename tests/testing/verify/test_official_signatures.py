@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ramrole_creds.testing import verify
-from ramrole_creds.testing.issuer import Identity, IssuedCredentials
-from ramrole_creds.testing.wire import WireRequest
+from ramrole_creds.testing.account.credential_store import Identity, IssuedCredentials
+from ramrole_creds.testing.server.messages import WireRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -138,7 +138,7 @@ class Signed:
         key: IssuedCredentials | None = None,
         now: float | None = None,
         nonces: verify.NonceMemory | None = None,
-    ) -> verify.Verdict:
+    ) -> verify.VerificationResult:
         key = key or self.key
         wire = wire or self.wire
         book = Book({key.access_key_id: key})

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from ramrole_creds import signing
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.testing import verify
-from ramrole_creds.testing.issuer import Identity, IssuedCredentials
-from ramrole_creds.testing.wire import WireRequest
+from ramrole_creds.testing.account.credential_store import Identity, IssuedCredentials
+from ramrole_creds.testing.server.messages import WireRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ from ramrole_creds.testing.services.sls import SlsService
 
 if TYPE_CHECKING:
     from ramrole_creds.clock import Clock
-    from ramrole_creds.testing.issuer import Issuer
-    from ramrole_creds.testing.service import Service
+    from ramrole_creds.testing.account.credential_store import CredentialStore
+    from ramrole_creds.testing.services.service import Service
 
 __all__ = [
     "BucketStore",
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-def default_services(issuer: Issuer, clock: Clock) -> list[Service]:
+def default_services(issuer: CredentialStore, clock: Clock) -> list[Service]:
     """Every verifying endpoint, in the order in which they are asked whether a request is theirs.
 
     No two claim a signed request: each knows its own signatures. OSS comes last, since a request without any mark

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.markup import document
 from ramrole_creds.testing.services.storage_call import StorageError
-from ramrole_creds.testing.verify.attempt import utc_text
-from ramrole_creds.testing.wire import WireResponse
+from ramrole_creds.testing.verify.verification import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,21 +8,21 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.verify import NonceMemory, Rejected, verify_datahub
-from ramrole_creds.testing.verify.attempt import readable
 from ramrole_creds.testing.verify.canonical import decode
-from ramrole_creds.testing.wire import WireResponse
+from ramrole_creds.testing.verify.verification import readable
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.issuer import Issuer
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.account.credential_store import CredentialStore
+    from ramrole_creds.testing.server.messages import WireRequest
 
 
 @dataclass(slots=True)
 class DatahubService:
     """One DataHub."""
 
-    issuer: Issuer
+    issuer: CredentialStore
     nonces: NonceMemory = field(default_factory=NonceMemory)
     _projects: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)  # guards _projects

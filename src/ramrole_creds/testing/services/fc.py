@@ -7,14 +7,14 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.verify import NonceMemory, Rejected, is_fc_trigger, verify_fc, verify_fc_trigger
-from ramrole_creds.testing.verify.attempt import readable
 from ramrole_creds.testing.verify.canonical import decode
-from ramrole_creds.testing.wire import WireResponse
+from ramrole_creds.testing.verify.verification import readable
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.issuer import Issuer
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.account.credential_store import CredentialStore
+    from ramrole_creds.testing.server.messages import WireRequest
 
 API_PATH = "/2016-08-15/"
 
@@ -23,7 +23,7 @@ API_PATH = "/2016-08-15/"
 class FcService:
     """One Function Compute: the 2.0 interface and HTTP triggers; 3.0's interface speaks the common OpenAPI protocol."""
 
-    issuer: Issuer
+    issuer: CredentialStore
     nonces: NonceMemory = field(default_factory=NonceMemory)
 
     @property

@@ -8,15 +8,15 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.markup import document, texts
 from ramrole_creds.testing.verify import NonceMemory, Rejected, verify_mns
 from ramrole_creds.testing.verify.canonical import decode, query_pairs
-from ramrole_creds.testing.wire import WireResponse
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.issuer import Issuer
+    from ramrole_creds.testing.account.credential_store import CredentialStore
+    from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.services.markup import Node
-    from ramrole_creds.testing.wire import WireRequest
 
 NAMESPACE = "http://mns.aliyuncs.com/doc/v1/"
 VISIBILITY_SECONDS = 30
@@ -42,7 +42,7 @@ class _Queue:
 class MnsService:
     """One message service for all accounts."""
 
-    issuer: Issuer
+    issuer: CredentialStore
     nonces: NonceMemory = field(default_factory=NonceMemory)
     _queues: dict[str, _Queue] = field(default_factory=dict)
     _topics: dict[str, _Queue] = field(default_factory=dict)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.bucket_listing import XML
 from ramrole_creds.testing.services.bucket_store import StoredObject, Upload
 from ramrole_creds.testing.services.markup import document, texts
 from ramrole_creds.testing.services.object_operations import no_such_key
 from ramrole_creds.testing.services.storage_call import StorageError
-from ramrole_creds.testing.verify.attempt import utc_text
 from ramrole_creds.testing.verify.canonical import decode
-from ramrole_creds.testing.wire import WireResponse
+from ramrole_creds.testing.verify.verification import utc_text
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.services.markup import Node

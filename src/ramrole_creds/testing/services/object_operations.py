@@ -6,13 +6,13 @@ import re
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.bucket_listing import XML, owner
 from ramrole_creds.testing.services.bucket_store import StoredObject
 from ramrole_creds.testing.services.markup import document
 from ramrole_creds.testing.services.storage_call import StorageError
-from ramrole_creds.testing.verify.attempt import http_time, utc_text
 from ramrole_creds.testing.verify.canonical import decode
-from ramrole_creds.testing.wire import WireResponse
+from ramrole_creds.testing.verify.verification import http_time, utc_text
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.services.storage_call import StorageCall

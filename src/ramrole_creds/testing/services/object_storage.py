@@ -9,12 +9,12 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services import multipart, object_operations
 from ramrole_creds.testing.services.bucket_listing import XML, list_buckets, list_objects, list_uploads, owner
 from ramrole_creds.testing.services.markup import document, texts
 from ramrole_creds.testing.services.storage_call import StorageError
-from ramrole_creds.testing.verify.attempt import utc_text
-from ramrole_creds.testing.wire import WireResponse
+from ramrole_creds.testing.verify.verification import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

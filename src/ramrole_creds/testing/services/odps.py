@@ -7,16 +7,16 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.markup import document
 from ramrole_creds.testing.verify import NonceMemory, Rejected, verify_odps
-from ramrole_creds.testing.verify.attempt import readable
 from ramrole_creds.testing.verify.canonical import decode
-from ramrole_creds.testing.wire import WireResponse
+from ramrole_creds.testing.verify.verification import readable
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.issuer import Issuer
+    from ramrole_creds.testing.account.credential_store import CredentialStore
+    from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.services.markup import Node
-    from ramrole_creds.testing.wire import WireRequest
 
 ENDPOINT_PATH = "/api"
 # The collections below a project, with the elements of an empty listing.
@@ -33,7 +33,7 @@ _COLLECTIONS = {
 class OdpsService:
     """One MaxCompute, at the path `/api`."""
 
-    issuer: Issuer
+    issuer: CredentialStore
     nonces: NonceMemory = field(default_factory=NonceMemory)
 
     @property

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.markup import document
 from ramrole_creds.testing.verify import (
     NonceMemory,
@@ -17,16 +18,15 @@ from ramrole_creds.testing.verify import (
     verify_roa,
     verify_rpc,
 )
-from ramrole_creds.testing.verify.attempt import readable
 from ramrole_creds.testing.verify.canonical import decode, header_map, query_pairs
-from ramrole_creds.testing.wire import WireResponse
+from ramrole_creds.testing.verify.verification import readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ramrole_creds.testing.issuer import Issuer
-    from ramrole_creds.testing.verify import Accepted, Verdict, Verifier
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.account.credential_store import CredentialStore
+    from ramrole_creds.testing.server.messages import WireRequest
+    from ramrole_creds.testing.verify import Accepted, VerificationResult, Verifier
 
 # Which product a version stands for, where the host name does not say.
 PRODUCTS = {
@@ -61,7 +61,7 @@ _MISSING = Rejected(
 class OpenApiEcho:
     """Answers every RPC and ROA call with the request as it was understood, and who made it."""
 
-    issuer: Issuer
+    issuer: CredentialStore
     nonces: NonceMemory = field(default_factory=NonceMemory)
 
     @property
@@ -81,7 +81,7 @@ class OpenApiEcho:
         """Verify the request and echo it."""
         request_id = self.issuer.nonce()
         verifier = _verifier(request)
-        verdict: Verdict = verifier(request, self.issuer, request.at, self.nonces) if verifier else _MISSING
+        verdict: VerificationResult = verifier(request, self.issuer, request.at, self.nonces) if verifier else _MISSING
         if isinstance(verdict, Rejected):
             return openapi_error(request, request_id, verdict.code, verdict.message, verdict.status)
         action, version = _operation(request)

@@ -6,6 +6,7 @@ import base64
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.bucket_store import BucketStore
 from ramrole_creds.testing.services.markup import document
 from ramrole_creds.testing.services.object_operations import put_object
@@ -26,12 +27,11 @@ from ramrole_creds.testing.verify import (
     verify_oss_v4_url,
 )
 from ramrole_creds.testing.verify.canonical import query_pairs
-from ramrole_creds.testing.wire import WireResponse
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.issuer import Issuer
-    from ramrole_creds.testing.verify import Verdict, Verifier
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.account.credential_store import CredentialStore
+    from ramrole_creds.testing.server.messages import WireRequest
+    from ramrole_creds.testing.verify import VerificationResult, Verifier
 
 HEADER_VERIFIERS: tuple[tuple[str, Verifier], ...] = (
     ("OSS4-HMAC-SHA256", verify_oss_v4),
@@ -45,7 +45,7 @@ ANONYMOUS = Rejected("oss", "AccessDenied", 403, "You have no right to access th
 class OssService:
     """OSS on one port, addressed by path, or by host under the service's names and under localhost."""
 
-    issuer: Issuer
+    issuer: CredentialStore
     store: BucketStore = field(default_factory=BucketStore)
     nonces: NonceMemory = field(default_factory=NonceMemory)
 
@@ -69,7 +69,7 @@ class OssService:
         """Verify the request and do what it asks."""
         request_id = self.issuer.nonce().replace("-", "")[:24]
         verifier = _verifier(request)
-        verdict: Verdict = verifier(request, self.issuer, request.at, self.nonces) if verifier else ANONYMOUS
+        verdict: VerificationResult = verifier(request, self.issuer, request.at, self.nonces) if verifier else ANONYMOUS
         if isinstance(verdict, Rejected):
             return _refuse(request, request_id, verdict)
         address = oss_address(request)

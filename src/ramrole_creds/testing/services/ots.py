@@ -11,21 +11,21 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.verify import NonceMemory, Rejected, ots_response_authorization, verify_ots
-from ramrole_creds.testing.verify.attempt import utc_text
-from ramrole_creds.testing.wire import WireResponse
+from ramrole_creds.testing.verify.verification import utc_text
 
 if TYPE_CHECKING:
     from ramrole_creds.clock import Clock
-    from ramrole_creds.testing.issuer import Issuer
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.account.credential_store import CredentialStore
+    from ramrole_creds.testing.server.messages import WireRequest
 
 
 @dataclass(slots=True)
 class OtsService:
     """One Tablestore for all instances."""
 
-    issuer: Issuer
+    issuer: CredentialStore
     clock: Clock
     nonces: NonceMemory = field(default_factory=NonceMemory)
     _tables: dict[str, list[str]] = field(default_factory=dict)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.bucket_store import BucketStore
 from ramrole_creds.testing.services.object_storage import perform
 from ramrole_creds.testing.services.storage_call import StorageCall, StorageError
@@ -19,12 +20,11 @@ from ramrole_creds.testing.verify import (
     verify_s3_v4_url,
 )
 from ramrole_creds.testing.verify.canonical import query_pairs
-from ramrole_creds.testing.wire import WireResponse
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.issuer import Issuer
-    from ramrole_creds.testing.verify import Verdict, Verifier
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.account.credential_store import CredentialStore
+    from ramrole_creds.testing.server.messages import WireRequest
+    from ramrole_creds.testing.verify import VerificationResult, Verifier
 
 ANONYMOUS = Rejected("s3", "AccessDenied", 403, "You have no right to access this object because of bucket acl.")
 
@@ -33,7 +33,7 @@ ANONYMOUS = Rejected("s3", "AccessDenied", 403, "You have no right to access thi
 class S3Service:
     """The S3-compatible face of OSS; give it the store of an `OssService` to share its buckets."""
 
-    issuer: Issuer
+    issuer: CredentialStore
     store: BucketStore = field(default_factory=BucketStore)
     nonces: NonceMemory = field(default_factory=NonceMemory)
 
@@ -52,7 +52,7 @@ class S3Service:
         """Verify the request and do what it asks."""
         request_id = self.issuer.nonce().replace("-", "")[:24]
         verifier = _verifier(request)
-        verdict: Verdict = verifier(request, self.issuer, request.at, self.nonces) if verifier else ANONYMOUS
+        verdict: VerificationResult = verifier(request, self.issuer, request.at, self.nonces) if verifier else ANONYMOUS
         if isinstance(verdict, Rejected):
             return _refuse(request, request_id, verdict)
         address = oss_address(request)

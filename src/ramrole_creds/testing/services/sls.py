@@ -8,14 +8,14 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.verify import NonceMemory, Rejected, verify_sls_v1, verify_sls_v4
 from ramrole_creds.testing.verify.canonical import decode, query_pairs
-from ramrole_creds.testing.wire import WireResponse
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.issuer import Issuer
-    from ramrole_creds.testing.verify import Verdict, Verifier
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.account.credential_store import CredentialStore
+    from ramrole_creds.testing.server.messages import WireRequest
+    from ramrole_creds.testing.verify import VerificationResult, Verifier
 
 _MISSING = Rejected("sls", "InvalidAccessKeyId", 400, "The Authorization header is missing.")
 _SHARD = {
@@ -32,7 +32,7 @@ END_CURSOR = "MA=="
 class SlsService:
     """One log service; the project is the first label of the host, or `default` where an address stands there."""
 
-    issuer: Issuer
+    issuer: CredentialStore
     nonces: NonceMemory = field(default_factory=NonceMemory)
     _logstores: dict[tuple[str, str], list[bytes]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)  # guards _logstores
@@ -52,7 +52,7 @@ class SlsService:
         """Verify the request and answer it."""
         request_id = self.issuer.nonce().replace("-", "")[:24]
         verifier = _verifier(request)
-        verdict: Verdict = verifier(request, self.issuer, request.at, self.nonces) if verifier else _MISSING
+        verdict: VerificationResult = verifier(request, self.issuer, request.at, self.nonces) if verifier else _MISSING
         if isinstance(verdict, Rejected):
             return _refuse(request_id, verdict.code, verdict.message, verdict.status)
         project, path = _project(request), decode(request.path)

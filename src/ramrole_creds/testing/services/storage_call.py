@@ -10,9 +10,9 @@ from ramrole_creds.testing.verify.canonical import header_map, query_pairs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ramrole_creds.testing.issuer import IssuedCredentials
+    from ramrole_creds.testing.account.credential_store import IssuedCredentials
+    from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.services.bucket_store import Bucket, BucketStore
-    from ramrole_creds.testing.wire import WireRequest
 
 KEPT_HEADERS = (
     "content-type",

@@ -8,9 +8,9 @@ from ramrole_creds.testing.services.markup import document
 from ramrole_creds.testing.verify import Rejected
 
 if TYPE_CHECKING:
+    from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.services.markup import Node
     from ramrole_creds.testing.services.storage_call import StorageError
-    from ramrole_creds.testing.wire import WireRequest
 
 
 def refusal_of(scheme: str, error: StorageError) -> Rejected:

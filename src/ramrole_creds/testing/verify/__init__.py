@@ -1,4 +1,4 @@
-"""The services' side of every signature scheme: what arrives is judged as the real service judges it.
+"""The services' side of every signature scheme: what arrives is run_verification as the real service judges it.
 
 Each verifier takes a request as it was on the wire, the book of issued keys, the time and the memory of nonces, and
 answers `Accepted` or `Rejected` with the service's own error code. Written from the services' rules and sharing no
@@ -19,11 +19,11 @@ from ramrole_creds.testing.verify.oss_v1 import verify_oss_v1, verify_oss_v1_url
 from ramrole_creds.testing.verify.oss_v2 import verify_oss_v2, verify_oss_v2_url
 from ramrole_creds.testing.verify.oss_v4 import verify_oss_v4, verify_oss_v4_url
 from ramrole_creds.testing.verify.ots import ots_response_authorization, verify_ots
+from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, Rejected, VerificationResult, Verifier
 from ramrole_creds.testing.verify.roa import verify_roa
 from ramrole_creds.testing.verify.rpc import rpc_parameters, verify_rpc
 from ramrole_creds.testing.verify.s3 import verify_s3_hmacv1, verify_s3_v4, verify_s3_v4_url
 from ramrole_creds.testing.verify.sls import verify_sls_v1, verify_sls_v4
-from ramrole_creds.testing.verify.verdict import Accepted, KeyDirectory, Rejected, Verdict, Verifier
 
 __all__ = [
     "Accepted",
@@ -32,7 +32,7 @@ __all__ = [
     "OssAddress",
     "PostForm",
     "Rejected",
-    "Verdict",
+    "VerificationResult",
     "Verifier",
     "is_fc_trigger",
     "oss_address",

@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.attempt import Attempt, Refused, iso_time, judged
 from ramrole_creds.testing.verify.canonical import (
     encode,
     from_wire,
@@ -18,28 +17,31 @@ from ramrole_creds.testing.verify.canonical import (
     same,
     to_bytes,
 )
-from ramrole_creds.testing.verify.dialects import OPENAPI, Reason
+from ramrole_creds.testing.verify.error_catalogs import OPENAPI, ErrorSpec
 from ramrole_creds.testing.verify.sm3 import hmac_sm3, sm3
+from ramrole_creds.testing.verify.verification import Verification, VerificationFailed, iso_time, run_verification
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.verify.nonces import NonceMemory
-    from ramrole_creds.testing.verify.verdict import Accepted, KeyDirectory, Verdict
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, VerificationResult
 
 SHA256 = "ACS3-HMAC-SHA256"
 SM3 = "ACS3-HMAC-SM3"
 
 
-def verify_acs3(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> Verdict:
+def verify_acs3(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
     """Judge a request to the common OpenAPI gateway, SHA256 and SM3 alike."""
-    return judged(Attempt("acs3", OPENAPI, request, issuer, now, nonces), _verify)
+    return run_verification(Verification("acs3", OPENAPI, request, issuer, now, nonces), _verify)
 
 
-def verify_fc_trigger(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> Verdict:
+def verify_fc_trigger(
+    request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory
+) -> VerificationResult:
     """Judge a call of a Function Compute 3.0 HTTP trigger: ACS3 with an empty payload line and no nonce."""
-    return judged(Attempt("fc_trigger", OPENAPI, request, issuer, now, nonces), _verify_trigger)
+    return run_verification(Verification("fc_trigger", OPENAPI, request, issuer, now, nonces), _verify_trigger)
 
 
 def is_fc_trigger(request: WireRequest) -> bool:
@@ -72,56 +74,60 @@ _ALGORITHMS: Mapping[str, _Algorithm] = {
 }
 
 
-def _verify(attempt: Attempt) -> Accepted:
-    headers = header_map(attempt.request, join=_joined)
+def _verify(check: Verification) -> Accepted:
+    headers = header_map(check.request, join=_joined)
     claim = _claim(headers.get("authorization"))
     algorithm = _ALGORITHMS[claim.algorithm]
     for name in ("x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256"):
         if not headers.get(name):
-            raise Refused(_missing(name))
-    _require_time(attempt, headers["x-acs-date"])
-    issued = attempt.issued(claim.access_key_id, headers.get("x-acs-security-token"))
+            raise VerificationFailed(_missing(name))
+    _require_time(check, headers["x-acs-date"])
+    issued = check.issued(claim.access_key_id, headers.get("x-acs-security-token"))
     unsigned = [name for name in headers if _must_be_signed(name) and name not in claim.signed]
     if unsigned:
-        raise Refused(_incomplete(f"SignedHeaders lacks {';'.join(sorted(unsigned))}"))
-    payload = algorithm.digest(attempt.request.body)
+        raise VerificationFailed(_incomplete(f"SignedHeaders lacks {';'.join(sorted(unsigned))}"))
+    payload = algorithm.digest(check.request.body)
     if not same(payload, headers["x-acs-content-sha256"]):
-        raise Refused(
-            Reason("InvalidContentSha256", 400, "x-acs-content-sha256 is not the hash of the request's body.")
+        raise VerificationFailed(
+            ErrorSpec("InvalidContentSha256", 400, "x-acs-content-sha256 is not the hash of the request's body.")
         )
-    _require_signature(attempt, claim, headers, payload, issued.access_key_secret)
-    if not attempt.nonces.admit(claim.access_key_id, headers["x-acs-signature-nonce"], attempt.now):
-        raise Refused(Reason("SignatureNonceUsed", 400, "Specified signature nonce was used already."))
-    return attempt.accept(claim.access_key_id, issued)
+    _require_signature(check, claim, headers, payload, issued.access_key_secret)
+    if not check.nonces.admit(claim.access_key_id, headers["x-acs-signature-nonce"], check.now):
+        raise VerificationFailed(ErrorSpec("SignatureNonceUsed", 400, "Specified signature nonce was used already."))
+    return check.accept(claim.access_key_id, issued)
 
 
-def _verify_trigger(attempt: Attempt) -> Accepted:
-    headers = header_map(attempt.request, join=_joined)
+def _verify_trigger(check: Verification) -> Accepted:
+    headers = header_map(check.request, join=_joined)
     claim = _claim(headers.get("authorization"))
     if not headers.get("x-acs-date"):
-        raise Refused(_missing("x-acs-date"))
-    _require_time(attempt, headers["x-acs-date"])
+        raise VerificationFailed(_missing("x-acs-date"))
+    _require_time(check, headers["x-acs-date"])
     token = headers.get("x-acs-security-token")
-    issued = attempt.issued(claim.access_key_id, token)
+    issued = check.issued(claim.access_key_id, token)
     needed = {"x-acs-date", *(["x-acs-security-token"] if token else [])}
     if not needed <= set(claim.signed):
-        raise Refused(_incomplete(f"SignedHeaders lacks {';'.join(sorted(needed - set(claim.signed)))}"))
-    _require_signature(attempt, claim, headers, "", issued.access_key_secret)
-    return attempt.accept(claim.access_key_id, issued)
+        raise VerificationFailed(_incomplete(f"SignedHeaders lacks {';'.join(sorted(needed - set(claim.signed)))}"))
+    _require_signature(check, claim, headers, "", issued.access_key_secret)
+    return check.accept(claim.access_key_id, issued)
 
 
-def _require_time(attempt: Attempt, text: str) -> None:
+def _require_time(check: Verification, text: str) -> None:
     when = iso_time(text)
     if when is None:
-        raise Refused(Reason("IllegalTimestamp", 400, "The input parameter x-acs-date is not YYYY-MM-DDThh:mm:ssZ."))
-    attempt.require_clock(when)
+        raise VerificationFailed(
+            ErrorSpec("IllegalTimestamp", 400, "The input parameter x-acs-date is not YYYY-MM-DDThh:mm:ssZ.")
+        )
+    check.require_clock(when)
 
 
-def _require_signature(attempt: Attempt, claim: _Claim, headers: Mapping[str, str], payload: str, secret: str) -> None:
+def _require_signature(
+    check: Verification, claim: _Claim, headers: Mapping[str, str], payload: str, secret: str
+) -> None:
     absent = [name for name in claim.signed if name not in headers]
     if absent:
-        raise Refused(_incomplete(f"SignedHeaders names absent headers {';'.join(absent)}"))
-    request = attempt.request
+        raise VerificationFailed(_incomplete(f"SignedHeaders names absent headers {';'.join(absent)}"))
+    request = check.request
     canonical = "\n".join(
         (
             request.method,
@@ -135,7 +141,7 @@ def _require_signature(attempt: Attempt, claim: _Claim, headers: Mapping[str, st
     algorithm = _ALGORITHMS[claim.algorithm]
     string_to_sign = f"{claim.algorithm}\n{algorithm.digest(to_bytes(canonical))}"
     ours = algorithm.mac(to_bytes(secret), to_bytes(string_to_sign))
-    attempt.require_signature(ours, claim.signature, claim.access_key_id, string_to_sign, canonical)
+    check.require_signature(ours, claim.signature, claim.access_key_id, string_to_sign, canonical)
 
 
 def _canonical_query(query: str) -> str:
@@ -155,20 +161,24 @@ def _joined(values: list[str]) -> str:
 
 def _claim(authorization: str | None) -> _Claim:
     if not authorization:
-        raise Refused(_missing("Authorization"))
+        raise VerificationFailed(_missing("Authorization"))
     algorithm, _, rest = authorization.partition(" ")
     if algorithm not in _ALGORITHMS:
-        raise Refused(Reason("InvalidSignatureMethod", 400, f"The signature method {algorithm[:40]} is not supported."))
+        raise VerificationFailed(
+            ErrorSpec("InvalidSignatureMethod", 400, f"The signature method {algorithm[:40]} is not supported.")
+        )
     parts = dict(re.findall(r"\s*([A-Za-z]+)=([^,]*?)\s*(?:,|$)", rest))
     if not (parts.get("Credential") and parts.get("SignedHeaders") and parts.get("Signature")):
-        raise Refused(_incomplete("Authorization must hold Credential, SignedHeaders and Signature"))
+        raise VerificationFailed(_incomplete("Authorization must hold Credential, SignedHeaders and Signature"))
     names = tuple(name for name in parts["SignedHeaders"].split(";") if name)
     return _Claim(algorithm, parts["Credential"], names, parts["Signature"])
 
 
-def _missing(name: str) -> Reason:
-    return Reason("MissingParameter", 400, f"The input parameter {name} that is mandatory for processing is missing.")
+def _missing(name: str) -> ErrorSpec:
+    return ErrorSpec(
+        "MissingParameter", 400, f"The input parameter {name} that is mandatory for processing is missing."
+    )
 
 
-def _incomplete(why: str) -> Reason:
-    return Reason("IncompleteSignature", 400, f"The request signature does not conform to the standards: {why}.")
+def _incomplete(why: str) -> ErrorSpec:
+    return ErrorSpec("IncompleteSignature", 400, f"The request signature does not conform to the standards: {why}.")

@@ -15,7 +15,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.server.messages import WireRequest
 
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.attempt import Attempt, Refused, http_time, judged
 from ramrole_creds.testing.verify.canonical import (
     decode,
     header_lines,
@@ -13,31 +12,36 @@ from ramrole_creds.testing.verify.canonical import (
     query_pairs,
     to_bytes,
 )
-from ramrole_creds.testing.verify.dialects import DATAHUB, Reason
+from ramrole_creds.testing.verify.error_catalogs import DATAHUB, ErrorSpec
+from ramrole_creds.testing.verify.verification import Verification, VerificationFailed, http_time, run_verification
 
 if TYPE_CHECKING:
+    from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.verify.nonces import NonceMemory
-    from ramrole_creds.testing.verify.verdict import Accepted, KeyDirectory, Verdict
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, VerificationResult
 
 
-def verify_datahub(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> Verdict:
+def verify_datahub(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
     """Judge a DataHub request."""
-    return judged(Attempt("datahub", DATAHUB, request, issuer, now, nonces), _verify)
+    return run_verification(Verification("datahub", DATAHUB, request, issuer, now, nonces), _verify)
 
 
-def _verify(attempt: Attempt) -> Accepted:
-    request = attempt.request
+def _verify(check: Verification) -> Accepted:
+    request = check.request
     headers = header_map(request)
     kind, _, claim = headers.get("authorization", "").partition(" ")
     access_key_id, colon, signature = claim.strip().rpartition(":")
     if kind != "DATAHUB" or not colon or not access_key_id:
-        raise Refused(Reason("Unauthorized", 401, "Authorization is not of the form DATAHUB <id>:<signature>."))
+        raise VerificationFailed(
+            ErrorSpec("Unauthorized", 401, "Authorization is not of the form DATAHUB <id>:<signature>.")
+        )
     when = http_time(headers.get("date", ""))
     if when is None:
-        raise Refused(Reason("InvalidParameter", 400, "The Date header is missing or no RFC 1123 date in GMT."))
-    attempt.require_clock(when)
-    issued = attempt.issued(access_key_id, headers.get("x-datahub-security-token"))
+        raise VerificationFailed(
+            ErrorSpec("InvalidParameter", 400, "The Date header is missing or no RFC 1123 date in GMT.")
+        )
+    check.require_clock(when)
+    issued = check.issued(access_key_id, headers.get("x-datahub-security-token"))
     pairs = sorted(
         (to_bytes(name), f"{name}={value}" if value else name) for name, value in query_pairs(request.query_string)
     )
@@ -47,5 +51,5 @@ def _verify(attempt: Attempt) -> Accepted:
         (request.method, headers.get("content-type", ""), headers["date"], datahub_headers + resource)
     )
     ours = hmac_sha1_base64(to_bytes(issued.access_key_secret), string_to_sign)
-    attempt.require_signature(ours, signature, access_key_id, string_to_sign)
-    return attempt.accept(access_key_id, issued)
+    check.require_signature(ours, signature, access_key_id, string_to_sign)
+    return check.accept(access_key_id, issued)

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.attempt import Attempt, Refused, compact_time, http_time, judged
 from ramrole_creds.testing.verify.canonical import (
     decode,
     derived_key,
@@ -16,63 +15,78 @@ from ramrole_creds.testing.verify.canonical import (
     same,
     to_bytes,
 )
-from ramrole_creds.testing.verify.dialects import ODPS, Reason
+from ramrole_creds.testing.verify.error_catalogs import ODPS, ErrorSpec
+from ramrole_creds.testing.verify.verification import (
+    Verification,
+    VerificationFailed,
+    compact_time,
+    http_time,
+    run_verification,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.verify.nonces import NonceMemory
-    from ramrole_creds.testing.verify.verdict import Accepted, KeyDirectory, Verdict
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, VerificationResult
 
 TERMINATOR = "aliyun_v4_request"
 ENDPOINT_PATH = "/api"
 DAY_TOLERANCE_SECONDS = 36 * 3600
 
 
-def verify_odps(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> Verdict:
+def verify_odps(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
     """Judge a MaxCompute request of either signature; its token travels outside the signature."""
-    return judged(Attempt("odps", ODPS, request, issuer, now, nonces), _verify)
+    return run_verification(Verification("odps", ODPS, request, issuer, now, nonces), _verify)
 
 
-def _verify(attempt: Attempt) -> Accepted:
-    headers = header_map(attempt.request)
+def _verify(check: Verification) -> Accepted:
+    headers = header_map(check.request)
     authorization = headers.get("authorization")
     if not authorization:
-        raise Refused(Reason("ODPS-0410001", 400, "Missing authorization header"))
+        raise VerificationFailed(ErrorSpec("ODPS-0410001", 400, "Missing authorization header"))
     kind, _, claim = authorization.partition(" ")
     credential, colon, signature = claim.strip().rpartition(":")
     if kind != "ODPS" or not colon or not credential:
-        raise Refused(Reason("ODPS-0410011", 400, "Invalid authorization - it must be ODPS <credential>:<signature>"))
+        raise VerificationFailed(
+            ErrorSpec("ODPS-0410011", 400, "Invalid authorization - it must be ODPS <credential>:<signature>")
+        )
     if not headers.get("date"):
-        raise Refused(Reason("ODPS-0410021", 400, "Invalid Date header - Date is missing"))
+        raise VerificationFailed(ErrorSpec("ODPS-0410021", 400, "Invalid Date header - Date is missing"))
     when = http_time(headers["date"])
     if when is None:
-        raise Refused(Reason("ODPS-0410021", 400, "Invalid Date header - it must be an RFC 1123 date in GMT"))
-    attempt.require_clock(when)
+        raise VerificationFailed(
+            ErrorSpec("ODPS-0410021", 400, "Invalid Date header - it must be an RFC 1123 date in GMT")
+        )
+    check.require_clock(when)
     access_key_id, region = credential, None
     scope = credential.split("/")
     if len(scope) > 1:
         if len(scope) != 5 or scope[3:] != ["odps", TERMINATOR]:
-            raise Refused(Reason("ODPS-0410011", 400, "Invalid authorization - the credential scope is malformed"))
+            raise VerificationFailed(
+                ErrorSpec("ODPS-0410011", 400, "Invalid authorization - the credential scope is malformed")
+            )
         access_key_id, region = scope[0], scope[2]
-    issued = attempt.issued(access_key_id, headers.get("authorization-sts-token"))
+    issued = check.issued(access_key_id, headers.get("authorization-sts-token"))
     if region is None:
         key = to_bytes(issued.access_key_secret)
     else:
         # The official SDK takes the day from its clock, not from Date: around midnight the two may differ.
         key = derived_key("aliyun_v4", issued.access_key_secret, scope[1], region, "odps", TERMINATOR)
-        _require_day(attempt, scope[1])
-    candidates = list(_strings_to_sign(attempt.request, headers))
+        _require_day(check, scope[1])
+    candidates = list(_strings_to_sign(check.request, headers))
     string_to_sign = next((each for each in candidates if same(_mac(key, each), signature)), candidates[0])
-    attempt.require_signature(_mac(key, string_to_sign), signature, access_key_id, string_to_sign)
-    return attempt.accept(access_key_id, issued, region)
+    check.require_signature(_mac(key, string_to_sign), signature, access_key_id, string_to_sign)
+    return check.accept(access_key_id, issued, region)
 
 
-def _require_day(attempt: Attempt, day: str) -> None:
+def _require_day(check: Verification, day: str) -> None:
     noon = compact_time(f"{day}T120000Z")
-    if noon is None or abs(noon - attempt.now) > DAY_TOLERANCE_SECONDS:
-        raise Refused(Reason("ODPS-0410031", 400, "Authentication request expired - the credential is of another day"))
+    if noon is None or abs(noon - check.now) > DAY_TOLERANCE_SECONDS:
+        raise VerificationFailed(
+            ErrorSpec("ODPS-0410031", 400, "Authentication request expired - the credential is of another day")
+        )
 
 
 def _strings_to_sign(request: WireRequest, headers: Mapping[str, str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ramrole_creds.testing.verify.canonical import decode
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.server.messages import WireRequest
 
 _SERVICE_HOST = re.compile(
     r"(?:(?P<bucket>[a-z0-9][a-z0-9-]+)\.)?"

@@ -10,18 +10,24 @@ from email.parser import BytesParser
 from email.policy import HTTP
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.attempt import Attempt, Refused, compact_time, iso_time, judged
 from ramrole_creds.testing.verify.canonical import hmac_sha1_base64, hmac_sha256, to_bytes, to_text
-from ramrole_creds.testing.verify.dialects import OSS, Reason
+from ramrole_creds.testing.verify.error_catalogs import OSS, ErrorSpec
 from ramrole_creds.testing.verify.oss_address import oss_address
 from ramrole_creds.testing.verify.oss_v4 import ALGORITHM, parse_scope, signing_key
+from ramrole_creds.testing.verify.verification import (
+    Verification,
+    VerificationFailed,
+    compact_time,
+    iso_time,
+    run_verification,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.verify.nonces import NonceMemory
-    from ramrole_creds.testing.verify.verdict import Accepted, KeyDirectory, Verdict
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, VerificationResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,52 +60,58 @@ def parse_post_form(request: WireRequest) -> PostForm | None:
     return None
 
 
-def verify_oss_post(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> Verdict:
+def verify_oss_post(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
     """Judge an upload form: the signature over its policy, then whether the form keeps to the policy."""
-    return judged(Attempt("oss_post", OSS, request, issuer, now, nonces), _verify)
+    return run_verification(Verification("oss_post", OSS, request, issuer, now, nonces), _verify)
 
 
-def _verify(attempt: Attempt) -> Accepted:
-    form = parse_post_form(attempt.request)
+def _verify(check: Verification) -> Accepted:
+    form = parse_post_form(check.request)
     if form is None:
-        raise Refused(
-            Reason("MalformedPOSTRequest", 400, "The body of your POST request is not well-formed multipart/form-data.")
+        raise VerificationFailed(
+            ErrorSpec(
+                "MalformedPOSTRequest", 400, "The body of your POST request is not well-formed multipart/form-data."
+            )
         )
     fields = form.fields
     policy = fields.get("policy")
     if not policy:
-        raise Refused(Reason("AccessDenied", 403, "Bucket POST requires a policy.", "0002-00000340"))
+        raise VerificationFailed(ErrorSpec("AccessDenied", 403, "Bucket POST requires a policy.", "0002-00000340"))
     v4 = fields.get("x-oss-signature-version") == ALGORITHM
-    accepted = _verify_v4(attempt, fields, policy) if v4 else _verify_v1(attempt, fields, policy)
-    _require_policy(attempt, form, policy, required=_V4_CONDITIONS if v4 else ())
+    accepted = _verify_v4(check, fields, policy) if v4 else _verify_v1(check, fields, policy)
+    _require_policy(check, form, policy, required=_V4_CONDITIONS if v4 else ())
     return accepted
 
 
-def _verify_v1(attempt: Attempt, fields: Mapping[str, str], policy: str) -> Accepted:
+def _verify_v1(check: Verification, fields: Mapping[str, str], policy: str) -> Accepted:
     access_key_id, signature = fields.get("ossaccesskeyid"), fields.get("signature")
     if not access_key_id or not signature:
-        raise Refused(Reason("AccessDenied", 403, "You have no right to access this object: the form is unsigned."))
-    issued = attempt.issued(access_key_id, fields.get("x-oss-security-token"))
+        raise VerificationFailed(
+            ErrorSpec("AccessDenied", 403, "You have no right to access this object: the form is unsigned.")
+        )
+    issued = check.issued(access_key_id, fields.get("x-oss-security-token"))
     ours = hmac_sha1_base64(to_bytes(issued.access_key_secret), policy)
-    attempt.require_signature(ours, signature, access_key_id, policy)
-    return attempt.accept(access_key_id, issued)
+    check.require_signature(ours, signature, access_key_id, policy)
+    return check.accept(access_key_id, issued)
 
 
-def _verify_v4(attempt: Attempt, fields: Mapping[str, str], policy: str) -> Accepted:
+def _verify_v4(check: Verification, fields: Mapping[str, str], policy: str) -> Accepted:
     date = fields.get("x-oss-date", "")
     if compact_time(date) is None:
-        raise Refused(Reason("InvalidArgument", 400, "The form field x-oss-date is not YYYYMMDDThhmmssZ."))
+        raise VerificationFailed(
+            ErrorSpec("InvalidArgument", 400, "The form field x-oss-date is not YYYYMMDDThhmmssZ.")
+        )
     scope = parse_scope(fields.get("x-oss-credential", ""), date)
-    issued = attempt.issued(scope.access_key_id, fields.get("x-oss-security-token"))
+    issued = check.issued(scope.access_key_id, fields.get("x-oss-security-token"))
     ours = hmac_sha256(signing_key(scope, issued.access_key_secret), policy).hex()
-    attempt.require_signature(ours, fields.get("x-oss-signature", ""), scope.access_key_id, policy)
-    return attempt.accept(scope.access_key_id, issued, scope.region)
+    check.require_signature(ours, fields.get("x-oss-signature", ""), scope.access_key_id, policy)
+    return check.accept(scope.access_key_id, issued, scope.region)
 
 
 _V4_CONDITIONS = ("x-oss-signature-version", "x-oss-credential", "x-oss-date")
 
 
-def _require_policy(attempt: Attempt, form: PostForm, encoded: str, required: tuple[str, ...]) -> None:
+def _require_policy(check: Verification, form: PostForm, encoded: str, required: tuple[str, ...]) -> None:
     try:
         document = json.loads(base64.b64decode(encoded, validate=True))
         conditions, expiration = document["conditions"], iso_time(document["expiration"])
@@ -107,10 +119,12 @@ def _require_policy(attempt: Attempt, form: PostForm, encoded: str, required: tu
         document = expiration = None
         conditions = []
     if expiration is None or not isinstance(conditions, list):
-        raise Refused(Reason("InvalidPolicyDocument", 400, "Invalid Policy: the document is malformed."))
-    if attempt.now > expiration:
-        raise Refused(Reason("AccessDenied", 403, "Invalid according to Policy: Policy expired.", "0002-00000348"))
-    values = {**form.fields, "bucket": oss_address(attempt.request).bucket or ""}
+        raise VerificationFailed(ErrorSpec("InvalidPolicyDocument", 400, "Invalid Policy: the document is malformed."))
+    if check.now > expiration:
+        raise VerificationFailed(
+            ErrorSpec("AccessDenied", 403, "Invalid according to Policy: Policy expired.", "0002-00000348")
+        )
+    values = {**form.fields, "bucket": oss_address(check.request).bucket or ""}
     seen: set[str] = set()
     for condition in conditions:
         name = _hold(condition, values, len(form.file))
@@ -128,7 +142,7 @@ def _hold(condition: object, values: Mapping[str, str], file_bytes: int) -> str:
             raise _denied(f'["eq", "${name}", …]')
         return str(name).lower()
     if not isinstance(condition, list) or len(condition) != 3:
-        raise Refused(Reason("InvalidPolicyDocument", 400, "Invalid Policy: a condition is malformed."))
+        raise VerificationFailed(ErrorSpec("InvalidPolicyDocument", 400, "Invalid Policy: a condition is malformed."))
     operator, field, wanted = condition
     if operator == "content-length-range":
         _require_size(field, wanted, file_bytes)
@@ -142,7 +156,9 @@ def _hold(condition: object, values: Mapping[str, str], file_bytes: int) -> str:
     elif operator in ("in", "not-in") and isinstance(wanted, list):
         held = (actual in wanted) == (operator == "in")
     else:
-        raise Refused(Reason("InvalidPolicyDocument", 400, "Invalid Policy: a condition has an unknown operator."))
+        raise VerificationFailed(
+            ErrorSpec("InvalidPolicyDocument", 400, "Invalid Policy: a condition has an unknown operator.")
+        )
     if not held:
         raise _denied(f'["{operator}", "${name}", ...]')
     return name
@@ -150,14 +166,20 @@ def _hold(condition: object, values: Mapping[str, str], file_bytes: int) -> str:
 
 def _require_size(smallest: object, largest: object, file_bytes: int) -> None:
     if not isinstance(smallest, int) or not isinstance(largest, int):
-        raise Refused(Reason("InvalidPolicyDocument", 400, "Invalid Policy: content-length-range is malformed."))
+        raise VerificationFailed(
+            ErrorSpec("InvalidPolicyDocument", 400, "Invalid Policy: content-length-range is malformed.")
+        )
     if file_bytes < smallest:
-        raise Refused(Reason("EntityTooSmall", 400, "Your proposed upload is smaller than the allowed size."))
+        raise VerificationFailed(
+            ErrorSpec("EntityTooSmall", 400, "Your proposed upload is smaller than the allowed size.")
+        )
     if file_bytes > largest:
-        raise Refused(Reason("EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size."))
+        raise VerificationFailed(
+            ErrorSpec("EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size.")
+        )
 
 
-def _denied(what: str) -> Refused:
-    return Refused(
-        Reason("AccessDenied", 403, f"Invalid according to Policy: Policy Condition failed: {what}", "0002-00000349")
+def _denied(what: str) -> VerificationFailed:
+    return VerificationFailed(
+        ErrorSpec("AccessDenied", 403, f"Invalid according to Policy: Policy Condition failed: {what}", "0002-00000349")
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.attempt import Attempt, Refused, http_time, judged, utc_text
 from ramrole_creds.testing.verify.canonical import (
     header_lines,
     header_map,
@@ -12,15 +11,22 @@ from ramrole_creds.testing.verify.canonical import (
     query_pairs,
     to_bytes,
 )
-from ramrole_creds.testing.verify.dialects import OSS, Reason
+from ramrole_creds.testing.verify.error_catalogs import OSS, ErrorSpec
 from ramrole_creds.testing.verify.oss_address import oss_address
+from ramrole_creds.testing.verify.verification import (
+    Verification,
+    VerificationFailed,
+    http_time,
+    run_verification,
+    utc_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.verify.nonces import NonceMemory
-    from ramrole_creds.testing.verify.verdict import Accepted, KeyDirectory, Verdict
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, VerificationResult
 
 # Parameters that are part of the resource: the union of what the official SDKs list.
 SUB_RESOURCES = frozenset(
@@ -37,63 +43,73 @@ SUB_RESOURCES = frozenset(
 )
 
 
-def verify_oss_v1(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> Verdict:
+def verify_oss_v1(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
     """Judge `Authorization: OSS <id>:<signature>`."""
-    return judged(Attempt("oss_v1", OSS, request, issuer, now, nonces), _verify_header)
+    return run_verification(Verification("oss_v1", OSS, request, issuer, now, nonces), _verify_header)
 
 
-def verify_oss_v1_url(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> Verdict:
+def verify_oss_v1_url(
+    request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory
+) -> VerificationResult:
     """Judge a URL with `OSSAccessKeyId`, `Expires` and `Signature`."""
-    return judged(Attempt("oss_v1_url", OSS, request, issuer, now, nonces), _verify_url)
+    return run_verification(Verification("oss_v1_url", OSS, request, issuer, now, nonces), _verify_url)
 
 
-def expired(expires_at: float, now: float) -> Refused:
+def expired(expires_at: float, now: float) -> VerificationFailed:
     """The refusal of a URL whose time has passed."""
-    return Refused(
-        Reason("AccessDenied", 403, "Request has expired.", "0002-00000069"),
+    return VerificationFailed(
+        ErrorSpec("AccessDenied", 403, "Request has expired.", "0002-00000069"),
         extra=(("Expires", utc_text(expires_at)), ("ServerTime", utc_text(now))),
     )
 
 
-def _verify_header(attempt: Attempt) -> Accepted:
-    headers = header_map(attempt.request)
+def _verify_header(check: Verification) -> Accepted:
+    headers = header_map(check.request)
     claim = headers.get("authorization", "").removeprefix("OSS ").strip()
     access_key_id, colon, signature = claim.rpartition(":")
     if not colon or not access_key_id:
-        raise Refused(Reason("InvalidArgument", 400, "Authorization header is invalid.", "0002-00000102"))
+        raise VerificationFailed(ErrorSpec("InvalidArgument", 400, "Authorization header is invalid.", "0002-00000102"))
     date = headers.get("x-oss-date") or headers.get("date")
     if not date:
-        raise Refused(Reason("AccessDenied", 403, "OSS authentication requires a valid Date.", "0002-00000501"))
+        raise VerificationFailed(
+            ErrorSpec("AccessDenied", 403, "OSS authentication requires a valid Date.", "0002-00000501")
+        )
     when = http_time(date)
     if when is None:
-        raise Refused(Reason("AccessDenied", 403, "OSS authentication requires a valid Date.", "0002-00000502"))
-    attempt.require_clock(when)
+        raise VerificationFailed(
+            ErrorSpec("AccessDenied", 403, "OSS authentication requires a valid Date.", "0002-00000502")
+        )
+    check.require_clock(when)
     # One official SDK sends the token in a header of the older name, outside the signature.
     token = headers.get("x-oss-security-token") or headers.get("security-token")
-    issued = attempt.issued(access_key_id, token)
-    string_to_sign = _string_to_sign(attempt.request, headers, date)
+    issued = check.issued(access_key_id, token)
+    string_to_sign = _string_to_sign(check.request, headers, date)
     ours = hmac_sha1_base64(to_bytes(issued.access_key_secret), string_to_sign)
-    attempt.require_signature(ours, signature, access_key_id, string_to_sign)
-    return attempt.accept(access_key_id, issued)
+    check.require_signature(ours, signature, access_key_id, string_to_sign)
+    return check.accept(access_key_id, issued)
 
 
-def _verify_url(attempt: Attempt) -> Accepted:
-    query = {name: value or "" for name, value in query_pairs(attempt.request.query_string)}
+def _verify_url(check: Verification) -> Accepted:
+    query = {name: value or "" for name, value in query_pairs(check.request.query_string)}
     for name in ("OSSAccessKeyId", "Expires", "Signature"):
         if not query.get(name):
-            raise Refused(Reason("AccessDenied", 403, f"The query parameter {name} is missing.", "0002-00000227"))
+            raise VerificationFailed(
+                ErrorSpec("AccessDenied", 403, f"The query parameter {name} is missing.", "0002-00000227")
+            )
     expires = query["Expires"]
     if not expires.isascii() or not expires.isdigit():
-        raise Refused(Reason("AccessDenied", 403, "Invalid date (should be seconds since epoch).", "0002-00000228"))
+        raise VerificationFailed(
+            ErrorSpec("AccessDenied", 403, "Invalid date (should be seconds since epoch).", "0002-00000228")
+        )
     access_key_id = query["OSSAccessKeyId"]
-    if attempt.now > int(expires):
-        raise expired(min(int(expires), 253402300799), attempt.now)
-    headers = header_map(attempt.request)
-    issued = attempt.issued(access_key_id, query.get("security-token") or headers.get("x-oss-security-token"))
-    string_to_sign = _string_to_sign(attempt.request, headers, expires)
+    if check.now > int(expires):
+        raise expired(min(int(expires), 253402300799), check.now)
+    headers = header_map(check.request)
+    issued = check.issued(access_key_id, query.get("security-token") or headers.get("x-oss-security-token"))
+    string_to_sign = _string_to_sign(check.request, headers, expires)
     ours = hmac_sha1_base64(to_bytes(issued.access_key_secret), string_to_sign)
-    attempt.require_signature(ours, query["Signature"], access_key_id, string_to_sign)
-    return attempt.accept(access_key_id, issued)
+    check.require_signature(ours, query["Signature"], access_key_id, string_to_sign)
+    return check.accept(access_key_id, issued)
 
 
 def _string_to_sign(request: WireRequest, headers: dict[str, str], date: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.attempt import Attempt, Refused, http_time, judged
 from ramrole_creds.testing.verify.canonical import (
     encode,
     header_lines,
@@ -14,28 +13,31 @@ from ramrole_creds.testing.verify.canonical import (
     query_pairs,
     to_bytes,
 )
-from ramrole_creds.testing.verify.dialects import OSS, Reason
+from ramrole_creds.testing.verify.error_catalogs import OSS, ErrorSpec
 from ramrole_creds.testing.verify.oss_address import oss_address
 from ramrole_creds.testing.verify.oss_v1 import expired
+from ramrole_creds.testing.verify.verification import Verification, VerificationFailed, http_time, run_verification
 
 if TYPE_CHECKING:
+    from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.verify.nonces import NonceMemory
-    from ramrole_creds.testing.verify.verdict import Accepted, KeyDirectory, Verdict
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, VerificationResult
 
 
-def verify_oss_v2(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> Verdict:
+def verify_oss_v2(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
     """Judge `Authorization: OSS2 AccessKeyId:…,AdditionalHeaders:…,Signature:…`."""
-    return judged(Attempt("oss_v2", OSS, request, issuer, now, nonces), _verify_header)
+    return run_verification(Verification("oss_v2", OSS, request, issuer, now, nonces), _verify_header)
 
 
-def verify_oss_v2_url(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> Verdict:
+def verify_oss_v2_url(
+    request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory
+) -> VerificationResult:
     """Judge a URL with `x-oss-signature-version=OSS2`."""
-    return judged(Attempt("oss_v2_url", OSS, request, issuer, now, nonces), _verify_url)
+    return run_verification(Verification("oss_v2_url", OSS, request, issuer, now, nonces), _verify_url)
 
 
-def _verify_header(attempt: Attempt) -> Accepted:
-    headers = header_map(attempt.request)
+def _verify_header(check: Verification) -> Accepted:
+    headers = header_map(check.request)
     claim = {
         name.strip(): value.strip()
         for name, _, value in (
@@ -44,34 +46,38 @@ def _verify_header(attempt: Attempt) -> Accepted:
     }
     access_key_id, signature = claim.get("AccessKeyId"), claim.get("Signature")
     if not access_key_id or not signature:
-        raise Refused(Reason("InvalidArgument", 400, "Authorization header is invalid.", "0002-00000102"))
+        raise VerificationFailed(ErrorSpec("InvalidArgument", 400, "Authorization header is invalid.", "0002-00000102"))
     date = headers.get("x-oss-date") or headers.get("date") or ""
     when = http_time(date)
     if when is None:
-        raise Refused(Reason("AccessDenied", 403, "OSS authentication requires a valid Date.", "0002-00000501"))
-    attempt.require_clock(when)
-    issued = attempt.issued(access_key_id, headers.get("x-oss-security-token"))
-    string_to_sign = _string_to_sign(attempt.request, headers, date, claim.get("AdditionalHeaders", ""))
+        raise VerificationFailed(
+            ErrorSpec("AccessDenied", 403, "OSS authentication requires a valid Date.", "0002-00000501")
+        )
+    check.require_clock(when)
+    issued = check.issued(access_key_id, headers.get("x-oss-security-token"))
+    string_to_sign = _string_to_sign(check.request, headers, date, claim.get("AdditionalHeaders", ""))
     ours = base64.b64encode(hmac_sha256(to_bytes(issued.access_key_secret), string_to_sign)).decode()
-    attempt.require_signature(ours, signature, access_key_id, string_to_sign)
-    return attempt.accept(access_key_id, issued)
+    check.require_signature(ours, signature, access_key_id, string_to_sign)
+    return check.accept(access_key_id, issued)
 
 
-def _verify_url(attempt: Attempt) -> Accepted:
-    query = {name: value or "" for name, value in query_pairs(attempt.request.query_string)}
+def _verify_url(check: Verification) -> Accepted:
+    query = {name: value or "" for name, value in query_pairs(check.request.query_string)}
     access_key_id, signature = query.get("x-oss-access-key-id"), query.get("x-oss-signature")
     expires = query.get("x-oss-expires", "")
     if not access_key_id or not signature or not (expires.isascii() and expires.isdigit()):
-        raise Refused(Reason("AccessDenied", 403, "The query parameters of the signature are incomplete."))
-    if attempt.now > int(expires):
-        raise expired(min(int(expires), 253402300799), attempt.now)
-    headers = header_map(attempt.request)
-    issued = attempt.issued(access_key_id, query.get("security-token"))
+        raise VerificationFailed(
+            ErrorSpec("AccessDenied", 403, "The query parameters of the signature are incomplete.")
+        )
+    if check.now > int(expires):
+        raise expired(min(int(expires), 253402300799), check.now)
+    headers = header_map(check.request)
+    issued = check.issued(access_key_id, query.get("security-token"))
     additional = query.get("x-oss-additional-headers", "")
-    string_to_sign = _string_to_sign(attempt.request, headers, expires, additional)
+    string_to_sign = _string_to_sign(check.request, headers, expires, additional)
     ours = base64.b64encode(hmac_sha256(to_bytes(issued.access_key_secret), string_to_sign)).decode()
-    attempt.require_signature(ours, signature, access_key_id, string_to_sign)
-    return attempt.accept(access_key_id, issued)
+    check.require_signature(ours, signature, access_key_id, string_to_sign)
+    return check.accept(access_key_id, issued)
 
 
 def _string_to_sign(request: WireRequest, headers: dict[str, str], date: str, additional: str) -> str:

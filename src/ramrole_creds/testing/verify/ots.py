@@ -6,7 +6,6 @@ import base64
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
-from ramrole_creds.testing.verify.attempt import Attempt, Refused, iso_time, judged
 from ramrole_creds.testing.verify.canonical import (
     content_md5_matches,
     derived_key,
@@ -18,21 +17,22 @@ from ramrole_creds.testing.verify.canonical import (
     query_pairs,
     to_bytes,
 )
-from ramrole_creds.testing.verify.dialects import OTS, Reason
+from ramrole_creds.testing.verify.error_catalogs import OTS, ErrorSpec
+from ramrole_creds.testing.verify.verification import Verification, VerificationFailed, iso_time, run_verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.verify.nonces import NonceMemory
-    from ramrole_creds.testing.verify.verdict import Accepted, KeyDirectory, Verdict
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, VerificationResult
 
 TERMINATOR = "aliyun_v4_request"
 
 
-def verify_ots(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> Verdict:
+def verify_ots(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
     """Judge a Tablestore request of either signature."""
-    return judged(Attempt("ots", OTS, request, issuer, now, nonces), _verify)
+    return run_verification(Verification("ots", OTS, request, issuer, now, nonces), _verify)
 
 
 def ots_response_authorization(
@@ -56,8 +56,8 @@ def ots_response_authorization(
     return f"OTS {access_key_id}:{signature}"
 
 
-def _verify(attempt: Attempt) -> Accepted:
-    request = attempt.request
+def _verify(check: Verification) -> Accepted:
+    request = check.request
     headers = header_map(request)
     v4 = "x-ots-signaturev4" in headers
     signature_header = "x-ots-signaturev4" if v4 else "x-ots-signature"
@@ -65,17 +65,19 @@ def _verify(attempt: Attempt) -> Accepted:
     needed += ["x-ots-signdate", "x-ots-signregion"] if v4 else []
     for name in (*needed, signature_header):
         if not headers.get(name):
-            raise Refused(Reason("OTSParameterInvalid", 400, f"Missing header: {name}."))
+            raise VerificationFailed(ErrorSpec("OTSParameterInvalid", 400, f"Missing header: {name}."))
     when = iso_time(headers["x-ots-date"])
     if when is None:
-        raise Refused(Reason("OTSParameterInvalid", 400, "x-ots-date is not YYYY-MM-DDThh:mm:ss.sssZ."))
-    attempt.require_clock(when)
+        raise VerificationFailed(ErrorSpec("OTSParameterInvalid", 400, "x-ots-date is not YYYY-MM-DDThh:mm:ss.sssZ."))
+    check.require_clock(when)
     if v4 and headers["x-ots-signdate"] != headers["x-ots-date"][:10].replace("-", ""):
-        raise Refused(Reason("OTSAuthFailed", 403, "x-ots-signdate is not the day of x-ots-date."))
+        raise VerificationFailed(ErrorSpec("OTSAuthFailed", 403, "x-ots-signdate is not the day of x-ots-date."))
     if not content_md5_matches(request.body, headers["x-ots-contentmd5"]):
-        raise Refused(Reason("OTSParameterInvalid", 400, "x-ots-contentmd5 is not the digest of the request's body."))
+        raise VerificationFailed(
+            ErrorSpec("OTSParameterInvalid", 400, "x-ots-contentmd5 is not the digest of the request's body.")
+        )
     access_key_id = headers["x-ots-accesskeyid"]
-    issued = attempt.issued(access_key_id, headers.get("x-ots-ststoken"))
+    issued = check.issued(access_key_id, headers.get("x-ots-ststoken"))
     signed = [name for name in headers if name.startswith("x-ots-") and name != signature_header]
     string_to_sign = "\n".join(
         (
@@ -90,8 +92,8 @@ def _verify(attempt: Attempt) -> Accepted:
         ours = base64.b64encode(hmac_sha256(key, string_to_sign)).decode()
     else:
         ours = hmac_sha1_base64(to_bytes(issued.access_key_secret), string_to_sign)
-    attempt.require_signature(ours, headers[signature_header], access_key_id, string_to_sign)
-    return attempt.accept(access_key_id, issued, headers.get("x-ots-signregion"))
+    check.require_signature(ours, headers[signature_header], access_key_id, string_to_sign)
+    return check.accept(access_key_id, issued, headers.get("x-ots-signregion"))
 
 
 def _v4_key(secret: str, headers: Mapping[str, str]) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.attempt import Attempt, Refused, http_time, judged
 from ramrole_creds.testing.verify.canonical import (
     content_md5_matches,
     decode,
@@ -16,37 +15,44 @@ from ramrole_creds.testing.verify.canonical import (
     same,
     to_bytes,
 )
-from ramrole_creds.testing.verify.dialects import OPENAPI, Reason
+from ramrole_creds.testing.verify.error_catalogs import OPENAPI, ErrorSpec
+from ramrole_creds.testing.verify.verification import Verification, VerificationFailed, http_time, run_verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.verify.nonces import NonceMemory
-    from ramrole_creds.testing.verify.verdict import Accepted, KeyDirectory, Verdict
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, VerificationResult
 
 
-def verify_roa(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> Verdict:
+def verify_roa(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
     """Judge a ROA request of the older signature."""
-    return judged(Attempt("roa", OPENAPI, request, issuer, now, nonces), _verify)
+    return run_verification(Verification("roa", OPENAPI, request, issuer, now, nonces), _verify)
 
 
-def _verify(attempt: Attempt) -> Accepted:
-    request = attempt.request
+def _verify(check: Verification) -> Accepted:
+    request = check.request
     headers = header_map(request)
     kind, _, claim = headers.get("authorization", "").partition(" ")
     access_key_id, colon, signature = claim.strip().rpartition(":")
     if kind != "acs" or not colon or not access_key_id:
-        raise Refused(Reason("IncompleteSignature", 400, "Authorization is not of the form acs <id>:<signature>."))
+        raise VerificationFailed(
+            ErrorSpec("IncompleteSignature", 400, "Authorization is not of the form acs <id>:<signature>.")
+        )
     if not headers.get("date"):
-        raise Refused(Reason("MissingParameter", 400, "The Date header is mandatory for this action."))
+        raise VerificationFailed(ErrorSpec("MissingParameter", 400, "The Date header is mandatory for this action."))
     when = http_time(headers["date"])
     if when is None:
-        raise Refused(Reason("InvalidTimeStamp.Format", 400, "The Date header is not an RFC 1123 date in GMT."))
-    attempt.require_clock(when)
-    issued = attempt.issued(access_key_id, headers.get("x-acs-security-token"))
+        raise VerificationFailed(
+            ErrorSpec("InvalidTimeStamp.Format", 400, "The Date header is not an RFC 1123 date in GMT.")
+        )
+    check.require_clock(when)
+    issued = check.issued(access_key_id, headers.get("x-acs-security-token"))
     if "content-md5" in headers and not content_md5_matches(request.body, headers["content-md5"]):
-        raise Refused(Reason("ContentMD5NotMatched", 400, "Content-MD5 is not the digest of the request's body."))
+        raise VerificationFailed(
+            ErrorSpec("ContentMD5NotMatched", 400, "Content-MD5 is not the digest of the request's body.")
+        )
     acs_headers = header_lines(headers, (name for name in headers if name.startswith("x-acs-")))
     head = "\n".join(
         (request.method, *(headers.get(name, "") for name in ("accept", "content-md5", "content-type", "date")))
@@ -54,12 +60,12 @@ def _verify(attempt: Attempt) -> Accepted:
     key = to_bytes(issued.access_key_secret)
     candidates = [f"{head}\n{acs_headers}{resource}" for resource in _resources(request)]
     string_to_sign = next((each for each in candidates if same(hmac_sha1_base64(key, each), signature)), candidates[0])
-    attempt.require_signature(hmac_sha1_base64(key, string_to_sign), signature, access_key_id, string_to_sign)
+    check.require_signature(hmac_sha1_base64(key, string_to_sign), signature, access_key_id, string_to_sign)
     # The older official SDK sends no nonce at all.
     nonce = headers.get("x-acs-signature-nonce")
-    if nonce and not attempt.nonces.admit(access_key_id, nonce, attempt.now):
-        raise Refused(Reason("SignatureNonceUsed", 400, "Specified signature nonce was used already."))
-    return attempt.accept(access_key_id, issued)
+    if nonce and not check.nonces.admit(access_key_id, nonce, check.now):
+        raise VerificationFailed(ErrorSpec("SignatureNonceUsed", 400, "Specified signature nonce was used already."))
+    return check.accept(access_key_id, issued)
 
 
 def _resources(request: WireRequest) -> Iterator[str]:

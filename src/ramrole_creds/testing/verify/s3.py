@@ -6,14 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.attempt import (
-    CLOCK_TOLERANCE_SECONDS,
-    Attempt,
-    Refused,
-    compact_time,
-    http_time,
-    judged,
-)
 from ramrole_creds.testing.verify.canonical import (
     decode,
     derived_key,
@@ -29,16 +21,24 @@ from ramrole_creds.testing.verify.canonical import (
     split_query,
     to_bytes,
 )
-from ramrole_creds.testing.verify.dialects import OSS, Reason
+from ramrole_creds.testing.verify.error_catalogs import OSS, ErrorSpec
 from ramrole_creds.testing.verify.oss_address import oss_address
 from ramrole_creds.testing.verify.oss_v1 import expired
+from ramrole_creds.testing.verify.verification import (
+    CLOCK_TOLERANCE_SECONDS,
+    Verification,
+    VerificationFailed,
+    compact_time,
+    http_time,
+    run_verification,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.verify.nonces import NonceMemory
-    from ramrole_creds.testing.verify.verdict import Accepted, KeyDirectory, Verdict
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, VerificationResult
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TERMINATOR = "aws4_request"
@@ -54,19 +54,19 @@ HMACV1_SUB_RESOURCES = frozenset(
 )
 
 
-def verify_s3_v4(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> Verdict:
+def verify_s3_v4(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
     """Judge `Authorization: AWS4-HMAC-SHA256 …`."""
-    return judged(Attempt("s3_v4", OSS, request, issuer, now, nonces), _verify_header)
+    return run_verification(Verification("s3_v4", OSS, request, issuer, now, nonces), _verify_header)
 
 
-def verify_s3_v4_url(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> Verdict:
+def verify_s3_v4_url(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
     """Judge a URL with `X-Amz-Signature`."""
-    return judged(Attempt("s3_v4_url", OSS, request, issuer, now, nonces), _verify_url)
+    return run_verification(Verification("s3_v4_url", OSS, request, issuer, now, nonces), _verify_url)
 
 
-def verify_s3_hmacv1(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> Verdict:
+def verify_s3_hmacv1(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
     """Judge `Authorization: AWS <id>:<signature>`."""
-    return judged(Attempt("s3_hmacv1", OSS, request, issuer, now, nonces), _verify_hmacv1)
+    return run_verification(Verification("s3_hmacv1", OSS, request, issuer, now, nonces), _verify_hmacv1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,82 +81,92 @@ class _Scope:
         return f"{self.day}/{self.region}/{self.service}/{TERMINATOR}"
 
 
-def _verify_header(attempt: Attempt) -> Accepted:
-    headers = header_map(attempt.request)
+def _verify_header(check: Verification) -> Accepted:
+    headers = header_map(check.request)
     claim = dict(
         re.findall(r"([A-Za-z]+)=([^,]*?)\s*(?:,|$)", headers.get("authorization", "").removeprefix(ALGORITHM))
     )
     if not (claim.get("Credential") and claim.get("SignedHeaders") and claim.get("Signature")):
-        raise Refused(Reason("InvalidArgument", 400, "Authorization header is invalid.", "0002-00000102"))
+        raise VerificationFailed(ErrorSpec("InvalidArgument", 400, "Authorization header is invalid.", "0002-00000102"))
     date = headers.get("x-amz-date", "")
     when = compact_time(date)
     if when is None:
-        raise Refused(Reason("AccessDenied", 403, "AWS authentication requires a valid Date or x-amz-date header."))
+        raise VerificationFailed(
+            ErrorSpec("AccessDenied", 403, "AWS authentication requires a valid Date or x-amz-date header.")
+        )
     payload = headers.get("x-amz-content-sha256")
     if not payload:
-        raise Refused(Reason("InvalidArgument", 400, "x-amz-content-sha256 is missing.", "0017-00000804"))
+        raise VerificationFailed(ErrorSpec("InvalidArgument", 400, "x-amz-content-sha256 is missing.", "0017-00000804"))
     if payload not in (UNSIGNED, STREAMING):
         if not re.fullmatch("[0-9a-f]{64}", payload):
-            raise Refused(Reason("InvalidArgument", 400, "x-amz-content-sha256 is not supported.", "0017-00000804"))
-        if not same(payload, sha256_hex(attempt.request.body)):
-            raise Refused(
-                Reason("XAmzContentSHA256Mismatch", 400, "x-amz-content-sha256 is not the hash of the request's body.")
+            raise VerificationFailed(
+                ErrorSpec("InvalidArgument", 400, "x-amz-content-sha256 is not supported.", "0017-00000804")
+            )
+        if not same(payload, sha256_hex(check.request.body)):
+            raise VerificationFailed(
+                ErrorSpec(
+                    "XAmzContentSHA256Mismatch", 400, "x-amz-content-sha256 is not the hash of the request's body."
+                )
             )
     scope = _scope(claim["Credential"], date)
-    attempt.require_clock(when)
+    check.require_clock(when)
     signed = _signed_names(claim["SignedHeaders"], headers)
-    issued = attempt.issued(scope.access_key_id, headers.get("x-amz-security-token"))
-    _require_signature(attempt, scope, date, headers, signed, payload, issued.access_key_secret, claim["Signature"])
-    return attempt.accept(scope.access_key_id, issued, scope.region)
+    issued = check.issued(scope.access_key_id, headers.get("x-amz-security-token"))
+    _require_signature(check, scope, date, headers, signed, payload, issued.access_key_secret, claim["Signature"])
+    return check.accept(scope.access_key_id, issued, scope.region)
 
 
-def _verify_url(attempt: Attempt) -> Accepted:
-    query = {name: value or "" for name, value in query_pairs(attempt.request.query_string)}
+def _verify_url(check: Verification) -> Accepted:
+    query = {name: value or "" for name, value in query_pairs(check.request.query_string)}
     for name in ("X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature"):
         if not query.get(name):
-            raise Refused(_bad_query(f"The query parameter {name} is missing."))
+            raise VerificationFailed(_bad_query(f"The query parameter {name} is missing."))
     if query.get("X-Amz-Algorithm") != ALGORITHM:
-        raise Refused(_bad_query(f"X-Amz-Algorithm only supports {ALGORITHM}."))
+        raise VerificationFailed(_bad_query(f"X-Amz-Algorithm only supports {ALGORITHM}."))
     date, life = query["X-Amz-Date"], query["X-Amz-Expires"]
     when = compact_time(date)
     if when is None:
-        raise Refused(_bad_query("X-Amz-Date must be in the ISO8601 long format YYYYMMDDThhmmssZ."))
+        raise VerificationFailed(_bad_query("X-Amz-Date must be in the ISO8601 long format YYYYMMDDThhmmssZ."))
     if not (life.isascii() and life.isdigit()):
-        raise Refused(_bad_query("X-Amz-Expires should be a number."))
+        raise VerificationFailed(_bad_query("X-Amz-Expires should be a number."))
     if int(life) > MAX_PRESIGN_SECONDS:
-        raise Refused(_bad_query(f"X-Amz-Expires must be less than a week (in seconds) that is {MAX_PRESIGN_SECONDS}."))
-    if when > attempt.now + CLOCK_TOLERANCE_SECONDS:
-        raise Refused(Reason("AccessDenied", 403, "Request is not yet valid."))
-    if attempt.now > when + int(life):
-        raise expired(when + int(life), attempt.now)
+        raise VerificationFailed(
+            _bad_query(f"X-Amz-Expires must be less than a week (in seconds) that is {MAX_PRESIGN_SECONDS}.")
+        )
+    if when > check.now + CLOCK_TOLERANCE_SECONDS:
+        raise VerificationFailed(ErrorSpec("AccessDenied", 403, "Request is not yet valid."))
+    if check.now > when + int(life):
+        raise expired(when + int(life), check.now)
     scope = _scope(query["X-Amz-Credential"], date)
-    headers = header_map(attempt.request)
+    headers = header_map(check.request)
     signed = _signed_names(query["X-Amz-SignedHeaders"], headers)
-    issued = attempt.issued(scope.access_key_id, query.get("X-Amz-Security-Token"))
+    issued = check.issued(scope.access_key_id, query.get("X-Amz-Security-Token"))
     secret = issued.access_key_secret
-    _require_signature(attempt, scope, date, headers, signed, UNSIGNED, secret, query["X-Amz-Signature"])
-    return attempt.accept(scope.access_key_id, issued, scope.region)
+    _require_signature(check, scope, date, headers, signed, UNSIGNED, secret, query["X-Amz-Signature"])
+    return check.accept(scope.access_key_id, issued, scope.region)
 
 
-def _verify_hmacv1(attempt: Attempt) -> Accepted:
-    request = attempt.request
+def _verify_hmacv1(check: Verification) -> Accepted:
+    request = check.request
     headers = header_map(request)
     claim = headers.get("authorization", "").removeprefix("AWS ").strip()
     access_key_id, colon, signature = claim.rpartition(":")
     if not colon or not access_key_id:
-        raise Refused(Reason("InvalidArgument", 400, "Authorization header is invalid.", "0002-00000102"))
+        raise VerificationFailed(ErrorSpec("InvalidArgument", 400, "Authorization header is invalid.", "0002-00000102"))
     when = http_time(headers.get("x-amz-date") or headers.get("date") or "")
     if when is None:
-        raise Refused(Reason("AccessDenied", 403, "AWS authentication requires a valid Date or x-amz-date header."))
-    attempt.require_clock(when)
-    issued = attempt.issued(access_key_id, headers.get("x-amz-security-token"))
+        raise VerificationFailed(
+            ErrorSpec("AccessDenied", 403, "AWS authentication requires a valid Date or x-amz-date header.")
+        )
+    check.require_clock(when)
+    issued = check.issued(access_key_id, headers.get("x-amz-security-token"))
     date = "" if "x-amz-date" in headers else headers.get("date", "")
     amz_headers = header_lines(headers, (name for name in headers if name.startswith("x-amz-")))
     head = (request.method, headers.get("content-md5", ""), headers.get("content-type", ""), date)
     string_to_sign = "\n".join((*head, amz_headers + _hmacv1_resource(request)))
     ours = hmac_sha1_base64(to_bytes(issued.access_key_secret), string_to_sign)
-    attempt.require_signature(ours, signature, access_key_id, string_to_sign)
-    return attempt.accept(access_key_id, issued)
+    check.require_signature(ours, signature, access_key_id, string_to_sign)
+    return check.accept(access_key_id, issued)
 
 
 def _hmacv1_resource(request: WireRequest) -> str:
@@ -178,29 +188,37 @@ def _hmacv1_resource(request: WireRequest) -> str:
 def _scope(credential: str, date: str) -> _Scope:
     parts = credential.split("/")
     if len(parts) != 5 or not parts[0] or parts[4] != TERMINATOR or parts[3] != "s3":
-        raise Refused(Reason("InvalidArgument", 400, "The credential of the signature is malformed.", "0002-00000223"))
+        raise VerificationFailed(
+            ErrorSpec("InvalidArgument", 400, "The credential of the signature is malformed.", "0002-00000223")
+        )
     if parts[1] != date[:8]:
-        raise Refused(Reason("InvalidArgument", 400, "Invalid signing date in the credential.", "0002-00000224"))
+        raise VerificationFailed(
+            ErrorSpec("InvalidArgument", 400, "Invalid signing date in the credential.", "0002-00000224")
+        )
     return _Scope(*parts[:4])
 
 
 def _signed_names(listed: str, headers: Mapping[str, str]) -> tuple[str, ...]:
     names = tuple(sorted({name.lower() for name in listed.split(";") if name}))
     if "host" not in names:
-        raise Refused(Reason("AccessDenied", 403, "The Host header must be signed."))
+        raise VerificationFailed(ErrorSpec("AccessDenied", 403, "The Host header must be signed."))
     unsigned = [name for name in headers if name.startswith("x-amz-") and name not in names]
     absent = [name for name in names if name not in headers]
     if unsigned or absent:
-        raise Refused(
-            Reason("AccessDenied", 403, f"There were headers present in the request which were not signed: {unsigned}.")
+        raise VerificationFailed(
+            ErrorSpec(
+                "AccessDenied", 403, f"There were headers present in the request which were not signed: {unsigned}."
+            )
             if unsigned
-            else Reason("InvalidArgument", 400, f"SignedHeaders names headers that are not in the request: {absent}.")
+            else ErrorSpec(
+                "InvalidArgument", 400, f"SignedHeaders names headers that are not in the request: {absent}."
+            )
         )
     return names
 
 
 def _require_signature(
-    attempt: Attempt,
+    check: Verification,
     scope: _Scope,
     date: str,
     headers: Mapping[str, str],
@@ -212,9 +230,9 @@ def _require_signature(
     collapsed = {name: re.sub(" +", " ", headers[name]) for name in signed}
     canonical = "\n".join(
         (
-            attempt.request.method,
-            encode(decode(attempt.request.path), keep="/") or "/",
-            _canonical_query(attempt.request.query_string),
+            check.request.method,
+            encode(decode(check.request.path), keep="/") or "/",
+            _canonical_query(check.request.query_string),
             header_lines(collapsed, signed),
             ";".join(signed),
             payload,
@@ -223,7 +241,7 @@ def _require_signature(
     string_to_sign = "\n".join((ALGORITHM, date, scope.text, sha256_hex(to_bytes(canonical))))
     key = derived_key("AWS4", secret, scope.day, scope.region, scope.service, TERMINATOR)
     ours = hmac_sha256(key, string_to_sign).hex()
-    attempt.require_signature(ours, signature, scope.access_key_id, string_to_sign, canonical)
+    check.require_signature(ours, signature, scope.access_key_id, string_to_sign, canonical)
 
 
 def _canonical_query(query: str) -> str:
@@ -233,5 +251,5 @@ def _canonical_query(query: str) -> str:
     return "&".join(f"{name}={value}" for name, value in pairs)
 
 
-def _bad_query(why: str) -> Reason:
-    return Reason("AuthorizationQueryParametersError", 400, why)
+def _bad_query(why: str) -> ErrorSpec:
+    return ErrorSpec("AuthorizationQueryParametersError", 400, why)

@@ -6,7 +6,6 @@ import re
 from itertools import product
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.attempt import Attempt, Refused, compact_time, http_time, judged
 from ramrole_creds.testing.verify.canonical import (
     content_md5_matches,
     decode,
@@ -22,46 +21,57 @@ from ramrole_creds.testing.verify.canonical import (
     sha256_hex,
     to_bytes,
 )
-from ramrole_creds.testing.verify.dialects import SLS, Reason
+from ramrole_creds.testing.verify.error_catalogs import SLS, ErrorSpec
+from ramrole_creds.testing.verify.verification import (
+    Verification,
+    VerificationFailed,
+    compact_time,
+    http_time,
+    run_verification,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.verify.nonces import NonceMemory
-    from ramrole_creds.testing.verify.verdict import Accepted, KeyDirectory, Verdict
-    from ramrole_creds.testing.wire import WireRequest
+    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, VerificationResult
 
 ALGORITHM = "SLS4-HMAC-SHA256"
 TERMINATOR = "aliyun_v4_request"
 
 
-def verify_sls_v1(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> Verdict:
+def verify_sls_v1(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
     """Judge `Authorization: LOG <id>:<signature>`."""
-    return judged(Attempt("sls_v1", SLS, request, issuer, now, nonces), _verify_v1)
+    return run_verification(Verification("sls_v1", SLS, request, issuer, now, nonces), _verify_v1)
 
 
-def verify_sls_v4(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> Verdict:
+def verify_sls_v4(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
     """Judge `Authorization: SLS4-HMAC-SHA256 …`."""
-    return judged(Attempt("sls_v4", SLS, request, issuer, now, nonces), _verify_v4)
+    return run_verification(Verification("sls_v4", SLS, request, issuer, now, nonces), _verify_v4)
 
 
-def _verify_v1(attempt: Attempt) -> Accepted:
-    request = attempt.request
+def _verify_v1(check: Verification) -> Accepted:
+    request = check.request
     headers = header_map(request)
     claim = headers.get("authorization", "").removeprefix("LOG ").strip()
     access_key_id, colon, signature = claim.rpartition(":")
     if not colon or not access_key_id:
-        raise Refused(Reason("InvalidAccessKeyId", 400, "Authorization is not of the form LOG <id>:<signature>."))
+        raise VerificationFailed(
+            ErrorSpec("InvalidAccessKeyId", 400, "Authorization is not of the form LOG <id>:<signature>.")
+        )
     _require_headers(headers, "x-log-apiversion", "x-log-signaturemethod", "date")
     when = http_time(headers["date"])
     if when is None:
-        raise Refused(Reason("InvalidDateFormat", 400, "Date is not an RFC 1123 date in GMT."))
-    attempt.require_clock(when)
+        raise VerificationFailed(ErrorSpec("InvalidDateFormat", 400, "Date is not an RFC 1123 date in GMT."))
+    check.require_clock(when)
     if request.body and "content-md5" not in headers:
-        raise Refused(Reason("MissingContentMD5", 400, "Content-MD5 is required with a body."))
+        raise VerificationFailed(ErrorSpec("MissingContentMD5", 400, "Content-MD5 is required with a body."))
     if "content-md5" in headers and not content_md5_matches(request.body, headers["content-md5"]):
-        raise Refused(Reason("InvalidContentMD5", 400, "Content-MD5 is not the digest of the request's body."))
-    issued = attempt.issued(access_key_id, headers.get("x-acs-security-token"))
+        raise VerificationFailed(
+            ErrorSpec("InvalidContentMD5", 400, "Content-MD5 is not the digest of the request's body.")
+        )
+    issued = check.issued(access_key_id, headers.get("x-acs-security-token"))
     # The official SDK adds x-log-date after it has signed.
     signed = [name for name in headers if _is_log_header(name) and name != "x-log-date"]
     head = (request.method, headers.get("content-md5", ""), headers.get("content-type", ""), headers["date"])
@@ -73,31 +83,35 @@ def _verify_v1(attempt: Attempt) -> Accepted:
     ]
     key = to_bytes(issued.access_key_secret)
     string_to_sign = next((each for each in candidates if same(hmac_sha1_base64(key, each), signature)), candidates[0])
-    attempt.require_signature(hmac_sha1_base64(key, string_to_sign), signature, access_key_id, string_to_sign)
-    return attempt.accept(access_key_id, issued)
+    check.require_signature(hmac_sha1_base64(key, string_to_sign), signature, access_key_id, string_to_sign)
+    return check.accept(access_key_id, issued)
 
 
-def _verify_v4(attempt: Attempt) -> Accepted:
-    request = attempt.request
+def _verify_v4(check: Verification) -> Accepted:
+    request = check.request
     headers = header_map(request)
     claim = dict(
         re.findall(r"([A-Za-z]+)=([^,]*?)\s*(?:,|$)", headers.get("authorization", "").removeprefix(ALGORITHM))
     )
     scope = claim.get("Credential", "").split("/")
     if len(scope) != 5 or scope[3:] != ["sls", TERMINATOR] or not claim.get("Signature"):
-        raise Refused(Reason("InvalidAccessKeyId", 400, "Authorization holds no valid Credential and Signature."))
+        raise VerificationFailed(
+            ErrorSpec("InvalidAccessKeyId", 400, "Authorization holds no valid Credential and Signature.")
+        )
     access_key_id, day, region = scope[:3]
     _require_headers(headers, "x-log-apiversion", "x-log-content-sha256", "x-log-date")
     when = compact_time(headers["x-log-date"])
     if when is None or day != headers["x-log-date"][:8]:
-        raise Refused(Reason("InvalidRequestTime", 400, "x-log-date is not YYYYMMDDThhmmssZ of the Credential's day."))
-    attempt.require_clock(when)
+        raise VerificationFailed(
+            ErrorSpec("InvalidRequestTime", 400, "x-log-date is not YYYYMMDDThhmmssZ of the Credential's day.")
+        )
+    check.require_clock(when)
     payload = sha256_hex(request.body)
     if not same(payload, headers["x-log-content-sha256"]):
-        raise Refused(
-            Reason("InvalidContentSha256", 400, "x-log-content-sha256 is not the hash of the request's body.")
+        raise VerificationFailed(
+            ErrorSpec("InvalidContentSha256", 400, "x-log-content-sha256 is not the hash of the request's body.")
         )
-    issued = attempt.issued(access_key_id, headers.get("x-acs-security-token"))
+    issued = check.issued(access_key_id, headers.get("x-acs-security-token"))
     key = derived_key("aliyun_v4", issued.access_key_secret, day, region, "sls", TERMINATOR)
     head = f"{ALGORITHM}\n{headers['x-log-date']}\n{day}/{region}/sls/{TERMINATOR}\n"
     candidates = {head + sha256_hex(to_bytes(each)): each for each in _canonical_requests(request, headers, payload)}
@@ -105,8 +119,8 @@ def _verify_v4(attempt: Attempt) -> Accepted:
         (each for each in candidates if same(hmac_sha256(key, each).hex(), claim["Signature"])), next(iter(candidates))
     )
     ours = hmac_sha256(key, string_to_sign).hex()
-    attempt.require_signature(ours, claim["Signature"], access_key_id, string_to_sign, candidates[string_to_sign])
-    return attempt.accept(access_key_id, issued, region)
+    check.require_signature(ours, claim["Signature"], access_key_id, string_to_sign, candidates[string_to_sign])
+    return check.accept(access_key_id, issued, region)
 
 
 def _canonical_requests(request: WireRequest, headers: Mapping[str, str], payload: str) -> Iterator[str]:
@@ -140,4 +154,4 @@ def _require_headers(headers: Mapping[str, str], *names: str) -> None:
     for name in names:
         if not headers.get(name):
             code, message = _MISSING[name]
-            raise Refused(Reason(code, 400, message))
+            raise VerificationFailed(ErrorSpec(code, 400, message))

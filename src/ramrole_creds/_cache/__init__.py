@@ -1,0 +1,1 @@
+"""The credential cache and its parts: when to fetch, who waits, and what a failure means."""

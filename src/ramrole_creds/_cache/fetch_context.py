@@ -1,0 +1,111 @@
+"""What the cache tells a fetch, and what the fetch reports back."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+from ramrole_creds.clock import SYSTEM_CLOCK, Clock
+from ramrole_creds.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ramrole_creds.credentials import Credentials
+
+MAY_CHANGE_SECONDS = 300.0
+
+
+class FetchContext:
+    """What a fetch is told, and what it tells back.
+
+    A provider on top of another hands its context on, so that one time limit bounds the whole.
+
+    Args:
+        valid_for: seconds that the caller wants the credentials to live.
+        rejected: the credentials that a service refused, where that is why they are fetched.
+        clock: the provider's clock.
+        deadline: end of the fetch's time on `monotonic`.
+        monotonic: seconds by which `remaining` is measured: real time, whatever `clock` says.
+    """
+
+    __slots__ = ("_deadline", "_monotonic", "clock", "refetch_after", "rejected", "server_time", "valid_for")
+
+    def __init__(
+        self,
+        *,
+        valid_for: float,
+        rejected: Credentials | None,
+        clock: Clock,
+        deadline: float,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.valid_for = valid_for
+        self.rejected = rejected
+        self.clock = clock
+        self.server_time: tuple[float, float] | None = None
+        self.refetch_after: float | None = None
+        self._deadline = deadline
+        self._monotonic = monotonic
+
+    @classmethod
+    def create(
+        cls,
+        time_limit: float = 10.0,
+        *,
+        valid_for: float = 0.0,
+        rejected: Credentials | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> FetchContext:
+        """A context for calling `fetch` directly, without a cache; `time_limit` in seconds."""
+        deadline = time.monotonic() + time_limit
+        return cls(valid_for=valid_for, rejected=rejected, clock=clock, deadline=deadline, monotonic=time.monotonic)
+
+    def remaining(self) -> float:
+        """Real seconds left of the fetch's own time limit, 0 when it has run out."""
+        return max(0.0, self._deadline - self._monotonic())
+
+    def record_server_time(self, unix_seconds: float) -> None:
+        """Tell what time the server had when it answered with the credentials (its Date plus Age).
+
+        Their life is then reckoned from that, and a wrong local clock refreshes neither late nor early.
+
+        Raises:
+            ConfigurationError: it is no number of seconds.
+        """
+        _require_seconds("unix_seconds", unix_seconds)
+        self.server_time = (unix_seconds, self.clock.monotonic())
+
+    def recheck_after(self, after: float = MAY_CHANGE_SECONDS) -> None:
+        """Tell that what never expires may be replaced where it came from, as a key in a file may be edited.
+
+        It is then fetched again by the first reader who comes more than `after` seconds later. Without effect on
+        credentials that expire.
+
+        Raises:
+            ConfigurationError: `after` is no number of seconds.
+        """
+        _require_seconds("after", after)
+        self.refetch_after = after
+
+    def limited_to(self, time_limit: float) -> FetchContext:
+        """A context for one of several sources, with a time limit of its own within that of the whole."""
+        return FetchContext(
+            valid_for=self.valid_for,
+            rejected=self.rejected,
+            clock=self.clock,
+            deadline=min(self._deadline, self._monotonic() + time_limit),
+            monotonic=self._monotonic,
+        )
+
+    def merge(self, part: FetchContext) -> None:
+        """Take over what that part was told, now that its credentials are those of the whole."""
+        self.server_time = part.server_time if part.server_time is not None else self.server_time
+        self.refetch_after = part.refetch_after
+
+
+def _require_seconds(name: str, value: object) -> None:
+    # The cache reckons with it under its lock, where an error of arithmetic would leave everybody waiting.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        raise ConfigurationError(f"{name} must be a number of seconds, 0 or more, not {value!r}.")

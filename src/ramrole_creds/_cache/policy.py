@@ -1,0 +1,94 @@
+"""When to fetch: the windows of a credential's life and the pauses between tries, as pure arithmetic.
+
+Windows are proportions of the life that was left when the credential was fetched, with a ceiling. The metadata
+service issues the next credential 30 minutes before the old one ends and repeats the old one before that: earlier is
+useless and later wastes the overlap. A fixed window would refetch 15-minute sessions at every call.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+from ramrole_creds.errors import ConfigurationError
+
+ADVISORY_FRACTION = 0.25
+MANDATORY_FRACTION = 0.08
+MIN_PAUSE_CEILING_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshPolicy:
+    """When a cache fetches, how long it lets callers wait, and how it paces itself after failures.
+
+    All values are seconds but `jitter`.
+
+    Args:
+        advisory_window: ceiling of the window before expiry in which the background refresher fetches; the window
+            is this or a quarter of the life, whichever is shorter.
+        mandatory_window: ceiling of the window in which callers wait briefly for the fetch in in_flight; this or 8 %
+            of the life.
+        jitter: by which part, at most, the advisory window is made wider, so that many processes do not ask at once.
+        retry_initial: shortest pause after a failure.
+        retry_max: longest pause while much life is left.
+        mandatory_wait: how long a reader in the mandatory window waits for a fetch in in_flight.
+        fetch_timeout: time limit of one fetch; one that takes longer is abandoned.
+
+    Raises:
+        ConfigurationError: a value is negative, not finite, or contradicts another.
+    """
+
+    advisory_window: float = 1500.0
+    mandatory_window: float = 300.0
+    jitter: float = 0.1
+    retry_initial: float = 1.0
+    retry_max: float = 300.0
+    mandatory_wait: float = 0.25
+    fetch_timeout: float = 10.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            _require_seconds(field.name, getattr(self, field.name))
+        if self.mandatory_window > self.advisory_window:
+            raise ConfigurationError(
+                f"mandatory_window ({self.mandatory_window:g} s) is longer than advisory_window "
+                f"({self.advisory_window:g} s): the advisory window must open first. Lower mandatory_window too."
+            )
+        if self.jitter > 1:
+            raise ConfigurationError(f"jitter is a part of the advisory window, 0 to 1, not {self.jitter:g}.")
+        if self.retry_initial <= 0:
+            raise ConfigurationError("retry_initial must be above 0, else a failing source would be asked in a loop.")
+        if self.retry_max < self.retry_initial:
+            raise ConfigurationError(
+                f"retry_max ({self.retry_max:g} s) is shorter than retry_initial ({self.retry_initial:g} s)."
+            )
+        if self.fetch_timeout <= 0:
+            raise ConfigurationError("fetch_timeout must be above 0: no fetch could ever succeed.")
+
+    def advisory_left(self, life: float, random_fraction: float) -> float:
+        """Seconds before expiry at which the advisory window opens; `random_fraction` (0 to 1) widens it."""
+        return min(self.advisory_window, ADVISORY_FRACTION * life) * (1 + self.jitter * random_fraction)
+
+    def mandatory_left(self, life: float) -> float:
+        """Seconds before expiry at which the mandatory window opens."""
+        return min(self.mandatory_window, MANDATORY_FRACTION * life)
+
+    def delay_ceiling(self, left: float) -> float:
+        """Longest pause with `left` seconds of life: slow while much is left, quick near the end."""
+        return min(self.retry_max, max(MIN_PAUSE_CEILING_SECONDS, left / 10))
+
+    def delay_after_failure(self, failures: int, left: float, random_fraction: float) -> float:
+        """Seconds to the next try after so many failures in a row, with `left` seconds of life."""
+        # 2^60 s is beyond any ceiling; a larger exponent would only overflow.
+        grown = self.retry_initial * 2.0 ** min(failures, 60)
+        return max(self.retry_initial, random_fraction * min(grown, self.delay_ceiling(left)))
+
+    def delay_after_unchanged(self, left: float, random_fraction: float) -> float:
+        """Seconds to the next try after upstream gave the same credentials again inside the advisory window."""
+        return max(self.retry_initial, (0.5 + random_fraction / 2) * min(self.retry_max, left / 10))
+
+
+def _require_seconds(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        unit = "" if name == "jitter" else " of seconds"
+        raise ConfigurationError(f"{name} must be a number{unit}, 0 or more, not {value!r}.")

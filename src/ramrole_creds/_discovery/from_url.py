@@ -1,0 +1,179 @@
+"""Providers written as a URL, for the places that take only texts: storage options, connection fields, settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from ramrole_creds._cache.policy import RefreshPolicy
+from ramrole_creds._discovery.chain import ProviderChain
+from ramrole_creds._discovery.default import default_provider
+from ramrole_creds._discovery.entry_points import registered_provider
+from ramrole_creds.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from ramrole_creds.provider import CredentialProvider
+
+# Parts of a name that only a secret has. Names of files and of settings about tokens are none.
+_SECRET_WORDS = ("secret", "token", "password", "private_key", "access_key_id", "bearer")
+_HARMLESS = frozenset(("token_mode", "token_file", "private_key_file", "secret_name"))
+_SECONDS = frozenset(("connect_timeout", "read_timeout", "timeout", "duration"))
+_FLAGS = frozenset(("vpc", "allow_http"))
+_LISTS = frozenset(("only",))
+_SOURCES = frozenset(("source", "link"))
+_NO_SECRET = "no secret belongs into such a URL"  # noqa: S105  # words of a message
+
+
+def provider_from_url(url: str) -> CredentialProvider:
+    """The provider that a URL names: `SCHEME://MAIN-ARGUMENT?NAME=VALUE&…`.
+
+    The scheme is the provider's name with hyphens, the main argument what its class takes first, the rest keyword
+    arguments, times in seconds; all of it percent-encoded.
+
+        default://?only=env,ecs_ram_role&expect_role=web
+        ecs-ram-role://web?token_mode=require
+        cli-profile://prod?path=/etc/aliyun/config.json
+        ram-role-arn://?role_arn=acs:ram::123:role/app&source=ecs-ram-role://
+        chain://?link=env://&link=ecs-ram-role://
+        credential-uri://?uri=http://localhost:7002/api/v1/credentials/0
+
+    Also `env`, `oidc-role-arn`, `profile`, `rsa-key-pair` (the public key's id, `private_key_file`), `external`
+    (`command`), `push`, and every name under which a package has registered a provider. Times of the refresh policy
+    have the prefix `policy.`, as in `policy.advisory_window=600`.
+
+    Raises:
+        ConfigurationError: nobody knows the scheme or an argument, or the URL holds a secret.
+    """
+    if not isinstance(url, str):
+        raise ConfigurationError(
+            f"provider_from_url takes a URL as text, for instance 'ecs-ram-role://web', not {type(url).__name__}."
+        )
+    scheme, main, pairs = _taken_apart(url)
+    links = [provider_from_url(value) for key, value in pairs if key == "link"]
+    arguments: dict[str, Any] = {key: _value(key, value) for key, value in pairs if key != "link"}
+    policy = {key.removeprefix("policy."): arguments.pop(key) for key in list(arguments) if key.startswith("policy.")}
+    try:
+        if policy:
+            arguments["policy"] = RefreshPolicy(**policy)
+        return _make(scheme.replace("-", "_").lower(), main, links, arguments)
+    except TypeError:
+        given = ", ".join(sorted(arguments)) or "none"
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{scheme}://: {error}") from None
+    raise ConfigurationError(
+        f"{scheme}:// has an argument that it does not take, or lacks one that it needs (given: {given})."
+    )
+
+
+def _make(name: str, main: str, links: list[CredentialProvider], arguments: dict[str, Any]) -> CredentialProvider:
+    if name == "chain":
+        return ProviderChain(*links, **arguments)
+    if links:
+        raise ConfigurationError("link= belongs to chain://.")
+    make, main_argument = _maker(name)
+    if not main:
+        return make(**arguments)
+    if main_argument is None or main_argument in arguments:
+        raise ConfigurationError("it takes no main argument, or was given it twice.")
+    return make(**{main_argument: main}, **arguments) if main_argument else make(main, **arguments)
+
+
+def _taken_apart(url: str) -> tuple[str, str, list[tuple[str, str]]]:
+    """Scheme, main argument and the rest."""
+    scheme, separator, rest = url.partition("://")
+    try:
+        parts = urlsplit(f"{scheme.replace('_', '-')}{separator}{rest}")  # a scheme of RFC 3986 has no underscore
+        pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query), max_num_fields=64)
+    except ValueError:
+        parts, pairs = None, []
+    if parts is None or not parts.scheme:
+        raise ConfigurationError("A provider's URL reads NAME://…, for instance ecs-ram-role://web?token_mode=require.")
+    main = unquote(parts.netloc + parts.path)
+    _refuse_secrets(parts.scheme, parts.netloc, [name for name, _ in pairs])
+    if any(_holds_user(text) for text in (main, *(value for _, value in pairs))):
+        raise ConfigurationError(f"{parts.scheme}:// holds a URL with a user or password before @: {_NO_SECRET}.")
+    # A command's slashes say which program it is.
+    return parts.scheme, main if parts.scheme == "external" else main.strip("/"), pairs
+
+
+def _maker(name: str) -> tuple[Callable[..., CredentialProvider], str | None]:
+    """What makes a provider of that name, and what its main argument is called: "" for the first, None for none."""
+    if name == "default":
+        return default_provider, None
+    known = _known()
+    if name in known:
+        return known[name]
+    spelled = [one.replace("_", "-") for one in ("default", "chain", *known)]
+    return registered_provider(name.replace("_", "-"), spelled), ""
+
+
+def _known() -> Mapping[str, tuple[Callable[..., CredentialProvider], str | None]]:
+    from ramrole_creds.providers.credentials_uri import CredentialsUriProvider
+    from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
+    from ramrole_creds.providers.environment import EnvironmentProvider
+    from ramrole_creds.providers.oidc_role_arn import OidcRoleArnProvider
+    from ramrole_creds.providers.process import ProcessProvider
+    from ramrole_creds.providers.profiles.cli_profile import CliProfileProvider
+    from ramrole_creds.providers.profiles.ini_profile import IniProfileProvider
+    from ramrole_creds.providers.push import PushProvider
+    from ramrole_creds.providers.ram_role_arn import RamRoleArnProvider
+    from ramrole_creds.providers.rsa_key_pair import RsaKeyPairProvider
+
+    return {
+        "env": (EnvironmentProvider, None),
+        "oidc_role_arn": (OidcRoleArnProvider, "role_arn"),
+        "cli_profile": (CliProfileProvider, "profile_name"),
+        "profile": (IniProfileProvider, "section"),
+        "ecs_ram_role": (EcsRamRoleProvider, "role_name"),
+        "credential_uri": (CredentialsUriProvider, "uri"),
+        "credentials_uri": (CredentialsUriProvider, "uri"),
+        "ram_role_arn": (RamRoleArnProvider, "role_arn"),
+        "rsa_key_pair": (RsaKeyPairProvider, "public_key_id"),
+        "external": (ProcessProvider, "command"),
+        "push": (PushProvider, None),
+    }
+
+
+def _refuse_secrets(scheme: str, authority: str, names: list[str]) -> None:
+    """Settings are logged, shown and kept: no secret may be in one. Says nothing of the value."""
+    if scheme.lower().startswith(("static", "bearer", "oauth", "cloud-sso", "cloud_sso")):
+        raise ConfigurationError(
+            f"{scheme}:// would hold secrets: name a profile instead (cli-profile://NAME), or use the environment (env://)."
+        )
+    if "@" in authority:
+        raise ConfigurationError(f"{scheme}:// holds a user or password before @: {_NO_SECRET}.")
+    for name in names:
+        plain = name.lower().replace("-", "_")
+        if plain not in _HARMLESS and any(word in plain for word in _SECRET_WORDS):
+            raise ConfigurationError(
+                f"{scheme}:// holds {name[:40]!r}: {_NO_SECRET}. Use a profile or the environment."
+            )
+
+
+def _holds_user(text: str) -> bool:
+    """True for a URL with a user or password, as one of a credentials service may have."""
+    try:
+        return "@" in urlsplit(text).netloc
+    except ValueError:
+        return False
+
+
+def _value(name: str, text: str) -> object:
+    """The argument that a text stands for."""
+    if name in _SOURCES:
+        return provider_from_url(text)
+    if name in _LISTS:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if name in _FLAGS:
+        if text.lower() not in ("true", "false"):
+            raise ConfigurationError(f"{name} is true or false.")
+        return text.lower() == "true"
+    if name in _SECONDS or name.startswith("policy."):
+        try:
+            return float(text)
+        except ValueError:
+            raise ConfigurationError(f"{name} is a number.") from None
+    return text

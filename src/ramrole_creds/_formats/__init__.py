@@ -1,0 +1,1 @@
+"""Formats that the services share: credential JSON and timestamps."""

@@ -1,0 +1,77 @@
+"""The names by which existing SDKs ask for credentials, all in this one place.
+
+Each official SDK asks by names of its own: `get_credential()` (tea-openapi, DataHub), `get_credentials()` and three
+getters (oss2, log, tablestore, MNS, the credentials Client), attributes (tea-openapi, OSS v2), `has_keys()` (OSS v2).
+These mixins answer all of them, so that one provider goes unchanged into every client. All answers of a snapshot are
+of one fetch: what an SDK reads attribute by attribute can never be of two generations.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+
+CredentialsT = TypeVar("CredentialsT")
+
+
+class SdkCredentialsMixin:
+    """What SDKs ask of one set of credentials."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def access_key_id(self) -> str: ...
+        @property
+        def access_key_secret(self) -> str: ...
+        @property
+        def security_token(self) -> str | None: ...
+        @property
+        def provider_name(self) -> str: ...
+
+    @property
+    def type(self) -> str:
+        """The kind of credentials: `sts` with a security token, else `access_key`."""
+        return "sts" if self.security_token else "access_key"
+
+    def get_access_key_id(self) -> str:
+        """The AccessKey ID."""
+        return self.access_key_id
+
+    def get_access_key_secret(self) -> str:
+        """The AccessKey secret."""
+        return self.access_key_secret
+
+    def get_security_token(self) -> str | None:
+        """The security token, or None for a long-term key."""
+        return self.security_token
+
+    def get_provider_name(self) -> str:
+        """The source's name, as the official SDKs spell it."""
+        return self.provider_name
+
+    def has_keys(self) -> bool:
+        """Always True: credentials without keys cannot be made."""
+        return True
+
+
+class SdkProviderMixin(Generic[CredentialsT]):
+    """What SDKs ask of a provider. A type variable stands for `Credentials`, which builds on this module."""
+
+    if TYPE_CHECKING:
+        name: ClassVar[str]
+
+        def get_credentials(self, valid_for: float = 0.0, timeout: float | None = None) -> CredentialsT: ...
+        async def get_credentials_async(self, valid_for: float = 0.0, timeout: float | None = None) -> CredentialsT: ...
+
+    def get_credential(self) -> CredentialsT:
+        """The same snapshot as `get_credentials()`, under the name that tea-openapi and DataHub use."""
+        return self.get_credentials()
+
+    async def get_credential_async(self) -> CredentialsT:
+        """The same snapshot as `get_credentials_async()`."""
+        return await self.get_credentials_async()
+
+    def get_provider_name(self) -> str:
+        """The provider's name, as the official SDKs spell it."""
+        return self.name

@@ -1,0 +1,199 @@
+"""Client of the ECS instance metadata service.
+
+The protocol is documented in the ECS user guide ("instance metadata"): plain HTTP at 100.100.100.200; in the
+security-hardened mode each GET carries a token that a PUT gave. Everything here holds for both modes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, TypeVar, overload
+
+from ramrole_creds._http.transport import HttpTransport
+from ramrole_creds.clock import SYSTEM_CLOCK, Clock
+from ramrole_creds.errors import ConfigurationError, MetadataError, MetadataUnreachable, RoleNotAttached
+from ramrole_creds.metadata._parsing import parse_identity_document
+from ramrole_creds.metadata._session import MetadataSession, TokenCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ramrole_creds._cache.fetch_context import FetchContext
+    from ramrole_creds.credentials import Credentials
+    from ramrole_creds.metadata.token_mode import TokenMode
+
+__all__ = ["DEFAULT_ENDPOINT", "ENDPOINT_VARIABLES", "MetadataClient"]
+
+DEFAULT_ENDPOINT = "http://100.100.100.200"
+ENDPOINT_VARIABLES = (
+    "RAMROLE_CREDS_METADATA_ENDPOINT",
+    "ALIBABA_CLOUD_IMDS_ENDPOINT",
+    "ALIBABA_CLOUD_ECS_METADATA_SERVICE_ENDPOINT",
+)
+IDENTITY_DOCUMENT_PATH = "/latest/dynamic/instance-identity/document"
+DEFAULT_TIME_LIMIT_SECONDS = 10.0
+
+MAX_HOST_CHARACTERS = 253
+
+_ENDPOINT = re.compile(
+    r"(?P<scheme>https?)://"
+    r"(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?)"
+    r"(:(?P<port>[0-9]{1,5}))?/?",
+    re.ASCII | re.IGNORECASE,
+)
+
+Given = TypeVar("Given")
+
+
+class _Item:
+    """A metadata item under /latest/meta-data/, read from the service at each access."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.__doc__ = f"The item `{path}`, asked for at each access; raises as `MetadataClient.get` does."
+
+    @overload
+    def __get__(self, client: None, owner: type[MetadataClient]) -> _Item: ...
+    @overload
+    def __get__(self, client: MetadataClient, owner: type[MetadataClient]) -> str: ...
+    def __get__(self, client: MetadataClient | None, owner: type[MetadataClient]) -> _Item | str:
+        return self if client is None else client.get(self._path)
+
+
+class MetadataClient:
+    """Asks the instance metadata service; thread-safe.
+
+    Args:
+        endpoint: base URL; else RAMROLE_CREDS_METADATA_ENDPOINT, ALIBABA_CLOUD_IMDS_ENDPOINT or
+            ALIBABA_CLOUD_ECS_METADATA_SERVICE_ENDPOINT, else http://100.100.100.200.
+        token_mode: "prefer" the hardened mode and do without where there is no token service; "require" it; or
+            "off", never ask for a token.
+        connect_timeout: seconds for connecting.
+        read_timeout: seconds without a byte.
+        clock: by which tokens age.
+        transport: how requests are made, in place of the two timeouts.
+
+    Raises:
+        ConfigurationError: the endpoint or the mode makes no sense.
+    """
+
+    region_id = _Item("region-id")
+    zone_id = _Item("zone-id")
+    instance_id = _Item("instance-id")
+    instance_type = _Item("instance/instance-type")
+    instance_name = _Item("instance/instance-name")
+    image_id = _Item("image-id")
+    hostname = _Item("hostname")
+    serial_number = _Item("serial-number")
+    owner_account_id = _Item("owner-account-id")
+    network_type = _Item("network-type")
+    private_ipv4 = _Item("private-ipv4")
+    eipv4 = _Item("eipv4")
+    mac = _Item("mac")
+    vpc_id = _Item("vpc-id")
+    vpc_cidr_block = _Item("vpc-cidr-block")
+    vswitch_id = _Item("vswitch-id")
+    vswitch_cidr_block = _Item("vswitch-cidr-block")
+
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        token_mode: TokenMode = "prefer",  # noqa: S107  # a mode
+        connect_timeout: float = 1.0,
+        read_timeout: float = 2.0,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        transport: HttpTransport | None = None,
+    ) -> None:
+        if token_mode not in ("prefer", "require", "off"):
+            raise ConfigurationError(f'token_mode must be "prefer", "require" or "off", not {token_mode!r}.')
+        self.endpoint = _find_endpoint(endpoint)
+        self.token_mode: TokenMode = token_mode
+        self._transport = transport or HttpTransport(connect_timeout=connect_timeout, read_timeout=read_timeout)
+        self._clock = clock
+        self._memory = TokenCache(clock)
+
+    def get(self, path: str) -> str:
+        """One item's text, as the service gives it.
+
+        Args:
+            path: below /latest/meta-data/, for instance "region-id"; or absolute, "/latest/user-data".
+
+        Raises:
+            MetadataUnreachable: no metadata service answers.
+            MetadataError: it answered something unusable; `status` is 404 for an item that is not there.
+        """
+        target = path if path.startswith("/") else f"/latest/meta-data/{path}"
+        if not target.isascii() or not target.isprintable() or " " in target:
+            raise ConfigurationError(f"{path!r} is no path of a metadata item.")
+        return self._ask(lambda conversation: conversation.item(target))
+
+    def identity_document(self) -> Mapping[str, str]:
+        """The instance identity document (/latest/dynamic/instance-identity/document) as names and texts."""
+        return parse_identity_document(self.get(IDENTITY_DOCUMENT_PATH), f"GET {self.endpoint}{IDENTITY_DOCUMENT_PATH}")
+
+    def role_names(self, context: FetchContext | None = None) -> tuple[str, ...]:
+        """Names of the attached RAM roles: one, by the service's rules.
+
+        Raises:
+            RoleNotAttached: the service says that there is none.
+            MetadataUnreachable, MetadataError: see `get`.
+        """
+        return self._ask(lambda conversation: conversation.attached_roles(), context)
+
+    def role_credentials(self, name: str, context: FetchContext | None = None) -> Credentials:
+        """Credentials of the role `name`, asked for directly.
+
+        Raises:
+            RoleNotAttached: no role is attached.
+            MetadataError: another role is attached, or the answer cannot be used.
+            MetadataUnreachable: no metadata service answers.
+        """
+        return self._ask(lambda conversation: conversation.credentials_of_pinned(name), context)
+
+    def attached_role_credentials(self, remembered: str | None, context: FetchContext | None = None) -> Credentials:
+        """Credentials of whatever role is attached; `identity` is its name.
+
+        Args:
+            remembered: the role that was attached last: asked for first, so that a refresh needs no listing.
+            context: the fetch's time limit.
+
+        Raises:
+            RoleNotAttached: no role is attached.
+            MetadataUnreachable, MetadataError: see `get`.
+        """
+        return self._ask(lambda conversation: conversation.credentials_of_attached(remembered), context)
+
+    def _ask(self, question: Callable[[MetadataSession], Given], context: FetchContext | None = None) -> Given:
+        session = self._transport.open(DEFAULT_TIME_LIMIT_SECONDS if context is None else context.remaining())
+        conversation = MetadataSession(self.endpoint, self.token_mode, self._memory, self._clock, session, context)
+        try:
+            return question(conversation)
+        except (MetadataUnreachable, RoleNotAttached, MetadataError) as error:
+            error.attempts, error.elapsed = session.attempts, session.elapsed()
+            # The frames below hold tokens and documents, which a traceback with local variables would show.
+            raise error.with_traceback(None)  # noqa: B904  # the same error
+
+
+def _find_endpoint(endpoint: str | None) -> str:
+    """The endpoint from the argument or the environment; an empty one counts as unset."""
+    if endpoint:
+        return _checked_endpoint(endpoint, "endpoint")
+    for variable in ENDPOINT_VARIABLES:
+        value = os.environ.get(variable, "")
+        if value:
+            return _checked_endpoint(value, variable)
+    return DEFAULT_ENDPOINT
+
+
+def _checked_endpoint(endpoint: str, source: str) -> str:
+    """`http://host[:port]` and nothing more."""
+    match = _ENDPOINT.fullmatch(endpoint)
+    if match is None or not 0 < int(match["port"] or 80) < 65536 or len(match["host"]) > MAX_HOST_CHARACTERS:
+        raise ConfigurationError(
+            f"{source} must be the address of a metadata service, http://HOST or http://HOST:PORT without user, path "
+            "or query; what it holds is none."
+        )
+    port = f":{match['port']}" if match["port"] else ""
+    return f"{match['scheme'].lower()}://{match['host']}{port}"

@@ -1,0 +1,148 @@
+"""Credentials that a local service gives at a URL: PAI, sidecars, development containers."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, ClassVar
+
+from ramrole_creds._http.errors import HttpError
+from ramrole_creds._http.transport import HttpTransport, safe_url
+from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable
+from ramrole_creds.provider import CredentialProvider
+from ramrole_creds.sts.endpoints import is_loopback
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ramrole_creds._http.transport import HttpResponse
+    from ramrole_creds.credentials import Credentials
+    from ramrole_creds.provider import FetchContext, ProviderOptions
+
+URI_VARIABLE = "ALIBABA_CLOUD_CREDENTIALS_URI"
+
+
+class CredentialsUriProvider(CredentialProvider):
+    """Asks a URL for credentials, which answers as the metadata service does.
+
+    Plain http is for this machine (loopback and link-local addresses) only, for the answer is a secret. Redirects are
+    not followed.
+
+    Args:
+        uri: the URL; else ALIBABA_CLOUD_CREDENTIALS_URI, read when the provider is made.
+        allow_http: allow plain http to any host.
+        connect_timeout: seconds for connecting.
+        read_timeout: seconds without a byte.
+        options: `policy`, `clock` and `on_event` of every provider.
+
+    Raises:
+        ConfigurationError: `uri` is none, or plain http to another machine.
+    """
+
+    name: ClassVar[str] = "credential_uri"
+
+    def __init__(
+        self,
+        uri: str | None = None,
+        *,
+        allow_http: bool = False,
+        connect_timeout: float = 1.0,
+        read_timeout: float = 2.0,
+        **options: Unpack[ProviderOptions],
+    ) -> None:
+        super().__init__(**options)
+        self._allow_http = allow_http
+        self._problem: str | None = None
+        self._uri = uri or os.environ.get(URI_VARIABLE) or None
+        if self._uri is not None:
+            self._problem = _problem_with(self._uri, "uri" if uri else URI_VARIABLE, allow_http=allow_http)
+            if uri and self._problem is not None:
+                raise ConfigurationError(self._problem)
+        https = self._uri is not None and self._uri.lower().startswith("https:")
+        self._transport = HttpTransport(connect_timeout, read_timeout, use_environment=https)
+
+    def fetch(self, context: FetchContext) -> Credentials:
+        """Ask the URL now.
+
+        Raises:
+            ProviderUnavailable: no URL is configured.
+            FetchError: the URL may not be asked, does not answer, or answers something else.
+        """
+        if self._uri is None:
+            raise ProviderUnavailable(f"{URI_VARIABLE} is not set.")
+        if self._problem is not None:
+            raise FetchError(self._problem, unrecoverable=True)
+        shown = safe_url(self._uri)
+        try:
+            answer = self._transport.request("GET", self._uri, time_limit=context.remaining())
+        except HttpError as error:
+            problem = str(error)
+        else:
+            credentials = _read(answer, f"The credentials URI {shown}")
+            served_at = answer.server_time()
+            if served_at is not None:
+                context.record_server_time(served_at)
+            context.recheck_after()
+            return credentials
+        raise FetchError(
+            f"The credentials URI gave no answer. {problem} Is the service that listens there running? Unset "
+            f"{URI_VARIABLE} to use another source."
+        )
+
+    def explain(self) -> str:
+        """What a fetch would do."""
+        if self._uri is None:
+            return f"{URI_VARIABLE} is not set"
+        return f"would ask {safe_url(self._uri)}" if self._problem is None else f"broken: {self._problem}"
+
+
+def _read(answer: HttpResponse, asked: str) -> Credentials:
+    from ramrole_creds._formats.credential_json import PASCAL_CASE, json_object, read_credentials, safe_code
+
+    def make_error(what: str) -> FetchError:
+        return FetchError(f"{asked} answered {answer.status} with {what}. Nothing of it is used.")
+
+    if answer.status != 200:
+        hint = " A redirect is not followed: name the place itself." if 300 <= answer.status < 400 else ""
+        raise FetchError(
+            f"{asked} answered {answer.status} with {answer.describe_body()}.{hint}", retry_after=answer.retry_after()
+        )
+    document = json_object(answer.body, make_error)
+    code = document.get("Code", "Success")
+    if code != "Success":
+        raise make_error(f"a document whose Code {safe_code(code)} is not Success")
+    return read_credentials(
+        document,
+        PASCAL_CASE,
+        make_error,
+        provider_name=CredentialsUriProvider.name,
+        token_required=False,
+        expiration_required=False,
+    )
+
+
+def _problem_with(uri: str, source: str, *, allow_http: bool) -> str | None:
+    """Why the URL may not be asked; None where it may. Shows no part that may be secret."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(uri)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port, parts = "", None, None
+    if parts is None or not host or port == 0 or parts.scheme.lower() not in ("http", "https") or not uri.isprintable():
+        return f"{source} must be an http or https URL; what it holds is none."
+    if parts.scheme.lower() == "https" or allow_http or is_loopback(host) or _is_link_local(host):
+        return None
+    return (
+        f"{source}: plain http to {host} would send credentials over the network unprotected. Use https, or an address "
+        "of this machine; where the network is trusted, CredentialsUriProvider(uri, allow_http=True)."
+    )
+
+
+def _is_link_local(host: str) -> bool:
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_link_local
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""Providers that read profile files, and the files themselves."""

@@ -1,0 +1,1 @@
+"""Providers that use the sign-in tokens of the aliyun CLI."""

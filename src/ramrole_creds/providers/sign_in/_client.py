@@ -1,0 +1,120 @@
+"""What the sign-in services of CloudSSO and OAuth have in common: one POST, and errors of two spellings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ramrole_creds._formats.credential_json import json_object, safe_code, safe_message, safe_request_id, text_of
+from ramrole_creds._http.errors import HttpError
+from ramrole_creds._http.transport import HttpTransport, safe_url
+from ramrole_creds.errors import FetchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ramrole_creds.provider import FetchContext
+
+
+class SignInRefused(FetchError):
+    """The sign-in service said no.
+
+    Args:
+        code: its error code.
+        status: HTTP status of the answer.
+    """
+
+    def __init__(self, message: str = "", *, code: str = "", status: int = 0, retry_after: float | None = None) -> None:
+        super().__init__(message, unrecoverable=400 <= status < 500 and status != 429, retry_after=retry_after)
+        self.code = code
+        self.status = status
+
+
+class SignInClient:
+    """Asks a sign-in service.
+
+    Args:
+        title: what the service is called in messages.
+        again: what a user does to sign in again.
+        connect_timeout: seconds for connecting.
+        read_timeout: seconds without a byte.
+    """
+
+    def __init__(self, title: str, again: str, *, connect_timeout: float, read_timeout: float) -> None:
+        self._title = title
+        self._again = again
+        self._timeouts = (connect_timeout, read_timeout)
+
+    def post(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        context: FetchContext,
+        *,
+        retry: bool = True,
+    ) -> dict[str, object]:
+        """The JSON object that the service answers with.
+
+        Args:
+            url: where.
+            headers: what is sent beside Accept.
+            body: what is sent.
+            context: the fetch's time limit; is told the server's time.
+            retry: False where a second call would find the first one's effect.
+
+        Raises:
+            SignInRefused: the service said no.
+            FetchError: it could not be asked, or answered something else.
+        """
+        transport = HttpTransport(*self._timeouts, use_environment=url.startswith("https:"))
+        try:
+            answer = transport.request(
+                "POST",
+                url,
+                headers={"Accept": "application/json", **headers},
+                body=body,
+                time_limit=context.remaining(),
+                retry=retry,
+            )
+        except HttpError as error:
+            problem = str(error)
+        else:
+            make_error = self.complaint(url, answer.status)
+            if answer.status != 200:
+                try:
+                    document = json_object(answer.body, make_error)
+                except FetchError:
+                    document = {}
+                raise self._refused(url, answer.status, document, answer.retry_after())
+            document = json_object(answer.body, make_error)
+            served_at = answer.server_time()
+            if served_at is not None:
+                context.record_server_time(served_at)
+            return document
+        raise FetchError(f"{self._title} could not be asked. {problem} Look at the network and at HTTPS_PROXY.")
+
+    def complaint(self, url: str, status: int = 200) -> Callable[[str], FetchError]:
+        """Makes an error of what is wrong with an answer."""
+        return lambda what: FetchError(
+            f"{self._title}: POST {safe_url(url)} answered {status} with {what}. Nothing of it is used."
+        )
+
+    def expired(self, what: str) -> FetchError:
+        """An error that only the user can help."""
+        return FetchError(f"{self._title}: {what}. {self._again}", unrecoverable=True)
+
+    def _refused(self, url: str, status: int, document: dict[str, object], retry_after: float | None) -> SignInRefused:
+        code = safe_code(document.get("ErrorCode") or document.get("error") or document.get("code"))
+        message = safe_message(
+            text_of(document, "ErrorMessage") or text_of(document, "error_description") or text_of(document, "message")
+        )
+        request = safe_request_id(document.get("RequestId") or document.get("requestId")) or "not given"
+        said = ": ".join(part for part in (code, message) if part) or "no reason given"
+        hint = f" {self._again}" if 400 <= status < 500 and status != 429 else ""
+        seen = f"HTTP {status}, RequestId {request}"
+        return SignInRefused(
+            f"{self._title} refused POST {safe_url(url)} ({seen}): {said.rstrip('.')}.{hint}",
+            code=code,
+            status=status,
+            retry_after=retry_after,
+        )

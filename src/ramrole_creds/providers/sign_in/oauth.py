@@ -1,0 +1,227 @@
+"""Credentials of the aliyun CLI's OAuth sign-in."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, NoReturn, Protocol
+from urllib.parse import urlencode
+
+from ramrole_creds._cache.policy import RefreshPolicy
+from ramrole_creds._formats.credential_json import CAMEL_CASE, PASCAL_CASE, read_credentials, text_of
+from ramrole_creds.errors import ConfigurationError, FetchError
+from ramrole_creds.provider import CredentialProvider
+from ramrole_creds.providers.sign_in._client import SignInClient, SignInRefused
+from ramrole_creds.sts.endpoints import base_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Unpack
+
+    from ramrole_creds.credentials import Credentials
+    from ramrole_creds.provider import FetchContext, ProviderOptions
+
+_log = logging.getLogger(__name__)
+
+SITES = {
+    "CN": ("https://oauth.aliyun.com", "4038181954557748008"),
+    "INTL": ("https://oauth.alibabacloud.com", "4103531455503354461"),
+}
+RENEW_BEFORE_SECONDS = 1200.0
+MAX_LIFE_SECONDS = 1e9
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OAuthTokens:
+    """The tokens of a sign-in.
+
+    Args:
+        access_token: what is exchanged for credentials.
+        refresh_token: what renews it, once: each renewal gives another.
+        access_token_expire: Unix seconds when the access token ends; None where that is not known.
+    """
+
+    access_token: str
+    refresh_token: str | None = None
+    access_token_expire: float | None = None
+
+    def __repr__(self) -> str:
+        return "<OAuthTokens>"
+
+
+class TokenStore(Protocol):
+    """Where the tokens of a sign-in are kept. A renewed token must be kept before it is used, or it is lost."""
+
+    def load(self) -> OAuthTokens:
+        """The tokens as they are now."""
+
+    def update(self, change: Callable[[OAuthTokens], OAuthTokens | None], time_limit: float) -> OAuthTokens:
+        """Replace them by what `change` makes of them, alone among all who share the store; None keeps them."""
+
+
+class MemoryTokens:
+    """Tokens kept in this process only; the aliyun CLI's sign-in is used up by the first renewal."""
+
+    def __init__(self, tokens: OAuthTokens) -> None:
+        self._tokens = tokens
+        # By process: a child never sees the end of what its parent was doing.
+        self._locks: dict[int, threading.Lock] = {}
+
+    def load(self) -> OAuthTokens:
+        """The tokens as they are now."""
+        return self._tokens
+
+    def update(self, change: Callable[[OAuthTokens], OAuthTokens | None], time_limit: float) -> OAuthTokens:
+        """See `TokenStore`."""
+        lock = self._locks.setdefault(os.getpid(), threading.Lock())
+        if not lock.acquire(timeout=max(0.0, time_limit)):
+            raise FetchError("The sign-in's tokens are still being renewed by an earlier fetch. Ask again later.")
+        try:
+            self._tokens = change(self._tokens) or self._tokens
+            return self._tokens
+        finally:
+            lock.release()
+
+
+class OAuthProvider(CredentialProvider):
+    """Exchanges the access token of an OAuth sign-in for credentials, and renews it where it ends soon.
+
+    A renewed token is kept in the store before it is used, under a lock that all processes share, since the old one
+    is used up. It cannot be pickled, since it holds tokens.
+
+    Args:
+        tokens: the sign-in's tokens, or the store where they are kept.
+        site: "CN" or "INTL".
+        endpoint: base URL of the sign-in service in place of the site's.
+        connect_timeout: seconds for connecting.
+        read_timeout: seconds without a byte.
+        options: `policy`, `clock` and `on_event` of every provider.
+
+    Raises:
+        ConfigurationError: an argument makes no sense.
+    """
+
+    name: ClassVar[str] = "oauth"
+    default_policy: ClassVar[RefreshPolicy] = RefreshPolicy(fetch_timeout=20.0)
+
+    def __init__(
+        self,
+        tokens: OAuthTokens | TokenStore,
+        *,
+        site: str = "CN",
+        endpoint: str | None = None,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 10.0,
+        **options: Unpack[ProviderOptions],
+    ) -> None:
+        super().__init__(**options)
+        if site.upper() not in SITES:
+            raise ConfigurationError('The site of an OAuth sign-in is "CN" or "INTL".')
+        base, self._client_id = SITES[site.upper()]
+        self._base = base_url(endpoint, "endpoint") if endpoint else base
+        self._store = MemoryTokens(tokens) if isinstance(tokens, OAuthTokens) else tokens
+        self._client = SignInClient(
+            "The OAuth sign-in",
+            "Sign in again: aliyun configure --mode OAuth.",
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+        )
+
+    def fetch(self, context: FetchContext) -> Credentials:
+        """Exchange the access token now, renewed first where that is due.
+
+        Raises:
+            FetchError: the sign-in has expired, or the service refused or could not be asked.
+        """
+        tokens = self._store.load()
+        if self._is_due(tokens, context):
+            tokens = self._renewed_or_kept(tokens, context)
+        try:
+            return self._exchange(tokens, context)
+        except SignInRefused as error:
+            if error.status != 401 or not tokens.refresh_token:
+                raise
+        return self._exchange(self._renewed(tokens, context), context)
+
+    def explain(self) -> str:
+        """What a fetch would do."""
+        return f"would exchange the OAuth sign-in at {self._base}"
+
+    def _is_due(self, tokens: OAuthTokens, context: FetchContext) -> bool:
+        left = _left(tokens, context)
+        if tokens.refresh_token and (not tokens.access_token or left <= RENEW_BEFORE_SECONDS):
+            return True
+        if not tokens.access_token or left <= 0:
+            raise self._client.expired("the sign-in has expired and cannot be renewed")
+        return False
+
+    def _renewed_or_kept(self, tokens: OAuthTokens, context: FetchContext) -> OAuthTokens:
+        """Renewed, or as they are where that fails and the access token has not ended yet."""
+        try:
+            return self._renewed(tokens, context)
+        except FetchError as error:
+            if not tokens.access_token or tokens.access_token_expire is None or _left(tokens, context) <= 0:
+                raise
+            _log.warning("The OAuth sign-in cannot be renewed, and ends in %.0f s: %s", _left(tokens, context), error)
+        return tokens
+
+    def _renewed(self, seen: OAuthTokens, context: FetchContext) -> OAuthTokens:
+        """Renewed by us, or by another process while we waited for the lock."""
+
+        def renew(tokens: OAuthTokens) -> OAuthTokens | None:
+            if tokens.access_token != seen.access_token and _left(tokens, context) > 0:
+                return None
+            return self._ask_for_new(tokens, context)
+
+        return self._store.update(renew, context.remaining())
+
+    def _ask_for_new(self, tokens: OAuthTokens, context: FetchContext) -> OAuthTokens:
+        if not tokens.refresh_token:
+            raise self._client.expired("the sign-in has expired and cannot be renewed")
+        url = f"{self._base}/v1/token"
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": tokens.refresh_token,
+            "client_id": self._client_id,
+        }
+        asked_at = context.clock.time()
+        # Sent once: whether a renewal whose answer was lost used the refresh token up is not known.
+        document = self._client.post(url, {"Content-Type": FORM}, urlencode(form).encode(), context, retry=False)
+        access_token = text_of(document, "access_token")
+        if not access_token:
+            raise self._client.complaint(url)("a document whose access_token is missing or no text")
+        seconds = document.get("expires_in")
+        life = None
+        if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 < seconds < MAX_LIFE_SECONDS:
+            life = float(seconds)
+        return replace(
+            tokens,
+            access_token=access_token,
+            refresh_token=text_of(document, "refresh_token") or tokens.refresh_token,
+            access_token_expire=None if life is None else asked_at + life,
+        )
+
+    def _exchange(self, tokens: OAuthTokens, context: FetchContext) -> Credentials:
+        url = f"{self._base}/v1/exchange"
+        headers = {"Authorization": f"Bearer {tokens.access_token}", "Content-Type": "application/json"}
+        document = self._client.post(url, headers, b"", context)
+        # The CLI and the Java library read camelCase, the Python library PascalCase.
+        spelling = PASCAL_CASE if "AccessKeyId" in document else CAMEL_CASE
+        return read_credentials(document, spelling, self._client.complaint(url), provider_name=self.name)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("An OAuthProvider cannot be pickled: it holds the sign-in's tokens. Send a CliProfileProvider.")
+
+    def __dask_tokenize__(self) -> NoReturn:
+        self.__reduce__()
+
+
+def _left(tokens: OAuthTokens, context: FetchContext) -> float:
+    """Seconds until the access token ends; plenty where that is not known."""
+    if tokens.access_token_expire is None:
+        return RENEW_BEFORE_SECONDS + 1
+    return tokens.access_token_expire - context.clock.time()

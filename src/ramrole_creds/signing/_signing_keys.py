@@ -1,0 +1,92 @@
+"""The keys that signatures are made with: the secret itself, and keys derived for a day, a region and a product."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from hmac import digest as hmac_digest
+
+from ramrole_creds.signing._mac import KeyedHmac
+
+MAX_KEYS = 16
+
+
+class SigningKeys:
+    """The ready keys of one secret, that of the last signature.
+
+    Deriving a key costs four HMACs, more than the signature itself. All that goes into a key is part of what it is
+    looked up by: secret, day, region, product. When another secret signs, the keys of the one before go, so that none
+    outlives its credentials.
+
+    Needs no lock: what is cached is one tuple that is replaced and never changed, so a reader sees the keys of one
+    secret or of another, never a mixture. Two threads that miss at once both derive the same key.
+    """
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held: tuple[str, dict[object, KeyedHmac]] = ("", {})
+
+    def of_secret(self, secret: str, algorithm: str, suffix: str = "") -> KeyedHmac:
+        """The secret itself as a key.
+
+        Args:
+            secret: the AccessKey secret.
+            algorithm: "sha256", "sha1" or "sm3".
+            suffix: what the scheme puts behind the secret.
+        """
+        held, keys = self._held
+        if held == secret and algorithm in keys:
+            return keys[algorithm]
+        return self._keep(secret, algorithm, KeyedHmac(f"{secret}{suffix}".encode(), algorithm))
+
+    def derived(
+        self,
+        secret: str,
+        day: str,
+        region: str,
+        product: str,
+        *,
+        prefix: str = "aliyun_v4",
+        algorithm: str = "sha256",
+        as_text: bool = False,
+    ) -> KeyedHmac:
+        """The key of `secret` for that day, region and product.
+
+        Args:
+            secret: the AccessKey secret.
+            day: of the signature, in UTC (YYYYMMDD).
+            region: as the scope has it.
+            product: as the scope has it.
+            prefix: what is put before the secret, and ends the scope with "_request": "aliyun_v4", "aws4".
+            algorithm: of the signature; keys are always derived with SHA-256.
+            as_text: whether the text of the key's base64 is the key.
+        """
+        scope = (day, region, product, prefix, algorithm)
+        held, keys = self._held
+        if held == secret and scope in keys:
+            return keys[scope]
+        key = derive_key(secret, day, region, product, prefix)
+        return self._keep(secret, scope, KeyedHmac(b64encode(key) if as_text else key, algorithm))
+
+    def _keep(self, secret: str, scope: object, key: KeyedHmac) -> KeyedHmac:
+        held, keys = self._held
+        kept = list(keys.items())[1 - MAX_KEYS :] if held == secret else []
+        self._held = (secret, dict([*kept, (scope, key)]))
+        return key
+
+    def __len__(self) -> int:
+        return len(self._held[1])
+
+    def __repr__(self) -> str:
+        return f"<SigningKeys: {len(self)} kept>"
+
+    def __reduce__(self) -> tuple[type[SigningKeys], tuple[()]]:
+        return SigningKeys, ()
+
+
+def derive_key(secret: str, day: str, region: str, product: str, prefix: str = "aliyun_v4") -> bytes:
+    """The key of the version 4 family; AWS writes its prefix of the secret in capitals."""
+    derived = f"{prefix if prefix != 'aws4' else 'AWS4'}{secret}".encode()
+    for text in (day, region, product, f"{prefix}_request"):
+        derived = hmac_digest(derived, text.encode(), "sha256")
+    return derived

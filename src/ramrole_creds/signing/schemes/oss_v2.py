@@ -1,0 +1,130 @@
+"""OSS signature version 2, superseded by version 4 and still accepted."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+from ramrole_creds.errors import SigningError
+from ramrole_creds.signing._canonical import canonical_query, header_lines, prefixed, without
+from ramrole_creds.signing._percent import decode, encode
+from ramrole_creds.signing.instant import Instant
+from ramrole_creds.signing.scheme import Scheme, join_query, parameter, signed_headers_of, without_parameters
+from ramrole_creds.signing.schemes._oss_resource import bucket_path, checked_bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ramrole_creds.signing._signing_keys import SigningKeys
+    from ramrole_creds.signing.request import Headers, Request
+    from ramrole_creds.signing.scheme import Signable
+
+_OWNED_PARAMETERS = frozenset(
+    (
+        "x-oss-signature-version",
+        "x-oss-expires",
+        "x-oss-access-key-id",
+        "x-oss-additional-headers",
+        "x-oss-signature",
+        "security-token",
+    )
+)
+
+
+class OSSV2(Scheme):
+    """Signs like OSSV1 with HMAC-SHA256, and covers every parameter.
+
+    Args:
+        bucket: the bucket; read from a virtual-hosted or path-style URL where None.
+        additional_headers: further headers to sign, where the request has them.
+    """
+
+    __slots__ = ("_additional", "bucket")
+
+    name: ClassVar[str] = "OSSV2"
+    owned_headers: ClassVar[frozenset[str]] = frozenset(("authorization", "date", "x-oss-date", "x-oss-security-token"))
+    longest_presign: ClassVar[float] = math.inf
+
+    def __init__(self, bucket: str | None = None, additional_headers: Iterable[str] = ()) -> None:
+        self.bucket = checked_bucket(bucket)
+        self._additional = checked_additional(additional_headers)
+
+    def sign(
+        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
+    ) -> Request:
+        """The request with Date and `Authorization: OSS2 …`."""
+        del nonce
+        headers = without(request, self.owned_headers)
+        date = Instant.at(now).http
+        headers.append(("Date", date))
+        if credentials.security_token:
+            headers.append(("x-oss-security-token", credentials.security_token))
+        query = without_parameters(request.query, _OWNED_PARAMETERS)
+        unsigned = request.with_headers(tuple(headers), query)
+        signature = keys.of_secret(credentials.access_key_secret, "sha256").base64(self._string_to_sign(unsigned, date))
+        additional = self._additional_of(unsigned)
+        listed = f"AdditionalHeaders:{';'.join(additional)}," if additional else ""
+        authorization = f"OSS2 AccessKeyId:{credentials.access_key_id},{listed}Signature:{signature}"
+        return unsigned.with_headers((*headers, ("Authorization", authorization)))
+
+    def presign(
+        self, request: Request, credentials: Signable, now: float, life: int, keys: SigningKeys
+    ) -> tuple[Request, Headers]:
+        """The URL with `x-oss-signature-version=OSS2` and what belongs to it."""
+        headers = tuple(without(request, self.owned_headers))
+        query = without_parameters(request.query, _OWNED_PARAMETERS)
+        expires = str(math.floor(now) + life)
+        added = [
+            "x-oss-signature-version=OSS2",
+            f"x-oss-expires={expires}",
+            f"x-oss-access-key-id={encode(credentials.access_key_id)}",
+        ]
+        additional = self._additional_of(request)
+        if additional:
+            added.append(f"x-oss-additional-headers={encode(';'.join(additional))}")
+        if credentials.security_token:
+            added.append(f"security-token={encode(credentials.security_token)}")
+        unsigned = request.with_headers(headers, join_query(query, *added))
+        signature = keys.of_secret(credentials.access_key_secret, "sha256").base64(
+            self._string_to_sign(unsigned, expires)
+        )
+        signed = unsigned.with_headers(headers, join_query(unsigned.query, f"x-oss-signature={encode(signature)}"))
+        return signed, signed_headers_of(headers, ("content-md5", "content-type", *additional), "x-oss-")
+
+    def string_to_sign(self, signed: Request) -> str:
+        """Method, three header values, headers, names of the additional ones, and the resource."""
+        expires = parameter(signed.query, "x-oss-expires")
+        unsigned = signed.with_headers(
+            signed.headers, without_parameters(signed.query, frozenset(("x-oss-signature",)))
+        )
+        return self._string_to_sign(unsigned, expires or signed.header("date") or "")
+
+    def _string_to_sign(self, request: Request, date: str) -> str:
+        md5, kind = request.header("content-md5") or "", request.header("content-type") or ""
+        additional = self._additional_of(request)
+        signed = prefixed(request.headers, "x-oss-") | {name: request.header(name) or "" for name in additional}
+        resource = encode(decode(bucket_path(request, self.bucket)))
+        if request.query:
+            resource += "?" + canonical_query(request.query, equals_when_empty=False, sort_encoded=True)
+        lines = header_lines(dict(sorted(signed.items())))
+        return f"{request.method}\n{md5}\n{kind}\n{date}\n{lines}{';'.join(additional)}\n{resource}"
+
+    def _additional_of(self, request: Request) -> list[str]:
+        present = {name.lower() for name, _ in request.headers}
+        return [name for name in self._additional if name in present]
+
+    def __repr__(self) -> str:
+        return f"OSSV2(bucket={self.bucket!r}, additional_headers={list(self._additional)})"
+
+
+def checked_additional(names: Iterable[str]) -> tuple[str, ...]:
+    """Header names beyond those that OSS signs anyway, in lower case, sorted.
+
+    Raises:
+        SigningError: a name has an underscore, which OSS refuses.
+    """
+    lower = sorted({name.lower() for name in names} - {"authorization", "content-type", "content-md5"})
+    for name in lower:
+        if "_" in name:
+            raise SigningError(f"OSS refuses additional headers with an underscore in their name, as {name!r} has.")
+    return tuple(name for name in lower if not name.startswith("x-oss-"))

@@ -1,0 +1,1 @@
+"""The fake account: users, roles, policies, issued credentials."""

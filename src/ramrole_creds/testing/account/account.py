@@ -1,0 +1,209 @@
+"""The account behind the fake cloud: its roles, users, policies and identity providers."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ramrole_creds.testing.account import ram_policy as policy
+from ramrole_creds.testing.account.credential_store import ACCOUNT_ID, Identity
+from ramrole_creds.testing.account.rsa_signature import PublicKey
+
+if TYPE_CHECKING:
+    from ramrole_creds.testing.account.credential_store import CredentialStore, IssuedCredentials
+    from ramrole_creds.testing.account.oidc_issuer import OidcIssuer
+
+Document = Mapping[str, Any]
+
+SYSTEM_POLICIES: Mapping[str, Document] = {
+    "AdministratorAccess": policy.ALLOW_ALL,
+    "ReadOnlyAccess": policy.READ_ONLY,
+    "AliyunOSSFullAccess": policy.allow("oss:*"),
+    "AliyunOSSReadOnlyAccess": policy.allow("oss:Get*", "oss:List*"),
+    "AliyunECSFullAccess": policy.allow("ecs:*"),
+    "AliyunECSReadOnlyAccess": policy.allow("ecs:Describe*", "ecs:List*"),
+    "AliyunRAMFullAccess": policy.allow("ram:*"),
+    "AliyunSTSAssumeRoleAccess": policy.allow("sts:AssumeRole"),
+    "AliyunLogFullAccess": policy.allow("log:*"),
+}
+
+MIN_SESSION_SECONDS = 900
+DEFAULT_MAX_SESSION_SECONDS = 3600
+
+
+@dataclass(eq=False, slots=True)
+class Role:
+    """A RAM role; its policies take effect on what was issued for it at once.
+
+    Args:
+        name: the role's name.
+        trust: who may assume it.
+        policies: attached policies by (type, name), type "System" or "Custom".
+        max_session_seconds: the longest session of AssumeRole.
+        description: free text.
+    """
+
+    name: str
+    trust: Document = field(default_factory=lambda: policy.TRUST_ECS)
+    policies: dict[tuple[str, str], Document] = field(default_factory=dict)
+    max_session_seconds: int = DEFAULT_MAX_SESSION_SECONDS
+    description: str = ""
+    account_id: str = ACCOUNT_ID
+    role_id: str = ""
+    created_at: float = 0.0
+
+    @property
+    def arn(self) -> str:
+        """acs:ram::<account>:role/<name>, in lower case as RAM prints it."""
+        return f"acs:ram::{self.account_id}:role/{self.name.lower()}"
+
+    def session(self, session_name: str) -> Identity:
+        """The identity of a session of this role."""
+        return Identity(
+            arn=f"acs:ram::{self.account_id}:assumed-role/{self.name}/{session_name}",
+            identity_type="AssumedRoleUser",
+            principal_id=f"{self.role_id}:{session_name}",
+            role_name=self.name,
+            account_id=self.account_id,
+            policies=lambda: list(self.policies.values()),
+        )
+
+
+@dataclass(eq=False, slots=True)
+class User:
+    """A RAM user with long-term AccessKeys."""
+
+    name: str
+    user_id: str
+    policies: dict[tuple[str, str], Document] = field(default_factory=dict)
+    account_id: str = ACCOUNT_ID
+
+    @property
+    def identity(self) -> Identity:
+        """The identity of the user's keys."""
+        return Identity(
+            arn=f"acs:ram::{self.account_id}:user/{self.name}",
+            identity_type="RAMUser",
+            principal_id=self.user_id,
+            account_id=self.account_id,
+            policies=lambda: list(self.policies.values()),
+        )
+
+
+class Account:
+    """Roles, users and policies by name; safe for many threads.
+
+    Args:
+        issuer: where keys of users and sessions are made.
+        account_id: the account's number.
+    """
+
+    def __init__(self, issuer: CredentialStore, account_id: str = ACCOUNT_ID) -> None:
+        self.issuer = issuer
+        self.account_id = account_id
+        self.lock = threading.RLock()  # guards everything below
+        self.roles: dict[str, Role] = {}
+        self.users: dict[str, User] = {}
+        self.custom_policies: dict[str, Document] = {}
+        self.oidc_issuers: dict[str, OidcIssuer] = {}
+        self.public_keys: dict[str, tuple[PublicKey, IssuedCredentials]] = {}
+
+    def add_role(
+        self,
+        name: str,
+        *,
+        trust: Document | str | None = None,
+        policies: Sequence[str | Document] = ("AdministratorAccess",),
+        max_session_seconds: int = DEFAULT_MAX_SESSION_SECONDS,
+    ) -> Role:
+        """Make a role; one of the same name is replaced.
+
+        Args:
+            name: the role's name.
+            trust: trust policy; None trusts ECS, so that it can be attached to an instance, and everybody in the
+                account, so that it can be assumed.
+            policies: names of system or custom policies, or documents. All is allowed by default.
+            max_session_seconds: the longest session of AssumeRole.
+        """
+        role = Role(
+            name,
+            policy.trust_account(self.account_id) if trust is None else policy.parse_policy(trust),
+            max_session_seconds=max_session_seconds,
+            account_id=self.account_id,
+            role_id=self.numeric_id("role", name),
+        )
+        self.set_policies(role, policies)
+        with self.lock:
+            self.roles[name.lower()] = role
+        return role
+
+    def add_user(self, name: str, *, policies: Sequence[str | Document] = ("AdministratorAccess",)) -> User:
+        """Make a RAM user; one of the same name is replaced."""
+        user = User(name, self.numeric_id("user", name), account_id=self.account_id)
+        self.set_policies(user, policies)
+        with self.lock:
+            self.users[name] = user
+        return user
+
+    def access_key(self, user: User, now: float) -> IssuedCredentials:
+        """A new long-term AccessKey of a user."""
+        return self.issuer.issue(user.identity, now=now, lifetime=None)
+
+    def add_public_key(self, user: User, pem: str, now: float) -> str:
+        """Register the public half of a user's RSA key pair; gives the public key id."""
+        owner = self.access_key(user, now)
+        public_key_id = owner.access_key_id.replace("LTAI5t", "LTRSA.")
+        with self.lock:
+            self.public_keys[public_key_id] = PublicKey.from_pem(pem), owner
+        return public_key_id
+
+    def add_oidc_issuer(self, issuer: OidcIssuer) -> None:
+        """Register an identity provider."""
+        with self.lock:
+            self.oidc_issuers[issuer.provider_arn] = issuer
+
+    def set_policies(self, owner: Role | User, policies: Sequence[str | Document]) -> None:
+        """Replace all policies of a role or user; takes effect at once."""
+        attached: dict[tuple[str, str], Document] = {}
+        for index, one in enumerate(policies):
+            if isinstance(one, str):
+                kind, document = self.find_policy(one)
+                attached[kind, one] = document
+            else:
+                attached["Custom", f"inline-{index}"] = policy.parse_policy(one)
+        with self.lock:
+            owner.policies = attached
+
+    def find_policy(self, name: str, kind: str | None = None) -> tuple[str, Document]:
+        """Type and document of a policy.
+
+        Raises:
+            KeyError: there is none of that name and type.
+        """
+        with self.lock:
+            if kind != "Custom" and name in SYSTEM_POLICIES:
+                return "System", SYSTEM_POLICIES[name]
+            if kind != "System" and name in self.custom_policies:
+                return "Custom", self.custom_policies[name]
+        raise KeyError(name)
+
+    def role(self, name: str) -> Role | None:
+        """The role of that name, whatever its case."""
+        with self.lock:
+            return self.roles.get(name.lower())
+
+    def delete_role(self, name: str) -> None:
+        """Delete a role; every unexpired credential of it dies at once."""
+        with self.lock:
+            role = self.roles.pop(name.lower(), None)
+        if role is not None:
+            for issued in self.issuer.issued(role.name):
+                self.issuer.revoke(issued.access_key_id)
+
+    def numeric_id(self, kind: str, name: str) -> str:
+        """An 18-digit id, always the same for the same name."""
+        digits = f"{zlib.crc32(f'{kind}/{name}'.encode()):010d}"
+        return f"3{digits}{digits[:7]}"

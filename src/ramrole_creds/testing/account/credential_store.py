@@ -1,0 +1,189 @@
+"""The book of every credential the fake cloud has issued: what its endpoints verify against."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import string
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ramrole_creds.testing.account import ram_policy as policies
+
+ACCOUNT_ID = "1234567890123456"
+
+# Each is part of the value it marks, so that a secret scanner, a test or a human can tell it from a real one.
+KEY_MARKER = "FAKE"
+SECRET_MARKER = "FAKESECRET"  # noqa: S105 - a marker
+TOKEN_MARKER = "FAKETOKEN"  # noqa: S105 - a marker
+METADATA_TOKEN_MARKER = "FAKEMETATOKEN"  # noqa: S105 - a marker
+
+TOKEN_CHARACTERS = 524
+_ALPHANUMERIC = string.ascii_letters + string.digits
+_BASE64 = _ALPHANUMERIC + "+/"
+
+Policies = Iterable[Mapping[str, Any]]
+
+
+def _allow_all() -> Policies:
+    return (policies.ALLOW_ALL,)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a credential stands for.
+
+    Args:
+        arn: the caller's ARN, e.g. "acs:ram::1234567890123456:assumed-role/web/vm-ram-i-bp1fake".
+        identity_type: "AssumedRoleUser", "RAMUser" or "Account", as GetCallerIdentity has it.
+        principal_id: id of the role with ":session", or of the user.
+        role_name: the role behind a session, else None.
+        account_id: the account's number.
+        policies: gives the policies of the identity as they are at the moment of the call.
+    """
+
+    arn: str
+    identity_type: str = "AssumedRoleUser"
+    principal_id: str = ""
+    role_name: str | None = None
+    account_id: str = ACCOUNT_ID
+    policies: Callable[[], Policies] = field(default=_allow_all, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class IssuedCredentials:
+    """One credential as issued, with the identity it stands for.
+
+    Args:
+        access_key_id: "STS.NTFAKE…" (29 characters), or "LTAI5tFAKE…" (24) for a long-term key.
+        access_key_secret: 44 characters (30 for a long-term key) with the marker FAKESECRET.
+        security_token: begins CAIS, 524 characters with the marker FAKETOKEN; None for a long-term key.
+        issued_at: Unix seconds.
+        expires_at: Unix seconds, None for never.
+        identity: who it stands for.
+        session_policy: the policy given when the session was made, which can only narrow.
+    """
+
+    access_key_id: str
+    access_key_secret: str
+    security_token: str | None
+    issued_at: float
+    expires_at: float | None
+    identity: Identity
+    session_policy: Mapping[str, Any] | None = None
+
+    @property
+    def principal(self) -> str:
+        """ARN of the caller."""
+        return self.identity.arn
+
+    @property
+    def account_id(self) -> str:
+        """The account's number."""
+        return self.identity.account_id
+
+    @property
+    def role_name(self) -> str | None:
+        """The role behind a session, else None."""
+        return self.identity.role_name
+
+    def is_expired(self, at: float) -> bool:
+        """True from the very second of the expiry on."""
+        return self.expires_at is not None and at >= self.expires_at
+
+    def allows(self, action: str, resource: str = "*") -> bool:
+        """True when identity and session policy both allow the action, by the policies as they are at this moment."""
+        if self.session_policy is not None and not policies.allows([self.session_policy], action, resource):
+            return False
+        return policies.allows(self.identity.policies(), action, resource)
+
+    def __repr__(self) -> str:
+        return f"IssuedCredentials({self.access_key_id!r}, principal={self.principal!r}, expires_at={self.expires_at})"
+
+
+class CredentialStore:
+    """Makes credentials and remembers them; safe for many threads.
+
+    Args:
+        seed: makes the values reproducible; None picks one, kept in `seed`.
+    """
+
+    def __init__(self, seed: int | str | None = None) -> None:
+        self.seed = secrets.token_hex(8) if seed is None else str(seed)
+        self._random = random.Random(self.seed)  # noqa: S311 - reproducible on purpose, secures nothing
+        self._issued: dict[str, IssuedCredentials] = {}
+        self._revoked: set[str] = set()
+        self._lock = threading.Lock()  # guards all of the above but `seed`
+
+    def issue(
+        self,
+        identity: Identity,
+        *,
+        now: float,
+        lifetime: float | None,
+        session_policy: Mapping[str, Any] | None = None,
+    ) -> IssuedCredentials:
+        """Issue a new credential.
+
+        Args:
+            identity: who it stands for.
+            now: Unix seconds.
+            lifetime: seconds until it expires; None makes a long-term key without a token.
+            session_policy: narrows what the credential may do.
+
+        Returns:
+            What was issued; `lookup` finds it from now on.
+        """
+        with self._lock:
+            if lifetime is None:
+                issued = IssuedCredentials(
+                    self._text("LTAI5tFAKE", 24), self._text("9kFAKESECRET", 30), None, now, None, identity
+                )
+            else:
+                key, secret = self._text("STS.NTFAKE", 29), self._text("9kFAKESECRET", 44)
+                issued = IssuedCredentials(key, secret, self._token(), now, now + lifetime, identity, session_policy)
+            self._issued[issued.access_key_id] = issued
+            return issued
+
+    def issue_session_key(self, identity: Identity, *, now: float, lifetime: float) -> IssuedCredentials:
+        """Issue a session key of a key pair: it expires, and has no token."""
+        with self._lock:
+            key, secret = self._text("TMPSK.FAKE", 29), self._text("9kFAKESECRET", 44)
+            issued = IssuedCredentials(key, secret, None, now, now + lifetime, identity)
+            self._issued[issued.access_key_id] = issued
+            return issued
+
+    def lookup(self, access_key_id: str) -> IssuedCredentials | None:
+        """What was issued under this id; None for an unknown or revoked one. Expired ones are found."""
+        with self._lock:
+            return None if access_key_id in self._revoked else self._issued.get(access_key_id)
+
+    def issued(self, role_name: str | None = None) -> list[IssuedCredentials]:
+        """Everything issued so far, oldest first; only sessions of one role where `role_name` is given."""
+        with self._lock:
+            return [one for one in self._issued.values() if role_name is None or one.role_name == role_name]
+
+    def revoke(self, access_key_id: str) -> None:
+        """Make a credential unknown at once, as when its role or user is deleted."""
+        with self._lock:
+            self._revoked.add(access_key_id)
+
+    def metadata_token(self) -> str:
+        """A session token of the metadata service: 56 characters of base64 with the marker FAKEMETATOKEN."""
+        with self._lock:
+            return METADATA_TOKEN_MARKER + "".join(self._random.choices(_ALPHANUMERIC, k=41)) + "=="
+
+    def nonce(self) -> str:
+        """A request id in the form of the services' own (upper-case UUID)."""
+        with self._lock:
+            digits = f"{self._random.getrandbits(128):032X}"
+        return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+    def _text(self, head: str, length: int) -> str:
+        return head + "".join(self._random.choices(_ALPHANUMERIC, k=length - len(head)))
+
+    def _token(self) -> str:
+        head = f"CAIS{TOKEN_MARKER}"
+        return head + "".join(self._random.choices(_BASE64, k=TOKEN_CHARACTERS - len(head) - 3)) + "A=="

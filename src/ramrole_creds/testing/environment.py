@@ -1,0 +1,64 @@
+"""The environment that a test about credentials should see: none of the developer's own."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ENDPOINT_VARIABLE = "RAMROLE_CREDS_METADATA_ENDPOINT"
+
+_PREFIXES = (
+    "ALIBABA_CLOUD_",
+    "ALIBABACLOUD_",
+    "ALICLOUD_",
+    "ALIYUN_",
+    "RAMROLE_CREDS_",
+    "OSS_ACCESS_KEY",
+    "OSS_SESSION",
+)
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUEST_METHOD")
+
+
+@contextmanager
+def isolated_environment(endpoint: str | None, home: Path | None = None) -> Iterator[None]:
+    """Run the block without the developer's credentials, profiles and proxies; then restore what was changed.
+
+    Args:
+        endpoint: base URL of the metadata service for this library, None for the real one.
+        home: an empty directory that becomes the home directory; None makes a temporary one.
+    """
+    if home is None:
+        with tempfile.TemporaryDirectory(prefix="ramrole-creds-") as directory:
+            with isolated_environment(endpoint, Path(directory)):
+                yield
+            return
+    changes = _changes(endpoint, home)
+    before = {name: os.environ.get(name) for name in changes}
+    _apply(changes)
+    try:
+        yield
+    finally:
+        _apply(before)
+
+
+def _changes(endpoint: str | None, home: Path) -> Mapping[str, str | None]:
+    changes: dict[str, str | None] = {
+        name: None for name in os.environ if name.upper().startswith(_PREFIXES) or name.upper() in _PROXIES
+    }
+    changes |= {"HOME": str(home), "USERPROFILE": str(home), "NETRC": None}
+    changes[ENDPOINT_VARIABLE] = endpoint
+    return changes
+
+
+def _apply(changes: Mapping[str, str | None]) -> None:
+    for name, value in changes.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

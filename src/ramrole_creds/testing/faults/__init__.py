@@ -1,0 +1,1 @@
+"""Scripted faults and odd answers."""

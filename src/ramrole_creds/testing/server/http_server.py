@@ -1,0 +1,345 @@
+"""An HTTP/1.1 server close enough to the socket to misbehave on purpose.
+
+One thread accepts, one thread serves each connection (keep-alive, pipelining), and stopping ends them all, hanging
+ones included. What is answered is the business of the application; how a fault is played on the wire that of
+`Connection`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import socket
+import struct
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from ramrole_creds.testing.server.http_parser import BadRequest, RequestReader, response_head
+from ramrole_creds.testing.server.messages import WireRequest, WireResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BACKLOG = 512
+JOIN_SECONDS = 5.0
+FILLERS = 8  # self-made connections that fill the queue of a blackholed listener
+
+Listening = Literal["open", "refuse", "blackhole"]
+
+
+class Application(Protocol):
+    """What a server serves."""
+
+    def __call__(self, request: WireRequest, connection: Connection) -> bool:
+        """Answer one request on the connection; True keeps the connection for another."""
+
+
+class Connection:
+    """One client's connection, with all that can be done to it."""
+
+    def __init__(self, sock: socket.socket, peer: str, number: int, stopping: threading.Event) -> None:
+        self.peer = peer
+        self.number = number
+        self.requests_served = 0
+        self._socket = sock
+        self._stopping = stopping
+
+    def send(self, data: bytes) -> bool:
+        """Put bytes on the wire; False when the client has gone."""
+        try:
+            self._socket.sendall(data)
+        except OSError:
+            return False
+        return True
+
+    def respond(self, response: WireResponse, *, date: float | None, keep: bool) -> bool:
+        """Send a whole response; True when the connection may serve another request."""
+        head = response_head(response, date=date, keep=keep)
+        return self.send(head + response.body) and keep
+
+    def sleep(self, seconds: float) -> bool:
+        """Wait; False when the client left or the server stops meanwhile."""
+        deadline = time.monotonic() + seconds
+        while not self._stopping.is_set():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return True
+            try:
+                readable = readable_of([self._socket], min(left, 0.2))
+                if readable and not self._socket.recv(1, socket.MSG_PEEK):
+                    return False
+                if readable:  # a pipelined request waits; do not spin on it
+                    self._stopping.wait(min(left, 0.05))
+            except (OSError, ValueError):
+                return False
+        return False
+
+    def hang(self) -> None:
+        """Answer nothing until the client leaves or the server stops."""
+        while self.sleep(3600):
+            pass
+
+    def reset(self) -> None:
+        """End the connection with RST instead of FIN."""
+        with contextlib.suppress(OSError):
+            linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.close()
+
+    def finish(self) -> None:
+        """End the connection with FIN."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def interrupt(self) -> None:
+        """Wake whoever reads or writes the connection; called from another thread."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Give the socket back."""
+        with contextlib.suppress(OSError):
+            self._socket.close()
+
+
+class HttpServer:
+    """Serves an application on one address.
+
+    Args:
+        application: answers each request.
+        host: the local address.
+        port: 0 for a free one.
+        now: Unix time of arrival, as written into requests.
+    """
+
+    def __init__(self, application: Application, host: str, port: int, now: Callable[[], float]) -> None:
+        self.host = host
+        self.port = port
+        self._application = application
+        self._now = now
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()  # guards _connections and _threads
+        self._connections: set[Connection] = set()
+        self._threads: set[threading.Thread] = set()
+        self._numbers = 0
+        self._wanted: Listening = "open"
+        self._changed = threading.Event()
+        self._listener: socket.socket | None = None
+        self._fillers: list[socket.socket] = []
+        self._placeholder: socket.socket | None = None
+        self._wake_reader: socket.socket | None = None
+        self._wake_writer: socket.socket | None = None
+        self._acceptor: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Bind, listen and accept; `port` is the real one afterwards.
+
+        Raises:
+            OSError: the address is taken or not local.
+        """
+        self._stopping.clear()
+        bound = self._bound()
+        self.port = bound.getsockname()[1]
+        if self._wanted == "open":
+            bound.listen(BACKLOG)
+            bound.settimeout(0)
+            self._listener = bound
+        else:
+            self._placeholder = bound
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        self._acceptor = threading.Thread(target=self._accept, name=f"fake-cloud-{self.port}", daemon=True)
+        _remember(self)
+        self._acceptor.start()
+
+    def stop(self) -> None:
+        """End every connection and thread; what hangs is woken."""
+        self._stopping.set()
+        acceptor, self._acceptor = self._acceptor, None
+        if acceptor is None:
+            return
+        self._wake()
+        acceptor.join(JOIN_SECONDS)
+        with self._lock:
+            connections, threads = list(self._connections), list(self._threads)
+        for connection in connections:
+            connection.interrupt()
+        for thread in threads:
+            if thread is not threading.current_thread():
+                thread.join(JOIN_SECONDS)
+        for sock in (self._wake_reader, self._wake_writer):
+            if sock is not None:
+                sock.close()
+        self._wake_reader = self._wake_writer = None
+        _forget(self)
+
+    def listening(self, how: Listening) -> None:
+        """Switch the port: "open", "refuse" (nothing listens) or "blackhole" (connects are never answered).
+
+        Done when it returns. What is connected already is cut unless the port opens.
+        """
+        if self._acceptor is None or (how == self._wanted and not self._changed.is_set()):
+            self._wanted = how
+            return
+        self._changed.clear()
+        self._wanted = how
+        self._wake()
+        self._changed.wait(JOIN_SECONDS)
+        self._changed.clear()
+
+    def abandon_after_fork(self) -> None:
+        """In a forked child: let go of the parent's sockets, without a word to the clients."""
+        self._stopping.set()
+        self._acceptor = None
+        sockets = [self._listener, self._placeholder, self._wake_reader, self._wake_writer, *self._fillers]
+        for sock in sockets:
+            if sock is not None:
+                sock.close()
+        for connection in self._connections:
+            connection.close()
+
+    def _listen(self, backlog: int) -> socket.socket:
+        listener = self._bound()
+        listener.listen(backlog)
+        listener.settimeout(0)
+        return listener
+
+    def _bound(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            if os.name == "posix":  # elsewhere the option would let two servers share the port
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((self.host, self.port))
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    def _wake(self) -> None:
+        if self._wake_writer is not None:
+            with contextlib.suppress(OSError):
+                self._wake_writer.send(b"x")
+
+    def _accept(self) -> None:
+        """The accepting thread; the only one that touches listener, placeholder and fillers while it runs."""
+        current: Listening = "open" if self._listener is not None else "refuse"
+        reader = self._wake_reader
+        assert reader is not None  # noqa: S101 - set by start() before the thread exists
+        while not self._stopping.is_set():
+            if self._wanted != current:
+                current = self._wanted
+                self._switch(current)
+                self._changed.set()
+            watched = [reader] if self._listener is None or current != "open" else [reader, self._listener]
+            readable = readable_of(watched, None)
+            if reader in readable:
+                reader.recv(64)
+            if self._listener is not None and self._listener in readable:
+                self._take_all(self._listener)
+        self._close_listener()
+
+    def _switch(self, how: Listening) -> None:
+        self._close_listener()
+        if how == "open":
+            self._listener = self._listen(BACKLOG)
+            return
+        with contextlib.suppress(OSError):
+            self._placeholder = self._bound()  # holds the port while nothing listens on it
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
+            connection.interrupt()
+        if how == "blackhole":
+            self._listener = self._listen(0)
+            for _ in range(FILLERS):
+                filler = socket.socket(self._listener.family, socket.SOCK_STREAM)
+                filler.settimeout(0)
+                filler.connect_ex((self.host, self.port))
+                self._fillers.append(filler)
+
+    def _close_listener(self) -> None:
+        for sock in (self._listener, self._placeholder, *self._fillers):
+            if sock is not None:
+                sock.close()
+        self._listener = self._placeholder = None
+        self._fillers = []
+
+    def _take_all(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                sock, address = listener.accept()
+            except OSError as error:  # none waits any more, or it left before it was taken
+                if error.errno in {errno.EMFILE, errno.ENFILE}:  # the process is out of descriptors; do not spin on it
+                    self._stopping.wait(0.05)
+                return
+            sock.settimeout(None)
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._numbers += 1
+            connection = Connection(sock, str(address[0]), self._numbers, self._stopping)
+            thread = threading.Thread(
+                target=self._serve, args=(connection, sock), name=f"fake-cloud-{self.port}-client", daemon=True
+            )
+            with self._lock:
+                self._connections.add(connection)
+                self._threads.add(thread)
+            thread.start()
+
+    def _serve(self, connection: Connection, sock: socket.socket) -> None:
+        reader = RequestReader(sock)
+        try:
+            while not self._stopping.is_set():
+                try:
+                    request = reader.next(self._now)
+                except BadRequest as bad:
+                    connection.respond(WireResponse(bad.status, (), bad.page), date=self._now(), keep=False)
+                    break
+                if request is None or not self._application(request, connection):
+                    break
+                connection.requests_served += 1
+        except OSError:
+            pass
+        finally:
+            connection.finish()
+            reader.drain()
+            connection.close()
+            with self._lock:
+                self._connections.discard(connection)
+                self._threads.discard(threading.current_thread())
+
+
+def readable_of(sockets: list[socket.socket], timeout: float | None) -> list[socket.socket]:
+    """Those of the sockets that have something to read (or their end) within `timeout` seconds."""
+    if not hasattr(select, "poll"):
+        return select.select(sockets, [], [], timeout)[0]
+    poll = select.poll()  # select() refuses descriptors above 1023, which crowds of clients reach
+    for sock in sockets:
+        poll.register(sock, select.POLLIN)
+    ready = {number for number, _ in poll.poll(None if timeout is None else timeout * 1000)}
+    return [sock for sock in sockets if sock.fileno() in ready]
+
+
+_servers: weakref.WeakSet[HttpServer] = weakref.WeakSet()
+_fork_handler_installed = False
+
+
+def _remember(server: HttpServer) -> None:
+    global _fork_handler_installed  # noqa: PLW0603 - one handler per process, installed by the first server
+    _servers.add(server)
+    if not _fork_handler_installed and hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_abandon_all)
+        _fork_handler_installed = True
+
+
+def _forget(server: HttpServer) -> None:
+    _servers.discard(server)
+
+
+def _abandon_all() -> None:
+    for server in list(_servers):
+        server.abandon_after_fork()
+    _servers.clear()

@@ -1,0 +1,43 @@
+"""What an endpoint of the fake cloud is: something that recognises its requests and answers them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from ramrole_creds.testing.server.messages import WireRequest, WireResponse
+
+
+@runtime_checkable
+class Service(Protocol):
+    """One endpoint behind the fake cloud's single port.
+
+    The server asks each service in turn; the first that recognises a request handles it. `handle` is called from
+    many threads at once. What it raises other than `ServiceError` counts as a defect of the service.
+    """
+
+    @property
+    def name(self) -> str:
+        """Short name, used by faults and the request log: "sts", "oss" …"""
+
+    def recognizes(self, request: WireRequest) -> bool:
+        """True when the request is meant for this service; decided by its authorization scheme, query or headers."""
+
+    def handle(self, request: WireRequest) -> WireResponse:
+        """Verify and answer the request."""
+
+
+class ServiceError(Exception):
+    """A refusal as the real service words it.
+
+    Args:
+        code: the service's error code, for instance "InvalidAccessKeyId.NotFound".
+        message: the text beside it; never a secret.
+        status: the HTTP status.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status

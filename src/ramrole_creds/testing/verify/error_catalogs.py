@@ -1,0 +1,140 @@
+"""In which words each family of services refuses a request.
+
+Statuses and codes are the services' public ones; where none is published the closest published one stands in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorSpec:
+    """One refusal: code, HTTP status, message, and OSS's finer error code."""
+
+    code: str
+    status: int
+    message: str
+    ec: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCatalog:
+    """The refusals that every scheme can come to. `mismatch` may hold the placeholder {string_to_sign}."""
+
+    mismatch: ErrorSpec
+    unknown_key: ErrorSpec
+    missing_token: ErrorSpec
+    wrong_token: ErrorSpec
+    expired_token: ErrorSpec
+    skewed: ErrorSpec
+
+
+OPENAPI = ErrorCatalog(
+    mismatch=ErrorSpec(
+        "SignatureDoesNotMatch",
+        400,
+        "Specified signature is not matched with our calculation. server string to sign is:{string_to_sign}",
+    ),
+    unknown_key=ErrorSpec("InvalidAccessKeyId.NotFound", 404, "Specified access key is not found."),
+    missing_token=ErrorSpec("MissingSecurityToken", 400, "SecurityToken is mandatory for this action."),
+    wrong_token=ErrorSpec(
+        "InvalidSecurityToken.MismatchWithAccessKey", 400, "Specified SecurityToken mismatch with the AccessKey."
+    ),
+    expired_token=ErrorSpec("InvalidSecurityToken.Expired", 400, "Specified SecurityToken is expired."),
+    skewed=ErrorSpec("InvalidTimeStamp.Expired", 400, "Specified time stamp or date value is expired."),
+)
+
+OSS = ErrorCatalog(
+    mismatch=ErrorSpec(
+        "SignatureDoesNotMatch",
+        403,
+        "The request signature we calculated does not match the signature you provided. "
+        "Check your key and signing method.",
+        "0002-00000040",
+    ),
+    unknown_key=ErrorSpec(
+        "InvalidAccessKeyId", 403, "The OSS Access Key Id you provided does not exist in our records.", "0002-00000902"
+    ),
+    missing_token=ErrorSpec(
+        "InvalidAccessKeyId", 403, "The OSS Access Key Id you provided does not exist in our records.", "0002-00000902"
+    ),
+    wrong_token=ErrorSpec("InvalidSecurityToken", 403, "The security token you provided is invalid.", "0002-00000006"),
+    expired_token=ErrorSpec(
+        "SecurityTokenExpired", 403, "The security token you provided has expired.", "0002-00000007"
+    ),
+    skewed=ErrorSpec(
+        "RequestTimeTooSkewed",
+        403,
+        "The difference between the request time and the current time is too large.",
+        "0002-00000504",
+    ),
+)
+
+SLS = ErrorCatalog(
+    mismatch=ErrorSpec("SignatureNotMatch", 401, "signature {string_to_sign} not match"),
+    unknown_key=ErrorSpec("Unauthorized", 401, "The AccessKeyId is not found or is disabled."),
+    missing_token=ErrorSpec("Unauthorized", 401, "The security token of the AccessKeyId is missing."),
+    wrong_token=ErrorSpec("Unauthorized", 401, "The security token is not the one of the AccessKeyId."),
+    expired_token=ErrorSpec("SecurityTokenExpired", 401, "The security token you provided has expired."),
+    skewed=ErrorSpec("RequestTimeExpired", 400, "Request time has been expired."),
+)
+
+OTS = ErrorCatalog(
+    mismatch=ErrorSpec("OTSAuthFailed", 403, "Signature mismatch."),
+    unknown_key=ErrorSpec("OTSAuthFailed", 403, "The AccessKeyID does not exist."),
+    missing_token=ErrorSpec("OTSAuthFailed", 403, "The security token is missing."),
+    wrong_token=ErrorSpec("OTSAuthFailed", 403, "The security token is invalid."),
+    expired_token=ErrorSpec("OTSAuthFailed", 403, "The security token is expired."),
+    skewed=ErrorSpec("OTSAuthFailed", 403, "Mismatch between system time and x-ots-date."),
+)
+
+MNS = ErrorCatalog(
+    mismatch=ErrorSpec(
+        "SignatureDoesNotMatch",
+        403,
+        "The request signature we calculated does not match the signature you provided. "
+        "Check your key and signing method.",
+    ),
+    unknown_key=ErrorSpec("InvalidAccessKeyId", 403, "The AccessKey Id you provided does not exist."),
+    missing_token=ErrorSpec("InvalidSecurityToken", 403, "The security token of the AccessKey Id is missing."),
+    wrong_token=ErrorSpec("InvalidSecurityToken", 403, "The security token you provided is invalid."),
+    expired_token=ErrorSpec("SecurityTokenExpired", 403, "The security token you provided has expired."),
+    skewed=ErrorSpec("TimeExpired", 400, "The http request you sent is expired."),
+)
+
+ODPS = ErrorCatalog(
+    mismatch=ErrorSpec("ODPS-0410042", 401, "Invalid signature value - User signature does not match"),
+    unknown_key=ErrorSpec("ODPS-0410051", 401, "Invalid credentials - AccessKeyId not found"),
+    missing_token=ErrorSpec("ODPS-0410051", 401, "Invalid credentials - security token is missing"),
+    wrong_token=ErrorSpec(
+        "ODPS-0410051", 401, "Invalid credentials - security token is not the one of the AccessKeyId"
+    ),
+    expired_token=ErrorSpec("ODPS-0410051", 401, "Invalid credentials - security token is expired"),
+    skewed=ErrorSpec(
+        "ODPS-0410031", 400, "Authentication request expired - the expired time interval exceeds the max limitation"
+    ),
+)
+
+FC = ErrorCatalog(
+    mismatch=ErrorSpec(
+        "SignatureNotMatch",
+        403,
+        "The request signature we calculated does not match the signature you provided. "
+        "Check your access key and signing method.",
+    ),
+    unknown_key=ErrorSpec("InvalidAccessKeyID", 403, "The AccessKey ID you provided does not exist."),
+    missing_token=ErrorSpec("InvalidSecurityToken", 403, "The security token of the AccessKey ID is missing."),
+    wrong_token=ErrorSpec("InvalidSecurityToken", 403, "The security token you provided is invalid."),
+    expired_token=ErrorSpec("SecurityTokenExpired", 403, "The security token you provided has expired."),
+    skewed=ErrorSpec("RequestTimeTooSkewed", 403, "The difference between the request time and ours is too large."),
+)
+
+DATAHUB = ErrorCatalog(
+    mismatch=ErrorSpec("Unauthorized", 401, "Signature not match. The string to sign is: {string_to_sign}"),
+    unknown_key=ErrorSpec("Unauthorized", 401, "The AccessKeyId does not exist."),
+    missing_token=ErrorSpec("Unauthorized", 401, "The security token of the AccessKeyId is missing."),
+    wrong_token=ErrorSpec("Unauthorized", 401, "The security token is not the one of the AccessKeyId."),
+    expired_token=ErrorSpec("Unauthorized", 401, "The security token is expired."),
+    skewed=ErrorSpec("Unauthorized", 401, "The Date of the request is more than 15 minutes off."),
+)

@@ -1,0 +1,213 @@
+"""What counts as a refused token, and what happens then; without any SDK."""
+
+from __future__ import annotations
+
+import io
+import threading
+from typing import Any
+
+import pytest
+
+from ramrole_creds import Credentials, FetchError, FunctionProvider
+from ramrole_creds.integrations.retry import is_rejection, retry_on_rejected
+
+
+class StsFailure(Exception):
+    """An SDK's error."""
+
+    def __init__(self, text: str = "", **attributes: Any) -> None:
+        super().__init__(text)
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+
+class Service:
+    """Takes the newest credentials only."""
+
+    def __init__(self, generations: int = 9) -> None:
+        self.fetches = 0
+        self.calls = 0
+        self.accepted = 2
+        self.generations = generations
+        self.provider = FunctionProvider(self.fetch)
+
+    def fetch(self) -> Credentials:
+        self.fetches = min(self.fetches + 1, self.generations)
+        return Credentials(f"STS.{self.fetches}", "secret", "token")
+
+    def call(self, body: Any = None) -> bytes:
+        self.calls += 1
+        sent: bytes = body.read() if hasattr(body, "read") else b"".join(body or ())
+        if int(self.provider.get_credentials().access_key_id[4:]) < self.accepted:
+            raise StsFailure(code="SecurityTokenExpired")
+        return sent
+
+    async def call_async(self) -> bytes:
+        return self.call()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        StsFailure(code="InvalidSecurityToken.Expired"),
+        StsFailure(code="InvalidAccessKeyId.NotFound"),
+        StsFailure(error_code="SecurityTokenExpired"),
+        StsFailure(errorCode="InvalidAccessKeyId"),
+        StsFailure(err_code="InvalidAccessKeyID"),
+        StsFailure(type="InvalidSecurityToken"),
+        StsFailure(code="ODPS-0410051"),
+        StsFailure(response={"Error": {"Code": "ExpiredToken"}}),
+        StsFailure(response={"Error": {"Code": "403"}}),
+        StsFailure("The AccessKeyId is not found", code="Unauthorized"),
+        StsFailure("The security token is expired.", code="OTSAuthFailed"),
+        StsFailure('OssError { code: "SecurityTokenExpired" }'),
+        StsFailure("wrapped", inner_exception=StsFailure(code="ExpiredToken")),
+        StsFailure("wrapped", unwrap=lambda: StsFailure(code="ExpiredToken")),
+    ],
+)
+def test_the_services_codes_are_known_wherever_an_sdk_keeps_them(error: StsFailure) -> None:
+    assert is_rejection(error)
+
+
+def test_a_cause_counts_too() -> None:
+    error = OSError("input/output error")
+    error.__cause__ = StsFailure(code="SecurityTokenExpired")
+
+    assert is_rejection(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        StsFailure(code="SignatureDoesNotMatch"),
+        StsFailure(code="AccessDenied"),
+        StsFailure(code="NoPermission"),
+        StsFailure(code="RequestTimeTooSkewed"),
+        StsFailure("denied by sts or ram, action: log:List", code="Unauthorized"),
+        StsFailure("Signature mismatch.", code="OTSAuthFailed"),
+        StsFailure("no such key: SecurityTokenExpired", code="NoSuchKey"),
+        StsFailure("InvalidAccessKeyIdentifier"),
+        StsFailure("wrapped", inner_exception=FetchError("STS said InvalidAccessKeyId.NotFound")),
+        ValueError("anything else"),
+    ],
+)
+def test_other_errors_are_none(error: Exception) -> None:
+    assert not is_rejection(error)
+
+
+def test_errors_that_name_each_other_are_looked_at_once() -> None:
+    one, other = StsFailure(), StsFailure()
+    one.__cause__, other.__cause__ = other, one
+
+    assert not is_rejection(one)
+
+
+def test_a_refused_call_is_repeated_once_with_new_credentials() -> None:
+    service = Service()
+
+    retry_on_rejected(service.provider)(service.call)()
+
+    assert (service.fetches, service.calls) == (2, 2)
+
+
+async def test_a_refused_coroutine_is_repeated_once() -> None:
+    service = Service()
+
+    await retry_on_rejected(service.provider)(service.call_async)()
+
+    assert (service.fetches, service.calls) == (2, 2)
+
+
+async def test_a_method_that_only_returns_a_coroutine_is_repeated_too() -> None:
+    service = Service()
+
+    await retry_on_rejected(service.provider)(lambda: service.call_async())()  # noqa: PLW0108  # the point of it
+
+    assert (service.fetches, service.calls) == (2, 2)
+
+
+def test_a_call_refused_twice_is_not_repeated_again() -> None:
+    service = Service()
+    service.accepted = 9
+
+    with pytest.raises(StsFailure):
+        retry_on_rejected(service.provider)(service.call)()
+    assert (service.fetches, service.calls) == (2, 2)
+
+
+def test_a_provider_without_other_credentials_leaves_the_refusal() -> None:
+    service = Service(generations=1)
+
+    with pytest.raises(StsFailure):
+        retry_on_rejected(service.provider)(service.call)()
+    assert service.calls == 1
+
+
+def test_a_refresh_that_fails_leaves_the_refusal() -> None:
+    answers = iter([Credentials("STS.1", "secret", "token")])
+
+    def fetch() -> Credentials:
+        for answer in answers:
+            return answer
+        raise FetchError("metadata down")
+
+    def call() -> None:
+        raise StsFailure(code="SecurityTokenExpired")
+
+    with pytest.raises(StsFailure):
+        retry_on_rejected(FunctionProvider(fetch))(call)()
+
+
+def test_files_are_sent_again_from_where_they_were() -> None:
+    service = Service()
+    file = io.BytesIO(b"head body")
+    file.seek(5)
+
+    assert retry_on_rejected(service.provider)(service.call)(file) == b"body"
+    assert service.calls == 2
+
+
+def test_what_an_iterator_gave_cannot_be_sent_again() -> None:
+    """The refusal is told, and the next call has new credentials."""
+    service = Service()
+
+    with pytest.raises(StsFailure):
+        retry_on_rejected(service.provider)(service.call)(iter([b"body"]))
+    assert service.calls == 1
+    assert service.provider.get_credentials().access_key_id == "STS.2"
+
+
+def test_many_refused_calls_share_one_refresh() -> None:
+    service = Service()
+    call = retry_on_rejected(service.provider)(service.call)
+    service.provider.get_credentials()
+    start = threading.Barrier(8)
+
+    def work() -> None:
+        start.wait()
+        call()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert service.fetches == 2
+
+
+def test_an_error_of_another_kind_passes_through_untouched() -> None:
+    service = Service()
+
+    def call() -> None:
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        retry_on_rejected(service.provider)(call)()
+    assert service.fetches == 1
+
+
+def test_what_is_wrapped_keeps_its_name_and_its_words() -> None:
+    service = Service()
+
+    assert retry_on_rejected(service.provider)(service.call).__name__ == "call"

@@ -1,0 +1,230 @@
+"""A profile that several processes change: nothing is lost, and whoever reads sees a whole file."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ramrole_creds import FetchError, ProfileError, ProviderUnavailable
+from ramrole_creds.providers.profiles import _file_lock as module
+from ramrole_creds.providers.profiles._file_lock import LockSystem, PosixLocks, WindowsLocks, file_lock
+from ramrole_creds.providers.profiles._file_replacement import atomic_replace
+from ramrole_creds.providers.profiles.cli_config import CliProfile, update_profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tests.providers.conftest import Files
+
+if sys.platform != "linux":
+    pytest.skip("stands in for Windows with locks of Linux", allow_module_level=True)
+
+SYSTEMS: list[type[LockSystem]] = [PosixLocks, WindowsLocks]
+CHANGES = 25
+# Adds 1 to a profile's number, over and over; for Windows with what stands in for its module.
+PROGRAM = f"""
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+import standin_msvcrt
+sys.modules["msvcrt"] = standin_msvcrt
+from ramrole_creds.providers.profiles import _file_lock as file_lock
+from ramrole_creds.providers.profiles import cli_config
+
+def add(profile):
+    return {{"number": profile.fields["number"] + 1}}
+
+for _ in range({CHANGES}):
+    locks = getattr(file_lock, sys.argv[2])()
+    cli_config.update_profile(Path(sys.argv[1]), "default", add, time_limit=60, locks=locks)
+print(len(standin_msvcrt.held))
+"""
+
+
+@pytest.fixture(autouse=True)
+def msvcrt(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """What stands in for the module of Windows; nothing may be left locked in it."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    import standin_msvcrt  # type: ignore[import-not-found,unused-ignore]  # beside this file
+
+    monkeypatch.setitem(sys.modules, "msvcrt", standin_msvcrt)
+    yield standin_msvcrt
+    assert not standin_msvcrt.held
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_of_processes_that_change_a_profile_at_once_none_loses_a_change(files: Files, system: type[LockSystem]) -> None:
+    path = files.write_cli({"mode": "AK", "number": 0}, {"name": "other", "kept": "\u00e4"})
+    command = [sys.executable, "-c", PROGRAM, str(path), system.__name__, str(Path(__file__).parent)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [process.communicate(timeout=60)[0].strip() for process in processes] == ["0"] * 3
+    first, second = json.loads(path.read_text())["profiles"]
+    assert first["number"] == 3 * CHANGES
+    assert second == {"name": "other", "kept": "\u00e4"}
+    assert sorted(one.name for one in path.parent.iterdir()) == ["config.json", "config.json.lock"]
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_who_holds_the_lock_for_too_long_is_told_of_after_our_own_time_limit(
+    folder: Path, system: type[LockSystem]
+) -> None:
+    lock = folder / "x.lock"
+    with file_lock(lock, 1.0, locks=system()):
+        before = time.monotonic()
+        with (
+            pytest.raises(FetchError, match=r"Another process has held .*x\.lock"),
+            file_lock(lock, 0.1, locks=system()),
+        ):
+            pass
+        assert time.monotonic() - before < 5  # a waiting lock of Windows would take ten
+    with file_lock(lock, 0.0, locks=system()):
+        pass
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_lock_is_given_back_when_the_block_raises_and_when_its_process_is_killed(
+    folder: Path, system: type[LockSystem]
+) -> None:
+    lock = folder / "x.lock"
+    with pytest.raises(KeyError), file_lock(lock, 1.0, locks=system()):
+        raise KeyError
+    program = (
+        "import sys, time; from pathlib import Path; sys.path.insert(0, sys.argv[3])\n"
+        "import standin_msvcrt; sys.modules['msvcrt'] = standin_msvcrt\n"
+        "from ramrole_creds.providers.profiles import _file_lock as file_lock\n"
+        "with file_lock.file_lock(Path(sys.argv[1]), 5, locks=getattr(file_lock, sys.argv[2])()):\n"
+        "    print('held', flush=True); sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", program, str(lock), system.__name__, str(Path(__file__).parent)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(FetchError), file_lock(lock, 0.0, locks=system()):
+            pass
+        process.kill()
+    with file_lock(lock, 5.0, locks=system()):
+        pass
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_who_waits_for_the_lock_gets_it_when_it_is_given_back(folder: Path, system: type[LockSystem]) -> None:
+    order: list[str] = []
+    waiting = threading.Event()
+
+    def second() -> None:
+        waiting.set()
+        with file_lock(folder / "x.lock", 30.0, locks=system()):
+            order.append("second")
+
+    with file_lock(folder / "x.lock", 1.0, locks=system()):
+        thread = threading.Thread(target=second)
+        thread.start()
+        waiting.wait(10)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_a_file_system_without_locks_is_told_as_such_and_at_once(folder: Path) -> None:
+    class NoLocks(PosixLocks):
+        def try_lock(self, descriptor: int) -> None:
+            raise OSError(errno.ENOLCK, "No locks available")
+
+    told = pytest.raises(ProfileError, match=r"cannot be locked \(No locks available\)")
+    with told, file_lock(folder / "x.lock", 60.0, locks=NoLocks()):
+        pass
+
+
+def test_windows_locks_are_what_windows_gets() -> None:
+    assert isinstance(module.SYSTEM_LOCKS, WindowsLocks if os.name == "nt" else PosixLocks)
+
+
+def test_a_file_that_readers_have_open_is_replaced_on_windows_as_soon_as_they_let_go(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = folder / "config.json"
+    target.write_text("old")
+    busy = [PermissionError(errno.EACCES, "Access is denied")] * 3
+    replace = os.replace
+
+    def replace_later(source: str, to: Path) -> None:
+        if busy:
+            raise busy.pop()
+        replace(source, to)
+
+    monkeypatch.setattr(os, "replace", replace_later)
+    with atomic_replace(target, windows=True) as put:
+        put(b"new")
+    assert target.read_text() == "new"
+    assert [one.name for one in folder.iterdir()] == ["config.json"]
+
+
+def test_what_cannot_be_written_keeps_the_old_file_and_leaves_no_secret_behind(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = folder / "config.json"
+    target.write_text("old")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    told = pytest.raises(ProfileError, match=r"cannot be written \(Permission denied\)")
+    with told, atomic_replace(target, windows=False) as put:
+        put(b"new")
+    assert target.read_text() == "old"
+    assert [one.name for one in folder.iterdir()] == ["config.json"]
+
+
+def test_a_folder_that_takes_no_file_is_told_before_a_token_is_used_up(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.write_cli({"mode": "AK"})
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    def change(_: CliProfile) -> Mapping[str, object]:
+        raise AssertionError
+
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    with pytest.raises(ProfileError, match=r"Read-only file system.*it is not renewed"):
+        update_profile(path, "default", change, time_limit=1.0)
+
+
+def test_the_new_file_is_private_while_it_is_written_and_keeps_its_owner(folder: Path) -> None:
+    target = folder / "config.json"
+    target.write_text("old")
+    target.chmod(0o644)
+    if os.geteuid() == 0:
+        os.chown(target, 12345, 12345)
+    before = target.stat()
+    with atomic_replace(target) as put:
+        (other,) = [one for one in folder.iterdir() if one != target]
+        assert other.stat().st_mode & 0o777 == 0o600
+        put(b"new")
+    after = target.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode & 0o777) == (before.st_uid, before.st_gid, 0o600)
+
+
+def test_a_file_that_is_not_there_gets_no_lock_beside_it(folder: Path) -> None:
+    with pytest.raises(ProviderUnavailable):
+        update_profile(folder / "config.json", "default", lambda _: {}, time_limit=1.0)
+    assert list(folder.iterdir()) == []

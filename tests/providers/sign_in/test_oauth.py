@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pickle
+import stat
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ramrole_creds import (
+    CliProfileProvider,
+    ConfigurationError,
+    FetchError,
+    OAuthProvider,
+    OAuthTokens,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ramrole_creds.testing import FakeCloud
+    from tests.providers.conftest import Files, SignIn
+
+
+class TestOAuth:
+    def profile(self, files: Files, gate: FakeCloud, *, left: float = 3600, **more: Any) -> CliProfileProvider:
+        files.write_cli(
+            {
+                "mode": "OAuth",
+                "oauth_site_type": "CN",
+                "oauth_access_token": "access-0",
+                "oauth_refresh_token": "refresh-0",
+                "oauth_access_token_expire": int(gate.clock.time() + left),
+                "unknown_to_us": {"kept": [1]},
+                **more,
+            },
+            {"name": "other", "mode": "AK", "access_key_id": "a", "access_key_secret": "b"},
+        )
+        return CliProfileProvider(oauth_endpoint=gate.url, clock=gate.clock)
+
+    @pytest.mark.parametrize("spelling", ["camel", "pascal"])
+    def test_both_spellings_of_the_exchange_are_read(
+        self, gate: FakeCloud, files: Files, sign_in: SignIn, spelling: str
+    ) -> None:
+        sign_in.spelling = spelling
+        credentials = self.profile(files, gate).get_credentials()
+        assert (credentials.access_key_id, credentials.provider_name) == ("STS.oauth", "cli_profile/oauth")
+        gate.assert_not_called("/v1/token")
+
+    def test_a_token_that_ends_soon_is_renewed_and_kept_with_all_else_in_the_file(
+        self, gate: FakeCloud, files: Files
+    ) -> None:
+        self.profile(files, gate, left=60).get_credentials()
+        document = json.loads(files.cli.read_text())
+        kept = document["profiles"][0]
+        assert (kept["oauth_access_token"], kept["oauth_refresh_token"]) == ("access-1", "refresh-1")
+        assert kept["oauth_access_token_expire"] == pytest.approx(gate.clock.time() + 3600, abs=5)
+        assert kept["unknown_to_us"] == {"kept": [1]}
+        assert document["profiles"][1]["name"] == "other"
+        assert "access_key_secret" not in kept
+
+    @pytest.mark.skipif(os.name != "posix", reason="modes and links are POSIX's")
+    def test_the_file_stays_private_and_a_link_stays_a_link(
+        self, gate: FakeCloud, files: Files, tmp_path: Path
+    ) -> None:
+        provider = self.profile(files, gate, left=60)
+        target = tmp_path / "elsewhere.json"
+        files.cli.rename(target)
+        files.cli.symlink_to(target)
+        provider.get_credentials()
+        assert files.cli.is_symlink()
+        assert stat.S_IMODE(target.stat().st_mode) == 0o600
+        assert "access-1" in target.read_text()
+        assert {path.name for path in tmp_path.iterdir()} <= {"elsewhere.json", "elsewhere.json.lock", "home"}
+
+    def test_the_new_token_is_kept_before_it_is_used(self, gate: FakeCloud, files: Files, sign_in: SignIn) -> None:
+        sign_in.exchange_status = 400
+        with pytest.raises(FetchError) as raised:
+            self.profile(files, gate, left=60).get_credentials()
+        assert "xxxx" not in str(raised.value)
+        assert "refresh-1" in files.cli.read_text()
+
+    def test_two_providers_at_once_renew_once(self, gate: FakeCloud, files: Files) -> None:
+        providers = [self.profile(files, gate, left=60) for _ in range(4)]
+        threads = [threading.Thread(target=provider.get_credentials) for provider in providers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(gate.requests.to("/v1/token")) == 1
+        assert len(gate.requests.to("/v1/exchange")) == 4
+
+    async def test_two_coroutines_at_once_renew_once_and_neither_hangs(self, gate: FakeCloud, files: Files) -> None:
+        providers = [self.profile(files, gate, left=60) for _ in range(2)]
+        found = await asyncio.wait_for(asyncio.gather(*(one.get_credentials_async() for one in providers)), 30)
+        assert [one.access_key_id for one in found] == ["STS.oauth"] * 2
+        assert len(gate.requests.to("/v1/token")) == 1
+
+    def test_a_session_is_replaced_before_it_ends_and_none_is_taken_that_has_ended(
+        self, gate: FakeCloud, files: Files, sign_in: SignIn
+    ) -> None:
+        provider = self.profile(files, gate, left=8 * 3600)
+        provider.get_credentials()
+        gate.clock.advance(minutes=50)
+        assert len(gate.requests.to("/v1/exchange")) == 2
+        sign_in.session_hours = -1 / 6
+        with pytest.raises(FetchError, match="had ended"):
+            self.profile(files, gate).get_credentials()
+
+    def test_an_answer_in_another_spelling_is_told_without_its_values(
+        self, gate: FakeCloud, files: Files, sign_in: SignIn
+    ) -> None:
+        sign_in.spelling = "snake"
+        with pytest.raises(FetchError, match="accessKeyId is missing") as raised:
+            self.profile(files, gate).get_credentials()
+        assert "hunter2" not in str(raised.value)
+
+    def test_what_json_can_hold_and_utf_8_cannot_costs_no_token(self, gate: FakeCloud, files: Files) -> None:
+        self.profile(files, gate, left=60, note="\ud800").get_credentials()
+        kept = json.loads(files.cli.read_text())["profiles"][0]
+        assert (kept["oauth_refresh_token"], kept["note"]) == ("refresh-1", "\ud800")
+
+    @pytest.mark.parametrize("seconds", [float("inf"), float("nan"), -1, "soon"])
+    def test_a_life_that_is_none_costs_no_token(
+        self, gate: FakeCloud, files: Files, sign_in: SignIn, seconds: object
+    ) -> None:
+        sign_in.expires_in = seconds
+        self.profile(files, gate, left=60).get_credentials()
+        assert json.loads(files.cli.read_text())["profiles"][0]["oauth_refresh_token"] == "refresh-1"
+
+    def test_another_profile_of_the_same_name_stays_as_it_is(self, gate: FakeCloud, files: Files) -> None:
+        provider = self.profile(files, gate, left=60)
+        document = json.loads(files.cli.read_text())
+        twin = {**document["profiles"][1], "name": document["profiles"][0]["name"]}
+        files.cli.write_text(json.dumps({**document, "profiles": [document["profiles"][0], twin]}))
+        provider.get_credentials()
+        first, second = json.loads(files.cli.read_text())["profiles"]
+        assert (first["oauth_refresh_token"], second) == ("refresh-1", twin)
+
+    def test_an_answer_without_a_refresh_token_keeps_the_old_one(
+        self, gate: FakeCloud, files: Files, sign_in: SignIn
+    ) -> None:
+        sign_in.answers_refresh_token = False
+        self.profile(files, gate, left=60).get_credentials()
+        assert json.loads(files.cli.read_text())["profiles"][0]["oauth_refresh_token"] == "refresh-0"
+
+    def test_a_renewal_that_fails_takes_away_no_access_token_that_has_not_ended(
+        self, gate: FakeCloud, files: Files, sign_in: SignIn, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        sign_in.refresh_token = "another"
+        assert self.profile(files, gate, left=600).get_credentials().access_key_id == "STS.oauth"
+        assert "cannot be renewed, and ends in 600 s" in caplog.text
+        with pytest.raises(FetchError, match="invalid_grant"):
+            self.profile(files, gate, left=-1).get_credentials()
+
+    def test_an_access_token_that_was_revoked_is_renewed_once(
+        self, gate: FakeCloud, files: Files, sign_in: SignIn
+    ) -> None:
+        sign_in.access_token = "another"
+        assert self.profile(files, gate).get_credentials().access_key_id == "STS.oauth"
+
+    def test_an_expiry_that_is_not_there_is_no_trouble(self, gate: FakeCloud, files: Files) -> None:
+        provider = self.profile(files, gate, oauth_access_token_expire=None)
+        assert provider.get_credentials().access_key_id == "STS.oauth"
+
+    def test_a_refresh_token_that_was_used_up_says_how_to_sign_in_again(
+        self, gate: FakeCloud, files: Files, sign_in: SignIn
+    ) -> None:
+        sign_in.refresh_token = "another"
+        with pytest.raises(FetchError, match=r"invalid_grant: used.*aliyun configure"):
+            self.profile(files, gate, left=0).get_credentials()
+
+    def test_without_a_profile_renewed_tokens_are_kept_in_memory(self, gate: FakeCloud) -> None:
+        tokens = OAuthTokens("access-0", "refresh-0", gate.clock.time() + 60)
+        provider = OAuthProvider(tokens, endpoint=gate.url, clock=gate.clock)
+        provider.get_credentials()
+        provider.refresh()
+        assert len(gate.requests.to("/v1/token")) == 1
+        assert gate.requests.to("/v1/exchange")[-1].header("Authorization") == "Bearer access-1"
+
+    def test_a_sign_in_that_has_ended_and_cannot_be_renewed_says_how_to_sign_in_again(self, gate: FakeCloud) -> None:
+        tokens = OAuthTokens("access-0", None, gate.clock.time() - 1)
+        with pytest.raises(FetchError, match="aliyun configure --mode OAuth"):
+            OAuthProvider(tokens, endpoint=gate.url, clock=gate.clock).get_credentials()
+        gate.assert_not_called("sign-in")
+
+    def test_a_renewal_that_brings_no_token_is_told(self, gate: FakeCloud, files: Files) -> None:
+        gate.faults.add("/v1/token", 200, body='{"access_token": 7}')
+        with pytest.raises(FetchError, match="access_token is missing or no text"):
+            self.profile(files, gate, left=0).get_credentials()
+
+    def test_a_site_that_is_none_is_refused(self) -> None:
+        with pytest.raises(ConfigurationError, match='"CN" or "INTL"'):
+            OAuthProvider(OAuthTokens("x"), site="EU")
+
+    def test_it_works_without_a_profile_and_refuses_to_be_pickled(self, gate: FakeCloud) -> None:
+        provider = OAuthProvider(OAuthTokens("access-0"), endpoint=gate.url, clock=gate.clock)
+        assert provider.get_credentials().provider_name == "oauth"
+        assert "access-0" not in repr(OAuthTokens("access-0"))
+        with pytest.raises(TypeError):
+            pickle.dumps(provider)

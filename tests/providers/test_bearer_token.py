@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from ramrole_creds import (
+    BearerTokenProvider,
+    ConfigurationError,
+    FetchError,
+    ProviderUnavailable,
+)
+
+
+class TestBearerToken:
+    def test_a_token_is_given_in_the_form_that_openapi_clients_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        credential = BearerTokenProvider("the-token").get_credential()
+        assert (credential.type, credential.bearer_token, credential.access_key_id) == ("bearer", "the-token", None)
+        assert "the-token" not in repr(credential)
+        monkeypatch.setenv("ALIBABA_CLOUD_BEARER_TOKEN", "from-the-environment")
+        assert BearerTokenProvider().get_bearer_token() == "from-the-environment"
+        assert BearerTokenProvider(lambda: "fresh").get_bearer_token() == "fresh"
+
+    async def test_coroutines_are_given_it_too(self) -> None:
+        credential = await BearerTokenProvider(lambda: " fresh\n").get_credential_async()
+        assert (credential.get_bearer_token(), credential.get_provider_name()) == ("fresh", "bearer")
+        with pytest.raises(TypeError, match="pickled"):
+            pickle.dumps(credential)
+
+    @pytest.mark.parametrize("token", ["two words", "\u00fc", "a\x00b"])
+    def test_what_cannot_be_a_token_is_refused_without_showing_it(self, token: str) -> None:
+        with pytest.raises(FetchError) as raised:
+            BearerTokenProvider(token).get_credential()
+        assert token not in str(raised.value)
+        wrong: Any = 5
+        with pytest.raises(ConfigurationError):
+            BearerTokenProvider(wrong)
+
+    def test_no_token_and_no_pickle(self) -> None:
+        with pytest.raises(ProviderUnavailable):
+            BearerTokenProvider().get_credential()
+        with pytest.raises(TypeError):
+            pickle.dumps(BearerTokenProvider("x"))

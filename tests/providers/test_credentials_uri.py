@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ramrole_creds import (
+    ConfigurationError,
+    CredentialsUriProvider,
+    FetchError,
+    ProviderUnavailable,
+)
+
+if TYPE_CHECKING:
+    from ramrole_creds.testing import FakeCloud
+
+METADATA_PATH = "/latest/meta-data/ram/security-credentials/web"
+
+
+class TestCredentialsUri:
+    def test_the_variable_names_it(self, cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", cloud.url + METADATA_PATH)
+        credentials = CredentialsUriProvider(clock=cloud.clock).get_credentials()
+        assert credentials.provider_name == "credential_uri"
+        assert credentials.expiration is not None
+
+    def test_nothing_configured_is_not_here(self) -> None:
+        with pytest.raises(ProviderUnavailable):
+            CredentialsUriProvider().get_credentials()
+
+    @pytest.mark.parametrize(
+        "uri",
+        [
+            "http://10.0.0.1/x",
+            "http://nobody.localhost/x",
+            "http://127.0.0.1:99999/x",
+            "http://[::1/x",
+            "http://example.com/hunter2?hunter2",
+            "ftp://x",
+            "x",
+            "http://",
+        ],
+    )
+    def test_what_would_be_unsafe_or_is_no_url_is_refused(self, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(ConfigurationError) as raised:
+            CredentialsUriProvider(uri)
+        assert "hunter2" not in str(raised.value)
+        monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", uri)
+        with pytest.raises(FetchError):
+            CredentialsUriProvider().get_credentials()
+
+    @pytest.mark.parametrize(
+        "uri", ["http://localhost/x", "http://[::1]:8/x", "http://169.254.1.2/x", "https://example.com/x"]
+    )
+    def test_this_machine_and_https_are_allowed(self, uri: str) -> None:
+        assert "would ask" in CredentialsUriProvider(uri).explain()
+
+    def test_another_host_is_allowed_on_demand(self) -> None:
+        assert "would ask" in CredentialsUriProvider("http://10.0.0.1/x", allow_http=True).explain()
+
+    def test_a_redirect_is_not_followed(self, cloud: FakeCloud) -> None:
+        cloud.faults.add("credentials", 302, headers={"Location": "http://127.0.0.1:1/"})
+        with pytest.raises(FetchError, match="redirect"):
+            CredentialsUriProvider(cloud.url + METADATA_PATH, clock=cloud.clock).get_credentials()
+
+    @pytest.mark.parametrize(
+        "body", ["", "[]", "{}", '{"Code":"Failed","AccessKeyId":"a","AccessKeySecret":"hunter2"}', '{"AccessKeyId":7}']
+    )
+    def test_an_answer_that_holds_no_credentials_is_told_without_its_values(self, cloud: FakeCloud, body: str) -> None:
+        cloud.faults.add("credentials", 200, body=body)
+        with pytest.raises(FetchError) as raised:
+            CredentialsUriProvider(cloud.url + METADATA_PATH, clock=cloud.clock).get_credentials()
+        assert "hunter2" not in str(raised.value)
+
+    def test_nobody_listening_is_an_error_and_not_absent(self) -> None:
+        with pytest.raises(FetchError, match="Is the service"):
+            CredentialsUriProvider("http://127.0.0.1:9/x").get_credentials()
