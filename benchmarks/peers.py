@@ -284,7 +284,7 @@ class Official(Peer):
             if self.left < 6 * HOUR:
                 prefetch = now - 1
                 stale = now + 60 if self.left > HOUR else now - 1
-            return RefreshResult(value=credentials, stale_time=stale, advisory_time=prefetch)
+            return RefreshResult(value=credentials, stale_time=stale, prefetch_time=prefetch)
 
         cache = provider._credentials_cache  # noqa: SLF001  # the seam below which the network begins
         cache._refresh_callable = refresh  # noqa: SLF001
