@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+__all__ = [
+    "SYSTEM_CLOCK",
+    "Cancellable",
+    "Clock",
+    "Pending",
+    "SchedulingClock",
+    "SystemClock",
+]
+
+
 class Clock(Protocol):
     """The time as the library sees it."""
 

@@ -8,6 +8,26 @@ or an unredacted body.
 
 from __future__ import annotations
 
+__all__ = [
+    "ConfigurationError",
+    "CredentialsExpired",
+    "FetchError",
+    "FetchTimeout",
+    "IdentityMismatch",
+    "LifetimeTooShort",
+    "MetadataError",
+    "MetadataUnreachable",
+    "NoCredentialsError",
+    "ProcessError",
+    "ProfileError",
+    "ProviderUnavailable",
+    "RamRoleError",
+    "RoleNotAttached",
+    "SigningError",
+    "StsError",
+    "WaitTimeout",
+]
+
 
 class RamRoleError(Exception):
     """Base class of all errors of this library."""

@@ -13,6 +13,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+__all__ = [
+    "Event",
+    "EventListener",
+    "FetchFailed",
+    "Fetched",
+    "FetchedUnchanged",
+    "IdentityChanged",
+    "RefreshForced",
+    "StateChanged",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Base of all events.
