@@ -47,7 +47,8 @@ def main(arguments: list[str]) -> int:
 
 def last_tag(root: Path) -> str | None:
     """The newest tag that is an ancestor of the checkout."""
-    found = subprocess.run(["git", "describe", "--tags", "--abbrev=0"], cwd=root, capture_output=True, text=True, check=False)  # fmt: skip
+    command = ["git", "describe", "--tags", "--abbrev=0"]
+    found = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     return found.stdout.strip() or None
 
 
