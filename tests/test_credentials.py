@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import json
 import logging
 import pickle
 import traceback
 from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -17,6 +19,9 @@ from hypothesis import strategies as st
 from ramrole_creds import Credentials
 from ramrole_creds.credentials import shorten_id
 from ramrole_creds.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SECRET = "MarkerSecretMarkerSecretMarkerSecretMarkerSe"
 TOKEN = "CAISMarkerTokenMarkerTokenMarkerTokenMarkerToken=="
@@ -40,7 +45,7 @@ def test_neither_secret_nor_token_shows_however_they_are_printed(
         f"{credentials!r:>200}",
         "%s" % credentials,  # noqa: UP031  # each way to format is one way to leak
         repr([credentials]),
-        repr(dataclasses.replace(credentials, identity="db")),
+        repr(credentials.replace(identity="db")),
         caplog.text,
     ]
     for text in texts:
@@ -63,7 +68,7 @@ def test_a_traceback_with_variables_shows_neither(credentials: Credentials) -> N
 
 
 def test_the_representation_says_what_one_needs_to_find_it(credentials: Credentials) -> None:
-    fresh = dataclasses.replace(credentials, expiration=datetime.now(timezone.utc) + timedelta(hours=6))
+    fresh = credentials.replace(expiration=datetime.now(timezone.utc) + timedelta(hours=6))
     shown = "access_key_id='STS.NTab…1234', provider_name='default/ecs_ram_role', identity='web', expires in 5:59:"
     assert repr(fresh).startswith(f"Credentials({shown}")
     assert repr(Credentials("id", "s")) == "Credentials(access_key_id='id', never expires)"
@@ -86,10 +91,12 @@ def test_a_copy_is_the_object_itself(credentials: Credentials) -> None:
 
 
 def test_they_are_frozen_and_take_no_more_attributes(credentials: Credentials) -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError, match="immutable"):
         credentials.access_key_id = "other"  # type: ignore[misc]
-    with pytest.raises((AttributeError, TypeError)):
+    with pytest.raises(AttributeError, match="immutable"):
         credentials.extra = 1  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="immutable"):
+        del credentials.access_key_id
     assert not hasattr(credentials, "__dict__")
 
 
@@ -97,7 +104,7 @@ def test_they_compare_and_hash_by_value(credentials: Credentials) -> None:
     same = Credentials(KEY_ID, SECRET, TOKEN, SOON, provider_name="default/ecs_ram_role", identity="web")
     assert credentials == same
     assert hash(credentials) == hash(same)
-    assert credentials != dataclasses.replace(same, access_key_secret="other")
+    assert credentials != same.replace(access_key_secret="other")
     other: object = KEY_ID
     assert credentials != other
 
@@ -114,6 +121,56 @@ def test_they_answer_what_every_sdk_asks(credentials: Credentials) -> None:
     assert long_term.type == "access_key"
     assert long_term.security_token is None
     assert not long_term.is_expired()
+
+
+def test_replace_changes_the_named_fields_only(credentials: Credentials) -> None:
+    changed = credentials.replace(identity="db", security_token=None)
+    assert changed == Credentials(KEY_ID, SECRET, None, SOON, provider_name="default/ecs_ram_role", identity="db")
+    with pytest.raises(TypeError, match="acess_key_id"):
+        credentials.replace(acess_key_id="x")  # type: ignore[call-arg]
+
+
+def test_no_walk_over_attributes_finds_secret_or_token(credentials: Credentials) -> None:
+    named = {name: getattr(credentials, name) for name in dir(credentials)}
+    named |= {name: getattr(credentials, name) for name in type(credentials).__slots__}
+    named |= dict(inspect.getmembers(credentials))
+    for value in named.values():
+        assert value not in (SECRET, TOKEN)
+        assert "Marker" not in repr(value)
+    assert not dataclasses.is_dataclass(credentials)
+    with pytest.raises(TypeError):
+        vars(credentials)
+
+
+@pytest.mark.parametrize(
+    ("build", "error"),
+    [
+        (lambda _: Credentials(KEY_ID + " ", SECRET, TOKEN), ConfigurationError),
+        (lambda _: Credentials(KEY_ID, SECRET + "\n", TOKEN), ConfigurationError),
+        (lambda _: Credentials(KEY_ID, SECRET, TOKEN, "soon"), ConfigurationError),  # type: ignore[arg-type]
+        (lambda good: good.replace(security_token=TOKEN + "\n"), ConfigurationError),
+        (lambda good: good.replace(access_key_secret=SECRET, color="red"), TypeError),
+        (lambda good: good.__getstate__(), TypeError),
+    ],
+    ids=["id", "secret", "expiration", "replace", "unknown field", "state"],
+)
+def test_a_refused_value_is_not_a_variable_of_the_traceback(
+    credentials: Credentials, build: Callable[[Credentials], object], error: type[Exception]
+) -> None:
+    with pytest.raises(error) as raised:
+        build(credentials)
+    assert raised.value.__traceback__ is not None
+    ours = raised.value.__traceback__.tb_next
+    assert ours is not None
+    text = "".join(traceback.TracebackException(error, raised.value, ours, capture_locals=True).format())
+    assert "Marker" not in text
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\nCAIS"], ids=["LF", "CRLF", "wrapped"])
+def test_a_token_with_a_line_break_is_reported_as_that(end: str) -> None:
+    with pytest.raises(ConfigurationError, match="security_token contains a line break") as raised:
+        Credentials("id", SECRET, TOKEN + end)
+    assert "Marker" not in str(raised.value)
 
 
 def test_an_expiration_is_kept_in_utc() -> None:
@@ -144,7 +201,7 @@ def test_what_is_no_key_is_refused_without_being_shown(field: str, bad: object) 
 
 
 def test_a_secret_with_a_stray_line_end_is_refused_without_being_shown() -> None:
-    with pytest.raises(ConfigurationError, match="stray line end") as raised:
+    with pytest.raises(ConfigurationError, match="access_key_secret contains a line break") as raised:
         Credentials("id", SECRET + "\n")
     assert "MarkerSecret" not in str(raised.value)
 

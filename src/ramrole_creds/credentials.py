@@ -3,67 +3,167 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn, TypedDict, TypeVar
 
 from ramrole_creds._sdk_names import SdkCredentialsMixin
 from ramrole_creds.errors import ConfigurationError
 
-SHOWN_HEAD_CHARACTERS = 8
-SHOWN_TAIL_CHARACTERS = 4
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Unpack
+
+SHOWN_HEAD_CHARACTERS: Final = 8
+SHOWN_TAIL_CHARACTERS: Final = 4
+
+ValueT = TypeVar("ValueT")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+class CredentialsFields(TypedDict, total=False):
+    """The fields of `Credentials`, as `Credentials.replace` takes them."""
+
+    access_key_id: str
+    access_key_secret: str
+    security_token: str | None
+    expiration: datetime | None
+    provider_name: str
+    identity: str | None
+
+
 class Credentials(SdkCredentialsMixin):
-    """An AccessKey pair, with its security token where it is temporary.
+    """An AccessKey pair, with its security token if it is temporary.
 
-    Id, secret and token are always of one fetch. `repr`, `str`, logging and tracebacks show neither secret nor
-    token. Copies are the object itself; pickling raises TypeError (send the provider instead, it pickles without
-    secrets).
+    ID, secret and token are always of one fetch. `repr`, `str`, logging and tracebacks show neither the secret nor
+    the token, and no serializer finds them: they are not fields, only their properties and getters return them. A
+    copy is the object itself. Pickling raises TypeError: pickle the provider, which carries no secrets.
 
     Args:
         access_key_id: the AccessKey ID; temporary ones begin with "STS.".
         access_key_secret: the secret that signs.
         security_token: the STS token, None for a long-term key; an empty one counts as None.
-        expiration: aware datetime, kept in UTC. None means "never" for a long-term key and "unknown" for one with
-            a security token.
-        provider_name: where they came from, as the official SDKs spell it ("ecs_ram_role", "default/env" …).
-        identity: role name or ARN, where the provider learnt it.
+        expiration: aware datetime, kept in UTC. None means "never" for a long-term key and "unknown" for credentials
+            with a security token.
+        provider_name: the source, as the official SDKs spell it ("ecs_ram_role", "default/env" …).
+        identity: role name or ARN, if the provider knows it.
 
     Raises:
-        ConfigurationError: an empty or unprintable key, secret or token, or a naive expiration.
+        ConfigurationError: an empty or unprintable key, secret or token, or an expiration without a time zone.
     """
 
-    access_key_id: str
-    access_key_secret: str
-    security_token: str | None = None
-    expiration: datetime | None = None
-    provider_name: str = ""
-    identity: str | None = None
+    __slots__ = ("_access_key_id", "_expiration", "_identity", "_provider_name", "_secrets")
 
-    def __post_init__(self) -> None:
-        _require_text("access_key_id", self.access_key_id)
-        _require_text("access_key_secret", self.access_key_secret)
-        if self.security_token == "":
-            object.__setattr__(self, "security_token", None)
-        if self.security_token is not None:
-            _require_text("security_token", self.security_token)
-        if self.expiration is not None:
-            object.__setattr__(self, "expiration", _utc(self.expiration))
+    _access_key_id: str
+    _secrets: Callable[[], tuple[str, str | None]]
+    _expiration: datetime | None
+    _provider_name: str
+    _identity: str | None
+
+    def __init__(
+        self,
+        access_key_id: str,
+        access_key_secret: str,
+        security_token: str | None = None,
+        expiration: datetime | None = None,
+        provider_name: str = "",
+        identity: str | None = None,
+    ) -> None:
+        complaint = (
+            _text_complaint("access_key_id", access_key_id)
+            or _text_complaint("access_key_secret", access_key_secret)
+            or (_text_complaint("security_token", security_token) if security_token not in (None, "") else "")
+            or (_expiration_complaint(expiration) if expiration is not None else "")
+        )
+        if complaint:
+            del access_key_secret, security_token  # a traceback may show the variables of this frame
+            raise ConfigurationError(complaint)
+        _set_access_key_id(self, access_key_id)
+        _set_secrets(self, sealed((access_key_secret, security_token or None)))
+        _set_expiration(self, None if expiration is None else expiration.astimezone(timezone.utc))
+        _set_provider_name(self, provider_name)
+        _set_identity(self, identity)
+
+    @property
+    def access_key_id(self) -> str:
+        """The AccessKey ID."""
+        return self._access_key_id
+
+    @property
+    def access_key_secret(self) -> str:
+        """The secret that signs."""
+        return self._secrets()[0]
+
+    @property
+    def security_token(self) -> str | None:
+        """The STS token, None for a long-term key."""
+        return self._secrets()[1]
+
+    @property
+    def expiration(self) -> datetime | None:
+        """When they expire, in UTC. None means "never" for a long-term key, else "unknown"."""
+        return self._expiration
+
+    @property
+    def provider_name(self) -> str:
+        """The source, as the official SDKs spell it."""
+        return self._provider_name
+
+    @property
+    def identity(self) -> str | None:
+        """Role name or ARN, if the provider knows it."""
+        return self._identity
 
     def is_expired(self) -> bool:
         """True when `expiration` has passed by the local wall clock; a provider's cache uses a better one."""
-        return self.expiration is not None and self.expiration.timestamp() <= time.time()
+        return self._expiration is not None and self._expiration.timestamp() <= time.time()
+
+    def replace(self, **changes: Unpack[CredentialsFields]) -> Credentials:
+        """The same credentials with some fields changed.
+
+        Args:
+            changes: new values, by field name.
+
+        Raises:
+            ConfigurationError: a new value is not valid.
+        """
+        values = self._fields()
+        values.update(changes)
+        try:
+            return Credentials(**values)
+        finally:
+            del changes, values  # a traceback may show the variables of this frame
 
     def __repr__(self) -> str:
-        parts = [f"access_key_id={shorten_id(self.access_key_id)!r}"]
-        if self.provider_name:
-            parts.append(f"provider_name={self.provider_name!r}")
-        if self.identity:
-            parts.append(f"identity={self.identity!r}")
+        if not hasattr(self, "_identity"):  # a traceback shows it before the constructor has filled it
+            return "<Credentials without values>"
+        parts = [f"access_key_id={shorten_id(self._access_key_id)!r}"]
+        if self._provider_name:
+            parts.append(f"provider_name={self._provider_name!r}")
+        if self._identity:
+            parts.append(f"identity={self._identity!r}")
         parts.append(_describe_expiration(self))
         return f"Credentials({', '.join(parts)})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Credentials):
+            return NotImplemented
+        return self._fields() == other._fields()
+
+    def __hash__(self) -> int:
+        return hash((self._access_key_id, self._secrets(), self._expiration, self._provider_name, self._identity))
+
+    if not TYPE_CHECKING:  # a type checker must go on to refuse unknown attributes
+
+        def __setattr__(self, name: str, value: object) -> NoReturn:
+            del value
+            raise AttributeError(f"Credentials are immutable: {name!r} cannot be set. Use replace({name}=…).")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"Credentials are immutable: {name!r} cannot be deleted.")
+
+    def __dir__(self) -> list[str]:
+        """All names but those that return secrets, since some tools print every attribute that `dir` lists."""
+        return [name for name in super().__dir__() if "secret" not in name and "token" not in name]
 
     def __copy__(self) -> Credentials:
         return self
@@ -73,13 +173,39 @@ class Credentials(SdkCredentialsMixin):
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(
-            "Credentials cannot be pickled: the secret would travel to other processes, queues and files. "
-            "Pickle the provider instead: it carries its configuration only and fetches where it arrives."
+            "Credentials cannot be pickled: the secret would go to other processes, queues and files. "
+            "Pickle the provider instead: it carries only its configuration and fetches where it is unpickled."
         )
+
+    def __getstate__(self) -> NoReturn:
+        self.__reduce_ex__(2)
+
+    def _fields(self) -> CredentialsFields:
+        return {
+            "access_key_id": self.access_key_id,
+            "access_key_secret": self.access_key_secret,
+            "security_token": self.security_token,
+            "expiration": self.expiration,
+            "provider_name": self.provider_name,
+            "identity": self.identity,
+        }
+
+
+# The setters of the slots, past the refusal of __setattr__; only the constructor uses them.
+_set_access_key_id = Credentials.__dict__["_access_key_id"].__set__
+_set_secrets = Credentials.__dict__["_secrets"].__set__
+_set_expiration = Credentials.__dict__["_expiration"].__set__
+_set_provider_name = Credentials.__dict__["_provider_name"].__set__
+_set_identity = Credentials.__dict__["_identity"].__set__
+
+
+def sealed(value: ValueT) -> Callable[[], ValueT]:
+    """A function that returns `value`: serializers, debuggers and `repr` show a function, not what it holds."""
+    return lambda: value
 
 
 def same_keys(one: Credentials, other: Credentials) -> bool:
-    """True where id, secret and token are the same, whatever is known of their end and their owner."""
+    """True if ID, secret and token are the same, whatever their expiration and identity."""
     return (one.access_key_id, one.access_key_secret, one.security_token) == (
         other.access_key_id,
         other.access_key_secret,
@@ -95,35 +221,42 @@ def shorten_id(access_key_id: str) -> str:
 
 
 def shown_identity(credentials: Credentials) -> str:
-    """Whose they are: role name or ARN, or the shortened AccessKey ID where neither is known."""
+    """Role name or ARN, or the shortened AccessKey ID if neither is known."""
     return credentials.identity or shorten_id(credentials.access_key_id)
 
 
-def _require_text(field: str, value: object) -> None:
-    """Keys travel in headers: a blank or a control character in one is a mistake or an attack, never a key."""
-    if not isinstance(value, str) or not value:
-        raise ConfigurationError(
-            f"{field} must be a non-empty string, not {type(value).__name__ if value else value!r}."
+def _text_complaint(field: str, value: object) -> str:
+    """What is wrong with a key, a secret or a token, without a character of it; "" if nothing is."""
+    if not isinstance(value, str):
+        return f"{field} must be a non-empty string, not {type(value).__name__}."
+    if not value:
+        return f"{field} is empty. Pass the value that the console or the service gave you."
+    if "\n" in value or "\r" in value:
+        return (
+            f"{field} contains a line break. Keys and tokens are one line: look at where it was copied from, for "
+            "instance a wrapped terminal line or a file that ends with a line break."
         )
     if not value.isascii() or not value.isprintable() or " " in value:
-        raise ConfigurationError(
-            f"{field} has a blank, a control character or a character outside ASCII: no key or token has one. "
-            "Look for a stray line end or quotation mark where it was copied from."
+        return (
+            f"{field} contains whitespace, a control character or a non-ASCII character, which a key or token never "
+            "does. Look for a stray blank or quotation mark where it was copied from."
         )
+    return ""
 
 
-def _utc(expiration: datetime) -> datetime:
+def _expiration_complaint(expiration: object) -> str:
     if not isinstance(expiration, datetime):
-        raise ConfigurationError(f"expiration must be a datetime or None, not {type(expiration).__name__}.")
+        return f"expiration must be a datetime or None, not {type(expiration).__name__}."
     if expiration.tzinfo is None or expiration.utcoffset() is None:
-        raise ConfigurationError(
-            "expiration has no time zone: give an aware datetime, for instance "
+        return (
+            "expiration has no time zone. Pass an aware datetime, for instance "
             "datetime(2030, 1, 1, tzinfo=timezone.utc)."
         )
     try:
-        return expiration.astimezone(timezone.utc)
+        expiration.astimezone(timezone.utc)
     except OverflowError:  # within hours of the first or the last moment that a datetime can hold
-        raise ConfigurationError("expiration lies outside of the years 1 to 9999 in UTC.") from None
+        return "expiration is outside of the years 1 to 9999 in UTC. Pass None if they do not expire."
+    return ""
 
 
 def _describe_expiration(credentials: Credentials) -> str:

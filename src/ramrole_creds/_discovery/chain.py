@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ramrole_creds._cache.policy import RefreshPolicy
@@ -162,7 +161,7 @@ class ProviderChain(CredentialProvider):
             )
 
     def _named(self, credentials: Credentials) -> Credentials:
-        return replace(credentials, provider_name=f"{self._chain_name}/{credentials.provider_name}")
+        return credentials.replace(provider_name=f"{self._chain_name}/{credentials.provider_name}")
 
 
 def _no_provider(link: object) -> ConfigurationError:

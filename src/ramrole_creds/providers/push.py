@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from ramrole_creds.credentials import Credentials
@@ -66,7 +65,7 @@ class PushProvider(CredentialProvider):
         if not isinstance(credentials, Credentials):
             raise ConfigurationError(f"update() takes Credentials, or their parts, not {type(credentials).__name__}.")
         if not credentials.provider_name:
-            credentials = replace(credentials, provider_name=self.name)
+            credentials = credentials.replace(provider_name=self.name)
         before, self._given = self._given, credentials
         if before != credentials:
             self._hand_over(before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ramrole_creds._cache.policy import RefreshPolicy
@@ -166,4 +165,4 @@ class RamRoleArnProvider(CredentialProvider):
             source_identity=self._source_identity,
             context=context,
         )
-        return replace(credentials, provider_name=f"{self.name}/{source.provider_name}")
+        return credentials.replace(provider_name=f"{self.name}/{source.provider_name}")

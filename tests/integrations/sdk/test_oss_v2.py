@@ -6,7 +6,6 @@ import asyncio
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +117,7 @@ async def test_a_hanging_fetch_never_stalls_the_loop(stage: Stage) -> None:
 
     def fetch() -> Credentials:
         next(answers)()
-        return replace(stage.provider.refresh(), expiration=datetime.fromtimestamp(clock.time() + 100, timezone.utc))
+        return stage.provider.refresh().replace(expiration=datetime.fromtimestamp(clock.time() + 100, timezone.utc))
 
     slow = FunctionProvider(fetch, clock=clock)
     held = await prefetched(slow)

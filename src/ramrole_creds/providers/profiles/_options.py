@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ramrole_creds.errors import ProfileError, ProviderUnavailable
@@ -52,5 +52,5 @@ def fetch_from_profile(source: CredentialProvider, context: FetchContext, *, kin
         problem = str(error)
     else:
         context.recheck_after()  # the file may be edited
-        return replace(credentials, provider_name=f"{kind}/{credentials.provider_name}")
+        return credentials.replace(provider_name=f"{kind}/{credentials.provider_name}")
     raise ProfileError(f"{profile}: {problem}")

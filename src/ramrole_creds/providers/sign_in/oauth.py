@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NoReturn, Protocol
 from urllib.parse import urlencode
 
 from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds._formats.credential_json import CAMEL_CASE, PASCAL_CASE, read_credentials, text_of
+from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import ConfigurationError, FetchError
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.sign_in._client import SignInClient, SignInRefused
@@ -35,19 +35,71 @@ MAX_LIFE_SECONDS = 1e9
 FORM = "application/x-www-form-urlencoded"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class OAuthTokens:
-    """The tokens of a sign-in.
+    """The tokens of a sign-in: immutable, compared by value, and not found by any serializer.
 
     Args:
         access_token: what is exchanged for credentials.
-        refresh_token: what renews it, once: each renewal gives another.
-        access_token_expire: Unix seconds when the access token ends; None where that is not known.
+        refresh_token: what renews it, once: each renewal returns another.
+        access_token_expire: Unix seconds when the access token expires; None if that is not known.
     """
 
-    access_token: str
-    refresh_token: str | None = None
-    access_token_expire: float | None = None
+    __slots__ = ("_expire", "_tokens")
+
+    _tokens: Callable[[], tuple[str, str | None]]
+    _expire: float | None
+
+    def __init__(
+        self, access_token: str, refresh_token: str | None = None, access_token_expire: float | None = None
+    ) -> None:
+        object.__setattr__(self, "_tokens", sealed((access_token, refresh_token)))
+        object.__setattr__(self, "_expire", access_token_expire)
+
+    @property
+    def access_token(self) -> str:
+        """What is exchanged for credentials."""
+        return self._tokens()[0]
+
+    @property
+    def refresh_token(self) -> str | None:
+        """What renews the access token, once."""
+        return self._tokens()[1]
+
+    @property
+    def access_token_expire(self) -> float | None:
+        """Unix seconds when the access token expires; None if that is not known."""
+        return self._expire
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OAuthTokens):
+            return NotImplemented
+        return (self._tokens(), self._expire) == (other._tokens(), other._expire)
+
+    def __hash__(self) -> int:
+        return hash((self._tokens(), self._expire))
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        del value
+        raise AttributeError(f"OAuthTokens are immutable: {name!r} cannot be set. Create new ones.")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"OAuthTokens are immutable: {name!r} cannot be deleted.")
+
+    def __dir__(self) -> list[str]:
+        """All names but those that return tokens, since some tools print every attribute that `dir` lists."""
+        return [name for name in super().__dir__() if "token" not in name]
+
+    def __copy__(self) -> OAuthTokens:
+        return self
+
+    def __deepcopy__(self, memo: object) -> OAuthTokens:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("OAuthTokens cannot be pickled. Pickle a CliProfileProvider, which reads them from their file.")
+
+    def __getstate__(self) -> NoReturn:
+        self.__reduce_ex__(2)
 
     def __repr__(self) -> str:
         return "<OAuthTokens>"
@@ -198,9 +250,8 @@ class OAuthProvider(CredentialProvider):
         life = None
         if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 < seconds < MAX_LIFE_SECONDS:
             life = float(seconds)
-        return replace(
-            tokens,
-            access_token=access_token,
+        return OAuthTokens(
+            access_token,
             refresh_token=text_of(document, "refresh_token") or tokens.refresh_token,
             access_token_expire=None if life is None else asked_at + life,
         )
