@@ -6,7 +6,13 @@ project = "ramrole-creds"
 author = "the ramrole-creds developers"
 version = release = installed_version("ramrole-creds")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 # Docstrings are written to be read in an editor: a lone asterisk in one is text.
@@ -14,7 +20,7 @@ suppress_warnings = ["docutils"]
 html_theme = "furo"
 html_title = f"ramrole-creds {version}"
 
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"

@@ -1,0 +1,34 @@
+"""Runs every Python block of the pages below, in order, as one program per page, against the fake cloud."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = ["index.md", "migrate-boto3.md", "migrate-credentials.md", "migrate-oss2.md", "migrate-sdk-core.md"]
+BLOCK = re.compile(r"(?:^<!-- needs: (\w+) -->\n)?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.usefixtures("ramrole_cloud")
+# The official libraries have deprecated calls in them.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("page", PAGES)
+def test_every_example_of_the_page_runs(page: str) -> None:
+    names: dict[str, object] = {"__name__": page}
+    examples = BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
+    assert examples
+    for needs, example in examples:
+        if not needs or importlib.util.find_spec(needs) is not None:
+            exec(compile(example, page, "exec"), names)
+
+
+@pytest.mark.usefixtures("ramrole_cloud")
+def test_the_migrated_client_says_the_same_as_the_official_one(capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, object] = {"__name__": "migrate"}
+    before, after = (example for _, example in BLOCK.findall((DOCS / "migrate-credentials.md").read_text("utf-8"))[:2])
+    exec(compile(before + after, "migrate-credentials.md", "exec"), names)
+    assert capsys.readouterr().out.splitlines() == ["default/ecs_ram_role", "default/ecs_ram_role"]
