@@ -1,4 +1,4 @@
-"""The one place that opens connections: what it asks, how long it waits, and what it says when there is no answer."""
+"""The one place that opens connections: what it sends, how long it waits, and what it reports without an answer."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_an_answer_of_any_status_is_an_answer(cloud: FakeCloud) -> None:
 
 
 @pytest.mark.parametrize("what", [429, 500, 502, 503, 504, "reset", "close", "truncate"])
-def test_trouble_of_the_server_is_asked_about_again(cloud: FakeCloud, what: int | str) -> None:
+def test_a_failure_of_the_server_is_retried(cloud: FakeCloud, what: int | str) -> None:
     cloud.faults.add("item", what, times=2)
     assert transport().request("GET", cloud.url + ITEM, time_limit=5).status == 200
     cloud.assert_called("item", 3)
@@ -174,8 +174,8 @@ def test_a_body_is_read_up_to_the_cap_and_no_further(cloud: FakeCloud) -> None:
         transport(max_body=999).request("GET", url, time_limit=5)
 
 
-def test_a_time_limit_that_is_used_up_asks_nothing(cloud: FakeCloud) -> None:
-    with pytest.raises(TimeLimitExceeded, match="used up before it was asked"):
+def test_no_request_is_sent_after_the_time_limit(cloud: FakeCloud) -> None:
+    with pytest.raises(TimeLimitExceeded, match="passed before the request was sent"):
         transport().request("GET", cloud.url + ITEM, time_limit=0)
     cloud.assert_not_called()
 
@@ -183,12 +183,12 @@ def test_a_time_limit_that_is_used_up_asks_nothing(cloud: FakeCloud) -> None:
 @pytest.mark.parametrize(
     "url", ["http://", "http:///x", "nonsense", "http://[::1", "file:///etc/passwd", "http://a" + "b" * 300]
 )
-def test_what_is_no_url_is_a_typed_error(url: str) -> None:
+def test_a_malformed_url_is_a_typed_error(url: str) -> None:
     with pytest.raises((ConnectFailed, ConnectionBroken)):
         transport().request("GET", url, time_limit=5)
 
 
-def test_what_speaks_no_tls_is_told_as_such() -> None:
+def test_a_server_without_tls_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
@@ -206,8 +206,8 @@ def test_what_speaks_no_tls_is_told_as_such() -> None:
     assert not raised.value.retriable
 
 
-def test_a_ca_bundle_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
-    with pytest.raises(ConnectFailed, match="CA bundle is not there"):
+def test_a_missing_ca_bundle_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(ConnectFailed, match="CA bundle does not exist"):
         transport(verify=str(tmp_path / "none.pem")).request("GET", "https://127.0.0.1:9/", time_limit=5)
 
 
@@ -244,12 +244,12 @@ def test_netrc_is_never_used_not_even_with_the_environment(
 
 def test_a_url_is_shown_without_user_query_and_fragment() -> None:
     assert safe_url("https://u:p@h:1/p/q?a=b#c") == "https://h:1/p/q"
-    assert safe_url("http://[::1?secret") == "what is no URL"
+    assert safe_url("http://[::1?secret") == "a malformed URL"
 
 
 @pytest.mark.parametrize("options", [{"connect_timeout": 0}, {"read_timeout": -1}, {"connect_timeout": "1"}])
 def test_timeouts_are_numbers_above_zero(options: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="number of seconds above 0"):
+    with pytest.raises(ConfigurationError, match="positive number of seconds"):
         HttpTransport(**options)
 
 

@@ -1,4 +1,4 @@
-"""Where the metadata service is looked for."""
+"""The address of the metadata service."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_an_endpoint_is_scheme_host_and_port(given: str, kept: str) -> None:
         "http://a^b",
     ],
 )
-def test_anything_else_is_refused_before_anything_is_asked(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_anything_else_is_refused_before_any_request(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match=r"^endpoint must be the address of a metadata service") as raised:
         MetadataClient(endpoint)
     assert "hunter2" not in str(raised.value)

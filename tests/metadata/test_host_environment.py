@@ -1,4 +1,4 @@
-"""What the environment cannot do to the metadata client: proxies, netrc, cookies, forks, threads, few descriptors."""
+"""Nothing in the environment disturbs the metadata client: proxies, netrc, cookies, forks, threads, few descriptors."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_nothing_of_netrc_and_no_cookie_is_ever_sent(
         assert {name.lower() for name, _ in entry.request.headers} <= OWN_HEADERS
 
 
-def test_each_request_has_a_connection_of_its_own(cloud: FakeCloud) -> None:
+def test_each_request_has_a_separate_connection(cloud: FakeCloud) -> None:
     MetadataClient(cloud.url, clock=cloud.clock).attached_role_credentials(None)
     assert len({entry.connection for entry in cloud.requests}) == len(cloud.requests) == 3
 
@@ -204,7 +204,7 @@ def test_without_a_free_descriptor_there_is_a_typed_error(cloud: FakeCloud, aske
         asked_before,
     )
     assert "too many open files" in printed
-    assert "run out of something" in printed
+    assert "run out of a resource" in printed
 
 
 NAMESPACE = """

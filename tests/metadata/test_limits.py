@@ -1,4 +1,4 @@
-"""How long it takes to fail: every failure ends in time, and what is not there is told at once."""
+"""How long it takes to fail: every failure ends in time, and a missing service is reported at once."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_refused_connection_is_tried_again_a_few_times_and_quickly(cloud: Fake
     assert sum(waits) < 0.5
 
 
-def test_a_name_that_does_not_resolve_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_does_not_resolve_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def resolve(*_arguments: object, **_more: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -110,14 +110,14 @@ def test_a_service_that_asks_for_more_time_than_there_is_is_left_alone(cloud: Fa
     cloud.faults.add("role", 429, retry_after=3600)
     waits: list[float] = []
     client = MetadataClient(cloud.url, clock=cloud.clock, transport=HttpTransport(sleep=waits.append))
-    with pytest.raises(RamRoleError, match="throttles") as raised:
+    with pytest.raises(RamRoleError, match="Throttled") as raised:
         client.role_names()
     assert not waits
     assert getattr(raised.value, "retry_after", None) == 3600.0
     cloud.assert_called_once("role")
 
 
-async def test_threads_and_tasks_that_wait_for_nobody_all_end_together(cloud: FakeCloud) -> None:
+async def test_threads_and_tasks_that_wait_for_a_silent_service_all_end_together(cloud: FakeCloud) -> None:
     cloud.disable_endpoint("blackhole")
     with EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock, connect_timeout=0.3) as provider:
 

@@ -1,4 +1,4 @@
-"""Which role's credentials are asked for, and what is told when it is not there."""
+"""Which role's credentials are asked for, and what the error says when it is missing."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_pinned_role_that_is_attached_this_moment_is_asked_for_again(cloud: Fa
     assert client_of(cloud).role_credentials("web").identity == "web"
 
 
-def test_a_role_that_is_listed_but_has_no_credentials_is_trouble_and_not_absence(cloud: FakeCloud) -> None:
+def test_a_listed_role_without_credentials_is_an_error_and_not_absence(cloud: FakeCloud) -> None:
     cloud.faults.add("credentials", 404)
     for ask in (client_of(cloud).attached_role_credentials, client_of(cloud).role_credentials):
         with pytest.raises(MetadataError, match=r"'web' is listed as attached, but .* answered 404"):
@@ -83,7 +83,7 @@ def test_a_role_that_is_replaced_between_listing_and_asking_is_followed(cloud: F
     assert client_of(cloud).attached_role_credentials(None).identity == "web"
 
 
-def test_a_detached_role_is_told_and_a_role_attached_later_is_found(cloud: FakeCloud) -> None:
+def test_a_detached_role_is_reported_and_a_role_attached_later_is_found(cloud: FakeCloud) -> None:
     provider = EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock)
     fetch(provider, cloud)
     cloud.detach_role()
@@ -93,7 +93,7 @@ def test_a_detached_role_is_told_and_a_role_attached_later_is_found(cloud: FakeC
     assert fetch(provider, cloud) == "db"
 
 
-def test_of_several_roles_the_first_is_used_with_a_warning_and_all_are_told(
+def test_of_several_roles_the_first_is_used_with_a_warning_and_all_are_listed(
     cloud: FakeCloud, caplog: pytest.LogCaptureFixture
 ) -> None:
     cloud.attach_role("db", allow_second=True)
@@ -132,7 +132,7 @@ def test_the_role_comes_from_the_argument_then_from_the_variable(
 @pytest.mark.parametrize(
     "name", ["acs:ram::1:role/web", "../web", "a/b", "a?b", "a#b", "a\\b", "a\nb", ".", "..", "\x00"]
 )
-def test_a_pinned_name_that_is_none_is_refused_before_anything_is_asked(name: str) -> None:
+def test_an_invalid_pinned_name_is_refused_before_any_request(name: str) -> None:
     with pytest.raises(ConfigurationError, match="role_name must be the name of a RAM role"):
         EcsRamRoleProvider(name)
 

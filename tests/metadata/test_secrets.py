@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 BROKEN: dict[str, tuple[str, str | int, dict[str, Any]]] = {
     "refused with a token": ("role", 403, {}),
     "never the right token": ("credentials", 401, {}),
-    "trouble": ("credentials", 503, {}),
+    "unavailable": ("credentials", 503, {}),
     "redirected": ("credentials", "redirect", {}),
     "reset in the document": ("credentials", "reset", {"after": 500}),
     "truncated": ("credentials", "truncate", {"at": 300}),
@@ -97,14 +97,14 @@ def test_no_error_of_the_client_holds_a_secret_or_a_token(cloud: FakeCloud, what
 def test_no_error_event_or_status_of_the_provider_holds_a_secret_or_a_token(cloud: FakeCloud, what: str) -> None:
     where, fault, options = BROKEN[what]
     cloud.faults.add(where, fault, **options)
-    told: list[object] = []
+    events: list[object] = []
     provider = EcsRamRoleProvider(
-        endpoint=cloud.url, clock=cloud.clock, policy=RefreshPolicy(fetch_timeout=2), on_event=told.append
+        endpoint=cloud.url, clock=cloud.clock, policy=RefreshPolicy(fetch_timeout=2), on_event=events.append
     )
     with provider:
         error = failure_of(provider.get_credentials)
-        texts = [*everything_about(error), repr(told), str(provider.status()), repr(provider)]
-    assert told
+        texts = [*everything_about(error), repr(events), str(provider.status()), repr(provider)]
+    assert events
     for text in texts:
         assert leaked_marker(text) is None
 

@@ -1,4 +1,4 @@
-"""The session token of the hardened mode: asked for once, kept, renewed, and done without only where there is none."""
+"""The session token of the hardened mode: requested once, kept, renewed, left out only without a token service."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_without_tokens_means_without(cloud: FakeCloud) -> None:
     cloud.assert_not_called("token")
 
 
-def test_a_hardened_instance_tells_who_asks_without_a_token_what_to_do(cloud: FakeCloud) -> None:
+def test_a_hardened_instance_explains_a_refusal_without_a_token(cloud: FakeCloud) -> None:
     with pytest.raises(MetadataError, match="requires the hardened mode: do not set token_mode='off'") as raised:
         client_of(cloud, "off").attached_role_credentials(None)
     assert raised.value.unrecoverable

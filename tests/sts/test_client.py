@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from ramrole_creds.sts.endpoints import REGIONS_WITHOUT_ENDPOINT, find_sts_url
 from ramrole_creds.testing import FakeCloud
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 DENY_ALL = '{"Version":"1","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'
 SPACED_POLICY = '{"Version": "1", "Statement": [{"Effect": "Allow", "Action": "oss:*", "Resource": "*"}]}'
@@ -71,7 +72,7 @@ def test_no_security_token_travels_in_a_url(client: StsClient, cloud: FakeCloud,
     assert dict(request.form)["SecurityToken"]
 
 
-def test_the_fetch_is_told_the_time_of_sts(client: StsClient, cloud: FakeCloud, user: Credentials) -> None:
+def test_the_fetch_learns_the_time_of_sts(client: StsClient, cloud: FakeCloud, user: Credentials) -> None:
     context = FetchContext.create(clock=cloud.clock)
     client.assume_role(user, role_arn=cloud.role("app").arn, session_name="session", context=context)
     assert context.server_time is not None
@@ -117,7 +118,7 @@ def test_a_refusal_names_code_request_and_the_next_step(client: StsClient, cloud
     assert raised.value.unrecoverable
 
 
-def test_a_wrong_signature_is_told_without_what_was_signed(
+def test_a_wrong_signature_is_reported_without_what_was_signed(
     client: StsClient, cloud: FakeCloud, user: Credentials
 ) -> None:
     with pytest.raises(StsError) as raised:
@@ -125,6 +126,33 @@ def test_a_wrong_signature_is_told_without_what_was_signed(
     assert raised.value.code == "SignatureDoesNotMatch"
     assert "AssumeRole&" not in str(raised.value)
     assert "SignatureNonce" not in str(raised.value)
+
+
+def test_a_refused_role_is_named(client: StsClient, user: Credentials) -> None:
+    with pytest.raises(StsError, match=r"AssumeRole of acs:ram::1:role/nobody at http"):
+        client.assume_role(user, role_arn="acs:ram::1:role/nobody", session_name="session")
+
+
+@pytest.mark.parametrize("fault", [403, 503, "reset", "garbage-body"])
+def test_no_frame_of_an_error_holds_a_token_or_a_secret(cloud: FakeCloud, fault: int | str) -> None:
+    key = cloud.access_key()
+    cloud.faults.add("sts", fault)
+    client = StsClient(cloud.url, clock=cloud.clock, sleep=lambda _: None)
+    signed = Credentials(key.access_key_id, "MarkerToken")
+    calls: list[Callable[[], object]] = [
+        lambda: client.assume_role_with_oidc(
+            "MarkerToken", role_arn="acs:ram::1:role/app", oidc_provider_arn="arn", session_name="session"
+        ),
+        lambda: client.get_caller_identity(signed),
+        lambda: client.generate_session_access_key("key", lambda _: b"MarkerToken"),
+    ]
+    for call in calls:
+        with pytest.raises(StsError) as raised:
+            call()
+        frames = [frame.f_locals for frame, _ in traceback.walk_tb(raised.value.__traceback__)]
+        assert "MarkerToken" not in repr(frames[2:])  # the first two are this test's
+        assert len(frames) == 3
+        assert (raised.value.__cause__, raised.value.__context__) == (None, None)
 
 
 def test_a_wrong_local_clock_is_corrected_by_that_of_sts(cloud: FakeCloud, user: Credentials) -> None:
@@ -143,7 +171,7 @@ def test_an_html_page_in_place_of_sts_is_an_error_without_its_text(
     client: StsClient, cloud: FakeCloud, user: Credentials
 ) -> None:
     cloud.faults.add("AssumeRole", 200, body="<html>sign in to the hotel</html>")
-    with pytest.raises(StsError, match="no JSON object") as raised:
+    with pytest.raises(StsError, match="an HTML page, not a JSON object") as raised:
         assume(client, cloud, user)
     assert "hotel" not in str(raised.value)
 
@@ -189,7 +217,7 @@ def test_the_endpoint_is_found_in_the_order_of_the_official_libraries(
         {"region": "hangzhou"},
     ],
 )
-def test_an_endpoint_or_region_that_is_none_is_refused(arguments: dict[str, str]) -> None:
+def test_an_invalid_endpoint_or_region_is_refused(arguments: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError):
         StsClient(**arguments)  # type: ignore[arg-type]
 

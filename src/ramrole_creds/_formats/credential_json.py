@@ -1,7 +1,7 @@
-"""JSON answers that hold credentials, read with a typed complaint for everything that is not as it must be.
+"""JSON answers that contain credentials, with a typed error for everything unexpected.
 
-STS, sign-in services, credential commands and credentials URIs all answer one of three spellings of the same four
-fields. No complaint shows any value that was read: it might be a credential.
+The metadata service, STS, sign-in services, credential commands and credentials URIs all use one of three sets of names
+for the same four fields. No error shows a value that was read: it might be a credential.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ramrole_creds._formats.timestamps import parse_rfc3339
+from ramrole_creds._http.transport import is_html
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError
 
@@ -22,19 +23,20 @@ if TYPE_CHECKING:
     from ramrole_creds.errors import FetchError
 
     ErrorFactory = Callable[[str], FetchError]
-    """Makes an error of the words that end "… answered with"."""
+    """Makes an error of the words that complete "… answered with"."""
 
 MAX_SHOWN_MESSAGE_CHARACTERS = 300
+MAX_CODE_WORD_CHARACTERS = 20
 
-_SHOWN_CODE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}")
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{7,63}")
-# Longer than any word of a message, shorter than any secret. ARNs stay, they are what a message is about.
+# Longer than any word of a message, shorter than any secret. ARNs stay, since messages are about them.
 _SECRET_LIKE = re.compile(r"(?!acs:ram::)[^\s'\",;()\[\]{}]{25,}")
 
 
 @dataclass(frozen=True, slots=True)
 class FieldNames:
-    """Names of the four fields in one kind of answer."""
+    """The names of the four fields in one kind of answer."""
 
     access_key_id: str
     access_key_secret: str
@@ -48,17 +50,17 @@ SNAKE_CASE = FieldNames("access_key_id", "access_key_secret", "sts_token", "expi
 
 
 def json_object(content: bytes | str, make_error: ErrorFactory) -> dict[str, object]:
-    """The JSON object that an answer is.
+    """The JSON object in an answer. A name that occurs twice is an error, since parsers differ in what it means.
 
     Raises:
         FetchError: made by `make_error`; the answer is something else.
     """
     try:
-        document = json.loads(content)
+        document = json.loads(content, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         document = None
     if not isinstance(document, dict):
-        raise make_error("something that is no JSON object" if content.strip() else "nothing")
+        raise make_error(_describe_content(content))
     return document
 
 
@@ -66,7 +68,7 @@ def inner_object(document: dict[str, object], name: str, make_error: ErrorFactor
     """The object under `name`.
 
     Raises:
-        FetchError: made by `make_error`; there is none.
+        FetchError: made by `make_error`; there is no such object.
     """
     inner = document.get(name)
     if not isinstance(inner, dict):
@@ -75,14 +77,26 @@ def inner_object(document: dict[str, object], name: str, make_error: ErrorFactor
 
 
 def text_of(document: dict[str, object], name: str) -> str:
-    """The text under `name`, "" where there is none."""
+    """The text under `name`, "" if there is none."""
     value = document.get(name)
     return value if isinstance(value, str) else ""
 
 
-def read_credentials(  # each by keyword
+def require_success(document: dict[str, object], make_error: ErrorFactory) -> None:
+    """Check that `Code` says "Success".
+
+    Raises:
+        FetchError: made by `make_error`; it says something else, or is missing.
+    """
+    code = document.get("Code")
+    if code != "Success":
+        shown = f" {safe_code(code)!r}" if safe_code(code) else ""
+        raise make_error(f"a document whose Code{shown} is not 'Success'")
+
+
+def read_credentials(
     document: dict[str, object],
-    spelling: FieldNames,
+    names: FieldNames,
     make_error: ErrorFactory,
     *,
     provider_name: str,
@@ -90,50 +104,73 @@ def read_credentials(  # each by keyword
     token_required: bool = True,
     expiration_required: bool = True,
 ) -> Credentials:
-    """The credentials in a document.
+    """The credentials in a document. Unknown fields are ignored.
 
     Raises:
-        FetchError: made by `make_error`; a field is missing or cannot be what it says.
+        FetchError: made by `make_error`; a field is missing or has an impossible value.
     """
-    required = [spelling.access_key_id, spelling.access_key_secret]
+    required = [names.access_key_id, names.access_key_secret]
     if token_required:
-        required.append(spelling.security_token)
+        required.append(names.security_token)
     for name in required:
         if not text_of(document, name):
-            raise make_error(f"a document whose {name} is missing or no text")
-    expiration = _expiration(document.get(spelling.expiration), spelling.expiration, make_error)
+            raise make_error(f"a document whose {name} is missing or not text")
+    expiration = _expiration(document.get(names.expiration), names.expiration, make_error)
     if expiration is None and expiration_required:
-        raise make_error(f"a document whose {spelling.expiration} is missing")
+        raise make_error(f"a document whose {names.expiration} is missing")
     try:
         return Credentials(
-            text_of(document, spelling.access_key_id),
-            text_of(document, spelling.access_key_secret),
-            text_of(document, spelling.security_token) or None,
+            text_of(document, names.access_key_id),
+            text_of(document, names.access_key_secret),
+            text_of(document, names.security_token) or None,
             expiration,
             provider_name=provider_name,
             identity=identity,
         )
     except ConfigurationError as error:
-        problem = str(error).partition(":")[0]
-    raise make_error(f"a document in which {problem}")
+        problem = str(error).partition(":")[0].rstrip(".")
+        raise make_error(f"a document in which {problem}") from None
 
 
 def safe_code(value: object) -> str:
-    """An error code as it may be shown, "" where it is none."""
-    return value if isinstance(value, str) and _SHOWN_CODE.fullmatch(value) else ""
+    """An error code that may be shown, "" for anything else.
+
+    A long word with digits is not shown: it may be a secret in the wrong place.
+    """
+    if not isinstance(value, str) or _CODE.fullmatch(value) is None:
+        return ""
+    words = re.split(r"[._-]", value)
+    if any(len(word) > MAX_CODE_WORD_CHARACTERS and not word.isalpha() for word in words):
+        return ""
+    return value
 
 
 def safe_request_id(value: object) -> str:
-    """A request id as it may be shown, "" where it is none."""
+    """A request id that may be shown, "" for anything else."""
     return value if isinstance(value, str) and _REQUEST_ID.fullmatch(value) else ""
 
 
 def safe_message(value: object) -> str:
-    """A service's message as it may be shown: one line, short, and without anything that looks like a secret."""
+    """A service's message that may be shown: one short line without anything that looks like a secret."""
     if not isinstance(value, str):
         return ""
     words = " ".join("".join(char if char.isprintable() else " " for char in value).split())
     return _SECRET_LIKE.sub("[…]", words)[:MAX_SHOWN_MESSAGE_CHARACTERS]
+
+
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        raise ValueError
+    return document
+
+
+def _describe_content(content: bytes | str) -> str:
+    if not content.strip():
+        return "nothing"
+    if is_html(content):
+        return "an HTML page, not a JSON object"
+    return f"{len(content)} {'characters' if isinstance(content, str) else 'bytes'} that are not a JSON object"
 
 
 def _expiration(value: object, name: str, make_error: ErrorFactory) -> datetime | None:
@@ -141,5 +178,5 @@ def _expiration(value: object, name: str, make_error: ErrorFactory) -> datetime 
         return None
     moment = parse_rfc3339(value) if isinstance(value, str) else None
     if moment is None:
-        raise make_error(f"a document whose {name} is no RFC 3339 time with a zone")
+        raise make_error(f"a document whose {name} is not an RFC 3339 time with a zone")
     return moment

@@ -11,10 +11,10 @@ _RFC3339 = re.compile(
 
 
 def parse_rfc3339(text: str) -> datetime | None:
-    """An RFC 3339 time in UTC, of any offset and fraction; None for anything else.
+    """The RFC 3339 time in UTC, with any offset and fraction; None for anything else.
 
-    A time without a zone is refused: to guess UTC is eight hours wrong on a host that meant Beijing. A leap second
-    counts as the one before it, as it does for clocks that know none.
+    A time without a zone is refused: assuming UTC is eight hours wrong if Beijing time was meant. A leap second counts
+    as the second before it, as it does for clocks without leap seconds.
     """
     match = _RFC3339.fullmatch(text.strip())
     if match is None:
@@ -23,7 +23,7 @@ def parse_rfc3339(text: str) -> datetime | None:
     moment = f"{day}T{minute}:{'59' if second == '60' else second}"
     try:
         if fraction is None and zone in "Zz":
-            # What the services write. dateutil, which reads all the rest, would be a tenth of a program's start.
+            # The services write this form. dateutil reads all others, but importing it takes a tenth of a start.
             return datetime.fromisoformat(moment).replace(tzinfo=timezone.utc)
         from dateutil.parser import isoparse
 

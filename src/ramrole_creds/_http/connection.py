@@ -1,7 +1,7 @@
-"""One request on one connection that keeps a deadline; imported with the first request, for requests is slow to load.
+"""One request on one connection with a deadline. Imported with the first request, since requests loads slowly.
 
-The requests library's adapter is used, not its session: a session reads the whole body of a redirect that it was told
-not to follow, keeps cookies between tries, and adds what it finds in netrc.
+It uses the adapter of the requests library, not its session: a session reads the whole body of a redirect that it does
+not follow, keeps cookies between attempts, and adds the content of netrc.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import io
 import logging
 import os
+import socket
 import ssl
 import threading
 import time
+from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from typing import TYPE_CHECKING, Any, cast
 
@@ -35,7 +37,6 @@ from ramrole_creds._http.errors import (
 )
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Mapping
 
 CHUNK_BYTES = 16384
@@ -45,45 +46,45 @@ RESOURCE_ERRNOS = frozenset({12, 23, 24, 105})  # ENOMEM, ENFILE, EMFILE, ENOBUF
 
 
 class _TooMuch(Exception):
-    """More came than any answer may have."""
+    """More bytes came than any answer may have."""
 
 
 class _NotDecodable(Exception):
-    """The body is not in the encoding that its header names."""
+    """The body does not have the encoding that its header names."""
 
 
 class _CaBundleMissing(Exception):
-    """The file of certificates that is to be trusted is not there."""
+    """The file of trusted certificates does not exist."""
 
 
 class _CutShort(Exception):
-    """The connection ended before the announced length was there."""
+    """The connection ended before the announced length had arrived."""
 
 
 class _QueryFilter(logging.Filter):
-    """Takes queries out of what urllib3 logs of our requests: one may hold a secret of a credentials URI."""
+    """Removes the query from what urllib3 logs of our requests: that of a credentials URI may be secret."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass."""
+        """Keep every record."""
         if getattr(_here, "exchanging", False) and isinstance(record.args, tuple):
             record.args = tuple(part.partition("?")[0] if isinstance(part, str) else part for part in record.args)
         return True
 
 
 _here = threading.local()
-"""Whether this thread makes a request of ours: other users of urllib3 keep their log as it is."""
+"""Says whether this thread makes a request of ours: the log of other users of urllib3 is not changed."""
 logging.getLogger("urllib3.connectionpool").addFilter(_QueryFilter())
 
 
 class Exchange:
-    """One request and its answer, on a connection of its own.
+    """One request and its answer on a separate connection.
 
-    A second request on the same connection could be given an answer that was not meant for it, left over from the
-    first or sent ahead by whoever sits in between.
+    On a shared connection, a second request could get a wrong answer: a leftover of the first one, or one that a
+    program in between sent ahead.
 
     Args:
         deadline: end of the whole exchange on `time.monotonic`.
-        use_environment: honour the proxies and CA bundles that the environment names.
+        use_environment: use the proxies and CA bundles that the environment names.
         verify: as requests takes it.
     """
 
@@ -102,7 +103,7 @@ class Exchange:
         timeouts: tuple[float, float],
         max_body: int,
     ) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers by lower-case name, and decoded body; whatever goes wrong is raised as it comes."""
+        """Status, headers by lower-case name, and decoded body. Errors are raised as they come; see `explain`."""
         own = {
             "User-Agent": "ramrole-creds",
             "Accept": "*/*",
@@ -113,8 +114,8 @@ class Exchange:
         adapter = _DeadlineAdapter(self._wire)
         _here.exchanging = True
         try:
-            proxies, verify = self._surroundings(url)
-            if isinstance(verify, str) and not os.path.exists(verify):  # noqa: PTH110  # pathlib is loaded for nobody else
+            proxies, verify = self._environment_settings(url)
+            if isinstance(verify, str) and not os.path.exists(verify):  # noqa: PTH110  # loading pathlib costs time
                 raise _CaBundleMissing
             remaining = max(0.001, self._deadline - time.monotonic())
             connect, read = (min(timeout, remaining) for timeout in timeouts)
@@ -130,14 +131,14 @@ class Exchange:
         return response.status_code, answered, _decoded(content, answered.get("content-encoding", ""), max_body)
 
     def explain(self, error: Exception, where: str) -> HttpError:
-        """The failure as one of ours, in words that hold nothing of what was sent or read."""
+        """The failure as one of ours. Its text contains nothing of what was sent or read."""
         failure = _explain(error, where, late=time.monotonic() >= self._deadline)
         failure.answered = self._wire.answered
         if failure.answered and isinstance(failure, ReadTimeout):
-            failure.args = (f"{where}: the answer began, and the rest of it did not come in time.",)
+            failure.args = (f"{where}: the answer began, but the rest of it did not come in time.",)
         return failure
 
-    def _surroundings(self, url: str) -> tuple[dict[str, str], bool | str]:
+    def _environment_settings(self, url: str) -> tuple[dict[str, str], bool | str]:
         if not self._use_environment:
             return {}, self._verify
         with requests.Session() as session:
@@ -145,47 +146,111 @@ class Exchange:
         return dict(settings["proxies"]), cast("bool | str", settings["verify"])
 
 
-def _explain(error: Exception, where: str, *, late: bool) -> HttpError:  # noqa: PLR0911  # one for each kind
-    if _caused_by(error, _TooMuch):
-        return BodyTooLarge(f"{where}: the answer is longer than an answer of this service can be.", connected=True)
-    not_connected = _explain_connecting(error, where)
-    if not_connected is not None:
-        return not_connected
-    if _caused_by(error, TimeoutError, wire_failures.ReadTimeoutError) or isinstance(error, failures.Timeout):
-        if late:
-            return TimeLimitExceeded(f"{where}: no whole answer within the time limit.", connected=True)
-        return ReadTimeout(f"{where}: connected, but no answer came in time.", connected=True, retriable=True)
-    if _caused_by(error, _NotDecodable):
-        return BadResponse(f"{where}: the answer's content encoding is broken.", connected=True, retriable=True)
-    if _is_bad_http(error):
-        return BadResponse(f"{where}: what came back is not HTTP.", connected=True)
-    reason = _os_reason(error) or "the connection ended before the answer did"
-    return ConnectionBroken(f"{where}: {reason}.", connected=True, retriable=True)
+def _explain(error: Exception, where: str, *, late: bool) -> HttpError:
+    """The first rule that matches the error or one of its causes."""
+    causes = _causes(error)
+    for rule in _RULES:
+        if rule.matches(error, causes):
+            return rule.failure(where, causes, late=late)
+    return _OTHERWISE.failure(where, causes, late=late)
 
 
-def _explain_connecting(error: Exception, where: str) -> HttpError | None:  # noqa: PLR0911  # as above
-    """What kept the request from being sent; None where something else went wrong."""
-    if isinstance(error, (failures.InvalidURL, failures.MissingSchema, failures.InvalidSchema, UnicodeError)):
-        return ConnectFailed(f"{where}: this is no URL that can be asked.")
-    if isinstance(error, _CaBundleMissing):
-        return ConnectFailed(
-            f"{where}: the CA bundle is not there. Correct `verify`, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE."
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """Which exceptions are which failure.
+
+    Args:
+        kinds: classes of exceptions.
+        failure_class: the class of our error.
+        text: the message; `{reason}` is the reason that the operating system or TLS gives.
+        default: the reason if neither gives one.
+        outermost: compare only the error itself, not its causes.
+        errnos: compare the number of an OSError too.
+        unless: another class among the causes that excludes the rule.
+        connected: see `HttpError`.
+        retriable: see `HttpError`.
+        local: see `HttpError`.
+    """
+
+    kinds: tuple[type[BaseException], ...]
+    failure_class: type[HttpError]
+    text: str
+    default: str = "cannot connect"
+    outermost: bool = False
+    errnos: frozenset[int] | None = None
+    unless: tuple[type[BaseException], ...] = ()
+    connected: bool = False
+    retriable: bool = False
+    local: bool = False
+
+    def matches(self, error: BaseException, causes: list[BaseException]) -> bool:
+        if any(isinstance(cause, self.unless) for cause in causes):
+            return False
+        compared = [error] if self.outermost else causes
+        found = [one for one in compared if isinstance(one, self.kinds)]
+        return bool(found) and (self.errnos is None or any(getattr(one, "errno", None) in self.errnos for one in found))
+
+    def failure(self, where: str, causes: list[BaseException], *, late: bool) -> HttpError:
+        if late and self.failure_class is ReadTimeout:
+            return TimeLimitExceeded(f"{where}: no complete answer within the time limit.", connected=True)
+        text = self.text.format(reason=_reason(causes) or self.default)
+        return self.failure_class(
+            f"{where}: {text}.", connected=self.connected, retriable=self.retriable, local=self.local
         )
-    if isinstance(error, failures.ConnectTimeout):
-        return ConnectTimeout(f"{where}: no answer to the attempt to connect.")
-    if isinstance(error, failures.SSLError) or _caused_by(error, ssl.SSLError):
-        return ConnectFailed(f"{where}: TLS failed ({_tls_reason(error)}).", connected=True)
-    if isinstance(error, failures.ProxyError):
-        return ConnectFailed(f"{where}: the proxy of the environment could not be used.", retriable=True)
-    if _local_trouble(error):
-        return ConnectFailed(f"{where}: {_os_reason(error)}.", local=True)
-    if _caused_by(error, wire_failures.NewConnectionError, wire_failures.NameResolutionError):
-        return ConnectFailed(f"{where}: {_os_reason(error) or 'cannot connect'}.", retriable=True)
-    return None
+
+
+_RULES = (
+    _Rule((_TooMuch,), BodyTooLarge, "the answer is longer than any answer of this service", connected=True),
+    _Rule(
+        (failures.InvalidURL, failures.MissingSchema, failures.InvalidSchema, UnicodeError),
+        ConnectFailed,
+        "this URL cannot be requested",
+        outermost=True,
+    ),
+    _Rule(
+        (_CaBundleMissing,),
+        ConnectFailed,
+        "the CA bundle does not exist. Correct `verify`, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE",
+    ),
+    _Rule((failures.ConnectTimeout,), ConnectTimeout, "no answer to the attempt to connect", outermost=True),
+    _Rule((failures.SSLError, ssl.SSLError), ConnectFailed, "TLS failed ({reason})", "handshake", connected=True),
+    _Rule(
+        (failures.ProxyError,),
+        ConnectFailed,
+        "the proxy that the environment names could not be used",
+        outermost=True,
+        retriable=True,
+    ),
+    _Rule((OSError,), ConnectFailed, "{reason}", errnos=RESOURCE_ERRNOS, local=True),
+    _Rule((wire_failures.NewConnectionError, socket.gaierror), ConnectFailed, "{reason}", retriable=True),
+    _Rule(
+        (TimeoutError, wire_failures.ReadTimeoutError, failures.Timeout),
+        ReadTimeout,
+        "connected, but no answer came in time",
+        connected=True,
+        retriable=True,
+    ),
+    _Rule((_NotDecodable,), BadResponse, "the answer's content encoding is broken", connected=True, retriable=True),
+    _Rule(
+        (HTTPException, wire_failures.HeaderParsingError, wire_failures.InvalidHeader),
+        BadResponse,
+        "the answer is not HTTP",
+        unless=(RemoteDisconnected, IncompleteRead),
+        connected=True,
+    ),
+)
+_OTHERWISE = _Rule(
+    (),
+    ConnectionBroken,
+    "{reason}",
+    "the connection ended before the answer was complete",
+    connected=True,
+    retriable=True,
+)
 
 
 class _Wire:
-    """What one exchange's connection may do, and what has come over it."""
+    """The limits of one connection, and what has come over it."""
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
@@ -218,7 +283,7 @@ class _DeadlineAdapter(requests.adapters.HTTPAdapter):
 
 
 class _DeadlineResponse(HTTPResponse):
-    """http.client's answer, read against the deadline."""
+    """The response of http.client, read before the deadline."""
 
     wire: _Wire
 
@@ -228,12 +293,12 @@ class _DeadlineResponse(HTTPResponse):
         self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock, self.wire))
 
     def begin(self) -> None:
-        """Read the head. 1xx answers that announce another one are passed over, as 100 is by http.client itself."""
+        """Read the head. Skips 1xx answers, as http.client itself skips 100."""
         super().begin()
         while 101 < self.status < 200:
             self.headers = self.msg = None  # type: ignore[assignment]  # as it was before anything was read
             super().begin()
-        # urllib3 would go on, and log what it could not read; that might be a credential document.
+        # urllib3 would continue and log the unreadable part, which might be a credential document.
         if not self.headers.is_multipart() and self.headers.get_payload():
             raise HTTPException
         self.headers.defects.clear()
@@ -241,7 +306,7 @@ class _DeadlineResponse(HTTPResponse):
 
 
 class _DeadlineReader(io.RawIOBase):
-    """Reads from a socket, never beyond the deadline nor more than the wire may carry."""
+    """Reads from a socket, neither beyond the deadline nor more bytes than allowed."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, wire: _Wire) -> None:
         self._raw = raw
@@ -272,7 +337,7 @@ class _DeadlineReader(io.RawIOBase):
 
 
 def _read(response: requests.Response, max_body: int) -> bytes:
-    """The body as it is on the wire. One cut short is no answer, though what there is of it may look whole."""
+    """The body as sent. A truncated one is an error, even if the part that came looks complete."""
     content = bytearray()
     for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
         content += chunk
@@ -286,7 +351,7 @@ def _read(response: requests.Response, max_body: int) -> bytes:
 
 
 def _decoded(content: bytes, encoding: str, max_body: int) -> bytes:
-    """The body without its content encoding, which nobody asked for; never longer than the cap."""
+    """The body without its content encoding, which was not requested; never longer than `max_body`."""
     encoding = encoding.strip().lower()
     if encoding in ("", "identity") or not content:
         return content
@@ -306,12 +371,8 @@ def _decoded(content: bytes, encoding: str, max_body: int) -> bytes:
     return plain
 
 
-def _caused_by(error: BaseException, *kinds: type[BaseException]) -> bool:
-    return any(isinstance(cause, kinds) for cause in _causes(error))
-
-
 def _causes(error: BaseException) -> list[BaseException]:
-    """The error and everything that led to it, however requests and urllib3 wrapped it."""
+    """The error and all its causes, however requests and urllib3 wrapped them."""
     found: list[BaseException] = []
     queue: list[object] = [error]
     while queue:
@@ -322,31 +383,14 @@ def _causes(error: BaseException) -> list[BaseException]:
     return found
 
 
-def _local_trouble(error: BaseException) -> bool:
-    """True where this process or machine has run out of something."""
-    return any(isinstance(cause, OSError) and cause.errno in RESOURCE_ERRNOS for cause in _causes(error))
-
-
-def _os_reason(error: BaseException) -> str:
-    for cause in _causes(error):
+def _reason(causes: list[BaseException]) -> str:
+    """What TLS or the operating system says."""
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return cause.verify_message
+        if isinstance(cause, ssl.SSLError):
+            return cause.reason or ""
+    for cause in causes:
         if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, requests.RequestException):
             return cause.strerror.lower()
     return ""
-
-
-def _tls_reason(error: BaseException) -> str:
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return cause.verify_message
-        if isinstance(cause, ssl.SSLError) and cause.reason:
-            return cause.reason
-    return "handshake"
-
-
-def _is_bad_http(error: BaseException) -> bool:
-    for cause in _causes(error):
-        if isinstance(cause, (RemoteDisconnected, IncompleteRead)):
-            return False
-        if isinstance(cause, (HTTPException, wire_failures.HeaderParsingError, wire_failures.InvalidHeader)):
-            return True
-    return False

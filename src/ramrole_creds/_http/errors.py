@@ -1,4 +1,4 @@
-"""How a request can go without a usable answer; every text is safe to print."""
+"""How a request can end without a usable answer. Every text is safe to print."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from ramrole_creds.errors import FetchError
 
 
 class HttpError(FetchError):
-    """A request that got no usable answer.
+    """A request got no usable answer.
 
     Args:
-        connected: True where the server had been reached.
-        retriable: True where the same request may succeed in a moment.
-        local: True where this process or machine has run out of something.
+        message: what was requested and what came back.
+        connected: True if the server had been reached.
+        retriable: True if the same request may succeed in a moment.
+        local: True if this process or machine has run out of a resource, so that nothing is known of the server.
     """
 
-    answered = False
-    """True where bytes of an answer had come, to this try or to one before it."""
+    answered: bool = False
+    """True if bytes of an answer had come, to this attempt or to an earlier one."""
 
     def __init__(
         self, message: str = "", *, connected: bool = False, retriable: bool = False, local: bool = False
@@ -27,28 +28,28 @@ class HttpError(FetchError):
 
 
 class ConnectTimeout(HttpError):
-    """Nobody answered the attempt to connect: packets are dropped on the way."""
+    """The attempt to connect was not answered: packets are dropped on the way."""
 
 
 class ConnectFailed(HttpError):
-    """Refused, unreachable, or a name that does not resolve."""
+    """The connection was refused, the address is unreachable, or the name does not resolve."""
 
 
 class ReadTimeout(HttpError):
-    """Connected, and then no answer in time."""
+    """The server accepted the connection and did not answer in time."""
 
 
 class TimeLimitExceeded(HttpError):
-    """The time limit of the whole was used up."""
+    """The time limit of all requests together has passed."""
 
 
 class ConnectionBroken(HttpError):
-    """The connection ended before the answer did."""
+    """The connection ended before the answer was complete."""
 
 
 class BadResponse(HttpError):
-    """What came back is not HTTP, or cannot be decoded."""
+    """The answer is not HTTP, or cannot be decoded."""
 
 
 class BodyTooLarge(HttpError):
-    """The answer is longer than anything sensible; reading was stopped at the cap."""
+    """The answer is longer than the limit; reading stopped there."""

@@ -1,30 +1,26 @@
 """The one place that opens connections.
 
-Every request has a time limit that nothing can stretch, not even headers that drip in byte by byte; a body is cut off
-at its cap; redirects are never followed; proxies, netrc and cookies of the environment play no part unless asked for.
-What goes wrong is told as an `HttpError` whose text is safe to print: it has no query, no body and no header in it.
+Every request has a time limit that nothing can extend, not even headers that arrive byte by byte. Reading stops at
+`max_body`, redirects are never followed, and proxies of the environment are used only on request; netrc and cookies
+never are. A failure is an `HttpError` whose text is safe to print: it contains no query, no body and no header.
 """
 
 from __future__ import annotations
 
-import logging  # noqa: F401  # its handler takes a lock before a fork that imports need: ours is set up later, to run sooner
+import logging  # noqa: F401  # its fork handler takes a lock that imports need; ours registers later and so runs first
 import os
 import threading
 import time
 from dataclasses import dataclass, field
 from datetime import timezone
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast, overload
 from urllib.parse import urlsplit
 
 from ramrole_creds._http.errors import ConnectFailed, HttpError, ReadTimeout, TimeLimitExceeded
-from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.errors import ConfigurationError, FetchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
-
-    from tenacity import RetryCallState
-    from typing_extensions import Self
 
 RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 MAX_SANE_AGE_SECONDS = 86400
@@ -33,16 +29,20 @@ MAX_RETRY_WAIT_SECONDS = 1.0
 MAX_IMPORT_SECONDS = 30.0
 
 _importing = threading.RLock()
-"""Held while a module is loaded that a request needs. A process splits only when it is free: in the child no thread
-goes on loading what one of the parent had begun, and what is half loaded can never be used there."""
+"""Held while a request loads a module. A fork waits for it: in the child, no thread would finish loading a module that
+a thread of the parent had begun, and a half-loaded module can never be used there."""
+
+Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An answer, read whole.
+    """A complete answer.
 
     Args:
-        headers: looked up by lower-case name.
+        status: the HTTP status.
+        headers: values by lower-case name.
+        body: the decoded body.
     """
 
     status: int
@@ -50,18 +50,18 @@ class HttpResponse:
     body: bytes = field(repr=False)
 
     def header(self, name: str) -> str:
-        """A header's value, "" where it is absent."""
+        """The value of a header, "" if it is absent."""
         return self.headers.get(name.lower(), "")
 
     def server_time(self) -> float | None:
-        """Unix seconds by the server's clock: `Date`, plus the `Age` that a cache on the way added to it."""
+        """Unix seconds by the server's clock: `Date` plus the `Age` that a cache in between added."""
         date, age = _http_date(self.header("date")), self.header("age").strip() or "0"
         if date is None or not age.isascii() or not age.isdigit() or len(age) > 9:
             return None
         return date + int(age) if int(age) <= MAX_SANE_AGE_SECONDS else None
 
     def retry_after(self) -> float | None:
-        """Seconds that the server asks to be left alone, said as such or as a date."""
+        """Seconds to wait, as the `Retry-After` header says in seconds or as a date."""
         value = self.header("retry-after").strip()
         if not value:
             return None
@@ -71,13 +71,10 @@ class HttpResponse:
         return None if until is None or now is None else max(0.0, until - now)
 
     def describe_body(self) -> str:
-        """What the body looks like, without showing any of it."""
+        """The kind of body, without any of its content."""
         if not self.body.strip():
             return "an empty body"
-        start = self.body.lstrip()[:100].lower()
-        if start.startswith((b"<!doctype html", b"<html", b"<?xml")):
-            return "an HTML page"
-        return f"{len(self.body)} bytes"
+        return "an HTML page" if is_html(self.body) else f"{len(self.body)} bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +84,14 @@ class HttpTransport:
     Args:
         connect_timeout: seconds for connecting.
         read_timeout: seconds without a byte.
-        max_body: most bytes of a body, decoded.
-        use_environment: honour HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE; never for instance metadata.
-        verify: False, or a CA bundle's path, in place of the default certificates.
-        attempts: most tries of one request, the first included.
-        sleep: waits between tries; seconds.
+        max_body: maximum bytes of a body, decoded.
+        use_environment: use HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE; never for instance metadata.
+        verify: False, or the path of a CA bundle, instead of the default certificates.
+        attempts: maximum attempts per request, including the first.
+        sleep: waits between attempts; takes seconds.
 
     Raises:
-        ConfigurationError: a timeout is no number of seconds above 0.
+        ConfigurationError: a timeout is not a positive number of seconds.
     """
 
     connect_timeout: float = 1.0
@@ -109,10 +106,10 @@ class HttpTransport:
         for name in ("connect_timeout", "read_timeout"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-                raise ConfigurationError(f"{name} must be a number of seconds above 0, not {value!r}.")
+                raise ConfigurationError(f"{name} must be a positive number of seconds, not {value!r}.")
 
     def open(self, time_limit: float) -> HttpSession:
-        """A session whose requests share one time limit in seconds."""
+        """Start a session whose requests share one time limit in seconds."""
         return HttpSession(self, time_limit)
 
     def request(
@@ -125,37 +122,30 @@ class HttpTransport:
         time_limit: float,
         retry: bool = True,
     ) -> HttpResponse:
-        """One request in a session of its own; see `HttpSession.request`."""
+        """Send one request with its own time limit; see `HttpSession.request`."""
         return self.open(time_limit).request(method, url, headers=headers, body=body, retry=retry)
 
 
 class HttpSession:
-    """Requests of one fetch, which share one time limit. Holds no socket between them."""
+    """Requests that share one time limit. Keeps no connection between them."""
 
     def __init__(self, transport: HttpTransport, time_limit: float) -> None:
         self._transport = transport
         self._started = time.monotonic()
         self._deadline = self._started + time_limit
-        self.attempts = 0
-        """Requests that were sent so far, repeated ones included."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Nothing is held that would have to be given back."""
+        self.attempts: int = 0
+        """Requests that were sent so far, including repeated ones."""
 
     def elapsed(self) -> float:
-        """Seconds since it began."""
+        """Seconds since the session began."""
         return time.monotonic() - self._started
 
     def remaining(self) -> float:
-        """Seconds left of the time limit, 0 when it has run out."""
+        """Seconds left of the time limit, 0 once it has passed."""
         return max(0.0, self._deadline - time.monotonic())
 
-    def request(  # noqa: PLR0913  # all but method and URL by keyword, and rarely needed
+    @overload
+    def request(
         self,
         method: str,
         url: str,
@@ -163,81 +153,89 @@ class HttpSession:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         retry: bool = True,
-        retry_timeouts: bool = True,
         read_timeout: float | None = None,
         max_body: int | None = None,
-        is_usable: Callable[[HttpResponse], bool] | None = None,
-    ) -> HttpResponse:
-        """Ask, and ask again after a refusal, a cut connection, 429 or 5xx; all within the time limit.
+        parse: None = None,
+    ) -> HttpResponse: ...
+    @overload
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        retry: bool = True,
+        read_timeout: float | None = None,
+        max_body: int | None = None,
+        parse: Callable[[HttpResponse], Parsed],
+    ) -> Parsed | HttpResponse: ...
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        retry: bool = True,
+        read_timeout: float | None = None,
+        max_body: int | None = None,
+        parse: Callable[[HttpResponse], Parsed] | None = None,
+    ) -> Parsed | HttpResponse:
+        """Send a request, and repeat it after a refusal, a broken connection, 429 or 5xx; all within the time limit.
 
         Args:
             method: HTTP method.
             url: absolute URL.
             headers: sent as given.
             body: bytes to send.
-            retry: False for a request that must be sent once only.
-            retry_timeouts: False where a server that does not answer is not asked again.
-            read_timeout: a shorter one than the transport's.
-            max_body: another cap than the transport's.
-            is_usable: looks at a 200; where it says False, the server is asked again.
+            retry: False for a request that must be sent only once.
+            read_timeout: shorter than that of the transport; a server that does not answer in it is not asked again.
+            max_body: another limit than that of the transport.
+            parse: reads an answer with status 200. If it raises a FetchError, the request is repeated.
+
+        Returns:
+            What `parse` returned for status 200; the response itself for any other status or without `parse`.
 
         Raises:
-            HttpError: there was no usable answer. An answer of any status is returned.
+            HttpError: no usable answer came.
+            FetchError: what `parse` raised for the last answer.
         """
-        transport = self._transport
-        patience = min(transport.read_timeout, read_timeout or transport.read_timeout)
-        outcomes: list[HttpResponse | HttpError] = []
+        patience = min(self._transport.read_timeout, read_timeout or self._transport.read_timeout)
 
-        def attempt() -> HttpResponse | HttpError:
-            if not outcomes or self.remaining():
-                outcomes.append(self._attempt(method, url, headers or {}, body, patience, max_body))
-            return outcomes[-1]
+        def send() -> HttpResponse | HttpError:
+            return self._send(method, url, headers or {}, body, patience, max_body)
 
-        def again(outcome: HttpResponse | HttpError) -> bool:
-            if isinstance(outcome, HttpError):
-                return outcome.retriable and (retry_timeouts or not isinstance(outcome, ReadTimeout))
-            if (outcome.retry_after() or 0.0) >= self.remaining():
-                return False  # it says itself that asking again in time is useless
-            wanting = outcome.status == 200 and is_usable is not None and not is_usable(outcome)
-            return wanting or outcome.status in RETRIED_STATUS
+        attempts = _Attempts(send, parse, self.remaining, retry_timeouts=read_timeout is None)
+        outcome = attempts.next()
+        if retry and self._transport.attempts > 1 and self.remaining() and attempts.may_repeat(outcome):
+            outcome = self._repeat(attempts)
+        if isinstance(outcome.error, HttpError):
+            outcome.error.answered = attempts.answered
+        if outcome.error is not None:
+            raise outcome.error
+        return cast("Parsed | HttpResponse", outcome.value)
 
-        outcome = attempt()
-        if retry and transport.attempts > 1 and self.remaining() and again(outcome):
-            outcome = self._attempt_again(attempt, again, outcome)
-        if isinstance(outcome, HttpError):
-            outcome.answered = any(isinstance(one, HttpResponse) or one.answered for one in outcomes)
-            raise outcome
-        return outcome
-
-    def _attempt_again(
-        self,
-        attempt: Callable[[], HttpResponse | HttpError],
-        again: Callable[[HttpResponse | HttpError], bool],
-        first: HttpResponse | HttpError,
-    ) -> HttpResponse | HttpError:
-        # Imported where the first failure needs it: the good case, and with it a program's start, does without.
+    def _repeat(self, attempts: _Attempts) -> _Outcome:
+        # Imported at the first failure: a successful request, and so the start of a program, does without it.
         with _importing:
             from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
         back_off = wait_random_exponential(multiplier=RETRY_WAIT_SECONDS, max=MAX_RETRY_WAIT_SECONDS)
 
-        def last(state: RetryCallState) -> HttpResponse | HttpError:
-            return first if state.outcome is None else cast("HttpResponse | HttpError", state.outcome.result())
+        def wait(seconds: float) -> float:
+            return min(max(seconds, attempts.last.retry_after()), self.remaining())
 
-        def wait(outcome: HttpResponse | HttpError, seconds: float) -> float:
-            asked_for = outcome.retry_after() if isinstance(outcome, HttpResponse) else None
-            return min(max(seconds, asked_for or 0.0), self.remaining())
-
-        self._transport.sleep(wait(first, RETRY_WAIT_SECONDS))
+        self._transport.sleep(wait(RETRY_WAIT_SECONDS))
         return Retrying(
             sleep=self._transport.sleep,
-            wait=lambda state: wait(last(state), back_off(state)),
+            wait=lambda state: wait(back_off(state)),
             stop=lambda state: not self.remaining() or stop_after_attempt(self._transport.attempts - 1)(state),
-            retry=retry_if_result(again),
-            retry_error_callback=last,
-        )(attempt)
+            retry=retry_if_result(attempts.may_repeat),
+            retry_error_callback=lambda _state: attempts.last,
+        )(attempts.next)
 
-    def _attempt(
+    def _send(
         self,
         method: str,
         url: str,
@@ -246,10 +244,10 @@ class HttpSession:
         patience: float,
         max_body: int | None,
     ) -> HttpResponse | HttpError:
-        """One try. Errors are returned, not raised: no traceback then holds what was sent or read."""
+        """Send once. Errors are returned, not raised: no traceback then holds what was sent or read."""
         where = f"{method} {safe_url(url)}"
         if not self.remaining():
-            return TimeLimitExceeded(f"{where}: the time limit was used up before it was asked.")
+            return TimeLimitExceeded(f"{where}: the time limit had passed before the request was sent.")
         try:
             with _importing:
                 from ramrole_creds._http.connection import Exchange
@@ -265,14 +263,82 @@ class HttpSession:
             return exchange.explain(error, where)
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """The result of one attempt: a value or an error, and the response if there was one."""
+
+    value: object = None
+    error: FetchError | None = None
+    response: HttpResponse | None = None
+
+    def retry_after(self) -> float:
+        """Seconds that the server asks to wait, 0 if it names none."""
+        return (self.response.retry_after() if self.response is not None else None) or 0.0
+
+
+_NOT_SENT = _Outcome()
+
+
+class _Attempts:
+    """The attempts at one request."""
+
+    def __init__(
+        self,
+        send: Callable[[], HttpResponse | HttpError],
+        parse: Callable[[HttpResponse], object] | None,
+        remaining: Callable[[], float],
+        *,
+        retry_timeouts: bool,
+    ) -> None:
+        self._send = send
+        self._parse = parse
+        self._remaining = remaining
+        self._retry_timeouts = retry_timeouts
+        self.last = _NOT_SENT
+        self.answered = False
+
+    def next(self) -> _Outcome:
+        """Make one more attempt if there is time for it; the result of the last one."""
+        if self.last is _NOT_SENT or self._remaining():
+            self.last = self._read(self._send())
+        return self.last
+
+    def may_repeat(self, outcome: _Outcome) -> bool:
+        """True if the same request may succeed in a moment."""
+        if isinstance(outcome.error, HttpError):
+            return outcome.error.retriable and (self._retry_timeouts or not isinstance(outcome.error, ReadTimeout))
+        if outcome.retry_after() >= self._remaining():
+            return False  # the server itself says that another attempt in time is useless
+        return outcome.error is not None or (outcome.response is not None and outcome.response.status in RETRIED_STATUS)
+
+    def _read(self, response: HttpResponse | HttpError) -> _Outcome:
+        if isinstance(response, HttpError):
+            self.answered = self.answered or response.answered
+            return _Outcome(error=response)
+        self.answered = True
+        if response.status != 200 or self._parse is None:
+            return _Outcome(response, response=response)
+        try:
+            return _Outcome(self._parse(response), response=response)
+        except FetchError as error:
+            return _Outcome(error=error, response=response)
+
+
 def safe_url(url: str) -> str:
     """The URL as it may be printed: without user, query and fragment."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "what is no URL"
+        return "a malformed URL"
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}"
+
+
+def is_html(content: bytes | str) -> bool:
+    """True if the content begins like an HTML or XML document."""
+    start = content.lstrip()[:20]
+    text = start if isinstance(start, str) else start.decode("latin-1")
+    return text.lower().startswith(("<!doctype html", "<html", "<?xml"))
 
 
 def _http_date(text: str) -> float | None:
@@ -280,23 +346,23 @@ def _http_date(text: str) -> float | None:
 
     try:
         date = parsedate_to_datetime(text)
-        # HTTP knows no other zone than GMT, named or not.
+        # HTTP dates are in GMT, whether they name it or not.
         return (date if date.tzinfo is not None else date.replace(tzinfo=timezone.utc)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
 
 def _before_fork() -> None:
-    global _split_with_lock  # noqa: PLW0603  # what the two handlers below must know
-    # Bounded: whatever a module does while it is loaded, it does not keep a program from splitting.
-    _split_with_lock = _importing.acquire(timeout=MAX_IMPORT_SECONDS)
+    global _forked_with_lock  # noqa: PLW0603  # the handler below needs it
+    # Bounded: a module that never finishes loading must not keep the program from forking.
+    _forked_with_lock = _importing.acquire(timeout=MAX_IMPORT_SECONDS)
 
 
 def _after_fork() -> None:
-    if _split_with_lock:
+    if _forked_with_lock:
         _importing.release()
 
 
-_split_with_lock = False
+_forked_with_lock = False
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

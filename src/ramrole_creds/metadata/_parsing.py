@@ -1,4 +1,4 @@
-"""What the metadata service's answers must look like: pure parsers, each with a typed error for everything else.
+"""Parsers of the metadata service's answers. They are pure, and have a typed error for everything unexpected.
 
 No error shows any of what was read: it might be a credential.
 """
@@ -9,32 +9,30 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from ramrole_creds._formats.timestamps import parse_rfc3339
-from ramrole_creds.credentials import Credentials
-from ramrole_creds.errors import ConfigurationError, MetadataError
+from ramrole_creds._formats.credential_json import PASCAL_CASE, json_object, read_credentials, require_success
+from ramrole_creds.errors import MetadataError
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Callable
 
     from ramrole_creds._http.transport import HttpResponse
+    from ramrole_creds.credentials import Credentials
 
 MAX_TOKEN_CHARACTERS = 4096
 MAX_ROLE_NAME_CHARACTERS = 512
 MAX_SHOWN_NAME_CHARACTERS = 40
 NEVER_IN_A_ROLE_NAME = frozenset('/\\?#<>{}[]"')
-REQUIRED_FIELDS = ("AccessKeyId", "AccessKeySecret", "SecurityToken", "Expiration")
 
-# A proxy in the manner of kube2ram lists the role's ARN; its one slash is no path.
+# A proxy such as kube2ram lists the ARN of the role. The slash in it does not separate paths.
 _ROLE_ARN = re.compile(r"acs:ram::\d*:role/([^/\s]+)")
-# Words and dots, as all error codes are. No digits: a secret in the wrong place has some, and must not be shown.
-_SHOWN_CODE = re.compile(r"[A-Za-z.]{1,64}")
+_WRONG_SERVICE = "Something other than the metadata service may be answering, such as a captive portal."
 
 
-def parse_token(response: HttpResponse, asked: str) -> str:
+def parse_token(response: HttpResponse, request_line: str) -> str:
     """The session token: one printable word.
 
     Raises:
-        MetadataError: anything else; a line end within could smuggle headers into later requests.
+        MetadataError: anything else. A line end within the token could add headers to later requests.
     """
     try:
         token = response.body.decode("ascii").strip()
@@ -42,47 +40,69 @@ def parse_token(response: HttpResponse, asked: str) -> str:
         token = ""
     if not token or len(token) > MAX_TOKEN_CHARACTERS or not token.isprintable() or set(token) & set(' <>"'):
         raise MetadataError(
-            f"{asked} answered 200 with {response.describe_body()}, which is no token. Something other than the "
-            "metadata service may be answering, such as a captive portal.",
+            f"{request_line} answered 200 with {response.describe_body()}, which is not a token. {_WRONG_SERVICE}",
             step="token",
             status=200,
         )
     return token
 
 
-def decode_text(response: HttpResponse, asked: str, *, step: str = "item") -> str:
+def decode_text(response: HttpResponse, request_line: str, *, step: str = "item") -> str:
     """The body as text.
 
     Raises:
-        MetadataError: it is no UTF-8.
+        MetadataError: it is not UTF-8.
     """
     try:
         return response.body.decode()
     except UnicodeDecodeError:
-        pass
-    raise MetadataError(f"{asked} answered {response.describe_body()} that are no UTF-8 text.", step=step, status=200)
+        raise MetadataError(
+            f"{request_line} answered {response.describe_body()} that are not UTF-8 text.", step=step, status=200
+        ) from None
 
 
-def parse_listing(response: HttpResponse, asked: str) -> tuple[str, ...]:
-    """The roles' names, at least one.
+def parse_listing(response: HttpResponse, request_line: str) -> tuple[str, ...]:
+    """The names of the roles, at least one.
 
     Raises:
-        MetadataError: the listing is empty or names something that is no role.
+        MetadataError: the listing is empty or contains something that is not the name of a role.
     """
-    listing = decode_text(response, asked, step="role")
-    # By line feed only: `splitlines` also splits at characters that no line ends with, and that no name has.
-    names = [_role_name(line.strip(" \t\r"), response, asked) for line in listing.split("\n") if line.strip()]
+    listing = decode_text(response, request_line, step="role")
+    # By line feed only: `splitlines` also splits at characters that do not end a line, and that no name contains.
+    names = [_role_name(line.strip(" \t\r"), response, request_line) for line in listing.split("\n") if line.strip()]
     if not names:
         raise MetadataError(
-            f"{asked} answered 200 with an empty listing. The service does so while a role is being attached: try "
-            "again in a minute.",
+            f"{request_line} answered 200 with an empty listing. The service does so while a role is being attached: "
+            "try again in a minute.",
             step="role",
             status=200,
         )
     return tuple(names)
 
 
-def _role_name(line: str, response: HttpResponse, asked: str) -> str:
+def parse_credentials(response: HttpResponse, role: str, request_line: str) -> Credentials:
+    """The credential document: `Code` "Success" and four fields; `LastUpdated` and unknown fields are ignored.
+
+    Raises:
+        MetadataError: anything else.
+    """
+    make_error = _error_factory(request_line, "credentials")
+    document = json_object(response.body, make_error)
+    require_success(document, make_error)
+    return read_credentials(document, PASCAL_CASE, make_error, provider_name="ecs_ram_role", identity=role)
+
+
+def parse_identity_document(text: str, request_line: str) -> dict[str, str]:
+    """The instance identity document as names and texts.
+
+    Raises:
+        MetadataError: it is not a JSON object.
+    """
+    document = json_object(text, _error_factory(request_line, "item"))
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in document.items()}
+
+
+def _role_name(line: str, response: HttpResponse, request_line: str) -> str:
     name = line.removesuffix("/")
     arn = _ROLE_ARN.fullmatch(name)
     plain = arn.group(1) if arn else name
@@ -92,101 +112,21 @@ def _role_name(line: str, response: HttpResponse, asked: str) -> str:
         or not plain.isprintable()
         or set(plain) & NEVER_IN_A_ROLE_NAME
     ):
-        # Only what looks like a name is shown: a document, or a piece of one, may hold secrets.
+        # Only what looks like a name is shown: a document, or a piece of one, may contain secrets.
         looks_like_a_name = len(line) <= MAX_SHOWN_NAME_CHARACTERS and not set(line) & set('<>{}"')
-        what = f"a name that no role has, {line!a}" if looks_like_a_name else response.describe_body()
+        what = f"{line!a}" if looks_like_a_name else response.describe_body()
         raise MetadataError(
-            f"{asked} answered 200 with {what}, and not with the name of a role. Something other than the metadata "
-            "service may be answering, such as a captive portal.",
+            f"{request_line} answered 200 with {what}, which is not the name of a role. {_WRONG_SERVICE}",
             step="role",
             status=200,
         )
     return name
 
 
-def parse_credentials(response: HttpResponse, role: str, asked: str) -> Credentials:
-    """The credential document: `Code` "Success" and four non-empty texts; unknown keys and `LastUpdated` ignored.
-
-    Raises:
-        MetadataError: anything else.
-    """
-
-    def bad(what: str) -> MetadataError:
+def _error_factory(request_line: str, step: str) -> Callable[[str], MetadataError]:
+    def make_error(what: str) -> MetadataError:
         return MetadataError(
-            f"{asked} answered 200 with {what}. Nothing of it is used. If it stays so, something other than the "
-            "metadata service is answering.",
-            step="credentials",
-            status=200,
+            f"{request_line} answered 200 with {what}. The answer is not used. {_WRONG_SERVICE}", step=step, status=200
         )
 
-    document = _json_object(response, bad)
-    code = document.get("Code")
-    if code != "Success":
-        shown = f" {code!r}" if isinstance(code, str) and _SHOWN_CODE.fullmatch(code) else ""
-        raise bad(f"a document whose Code{shown} is not 'Success'")
-    fields = {}
-    for name in REQUIRED_FIELDS:
-        value = document.get(name)
-        if not isinstance(value, str) or not value:
-            raise bad(f"a document whose {name} is missing or no text")
-        fields[name] = value
-    try:
-        return Credentials(
-            fields["AccessKeyId"],
-            fields["AccessKeySecret"],
-            fields["SecurityToken"],
-            _expiration(fields["Expiration"], bad),
-            provider_name="ecs_ram_role",
-            identity=role,
-        )
-    except ConfigurationError as error:
-        problem = str(error).partition(":")[0]
-    raise bad(f"a document in which {problem}")
-
-
-def parse_identity_document(text: str, asked: str) -> dict[str, str]:
-    """Names and texts of the instance identity document.
-
-    Raises:
-        MetadataError: it is no JSON object of texts.
-    """
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise MetadataError(
-            f"{asked} answered 200 with {len(text)} characters that are no JSON object, and so no identity document. "
-            "Something other than the metadata service may be answering.",
-            step="item",
-            status=200,
-        )
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in document.items()}
-
-
-def _json_object(response: HttpResponse, bad: _Complaint) -> dict[str, object]:
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        if len({name for name, _ in pairs}) < len(pairs):
-            raise ValueError
-        return dict(pairs)
-
-    try:
-        document = json.loads(response.body, object_pairs_hook=unique)
-    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
-        document = None
-    if not isinstance(document, dict):
-        raise bad(f"{response.describe_body()}, which is no credential document")
-    return document
-
-
-def _expiration(text: str, bad: _Complaint) -> datetime:
-    moment = parse_rfc3339(text)
-    if moment is None:
-        raise bad("a document whose Expiration is no RFC 3339 time with a zone")
-    return moment
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    _Complaint = Callable[[str], MetadataError]
+    return make_error

@@ -1,4 +1,4 @@
-"""The requests of one call of the metadata client: which are made, in which order, with or without a token."""
+"""The requests of one call of the metadata client: which are sent, in which order, with or without a token."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
+from ramrole_creds._cache.replacement import SANE_CLOCK_DIFFERENCE_SECONDS
 from ramrole_creds._http.errors import ConnectionBroken, HttpError, ReadTimeout
-from ramrole_creds.errors import MetadataError
-from ramrole_creds.metadata import _errors as trouble
+from ramrole_creds._http.transport import HttpResponse
+from ramrole_creds.metadata import _errors as errors
 from ramrole_creds.metadata._parsing import decode_text, parse_credentials, parse_listing, parse_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ramrole_creds._cache.fetch_context import FetchContext
-    from ramrole_creds._http.transport import HttpResponse, HttpSession
+    from ramrole_creds._http.transport import HttpSession
     from ramrole_creds.clock import Clock
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.metadata.token_mode import TokenMode
@@ -32,7 +33,6 @@ TOKENLESS_MEMORY_SECONDS = 21600.0
 NEVER = float("-inf")
 ROLES_PATH = "/latest/meta-data/ram/security-credentials/"
 SMALL_BODY_BYTES = 8192
-SANE_CLOCK_DIFFERENCE_SECONDS = 2 * 86400.0
 
 Parsed = TypeVar("Parsed")
 
@@ -40,8 +40,7 @@ Parsed = TypeVar("Parsed")
 class TokenCache:
     """What a client knows about tokens from one call to the next.
 
-    Each of its two fields is replaced as a whole: the worst that two threads at once can do is to ask for a token
-    twice.
+    Each field is replaced as a whole: two threads at once can at worst request a token twice.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -50,39 +49,39 @@ class TokenCache:
         self._tokenless_until = NEVER
 
     def usable_token(self) -> str | None:
-        """The session token, while it lives."""
+        """The session token while it is valid."""
         held = self._token
         return held[0] if held is not None and self._clock.monotonic() < held[1] else None
 
     def keep(self, token: str, ttl_seconds: float) -> None:
-        """Keep a token until shortly before its end."""
+        """Keep a token until shortly before its expiry."""
         margin = min(TOKEN_MARGIN_SECONDS, ttl_seconds / 10)
         self._token = (token, self._clock.monotonic() + ttl_seconds - margin)
         self._tokenless_until = NEVER
 
     def forget(self, token: str) -> None:
-        """The service refused this one; a newer one, of another thread, stays."""
+        """Drop a token that the service refused. A newer one of another thread stays."""
         held = self._token
         if held is not None and held[0] == token:
             self._token = None
 
     def token_service_absent(self) -> bool:
-        """True while it is remembered that there is no token service."""
+        """True while the client remembers that there is no token service."""
         return self._clock.monotonic() < self._tokenless_until
 
     def mark_absent(self) -> None:
-        """Do without for a while: the time-out of a service that never answers a PUT is not paid at each refresh."""
+        """Remember that there is no token service: a PUT that is never answered costs its timeout only once."""
         self._tokenless_until = self._clock.monotonic() + TOKENLESS_MEMORY_SECONDS
 
-    def forget_no_service(self) -> None:
-        """There seems to be one after all."""
+    def mark_present(self) -> None:
+        """Forget that there was no token service: it seems to exist now."""
         self._tokenless_until = NEVER
 
 
 class MetadataSession:
-    """The requests of one call: one time limit, one client's memory.
+    """The requests of one call: one time limit, and the memory of one client.
 
-    Its frames and fields hold tokens and documents; who calls it cuts them off the tracebacks of what it raises.
+    Its frames and fields contain tokens and documents. `MetadataClient` removes them from the tracebacks of errors.
     """
 
     def __init__(
@@ -108,7 +107,10 @@ class MetadataSession:
         Raises:
             MetadataUnreachable, MetadataError: see `MetadataClient.get`.
         """
-        return decode_text(self._get(path, step="item"), f"GET {self._endpoint}{path}")
+        text = self._get(path, "item", decode_text)
+        if text is None:
+            raise errors.no_such_item(self._request_line(path))
+        return text
 
     def attached_roles(self, wanted: str | None = None) -> tuple[str, ...]:
         """The names that the service lists.
@@ -116,53 +118,48 @@ class MetadataSession:
         Raises:
             RoleNotAttached: there is no listing.
         """
-        asked = f"GET {self._endpoint}{ROLES_PATH}"
-        response = self._get(
-            ROLES_PATH, step="role", missing_is_answer=True, is_usable=_is_read_by(parse_listing, asked)
-        )
-        if response.status == 404:
-            raise trouble.no_role(asked, wanted)
-        return parse_listing(response, asked)
+        names = self._get(ROLES_PATH, "role", parse_listing)
+        if names is None:
+            raise errors.no_role(self._request_line(ROLES_PATH), wanted)
+        return names
 
     def credentials_of(self, role: str) -> Credentials | None:
-        """None where the service does not know the role."""
-        path = ROLES_PATH + quote(role, safe="")
-        asked = f"GET {self._endpoint}{path}"
+        """Credentials of one role; None if the service does not know it."""
 
-        def parse(answer: HttpResponse, asked: str) -> Credentials:
-            return parse_credentials(answer, role, asked)
+        def parse(response: HttpResponse, request_line: str) -> tuple[Credentials, float | None]:
+            return parse_credentials(response, role, request_line), response.server_time()
 
-        response = self._get(path, step="credentials", missing_is_answer=True, is_usable=_is_read_by(parse, asked))
-        if response.status == 404:
+        path = _role_path(role)
+        found = self._get(path, "credentials", parse)
+        if found is None:
             return None
-        served_at = response.server_time()
-        credentials = parse(response, asked)
-        self._require_alive(credentials, served_at, asked)
+        credentials, served_at = found
+        self._require_unexpired(credentials, served_at, self._request_line(path))
         if served_at is not None and self._context is not None:
             self._context.record_server_time(served_at)
         return credentials
 
     def credentials_of_pinned(self, role: str) -> Credentials:
-        """Credentials of this role and no other; only a 404 leads to a listing, to say what is attached instead."""
+        """Credentials of exactly this role. Only its 404 leads to a listing, for the text of the error."""
         credentials = self.credentials_of(role)
         if credentials is not None:
             return credentials
         attached = self.attached_roles(wanted=role)
-        asked = f"GET {self._endpoint}{ROLES_PATH}{quote(role, safe='')}"
+        request_line = self._request_line(_role_path(role))
         if role not in attached:
-            raise trouble.other_role(role, attached, asked)
-        credentials = self.credentials_of(role)  # attached this moment
+            raise errors.other_role(role, attached, request_line)
+        credentials = self.credentials_of(role)  # attached a moment ago
         if credentials is None:
-            raise trouble.role_without_credentials(role, asked)
+            raise errors.role_without_credentials(role, request_line)
         return credentials
 
     def credentials_of_attached(self, remembered: str | None) -> Credentials:
-        """Credentials of whatever role is attached; the remembered one is asked for without a listing."""
+        """Credentials of whatever role is attached. The remembered role is requested without a listing."""
         credentials = self.credentials_of(remembered) if remembered else None
         if credentials is not None:
             return credentials
         listed = ""
-        for _ in range(2):  # twice, since it may be replaced between listing and asking
+        for _ in range(2):  # twice, since the role may be replaced between the listing and the next request
             attached = self.attached_roles()
             if attached[0] == listed:
                 break
@@ -172,9 +169,12 @@ class MetadataSession:
             credentials = self.credentials_of(listed)
             if credentials is not None:
                 return credentials
-        raise trouble.role_without_credentials(listed, f"GET {self._endpoint}{ROLES_PATH}{quote(listed, safe='')}")
+        raise errors.role_without_credentials(listed, self._request_line(_role_path(listed)))
 
-    def _require_alive(self, credentials: Credentials, served_at: float | None, asked: str) -> None:
+    def _request_line(self, path: str, method: str = "GET") -> str:
+        return f"{method} {self._endpoint}{path}"
+
+    def _require_unexpired(self, credentials: Credentials, served_at: float | None, request_line: str) -> None:
         if credentials.expiration is None:
             return
         wall = self._clock.time()
@@ -182,38 +182,29 @@ class MetadataSession:
         now = served_at if served_at is not None and sane else wall
         ago = now - credentials.expiration.timestamp()
         if ago >= 0:
-            raise trouble.ended_already(asked, credentials.expiration, ago, by_its_own_clock=sane)
+            raise errors.already_expired(request_line, credentials.expiration, ago, by_its_own_clock=sane)
 
-    def _get(
-        self,
-        path: str,
-        *,
-        step: str,
-        missing_is_answer: bool = False,
-        is_usable: Callable[[HttpResponse], bool] | None = None,
-    ) -> HttpResponse:
-        """A 200, or a 404 where that is an answer too; everything else is raised."""
+    def _get(self, path: str, step: str, parse: Callable[[HttpResponse, str], Parsed]) -> Parsed | None:
+        """What `parse` returns for status 200, None for 404; any other answer is an error."""
         memory = self._memory
         token = self._token()
-        response = self._send(path, token, step, is_usable)
-        if response.status == 401 and token is not None:
-            memory.forget(token)  # it ended early or was revoked: a new one, once
+        answer = self._send(path, token, step, parse)
+        status = answer.status if isinstance(answer, HttpResponse) else 200
+        if status == 401 and token is not None:
+            memory.forget(token)  # it expired early or was revoked: get a new one, once
             token = self._token()
-            response = self._send(path, token, step, is_usable)
-        elif (
-            response.status in (401, 403)
-            and token is None
-            and self._token_mode == "prefer"  # noqa: S105  # a mode
-            and not self._fell_back
-        ):
-            memory.forget_no_service()  # hardened since: a token, once
+            answer = self._send(path, token, step, parse)
+        elif status in (401, 403) and token is None and self._token_mode == "prefer" and not self._fell_back:  # noqa: S105  # a mode
+            memory.mark_present()  # hardened since then: get a token, once
             token = self._new_token()
             if token is not None:
-                response = self._send(path, token, step, is_usable)
-        if response.status == 200 or (response.status == 404 and missing_is_answer):
-            return response
-        asked = f"GET {self._endpoint}{path}"
-        raise trouble.refused(response, asked, step, self._token_mode, with_token=token is not None)
+                answer = self._send(path, token, step, parse)
+        if not isinstance(answer, HttpResponse):
+            return answer
+        if answer.status == 404:
+            return None
+        request_line = self._request_line(path)
+        raise errors.unexpected_status(answer, request_line, step, self._token_mode, with_token=token is not None)
 
     def _token(self) -> str | None:
         if self._token_mode == "off" or self._memory.token_service_absent():  # noqa: S105  # a mode
@@ -221,70 +212,60 @@ class MetadataSession:
         return self._memory.usable_token() or self._new_token()
 
     def _new_token(self) -> str | None:
-        """A session token, or None where the service has none and none is required."""
-        asked = f"PUT {self._endpoint}{TOKEN_PATH}"
+        """A session token; None if the service has none and none is required."""
+        request_line = self._request_line(TOKEN_PATH, "PUT")
         may_fall_back = self._token_mode == "prefer"  # noqa: S105  # a mode
-        response: HttpResponse | None = None
-        failure: Exception | None = None
+
+        def parse(response: HttpResponse) -> tuple[str, float]:
+            return parse_token(response, request_line), _token_life(response)
+
+        answer: tuple[str, float] | HttpResponse | None
         try:
-            response = self._session.request(
+            answer = self._session.request(
                 "PUT",
                 self._endpoint + TOKEN_PATH,
                 headers={TOKEN_TTL_HEADER: str(TOKEN_TTL_SECONDS), "Content-Length": "0"},
-                retry_timeouts=False,
-                read_timeout=self._session.remaining() / 2,  # what falls back needs time too
+                read_timeout=self._session.remaining() / 2,  # a request without a token needs time too
                 max_body=SMALL_BODY_BYTES,
-                is_usable=_is_read_by(parse_token, asked),
+                parse=parse,
             )
         except HttpError as error:
             silent = isinstance(error, (ReadTimeout, ConnectionBroken)) and not error.answered
             if not (silent and may_fall_back):
-                failure = trouble.no_answer(error, self._endpoint, "token")
-        if failure is not None:  # raised here, where it does not drag the other along
-            raise failure
-        if response is not None and response.status == 200:
-            token = parse_token(response, asked)
-            self._memory.keep(token, _token_life(response))
-            return token
-        if response is None or (may_fall_back and response.status in trouble.NO_TOKEN_SERVICE_STATUS):
-            _log.info("%s: no token service there; going on without a token", asked)
+                raise errors.no_answer(error, self._endpoint, "token") from None
+            answer = None
+        if isinstance(answer, tuple):
+            self._memory.keep(*answer)
+            return answer[0]
+        if answer is None or (may_fall_back and answer.status in errors.NO_TOKEN_SERVICE_STATUS):
+            _log.info("%s: there is no token service; continuing without a token", request_line)
             self._memory.mark_absent()
             self._fell_back = True
             return None
-        raise trouble.no_token(response, asked)
+        raise errors.no_token(answer, request_line)
 
     def _send(
-        self, path: str, token: str | None, step: str, is_usable: Callable[[HttpResponse], bool] | None
-    ) -> HttpResponse:
-        failure: Exception
+        self, path: str, token: str | None, step: str, parse: Callable[[HttpResponse, str], Parsed]
+    ) -> Parsed | HttpResponse:
+        request_line = self._request_line(path)
         try:
             return self._session.request(
                 "GET",
                 self._endpoint + path,
                 headers={} if token is None else {TOKEN_HEADER: token},
                 max_body=SMALL_BODY_BYTES if step == "role" else None,
-                is_usable=is_usable,
+                parse=lambda response: parse(response, request_line),
             )
         except HttpError as error:
-            failure = trouble.no_answer(error, self._endpoint, step)
-        raise failure
+            raise errors.no_answer(error, self._endpoint, step) from None
 
 
-def _is_read_by(parse: Callable[[HttpResponse, str], object], asked: str) -> Callable[[HttpResponse], bool]:
-    """Tells whether an answer can be read: one that cannot is asked for again."""
-
-    def is_usable(response: HttpResponse) -> bool:
-        try:
-            parse(response, asked)
-        except MetadataError:
-            return False
-        return True
-
-    return is_usable
+def _role_path(role: str) -> str:
+    return ROLES_PATH + quote(role, safe="")
 
 
 def _token_life(response: HttpResponse) -> float:
-    """The life the service grants, where it says one and it is no longer than what was asked for."""
+    """The granted lifetime in seconds, if it is a number and not longer than the requested one."""
     granted = response.header(TOKEN_TTL_HEADER).strip()
     if granted.isascii() and granted.isdigit() and len(granted) < 9 and 0 < int(granted) <= TOKEN_TTL_SECONDS:
         return float(granted)

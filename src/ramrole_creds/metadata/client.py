@@ -1,7 +1,7 @@
 """Client of the ECS instance metadata service.
 
-The protocol is documented in the ECS user guide ("instance metadata"): plain HTTP at 100.100.100.200; in the
-security-hardened mode each GET carries a token that a PUT gave. Everything here holds for both modes.
+The ECS user guide documents the protocol ("instance metadata"): plain HTTP at 100.100.100.200. In the
+security-hardened mode, each GET carries a token that a PUT returned. This client handles both modes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from ramrole_creds._http.transport import HttpTransport
+from ramrole_creds._tracebacks import without_frames
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
 from ramrole_creds.errors import ConfigurationError, MetadataError, MetadataUnreachable, RoleNotAttached
 from ramrole_creds.metadata._parsing import parse_identity_document
@@ -43,15 +44,15 @@ _ENDPOINT = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 
-Given = TypeVar("Given")
+Answer = TypeVar("Answer")
 
 
 class _Item:
-    """A metadata item under /latest/meta-data/, read from the service at each access."""
+    """A metadata item under /latest/meta-data/, requested at each access."""
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self.__doc__ = f"The item `{path}`, asked for at each access; raises as `MetadataClient.get` does."
+        self.__doc__ = f"The item `{path}`, requested at each access; raises what `MetadataClient.get` raises."
 
     @overload
     def __get__(self, client: None, owner: type[MetadataClient]) -> _Item: ...
@@ -62,20 +63,20 @@ class _Item:
 
 
 class MetadataClient:
-    """Asks the instance metadata service; thread-safe.
+    """Client of the instance metadata service; thread-safe.
 
     Args:
         endpoint: base URL; else RAMROLE_CREDS_METADATA_ENDPOINT, ALIBABA_CLOUD_IMDS_ENDPOINT or
             ALIBABA_CLOUD_ECS_METADATA_SERVICE_ENDPOINT, else http://100.100.100.200.
-        token_mode: "prefer" the hardened mode and do without where there is no token service; "require" it; or
-            "off", never ask for a token.
+        token_mode: "prefer" uses the hardened mode, and falls back if there is no token service; "require" never falls
+            back; "off" never requests a token.
         connect_timeout: seconds for connecting.
         read_timeout: seconds without a byte.
-        clock: by which tokens age.
-        transport: how requests are made, in place of the two timeouts.
+        clock: measures the age of tokens.
+        transport: sends the requests; replaces the two timeouts.
 
     Raises:
-        ConfigurationError: the endpoint or the mode makes no sense.
+        ConfigurationError: the endpoint, the mode or a timeout is not valid.
     """
 
     region_id = _Item("region-id")
@@ -112,72 +113,71 @@ class MetadataClient:
         self.token_mode: TokenMode = token_mode
         self._transport = transport or HttpTransport(connect_timeout=connect_timeout, read_timeout=read_timeout)
         self._clock = clock
-        self._memory = TokenCache(clock)
+        self._tokens = TokenCache(clock)
 
     def get(self, path: str) -> str:
-        """One item's text, as the service gives it.
+        """The text of one item, as the service returns it.
 
         Args:
             path: below /latest/meta-data/, for instance "region-id"; or absolute, "/latest/user-data".
 
         Raises:
             MetadataUnreachable: no metadata service answers.
-            MetadataError: it answered something unusable; `status` is 404 for an item that is not there.
+            MetadataError: the answer is not usable; `status` is 404 for an item that does not exist.
         """
         target = path if path.startswith("/") else f"/latest/meta-data/{path}"
         if not target.isascii() or not target.isprintable() or " " in target:
-            raise ConfigurationError(f"{path!r} is no path of a metadata item.")
-        return self._ask(lambda conversation: conversation.item(target))
+            raise ConfigurationError(f"{path!r} is not a valid metadata path.")
+        return self._ask(lambda session: session.item(target))
 
     def identity_document(self) -> Mapping[str, str]:
         """The instance identity document (/latest/dynamic/instance-identity/document) as names and texts."""
         return parse_identity_document(self.get(IDENTITY_DOCUMENT_PATH), f"GET {self.endpoint}{IDENTITY_DOCUMENT_PATH}")
 
     def role_names(self, context: FetchContext | None = None) -> tuple[str, ...]:
-        """Names of the attached RAM roles: one, by the service's rules.
-
-        Raises:
-            RoleNotAttached: the service says that there is none.
-            MetadataUnreachable, MetadataError: see `get`.
-        """
-        return self._ask(lambda conversation: conversation.attached_roles(), context)
-
-    def role_credentials(self, name: str, context: FetchContext | None = None) -> Credentials:
-        """Credentials of the role `name`, asked for directly.
+        """Names of the attached RAM roles. An instance has at most one.
 
         Raises:
             RoleNotAttached: no role is attached.
-            MetadataError: another role is attached, or the answer cannot be used.
+            MetadataUnreachable, MetadataError: see `get`.
+        """
+        return self._ask(lambda session: session.attached_roles(), context)
+
+    def role_credentials(self, name: str, context: FetchContext | None = None) -> Credentials:
+        """Credentials of the role `name`, requested directly.
+
+        Raises:
+            RoleNotAttached: no role is attached.
+            MetadataError: another role is attached, or the answer is not usable.
             MetadataUnreachable: no metadata service answers.
         """
-        return self._ask(lambda conversation: conversation.credentials_of_pinned(name), context)
+        return self._ask(lambda session: session.credentials_of_pinned(name), context)
 
     def attached_role_credentials(self, remembered: str | None, context: FetchContext | None = None) -> Credentials:
         """Credentials of whatever role is attached; `identity` is its name.
 
         Args:
-            remembered: the role that was attached last: asked for first, so that a refresh needs no listing.
+            remembered: the role that was attached last. It is requested first, so that a refresh needs no listing.
             context: the fetch's time limit.
 
         Raises:
             RoleNotAttached: no role is attached.
             MetadataUnreachable, MetadataError: see `get`.
         """
-        return self._ask(lambda conversation: conversation.credentials_of_attached(remembered), context)
+        return self._ask(lambda session: session.credentials_of_attached(remembered), context)
 
-    def _ask(self, question: Callable[[MetadataSession], Given], context: FetchContext | None = None) -> Given:
-        session = self._transport.open(DEFAULT_TIME_LIMIT_SECONDS if context is None else context.remaining())
-        conversation = MetadataSession(self.endpoint, self.token_mode, self._memory, self._clock, session, context)
+    def _ask(self, question: Callable[[MetadataSession], Answer], context: FetchContext | None = None) -> Answer:
+        http = self._transport.open(DEFAULT_TIME_LIMIT_SECONDS if context is None else context.remaining())
+        session = MetadataSession(self.endpoint, self.token_mode, self._tokens, self._clock, http, context)
         try:
-            return question(conversation)
+            return question(session)
         except (MetadataUnreachable, RoleNotAttached, MetadataError) as error:
-            error.attempts, error.elapsed = session.attempts, session.elapsed()
-            # The frames below hold tokens and documents, which a traceback with local variables would show.
-            raise error.with_traceback(None)  # noqa: B904  # the same error
+            error.attempts, error.elapsed = http.attempts, http.elapsed()
+            raise without_frames(error) from None
 
 
 def _find_endpoint(endpoint: str | None) -> str:
-    """The endpoint from the argument or the environment; an empty one counts as unset."""
+    """The endpoint of the argument or the environment. An empty one counts as unset."""
     if endpoint:
         return _checked_endpoint(endpoint, "endpoint")
     for variable in ENDPOINT_VARIABLES:
@@ -193,7 +193,7 @@ def _checked_endpoint(endpoint: str, source: str) -> str:
     if match is None or not 0 < int(match["port"] or 80) < 65536 or len(match["host"]) > MAX_HOST_CHARACTERS:
         raise ConfigurationError(
             f"{source} must be the address of a metadata service, http://HOST or http://HOST:PORT without user, path "
-            "or query; what it holds is none."
+            "or query. The value given is not valid."
         )
     port = f":{match['port']}" if match["port"] else ""
     return f"{match['scheme'].lower()}://{match['host']}{port}"

@@ -5,4 +5,4 @@ from __future__ import annotations
 from typing import Literal
 
 TokenMode = Literal["prefer", "require", "off"]
-"""`prefer` asks with a token and falls back where there is no token service; `require` never falls back."""
+"""`prefer` uses a token and falls back if there is no token service; `require` never falls back; `off` uses none."""

@@ -1,7 +1,7 @@
-"""Client of STS (API version 2015-04-01): the calls that give credentials, and the one that says whose they are.
+"""Client of STS (API version 2015-04-01): the calls that return credentials, and the one that returns their identity.
 
-Calls are made by POST over HTTPS, through the environment's proxy and CA bundle. Each try is signed anew, with a nonce
-and time of its own; throttling, 5xx and cut connections are tried again with jitter, within the fetch's time.
+Calls use POST over HTTPS, through the environment's proxy and CA bundle. Each attempt has a new signature, nonce and
+time. Throttling, 5xx and broken connections are retried with jitter, within the time limit of the fetch.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from urllib.parse import urlencode
 from ramrole_creds._formats.credential_json import PASCAL_CASE, inner_object, json_object, read_credentials, text_of
 from ramrole_creds._http.errors import HttpError
 from ramrole_creds._http.transport import HttpTransport, safe_url
+from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
 from ramrole_creds.errors import StsError
 from ramrole_creds.signing import Signer
 from ramrole_creds.sts.endpoints import find_sts_url
-from ramrole_creds.sts.errors import StsFailure, is_source_rejected, refused, unreachable
+from ramrole_creds.sts.errors import Call, StsFailure, failure_of, is_source_rejected, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +37,7 @@ __all__ = ["CallerIdentity", "StsClient", "is_source_rejected"]
 
 VERSION = "2015-04-01"
 DEFAULT_TIME_LIMIT_SECONDS = 20.0
-DEFAULT_SESSION_SECONDS = 3600
+DEFAULT_SESSION_SECONDS = 3600.0
 ATTEMPTS = 4
 FIRST_PAUSE_SECONDS = 0.2
 MAX_PAUSE_SECONDS = 2.0
@@ -45,13 +46,13 @@ FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, slots=True)
 class CallerIdentity:
-    """Whose credentials signed a call.
+    """The identity of the credentials that signed a call.
 
     Args:
-        account_id: the account's number.
+        account_id: the number of the account.
         arn: for instance "acs:ram::123:assumed-role/web/session".
         identity_type: "Account", "RAMUser" or "AssumedRoleUser".
-        principal_id: the id of user or role session.
+        principal_id: the id of the user or the role session.
     """
 
     account_id: str
@@ -61,20 +62,20 @@ class CallerIdentity:
 
 
 class StsClient:
-    """Asks STS.
+    """Client of STS; thread-safe.
 
     Args:
         endpoint: host or base URL; else ALIBABA_CLOUD_STS_ENDPOINT, else that of the region. Plain http is used for
             loopback only.
-        region: region id; else ALIBABA_CLOUD_STS_REGION. Where neither is set, the central endpoint is used.
+        region: region id; else ALIBABA_CLOUD_STS_REGION. Without a region, the central endpoint is used.
         vpc: use the region's endpoint inside a VPC; else ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED.
         connect_timeout: seconds for connecting.
         read_timeout: seconds without a byte.
-        clock: by which calls are signed.
-        sleep: waits between tries; seconds.
+        clock: the time in signatures.
+        sleep: waits between attempts; takes seconds.
 
     Raises:
-        ConfigurationError: endpoint or region make no sense.
+        ConfigurationError: the endpoint, the region or a timeout is not valid.
     """
 
     def __init__(
@@ -95,7 +96,8 @@ class StsClient:
             connect_timeout, read_timeout, use_environment=self.url.startswith("https:"), attempts=1
         )
 
-    def assume_role(  # the call has so many
+    @hide_frames
+    def assume_role(
         self,
         credentials: Credentials,
         *,
@@ -107,20 +109,20 @@ class StsClient:
         source_identity: str | None = None,
         context: FetchContext | None = None,
     ) -> Credentials:
-        """Credentials of a session of a role.
+        """Credentials of a role session.
 
         Args:
-            credentials: who assumes it.
+            credentials: the caller's.
             role_arn: the role.
-            session_name: 2 to 64 letters, digits and `.@-_`; shows in audit logs.
+            session_name: 2 to 64 letters, digits and `.@-_`; appears in audit logs.
             duration: seconds, from 900 to the role's MaxSessionDuration.
-            session_policy: JSON that narrows what the session may do.
-            external_id: what the role's trust policy asks for against confused deputies.
-            source_identity: kept with the session and all that follow from it.
-            context: the fetch's time limit.
+            session_policy: JSON that restricts the session.
+            external_id: the id that the role's trust policy requires against confused deputies.
+            source_identity: stays with this session and with sessions that it opens.
+            context: the time limit of the fetch.
 
         Raises:
-            StsError: STS refused, or could not be asked.
+            StsError: STS refused the call or did not answer.
         """
         form = {
             "RoleArn": role_arn,
@@ -131,10 +133,12 @@ class StsClient:
             "SourceIdentity": source_identity,
         }
         signer = _rpc_signer(credentials, self._clock)
-        document = self._call("AssumeRole", form, signer, context, credentials.identity)
-        return self._session(document, "AssumeRole", role_arn, session_name)
+        call = Call("AssumeRole", role_arn, credentials.identity)
+        document = self._call(call, form, signer, context)
+        return self._session(document, call, role_arn, session_name)
 
-    def assume_role_with_oidc(  # the call has so many
+    @hide_frames
+    def assume_role_with_oidc(
         self,
         token: str,
         *,
@@ -145,19 +149,19 @@ class StsClient:
         session_policy: str | None = None,
         context: FetchContext | None = None,
     ) -> Credentials:
-        """Credentials of a session of a role, for an OpenID Connect token; needs no signature.
+        """Credentials of a role session in exchange for an OpenID Connect token. The call is not signed.
 
         Args:
-            token: the identity token; travels in the body, never in the URL.
+            token: the identity token; sent in the body, never in the URL.
             role_arn: the role.
-            oidc_provider_arn: the identity provider as RAM knows it.
+            oidc_provider_arn: the identity provider in RAM.
             session_name: see `assume_role`.
             duration: see `assume_role`.
             session_policy: see `assume_role`.
-            context: the fetch's time limit.
+            context: the time limit of the fetch.
 
         Raises:
-            StsError: STS refused, or could not be asked.
+            StsError: STS refused the call or did not answer.
         """
         form = {
             "OIDCProviderArn": oidc_provider_arn,
@@ -167,9 +171,11 @@ class StsClient:
             "DurationSeconds": f"{duration:.0f}",
             "Policy": session_policy,
         }
-        document = self._call("AssumeRoleWithOIDC", form, None, context)
-        return self._session(document, "AssumeRoleWithOIDC", role_arn, session_name)
+        call = Call("AssumeRoleWithOIDC", role_arn)
+        document = self._call(call, form, None, context)
+        return self._session(document, call, role_arn, session_name)
 
+    @hide_frames
     def generate_session_access_key(
         self,
         public_key_id: str,
@@ -178,16 +184,16 @@ class StsClient:
         duration: float = DEFAULT_SESSION_SECONDS,
         context: FetchContext | None = None,
     ) -> Credentials:
-        """A session's key pair, which has no token, for an RSA key pair.
+        """The key pair of a session, which has no token, in exchange for a signature of an RSA key pair.
 
         Args:
-            public_key_id: id under which the public key was uploaded.
-            sign_text: SHA256withRSA (PKCS#1 v1.5) of the private key.
+            public_key_id: the id of the uploaded public key.
+            sign_text: signs bytes with the private key, by SHA256withRSA (PKCS#1 v1.5).
             duration: seconds, 900 to 3600.
-            context: the fetch's time limit.
+            context: the time limit of the fetch.
 
         Raises:
-            StsError: STS refused, or could not be asked.
+            StsError: STS refused the call or did not answer.
         """
         from base64 import b64encode
 
@@ -207,63 +213,62 @@ class StsClient:
             signature = b64encode(sign_text(RPC().string_to_sign(unsigned).encode())).decode()
             return Request("GET", unsigned.url, params={"Signature": signature})
 
-        action = "GenerateSessionAccessKey"
+        call = Call("GenerateSessionAccessKey")
         query = {"DurationSeconds": f"{duration:.0f}"}
-        document = self._call(action, query, sign, context)
-        make_error = self._complaint(action)
+        document = self._call(call, query, sign, context)
+        make_error = self._error_factory(call)
         key = inner_object(document, "SessionAccessKey", make_error)
         renamed = {name.removeprefix("Session"): value for name, value in key.items()}
         return read_credentials(renamed, PASCAL_CASE, make_error, provider_name="rsa_key_pair", token_required=False)
 
+    @hide_frames
     def get_caller_identity(self, credentials: Credentials, context: FetchContext | None = None) -> CallerIdentity:
-        """Whose credentials these are; needs no permission.
+        """The identity of these credentials; needs no permission.
 
         Raises:
-            StsError: STS refused, or could not be asked.
+            StsError: STS refused the call or did not answer.
         """
-        action = "GetCallerIdentity"
+        call = Call("GetCallerIdentity", caller=credentials.identity)
         signer = _rpc_signer(credentials, self._clock)
-        document = self._call(action, {}, signer, context, credentials.identity)
+        document = self._call(call, {}, signer, context)
         account, arn = text_of(document, "AccountId"), text_of(document, "Arn")
         if not account or not arn:
-            raise self._complaint(action)("a document without AccountId or Arn")
+            raise self._error_factory(call)("a document without AccountId or Arn")
         return CallerIdentity(account, arn, text_of(document, "IdentityType"), text_of(document, "PrincipalId"))
 
-    def _session(self, document: dict[str, object], action: str, role_arn: str, session_name: str) -> Credentials:
-        make_error = self._complaint(action)
+    def _session(self, document: dict[str, object], call: Call, role_arn: str, session_name: str) -> Credentials:
+        make_error = self._error_factory(call)
         user = document.get("AssumedRoleUser")
-        # The role as STS knows it, without the session's name: that differs from process to process.
+        # The role's ARN in STS without the session name, which differs from process to process.
         identity = text_of(user, "Arn").removesuffix(f"/{session_name}") if isinstance(user, dict) else ""
-        name = "oidc_role_arn" if action == "AssumeRoleWithOIDC" else "ram_role_arn"
+        name = "oidc_role_arn" if call.action == "AssumeRoleWithOIDC" else "ram_role_arn"
         inner = inner_object(document, "Credentials", make_error)
         return read_credentials(inner, PASCAL_CASE, make_error, provider_name=name, identity=identity or role_arn)
 
     def _call(
         self,
-        action: str,
+        call: Call,
         parameters: Mapping[str, str | None],
         signing: Signer | Sign | None,
         context: FetchContext | None,
-        caller: str | None = None,
     ) -> dict[str, object]:
-        """One call, tried again where that may help; what STS answered with."""
-        deadline = time.monotonic() + (DEFAULT_TIME_LIMIT_SECONDS if context is None else context.remaining())
+        """One call, retried if that may help; the document that STS answered with."""
         given = {name: value for name, value in parameters.items() if value is not None}
+        session = self._transport.open(DEFAULT_TIME_LIMIT_SECONDS if context is None else context.remaining())
         time_learnt = False
-        with self._transport.open(deadline - time.monotonic()) as session:
-            for attempt in range(1, ATTEMPTS + 1):
-                request = self._request(action, given, signing)
-                outcome = self._send(session, request, action, caller)
-                if not isinstance(outcome, StsFailure):
-                    return self._read(outcome, action, context)
-                if not time_learnt and _learns_time(signing, request, outcome):
-                    time_learnt = True  # this machine's clock is wrong: sign by the server's, once
-                    continue
-                pause = _pause(attempt, outcome.error)
-                if attempt == ATTEMPTS or not outcome.transient or pause >= deadline - time.monotonic():
-                    raise outcome.error
-                self._sleep(pause)
-        raise AssertionError("the last try returns or raises")
+        for attempt in range(1, ATTEMPTS + 1):
+            request = self._request(call.action, given, signing)
+            outcome = self._send(session, request, call)
+            if not isinstance(outcome, StsFailure):
+                return self._read(outcome, call, context)
+            if not time_learnt and _learns_time(signing, request, outcome):
+                time_learnt = True  # this machine's clock is wrong: sign with the server's time, once
+                continue
+            pause = _pause(attempt, outcome.error)
+            if attempt == ATTEMPTS or not outcome.transient or pause >= session.remaining():
+                raise outcome.error
+            self._sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
 
     def _request(self, action: str, given: Mapping[str, str], signing: Signer | Sign | None) -> Request:
         from ramrole_creds.signing import Request
@@ -277,28 +282,26 @@ class StsClient:
         request = Request("POST", self.url, {"Content-Type": FORM}, common, urlencode(given).encode())
         return request if signing is None else _with_token_in_body(signing.sign(request))
 
-    def _send(
-        self, session: HttpSession, request: Request, action: str, caller: str | None
-    ) -> HttpResponse | StsFailure:
+    def _send(self, session: HttpSession, request: Request, call: Call) -> HttpResponse | StsFailure:
         body = request.body if isinstance(request.body, bytes) else None
         try:
             answer = session.request(request.method, request.url, headers=dict(request.headers), body=body, retry=False)
         except HttpError as error:
-            return unreachable(error)
-        return answer if answer.status == 200 else refused(answer, action, safe_url(self.url), caller)
+            return unreachable(error, call)
+        return answer if answer.status == 200 else failure_of(answer, call, safe_url(self.url))
 
-    def _read(self, answer: HttpResponse, action: str, context: FetchContext | None) -> dict[str, object]:
-        document = json_object(answer.body, self._complaint(action))
+    def _read(self, answer: HttpResponse, call: Call, context: FetchContext | None) -> dict[str, object]:
+        document = json_object(answer.body, self._error_factory(call))
         served_at = answer.server_time()
         if served_at is not None and context is not None:
             context.record_server_time(served_at)
         return document
 
-    def _complaint(self, action: str) -> Callable[[str], StsError]:
+    def _error_factory(self, call: Call) -> Callable[[str], StsError]:
         def make_error(what: str) -> StsError:
             return StsError(
-                f"{action} at {safe_url(self.url)} was answered 200 with {what}. Nothing of it is used. Look at what "
-                "is listening there.",
+                f"{call} at {safe_url(self.url)} was answered 200 with {what}. The answer is not used. Check what is "
+                "listening at this address.",
                 status=200,
             )
 
@@ -312,9 +315,9 @@ def _rpc_signer(credentials: Credentials, clock: Clock) -> Signer:
 
 
 def _with_token_in_body(signed: Request) -> Request:
-    """The same call, with the security token out of the URL, which logs of proxies and of HTTP clients show.
+    """The same call with the security token in the body, since proxies and HTTP clients log URLs.
 
-    The signature stays right: it covers the parameters of query and form alike, wherever they stand.
+    The signature stays valid: it covers the parameters of query and form alike.
     """
     query = signed.query.split("&")
     moved = [part for part in query if part.startswith("SecurityToken=")]
@@ -328,17 +331,17 @@ def _with_token_in_body(signed: Request) -> Request:
     return Request(signed.method, f"{address}?{kept}", signed.headers, body=form.encode())
 
 
-def _learns_time(signing: Signer | Sign | None, request: Request, refusal: StsFailure) -> bool:
-    """True where the signer now knows the server's time, which it did not sign by."""
+def _learns_time(signing: Signer | Sign | None, request: Request, failure: StsFailure) -> bool:
+    """True if the signer has learnt the server's time, and so the next signature differs."""
     return (
         isinstance(signing, Signer)
-        and refusal.error.code.startswith("InvalidTimeStamp")
-        and refusal.server_time is not None
-        and signing.learn_server_time(request.host, refusal.server_time)
+        and failure.error.code.startswith("InvalidTimeStamp")
+        and failure.server_time is not None
+        and signing.learn_server_time(request.host, failure.server_time)
     )
 
 
 def _pause(attempt: int, error: StsError) -> float:
-    """Seconds to the next try: doubling, half of it by chance, and no sooner than the service asks."""
+    """Seconds to the next attempt: doubling, half of it random, and no sooner than the service asks."""
     grown = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (attempt - 1))
-    return max(random.uniform(grown / 2, grown), error.retry_after or 0.0)  # noqa: S311  # no secret hangs on it
+    return max(random.uniform(grown / 2, grown), error.retry_after or 0.0)  # noqa: S311  # jitter, not a secret

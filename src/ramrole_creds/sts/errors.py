@@ -1,4 +1,4 @@
-"""What it means when STS says no: whether to ask again, whose fault it is, and what to do about it."""
+"""Failures of STS calls: whether a retry may help, which credentials are at fault, and what to do."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from ramrole_creds._http.transport import HttpResponse
 
 _HINTS = {
-    "EntityNotExist.Role": "The account has no role of that name: look for a typing error in the role's ARN.",
+    "EntityNotExist.Role": "The account has no role of that name: check the spelling of the role's ARN.",
     "InvalidParameter.RoleArn": "A role's ARN reads acs:ram::ACCOUNT-ID:role/NAME.",
     "InvalidParameter.DurationSeconds": (
-        "The session may last from 900 s to the role's MaxSessionDuration (3600 s where nobody raised it): ask for "
+        "The session may last from 900 s to the role's MaxSessionDuration (3600 s by default): request "
         "less, or raise it in RAM."
     ),
     "InvalidParameter.RoleSessionName": "A session name has 2 to 64 letters, digits and characters of `.@-_`.",
-    "InvalidParameter.PolicyGrammar": "The session policy is no valid policy document.",
+    "InvalidParameter.PolicyGrammar": "The session policy is not a valid policy document.",
     "InvalidParameter.PolicySize": "A session policy has at most 2048 characters: use wildcards, or attach a policy.",
     "InvalidTimeStamp.Expired": "This machine's clock is wrong: set it, with chrony for instance.",
     "SignatureDoesNotMatch": "The AccessKey secret does not belong to the AccessKey ID, or was cut when it was copied.",
@@ -29,24 +29,42 @@ _HINTS = {
     "InvalidSecurityToken.Expired": "The source's security token has expired.",
     "MissingSecurityToken": "The source's key is temporary and came without its security token.",
     "AuthenticationFail.OIDCToken.Expired": (
-        "The OIDC token has expired: the file should be replaced by the kubelet before that; look at its time."
+        "The OIDC token has expired. The kubelet should replace the file before that: check when it was written."
     ),
     "AuthenticationFail.OIDCToken.AudienceNotMatch": (
-        "The token's audience is none of those that the identity provider in RAM accepts (sts.aliyuncs.com for RRSA)."
+        "The identity provider in RAM does not accept the token's audience (sts.aliyuncs.com for RRSA)."
     ),
-    "AuthenticationFail.OIDCToken.IssuerNotMatch": "The token was issued by another cluster than the provider's.",
+    "AuthenticationFail.OIDCToken.IssuerNotMatch": "Another cluster issued the token than the provider names.",
 }
 _SOURCE_REFUSED = ("InvalidAccessKeyId", "InvalidSecurityToken", "SecurityTokenExpired", "SecurityToken.Expired")
 
 
 @dataclass(frozen=True, slots=True)
-class StsFailure:
-    """A try that brought nothing.
+class Call:
+    """What a call is about, for the texts of errors.
 
     Args:
-        error: what the caller is told if it stays so.
-        transient: True where the same call may succeed in a moment.
-        server_time: Unix seconds by the server's clock where the answer says so.
+        action: for instance "AssumeRole".
+        role_arn: the role that is assumed.
+        caller: the identity of the credentials that sign, if known.
+    """
+
+    action: str
+    role_arn: str | None = None
+    caller: str | None = None
+
+    def __str__(self) -> str:
+        return self.action if self.role_arn is None else f"{self.action} of {self.role_arn}"
+
+
+@dataclass(frozen=True, slots=True)
+class StsFailure:
+    """An attempt without a usable answer.
+
+    Args:
+        error: the error to raise if there is no further attempt.
+        transient: True if the same call may succeed in a moment.
+        server_time: Unix seconds by the server's clock, if the answer has them.
     """
 
     error: StsError
@@ -55,52 +73,50 @@ class StsFailure:
 
 
 def is_source_rejected(error: StsError) -> bool:
-    """True where STS refused the credentials that signed the call: a fresh set of them may be accepted."""
+    """True if STS refused the credentials that signed the call: new ones may be accepted."""
     return error.code.startswith(_SOURCE_REFUSED) or error.code == "MissingSecurityToken"
 
 
-def unreachable(error: HttpError) -> StsFailure:
-    """STS gave no answer."""
+def unreachable(error: HttpError, call: Call) -> StsFailure:
+    """The failure of a call without an answer."""
     return StsFailure(
         StsError(
-            f"STS could not be asked. {error} Look at the network and at HTTPS_PROXY; the endpoint can be set with "
+            f"{call}: STS did not answer. {error} Check the network and HTTPS_PROXY. The endpoint can be set with "
             "endpoint=, ALIBABA_CLOUD_STS_ENDPOINT or ALIBABA_CLOUD_STS_REGION."
         ),
         transient=error.retriable,
     )
 
 
-def refused(answer: HttpResponse, action: str, where: str, caller: str | None) -> StsFailure:
-    """STS answered with another status than 200.
+def failure_of(answer: HttpResponse, call: Call, where: str) -> StsFailure:
+    """The failure of a call that was answered with another status than 200.
 
     Args:
         answer: the answer.
-        action: the call.
-        where: URL that was asked, as it may be shown.
-        caller: whose credentials signed it, where known.
+        call: the call.
+        where: the URL, as it may be shown.
     """
     overloaded = answer.status >= 500 or answer.status == 429
     try:
         document = json_object(answer.body, StsError)
     except StsError:
         error = StsError(
-            f"{action} at {where} was answered {answer.status} with {answer.describe_body()}. Look at what is "
-            "listening there: a proxy, perhaps.",
+            f"{call} at {where} was answered {answer.status} with {answer.describe_body()}. Check what is listening "
+            "at this address, for instance a proxy.",
             status=answer.status,
             retry_after=answer.retry_after(),
         )
         return StsFailure(error, overloaded, answer.server_time())
     code = safe_code(document.get("Code"))
     request_id = safe_request_id(document.get("RequestId"))
-    # The text about a wrong signature repeats what was signed, the security token included.
+    # The message about a wrong signature repeats what was signed, including the security token.
     message = "" if code.startswith("SignatureDoesNotMatch") else safe_message(document.get("Message"))
     said = f"{code or 'no code'}: {message}" if message else code or "no code"
-    hint = _hint_for(code, action, caller)
     transient = overloaded or code.startswith("Throttling")
     seen = f"HTTP {answer.status}, RequestId {request_id or 'not given'}"
-    text = f"{action} at {where} was refused ({seen}): {said.rstrip('.')}."
+    text = f"{call} at {where} was refused ({seen}): {said.rstrip('.')}."
     error = StsError(
-        f"{text} {hint}".rstrip(),
+        f"{text} {_hint_for(code, call)}".rstrip(),
         code=code,
         request_id=request_id,
         status=answer.status,
@@ -110,19 +126,18 @@ def refused(answer: HttpResponse, action: str, where: str, caller: str | None) -
     return StsFailure(error, transient, answer.server_time())
 
 
-def _hint_for(code: str, action: str, caller: str | None) -> str:
+def _hint_for(code: str, call: Call) -> str:
     if code.startswith("Throttling"):
-        return "Too many calls of this account: let processes share sessions, or ask for longer ones."
-    if code in ("NoPermission", "AuthenticationFail.NoPermission") and action == "AssumeRoleWithOIDC":
+        return "This account makes too many calls: share sessions between processes, or request longer ones."
+    if code in ("NoPermission", "AuthenticationFail.NoPermission") and call.action == "AssumeRoleWithOIDC":
         return (
             'The role\'s trust policy must name the OIDC provider ("Principal": {"Federated": [its ARN]}), with '
-            "conditions on oidc:iss, oidc:aud and oidc:sub (system:serviceaccount:NAMESPACE:NAME) that hold for the "
-            "token."
+            "conditions on oidc:iss, oidc:aud and oidc:sub (system:serviceaccount:NAMESPACE:NAME) that match the token."
         )
-    if code == "NoPermission" and action == "AssumeRole":
-        who = f"the caller ({caller})" if caller else "the caller"
+    if code == "NoPermission" and call.action == "AssumeRole":
+        who = f"the caller ({call.caller})" if call.caller else "the caller"
         return (
-            f"Two things are needed: {who} is allowed sts:AssumeRole on the role, and the role's trust policy names "
-            'it ("Principal": {"RAM": [ARN of the caller\'s user, role or account]}; an external id must match).'
+            f"Two things are needed: {who} is allowed sts:AssumeRole on the role, and the role's trust policy names it "
+            '("Principal": {"RAM": [ARN of the caller\'s user, role or account]}; an external id must match).'
         )
     return _HINTS.get(code, "")
