@@ -215,7 +215,7 @@ DOCUMENT_ROWS = [
     Row("IM-78: Latin-1", [answers("credentials", document(Note="é").encode().replace(b"\\u00e9", b"\xe9"))],
         MetadataError),
     *(Row(f"IM-80: {name} with {bad!r}", [answers("credentials", document(**{name: f"a{bad}"}))], MetadataError,
-          ["control character"])
+          ["in which"])
       for name in ("AccessKeyId", "AccessKeySecret", "SecurityToken")
       for bad in (" ", "\n", "\r\nX: y", "\x00", "é", "\ud800", "\u202e")),
     Row("IM-82: a token of 4 KiB", [answers("credentials", document(SecurityToken="CAIS" + "x" * 4096))]),
