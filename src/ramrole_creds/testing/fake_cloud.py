@@ -384,7 +384,7 @@ class FakeCloud:
     # --- inside -------------------------------------------------------------------------------------------------
 
     def _load_services(self) -> list[Service]:
-        from ramrole_creds.testing.services import default_services
+        from ramrole_creds.testing.services.defaults import default_services
         from ramrole_creds.testing.services.ecs import EcsService
         from ramrole_creds.testing.services.ram import RamService
         from ramrole_creds.testing.services.sts import StsService

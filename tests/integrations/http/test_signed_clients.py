@@ -18,6 +18,7 @@ from ramrole_creds.integrations._auth_flow import NextStep, SigningAuth
 from ramrole_creds.testing import verify
 from ramrole_creds.testing.account.credential_store import CredentialStore, Identity
 from ramrole_creds.testing.server.messages import WireRequest
+from ramrole_creds.testing.verify import VERIFIERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,22 +32,22 @@ AWKWARD_PATH = "/clusters/a b/杭~*'(x)"
 AWKWARD_PARAMS = {"q": "a b+c~d*e/f=g&h", "标签": "值", "empty": ""}
 
 SCHEMES: dict[str, tuple[Callable[[str], signing.Scheme], verify.Verifier]] = {
-    "ACS3": (lambda _: signing.ACS3(("accept",)), verify.verify_acs3),
-    "RPC": (lambda _: signing.RPC(), verify.verify_rpc),
-    "ROA": (lambda _: signing.ROA(), verify.verify_roa),
-    "OSSV1": (lambda _: signing.OSSV1(), verify.verify_oss_v1),
-    "OSSV2": (lambda _: signing.OSSV2(), verify.verify_oss_v2),
-    "OSSV4": (lambda _: signing.OSSV4("cn-hangzhou", additional_headers=("host",)), verify.verify_oss_v4),
-    "SLSV1": (lambda _: signing.SLSV1(), verify.verify_sls_v1),
-    "SLSV4": (lambda _: signing.SLSV4("cn-hangzhou"), verify.verify_sls_v4),
-    "OTSV2": (lambda _: signing.OTSV2("inst"), verify.verify_ots),
-    "OTSV4": (lambda _: signing.OTSV4("inst", "cn-hangzhou"), verify.verify_ots),
-    "MNS": (lambda _: signing.MNS(), verify.verify_mns),
-    "ODPSV2": (lambda url: signing.ODPSV2(f"{url}/api"), verify.verify_odps),
-    "ODPSV4": (lambda url: signing.ODPSV4(f"{url}/api", "cn-hangzhou"), verify.verify_odps),
-    "FCV2": (lambda _: signing.FCV2(), verify.verify_fc),
-    "FCV3Trigger": (lambda _: signing.FCV3Trigger(), verify.verify_fc_trigger),
-    "SigV4": (lambda _: signing.SigV4("cn-hangzhou"), verify.verify_s3_v4),
+    "ACS3": (lambda _: signing.ACS3(("accept",)), VERIFIERS["acs3"]),
+    "RPC": (lambda _: signing.RPC(), VERIFIERS["rpc"]),
+    "ROA": (lambda _: signing.ROA(), VERIFIERS["roa"]),
+    "OSSV1": (lambda _: signing.OSSV1(), VERIFIERS["oss_v1"]),
+    "OSSV2": (lambda _: signing.OSSV2(), VERIFIERS["oss_v2"]),
+    "OSSV4": (lambda _: signing.OSSV4("cn-hangzhou", additional_headers=("host",)), VERIFIERS["oss_v4"]),
+    "SLSV1": (lambda _: signing.SLSV1(), VERIFIERS["sls_v1"]),
+    "SLSV4": (lambda _: signing.SLSV4("cn-hangzhou"), VERIFIERS["sls_v4"]),
+    "OTSV2": (lambda _: signing.OTSV2("inst"), VERIFIERS["ots"]),
+    "OTSV4": (lambda _: signing.OTSV4("inst", "cn-hangzhou"), VERIFIERS["ots"]),
+    "MNS": (lambda _: signing.MNS(), VERIFIERS["mns"]),
+    "ODPSV2": (lambda url: signing.ODPSV2(f"{url}/api"), VERIFIERS["odps"]),
+    "ODPSV4": (lambda url: signing.ODPSV4(f"{url}/api", "cn-hangzhou"), VERIFIERS["odps"]),
+    "FCV2": (lambda _: signing.FCV2(), VERIFIERS["fc"]),
+    "FCV3Trigger": (lambda _: signing.FCV3Trigger(), VERIFIERS["fc_trigger"]),
+    "SigV4": (lambda _: signing.SigV4("cn-hangzhou"), VERIFIERS["s3_v4"]),
 }
 PATHS = {"RPC": "/", "ODPSV2": "/api/projects/p", "ODPSV4": "/api/projects/p", "FCV2": "/2016-08-15/proxy/s/f/a b"}
 
@@ -82,7 +83,7 @@ def test_a_query_in_the_url_is_signed_as_it_arrives(send: Send, cloud: FakeCloud
 def test_text_outside_latin_1_is_sent_and_signed_as_utf_8(send: Send, cloud: FakeCloud, provider: Any) -> None:
     signer = signing.Signer(provider, signing.OSSV4("cn-hangzhou"), clock=cloud.clock)
     send(signer, "PUT", cloud.url + "/bkt/k", body="杭州".encode(), headers={"x-oss-meta-a": "plain"})
-    assert_accepted(cloud, verify.verify_oss_v4)
+    assert_accepted(cloud, VERIFIERS["oss_v4"])
 
 
 def test_a_file_is_hashed_rewound_and_sent_whole(
@@ -104,7 +105,7 @@ def test_an_iterator_goes_unsigned_where_the_scheme_leaves_the_body_out(
 ) -> None:
     signer = signing.Signer(provider, signing.OSSV1(), clock=cloud.clock)
     send(signer, "PUT", cloud.url + "/bkt/k", body=iter([b"one", b"two"]), headers={"Content-Type": "text/plain"})
-    assert_accepted(cloud, verify.verify_oss_v1)
+    assert_accepted(cloud, VERIFIERS["oss_v1"])
     assert cloud.requests[0].request.body == b"onetwo"
 
 

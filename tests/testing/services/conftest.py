@@ -1,4 +1,4 @@
-"""Endpoints without a server round them, and a key to sign with."""
+"""The endpoints without a server, and a key to sign with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ramrole_creds.testing.account.credential_store import CredentialStore, Iden
 from ramrole_creds.testing.account.ram_policy import ALLOW_ALL
 from ramrole_creds.testing.clocks import VirtualClock
 from ramrole_creds.testing.server.messages import WireRequest
-from ramrole_creds.testing.services import default_services
+from ramrole_creds.testing.services.defaults import default_services
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +30,8 @@ LIFETIME_SECONDS = 3600
 HOST = "127.0.0.1:8080"
 
 
-class Bench:
-    """All services behind one bench, and a role whose policies can be changed."""
+class Endpoints:
+    """All services, and a role whose policies can be changed."""
 
     def __init__(self) -> None:
         self.clock = VirtualClock(1_767_225_600)
@@ -46,7 +46,7 @@ class Bench:
         return self.issuer.issue(identity, now=self.clock.time(), lifetime=lifetime)
 
     def signer(self, scheme: signing.Scheme, key: IssuedCredentials | None = None) -> signing.Signer:
-        """Signs with the key by the bench's clock."""
+        """Signs with the key by the endpoints' clock."""
         key = key or self.key
         credentials = Credentials(key.access_key_id, key.access_key_secret, key.security_token)
         return signing.Signer(credentials, scheme, clock=self.clock)
@@ -95,5 +95,5 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def endpoints() -> Endpoints:
+    return Endpoints()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ramrole_creds import signing
 from ramrole_creds.errors import SigningError
 from ramrole_creds.testing.server.messages import WireRequest, WireResponse
-from tests.testing.services.conftest import Bench
+from tests.testing.services.conftest import Endpoints
 
 VECTORS = Path(__file__).parents[2] / "data" / "vectors"
 OWNERS = {
@@ -44,7 +44,7 @@ OWNERS = {
 
 @pytest.mark.parametrize("scheme", OWNERS)
 def test_a_signed_request_is_taken_by_its_own_service_alone(scheme: str) -> None:
-    bench = Bench()
+    endpoints = Endpoints()
     for vector in json.loads((VECTORS / f"{scheme}.json").read_text())["vectors"]:
         output, asked = vector["output"], vector["input"]
         url = urlsplit(output.get("url") or asked["url"])
@@ -57,17 +57,17 @@ def test_a_signed_request_is_taken_by_its_own_service_alone(scheme: str) -> None
         body = base64.b64decode(asked.get("body_base64") or "")
         wire = WireRequest(asked["method"], target, sent, body, asked["timestamp"])
         owner = "fc" if "http-trigger" in vector["name"] else OWNERS[scheme]
-        assert bench.who(wire) == [owner], vector["name"]
+        assert endpoints.who(wire) == [owner], vector["name"]
         # The key is not one of this cloud's.
-        assert 400 <= bench.answer(wire).status < 500
+        assert 400 <= endpoints.answer(wire).status < 500
 
 
 def test_a_request_that_looks_like_nothing_is_nobody_s() -> None:
-    bench = Bench()
+    endpoints = Endpoints()
     for path in ("/", "/index.html", "/health", "/bkt/key?list-type=2"):
-        assert bench.who(bench.sent(signing.Request("GET", f"http://127.0.0.1:8080{path}"))) == []
+        assert endpoints.who(endpoints.sent(signing.Request("GET", f"http://127.0.0.1:8080{path}"))) == []
     basic = {"Authorization": "Basic dXNlcjpwYXNz"}
-    assert bench.who(bench.sent(signing.Request("GET", "http://127.0.0.1:8080/api/x", basic))) == []
+    assert endpoints.who(endpoints.sent(signing.Request("GET", "http://127.0.0.1:8080/api/x", basic))) == []
 
 
 SCHEMES: list[tuple[signing.Scheme, str]] = [
@@ -147,10 +147,10 @@ def assert_sound(response: WireResponse) -> None:
 def test_no_request_makes_a_service_fail(
     method: str, target: str, junk: str, given_marks: list[tuple[tuple[str, str], str]], body: bytes
 ) -> None:
-    bench = Bench()
+    endpoints = Endpoints()
     headers = [(name, value + rest) for (name, value), rest in given_marks]
-    wire = WireRequest(method, target + junk, tuple(headers), body, bench.clock.time())
-    for service in bench.services:
+    wire = WireRequest(method, target + junk, tuple(headers), body, endpoints.clock.time())
+    for service in endpoints.services:
         if service.recognizes(wire):
             assert_sound(service.handle(wire))
 
@@ -176,14 +176,14 @@ def test_no_signed_request_makes_a_service_fail(
     value: str,
     body: bytes,
 ) -> None:
-    bench = Bench()
+    endpoints = Endpoints()
     scheme, owner = signed
     try:
         request = signing.Request(method, f"http://127.0.0.1:8080{path}", {header: value}, params, body)
-        wire = bench.sent(bench.signer(scheme).sign(request))
+        wire = endpoints.sent(endpoints.signer(scheme).sign(request))
     except SigningError:
         return
     if isinstance(scheme, signing.RPC) and wire.path != "/":
         return  # where no RPC is served
-    assert bench.service(wire).name == owner
-    assert_sound(bench.answer(wire))
+    assert endpoints.service(wire).name == owner
+    assert_sound(endpoints.answer(wire))

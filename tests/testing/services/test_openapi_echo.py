@@ -12,7 +12,7 @@ from ramrole_creds import signing
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireResponse
-    from tests.testing.services.conftest import Bench
+    from tests.testing.services.conftest import Endpoints
 
 HEADERS = {"x-acs-action": "DescribeRegions", "x-acs-version": "2014-05-26"}
 RPC = {"Action": "DescribeRegions", "Version": "2014-05-26", "Format": "JSON"}
@@ -24,15 +24,15 @@ def read(response: WireResponse) -> dict[str, Any]:
     return answer
 
 
-def test_an_acs3_call_is_echoed(bench: Bench) -> None:
+def test_an_acs3_call_is_echoed(endpoints: Endpoints) -> None:
     headers = {**HEADERS, "content-type": "application/json"}
-    response = bench.ask(signing.ACS3(), "POST", "/a%20b", headers, {"q": "1 2", "e": ""}, b'{"n": 1}')
+    response = endpoints.ask(signing.ACS3(), "POST", "/a%20b", headers, {"q": "1 2", "e": ""}, b'{"n": 1}')
     answer = read(response)
     assert response.status == 200
     assert answer.pop("RequestId") == response.header("x-acs-request-id")
     assert answer == {
         "Scheme": "acs3",
-        "AccessKeyId": bench.key.access_key_id,
+        "AccessKeyId": endpoints.key.access_key_id,
         "Arn": "acs:ram::1234567890123456:assumed-role/web/session",
         "Product": "ecs",
         "Action": "DescribeRegions",
@@ -44,34 +44,36 @@ def test_an_acs3_call_is_echoed(bench: Bench) -> None:
     }
 
 
-def test_an_rpc_call_is_echoed_without_what_signs_it(bench: Bench) -> None:
+def test_an_rpc_call_is_echoed_without_what_signs_it(endpoints: Endpoints) -> None:
     body = b"Name=a+b&Tag=%E6%9D%AD"
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = read(bench.ask(signing.RPC(), "POST", "/", form, RPC, body))
+    answer = read(endpoints.ask(signing.RPC(), "POST", "/", form, RPC, body))
     assert (answer["Scheme"], answer["Action"], answer["Product"]) == ("rpc", "DescribeRegions", "ecs")
     assert answer["Body"] == {"Name": "a b", "Tag": "杭"}
     assert "Signature" not in answer["Query"]
-    assert bench.key.security_token is not None
-    assert bench.key.security_token not in json.dumps(answer)
+    assert endpoints.key.security_token is not None
+    assert endpoints.key.security_token not in json.dumps(answer)
 
 
-def test_a_roa_call_is_echoed(bench: Bench) -> None:
+def test_a_roa_call_is_echoed(endpoints: Endpoints) -> None:
     headers = {"x-acs-version": "2015-12-15", "Accept": "application/json"}
-    answer = read(bench.ask(signing.ROA(), "GET", "/clusters/c-1", headers, {"all": "true"}))
+    answer = read(endpoints.ask(signing.ROA(), "GET", "/clusters/c-1", headers, {"all": "true"}))
     assert (answer["Scheme"], answer["Product"], answer["Path"]) == ("roa", "cs", "/clusters/c-1")
 
 
-def test_rpc_answers_xml_unless_json_is_asked_for(bench: Bench) -> None:
+def test_rpc_answers_xml_unless_json_is_asked_for(endpoints: Endpoints) -> None:
     parameters = {name: value for name, value in RPC.items() if name != "Format"}
-    response = bench.ask(signing.RPC(), "GET", "/", params={**parameters, "Format": "XML"})
+    response = endpoints.ask(signing.RPC(), "GET", "/", params={**parameters, "Format": "XML"})
     assert response.header("content-type") == "text/xml;charset=utf-8"
     assert b"<DescribeRegionsResponse>" in response.body
 
 
 @pytest.mark.parametrize("scheme", [signing.ACS3(), signing.ROA()], ids=["ACS3", "ROA"])
-def test_a_wrong_secret_is_answered_with_the_string_that_was_signed(bench: Bench, scheme: signing.Scheme) -> None:
-    wrong = replace(bench.key, access_key_secret="9kFAKESECRETwrong")
-    response = bench.ask(scheme, "GET", "/x", HEADERS, key=wrong)
+def test_a_wrong_secret_is_answered_with_the_string_that_was_signed(
+    endpoints: Endpoints, scheme: signing.Scheme
+) -> None:
+    wrong = replace(endpoints.key, access_key_secret="9kFAKESECRETwrong")
+    response = endpoints.ask(scheme, "GET", "/x", HEADERS, key=wrong)
     answer = read(response)
     assert (response.status, answer["Code"]) == (400, "SignatureDoesNotMatch")
     begin = "Specified signature is not matched with our calculation. server string to sign is:"
@@ -80,29 +82,31 @@ def test_a_wrong_secret_is_answered_with_the_string_that_was_signed(bench: Bench
     assert "SignatureDoesNotMatch" in answer["Recommend"]
 
 
-def test_a_replayed_request_is_refused(bench: Bench) -> None:
-    wire = bench.sent(bench.signer(signing.ACS3()).sign(signing.Request("GET", "http://127.0.0.1:8080/", HEADERS)))
-    assert bench.answer(wire).status == 200
-    assert read(bench.answer(wire))["Code"] == "SignatureNonceUsed"
+def test_a_replayed_request_is_refused(endpoints: Endpoints) -> None:
+    wire = endpoints.sent(
+        endpoints.signer(signing.ACS3()).sign(signing.Request("GET", "http://127.0.0.1:8080/", HEADERS))
+    )
+    assert endpoints.answer(wire).status == 200
+    assert read(endpoints.answer(wire))["Code"] == "SignatureNonceUsed"
 
 
-def test_a_request_without_a_signature_lacks_a_parameter(bench: Bench) -> None:
-    response = bench.answer(bench.sent(signing.Request("POST", "http://127.0.0.1:8080/", HEADERS)))
+def test_a_request_without_a_signature_lacks_a_parameter(endpoints: Endpoints) -> None:
+    response = endpoints.answer(endpoints.sent(signing.Request("POST", "http://127.0.0.1:8080/", HEADERS)))
     assert (response.status, read(response)["Code"]) == (400, "MissingParameter")
     bare = {"Action": "DescribeRegions", "Version": "2014-05-26", "Format": "JSON", "SignatureVersion": "1.0"}
-    response = bench.answer(bench.sent(signing.Request("GET", "http://127.0.0.1:8080/", params=bare)))
+    response = endpoints.answer(endpoints.sent(signing.Request("GET", "http://127.0.0.1:8080/", params=bare)))
     assert (response.status, read(response)["Code"]) == (400, "MissingParameter")
 
 
-def test_a_denied_action_is_forbidden_at_once(bench: Bench) -> None:
-    assert bench.ask(signing.ACS3(), "GET", "/", HEADERS).status == 200
-    bench.deny("ecs:Describe*")
-    response = bench.ask(signing.ACS3(), "GET", "/", HEADERS)
+def test_a_denied_action_is_forbidden_at_once(endpoints: Endpoints) -> None:
+    assert endpoints.ask(signing.ACS3(), "GET", "/", HEADERS).status == 200
+    endpoints.deny("ecs:Describe*")
+    response = endpoints.ask(signing.ACS3(), "GET", "/", HEADERS)
     assert (response.status, read(response)["Code"]) == (403, "Forbidden.RAM")
-    assert bench.ask(signing.ACS3(), "GET", "/", {**HEADERS, "x-acs-action": "RunInstances"}).status == 200
+    assert endpoints.ask(signing.ACS3(), "GET", "/", {**HEADERS, "x-acs-action": "RunInstances"}).status == 200
 
 
-def test_an_expired_token_is_named_as_the_gateway_names_it(bench: Bench) -> None:
-    bench.clock.advance(hours=1)
-    response = bench.ask(signing.ACS3(), "GET", "/", HEADERS)
+def test_an_expired_token_is_named_as_the_gateway_names_it(endpoints: Endpoints) -> None:
+    endpoints.clock.advance(hours=1)
+    response = endpoints.ask(signing.ACS3(), "GET", "/", HEADERS)
     assert (response.status, read(response)["Code"]) == (400, "InvalidSecurityToken.Expired")

@@ -13,6 +13,7 @@ from ramrole_creds.credentials import Credentials
 from ramrole_creds.testing import verify
 from ramrole_creds.testing.account.credential_store import Identity, IssuedCredentials
 from ramrole_creds.testing.server.messages import WireRequest
+from ramrole_creds.testing.verify import VERIFIERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,39 +35,49 @@ class At:
 
 
 SCHEMES: dict[str, tuple[signing.Scheme, verify.Verifier, str, str]] = {
-    "acs3": (signing.ACS3(), verify.verify_acs3, "ecs.cn-hangzhou.aliyuncs.com", ""),
-    "acs3-sm3": (signing.ACS3(algorithm="ACS3-HMAC-SM3"), verify.verify_acs3, "ecs.cn-hangzhou.aliyuncs.com", ""),
-    "rpc": (signing.RPC(), verify.verify_rpc, "ecs.cn-hangzhou.aliyuncs.com", "/"),
-    "roa": (signing.ROA(), verify.verify_roa, "cs.cn-hangzhou.aliyuncs.com", ""),
-    "oss v1": (signing.OSSV1(), verify.verify_oss_v1, OSS_HOST, ""),
-    "oss v2": (signing.OSSV2(), verify.verify_oss_v2, OSS_HOST, ""),
-    "oss v4": (signing.OSSV4("cn-hangzhou"), verify.verify_oss_v4, OSS_HOST, ""),
-    "oss v1 by path": (signing.OSSV1(), verify.verify_oss_v1, LOCAL, "/my-bucket/"),
-    "oss v4 by path": (signing.OSSV4("cn-hangzhou", "my-bucket"), verify.verify_oss_v4, LOCAL, "/my-bucket/"),
-    "sls v1": (signing.SLSV1(), verify.verify_sls_v1, "proj.cn-hangzhou.log.aliyuncs.com", ""),
-    "sls v4": (signing.SLSV4("cn-hangzhou"), verify.verify_sls_v4, "proj.cn-hangzhou.log.aliyuncs.com", ""),
-    "ots v2": (signing.OTSV2("inst"), verify.verify_ots, "inst.cn-hangzhou.ots.aliyuncs.com", "/GetRow"),
-    "ots v4": (signing.OTSV4("inst", "cn-hangzhou"), verify.verify_ots, "inst.cn-hangzhou.ots.aliyuncs.com", "/GetRow"),
-    "mns": (signing.MNS(), verify.verify_mns, "1.mns.cn-hangzhou.aliyuncs.com", ""),
-    "odps v2": (signing.ODPSV2("http://odps.aliyun.com/api"), verify.verify_odps, "odps.aliyun.com", "/api/projects/"),
-    "odps v4": (
-        signing.ODPSV4("http://odps.aliyun.com/api", "cn-hangzhou"),
-        verify.verify_odps,
+    "acs3": (signing.ACS3(), VERIFIERS["acs3"], "ecs.cn-hangzhou.aliyuncs.com", ""),
+    "acs3-sm3": (signing.ACS3(algorithm="ACS3-HMAC-SM3"), VERIFIERS["acs3"], "ecs.cn-hangzhou.aliyuncs.com", ""),
+    "rpc": (signing.RPC(), VERIFIERS["rpc"], "ecs.cn-hangzhou.aliyuncs.com", "/"),
+    "roa": (signing.ROA(), VERIFIERS["roa"], "cs.cn-hangzhou.aliyuncs.com", ""),
+    "oss v1": (signing.OSSV1(), VERIFIERS["oss_v1"], OSS_HOST, ""),
+    "oss v2": (signing.OSSV2(), VERIFIERS["oss_v2"], OSS_HOST, ""),
+    "oss v4": (signing.OSSV4("cn-hangzhou"), VERIFIERS["oss_v4"], OSS_HOST, ""),
+    "oss v1 by path": (signing.OSSV1(), VERIFIERS["oss_v1"], LOCAL, "/my-bucket/"),
+    "oss v4 by path": (signing.OSSV4("cn-hangzhou", "my-bucket"), VERIFIERS["oss_v4"], LOCAL, "/my-bucket/"),
+    "sls v1": (signing.SLSV1(), VERIFIERS["sls_v1"], "proj.cn-hangzhou.log.aliyuncs.com", ""),
+    "sls v4": (signing.SLSV4("cn-hangzhou"), VERIFIERS["sls_v4"], "proj.cn-hangzhou.log.aliyuncs.com", ""),
+    "ots v2": (signing.OTSV2("inst"), VERIFIERS["ots"], "inst.cn-hangzhou.ots.aliyuncs.com", "/GetRow"),
+    "ots v4": (
+        signing.OTSV4("inst", "cn-hangzhou"),
+        VERIFIERS["ots"],
+        "inst.cn-hangzhou.ots.aliyuncs.com",
+        "/GetRow",
+    ),
+    "mns": (signing.MNS(), VERIFIERS["mns"], "1.mns.cn-hangzhou.aliyuncs.com", ""),
+    "odps v2": (
+        signing.ODPSV2("http://odps.aliyun.com/api"),
+        VERIFIERS["odps"],
         "odps.aliyun.com",
         "/api/projects/",
     ),
-    "fc": (signing.FCV2(), verify.verify_fc, "1.cn-hangzhou.fc.aliyuncs.com", "/2016-08-15/services/"),
-    "fc trigger": (signing.FCV2(), verify.verify_fc, "1.cn-hangzhou.fc.aliyuncs.com", "/2016-08-15/proxy/s/f/"),
-    "fc v3 trigger": (signing.FCV3Trigger(), verify.verify_fc_trigger, "f-x.cn-hangzhou.fcapp.run", ""),
-    "s3": (signing.SigV4("cn-hangzhou"), verify.verify_s3_v4, S3_HOST, ""),
-    "s3 by path": (signing.SigV4("us-east-1"), verify.verify_s3_v4, LOCAL, "/my-bucket/"),
-    "s3 v1": (signing.S3V1(), verify.verify_s3_hmacv1, S3_HOST, ""),
+    "odps v4": (
+        signing.ODPSV4("http://odps.aliyun.com/api", "cn-hangzhou"),
+        VERIFIERS["odps"],
+        "odps.aliyun.com",
+        "/api/projects/",
+    ),
+    "fc": (signing.FCV2(), VERIFIERS["fc"], "1.cn-hangzhou.fc.aliyuncs.com", "/2016-08-15/services/"),
+    "fc trigger": (signing.FCV2(), VERIFIERS["fc"], "1.cn-hangzhou.fc.aliyuncs.com", "/2016-08-15/proxy/s/f/"),
+    "fc v3 trigger": (signing.FCV3Trigger(), VERIFIERS["fc_trigger"], "f-x.cn-hangzhou.fcapp.run", ""),
+    "s3": (signing.SigV4("cn-hangzhou"), VERIFIERS["s3_v4"], S3_HOST, ""),
+    "s3 by path": (signing.SigV4("us-east-1"), VERIFIERS["s3_v4"], LOCAL, "/my-bucket/"),
+    "s3 v1": (signing.S3V1(), VERIFIERS["s3_hmacv1"], S3_HOST, ""),
 }
 PRESIGNED: dict[str, tuple[signing.Scheme, verify.Verifier, str]] = {
-    "oss v1": (signing.OSSV1(), verify.verify_oss_v1_url, OSS_HOST),
-    "oss v2": (signing.OSSV2(), verify.verify_oss_v2_url, OSS_HOST),
-    "oss v4": (signing.OSSV4("cn-hangzhou"), verify.verify_oss_v4_url, OSS_HOST),
-    "s3": (signing.SigV4("cn-hangzhou"), verify.verify_s3_v4_url, S3_HOST),
+    "oss v1": (signing.OSSV1(), VERIFIERS["oss_v1_url"], OSS_HOST),
+    "oss v2": (signing.OSSV2(), VERIFIERS["oss_v2_url"], OSS_HOST),
+    "oss v4": (signing.OSSV4("cn-hangzhou"), VERIFIERS["oss_v4_url"], OSS_HOST),
+    "s3": (signing.SigV4("cn-hangzhou"), VERIFIERS["s3_v4_url"], S3_HOST),
 }
 
 # Everything that can be sent, and some of it more often: what canonical forms are known to disagree on.

@@ -16,9 +16,9 @@ ACCOUNT_ID = "1234567890123456"
 
 # Each is part of the value it marks, so that a secret scanner, a test or a human can tell it from a real one.
 KEY_MARKER = "FAKE"
-SECRET_MARKER = "FAKESECRET"  # noqa: S105 - a marker
-TOKEN_MARKER = "FAKETOKEN"  # noqa: S105 - a marker
-METADATA_TOKEN_MARKER = "FAKEMETATOKEN"  # noqa: S105 - a marker
+SECRET_MARKER = "FAKESECRET"  # noqa: S105  # a marker
+TOKEN_MARKER = "FAKETOKEN"  # noqa: S105  # a marker
+METADATA_TOKEN_MARKER = "FAKEMETATOKEN"  # noqa: S105  # a marker
 
 TOKEN_CHARACTERS = 524
 _ALPHANUMERIC = string.ascii_letters + string.digits
@@ -112,7 +112,7 @@ class CredentialStore:
 
     def __init__(self, seed: int | str | None = None) -> None:
         self.seed = secrets.token_hex(8) if seed is None else str(seed)
-        self._random = random.Random(self.seed)  # noqa: S311 - reproducible on purpose, secures nothing
+        self._random = random.Random(self.seed)  # noqa: S311  # reproducible on purpose, secures nothing
         self._issued: dict[str, IssuedCredentials] = {}
         self._revoked: set[str] = set()
         self._lock = threading.Lock()  # guards all of the above but `seed`

@@ -19,6 +19,7 @@ AUDIENCE = "sts.aliyuncs.com"
 SUBJECT = "system:serviceaccount:default:app"
 MAX_UNIX_SECONDS = 253402300800  # the year 10000
 KEY_ID = "fake-key-1"
+_UNRECOGNIZED = "The Jwt content is invalid that cannot be recognized."
 
 # A key made for these tests; it secures nothing.
 _MODULUS = int(
@@ -128,6 +129,21 @@ def verify_token(token: str, issuer: OidcIssuer, now: float) -> Mapping[str, Any
     Raises:
         InvalidToken: something is not.
     """
+    header, claims = _verified(token, issuer)
+    if header.get("alg") != "RS256":
+        algorithm = str(header.get("alg"))[:20]
+        raise InvalidToken("Invalid", f"The algorithm {algorithm} that be specified in Jwt header is unknown.")
+    _require_times(claims, now)
+    if claims.get("iss") != issuer.url:
+        raise InvalidToken("IssuerNotMatch", "Invalid issuer.")
+    audiences = claims.get("aud")
+    if not _overlap([audiences] if isinstance(audiences, str) else audiences, issuer):
+        raise InvalidToken("AudienceNotMatch", "Invalid audience.")
+    return claims
+
+
+def _verified(token: str, issuer: OidcIssuer) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Header and claims of a token whose signature is right, or whose algorithm is unknown."""
     parts = token.split(".")
     if len(parts) != 3:
         raise InvalidToken("Invalid", "The number of Jwt field should be divided into 3 parts with '.' .")
@@ -137,23 +153,19 @@ def verify_token(token: str, issuer: OidcIssuer, now: float) -> Mapping[str, Any
     except (ValueError, RecursionError):
         raise InvalidToken("Invalid", "Cannot decode base64 encoded response(format invalided).") from None
     if not isinstance(header, dict) or not isinstance(claims, dict):
-        raise InvalidToken("Invalid", "The Jwt content is invalid that cannot be recognized.")
-    if header.get("alg") != "RS256":
-        algorithm = str(header.get("alg"))[:20]
-        raise InvalidToken("Invalid", f"The algorithm {algorithm} that be specified in Jwt header is unknown.")
-    if not issuer.key.public.verify(f"{parts[0]}.{parts[1]}".encode(), signature):
+        raise InvalidToken("Invalid", _UNRECOGNIZED)
+    signed = issuer.key.public.verify(f"{parts[0]}.{parts[1]}".encode(), signature)
+    if header.get("alg") == "RS256" and not signed:
         raise InvalidToken("InvalidSignature", "OIDC token validate failed: invalid signature.")
+    return header, claims
+
+
+def _require_times(claims: Mapping[str, Any], now: float) -> None:
     ends, begins = claims.get("exp"), claims.get("nbf", 0)
     if not isinstance(ends, (int, float)) or not isinstance(begins, (int, float)) or not 0 < ends < MAX_UNIX_SECONDS:
-        raise InvalidToken("Invalid", "The Jwt content is invalid that cannot be recognized.")
+        raise InvalidToken("Invalid", _UNRECOGNIZED)
     if now >= ends or now < begins:
         raise InvalidToken("Expired", "This JsonWebToken is expired.")
-    if claims.get("iss") != issuer.url:
-        raise InvalidToken("IssuerNotMatch", "Invalid issuer.")
-    audiences = claims.get("aud")
-    if not _overlap([audiences] if isinstance(audiences, str) else audiences, issuer):
-        raise InvalidToken("AudienceNotMatch", "Invalid audience.")
-    return claims
 
 
 def _overlap(audiences: object, issuer: OidcIssuer) -> bool:

@@ -43,7 +43,7 @@ def parse_policy(document: str | Mapping[str, Any]) -> Mapping[str, Any]:
     except RecursionError:
         raise ValueError("a policy is not nested a thousand levels deep") from None
     if not isinstance(parsed, Mapping) or not isinstance(parsed.get("Statement"), list):
-        raise ValueError("a policy is an object with a list of statements")  # noqa: TRY004 - bad content, not bad use
+        raise ValueError("a policy is an object with a list of statements")  # noqa: TRY004  # bad content, not bad use
     for statement in parsed["Statement"]:
         if not isinstance(statement, Mapping) or statement.get("Effect") not in {"Allow", "Deny"}:
             raise ValueError('each statement of a policy is an object with "Effect": "Allow" or "Deny"')

@@ -38,12 +38,12 @@ class PublicKey:
             if tag == _SEQUENCE and first == _SEQUENCE:  # algorithm identifier, then the key in a bit string
                 kind, bits, _ = _element(rest)
                 if kind != _BIT_STRING:
-                    raise ValueError(kind)  # noqa: TRY301 - all faults of form end in one error
+                    raise ValueError(kind)  # noqa: TRY301  # all faults of form end in one error
                 _, content, _ = _element(bits[1:])
                 first, inner, rest = _element(content)
             second, exponent, _ = _element(rest)
             if (first, second) != (_INTEGER, _INTEGER):
-                raise ValueError(first)  # noqa: TRY301 - as above
+                raise ValueError(first)  # noqa: TRY301  # as above
         except (ValueError, IndexError):
             raise ValueError("This is no RSA public key in PEM form.") from None
         return cls(int.from_bytes(inner, "big"), int.from_bytes(exponent, "big"))

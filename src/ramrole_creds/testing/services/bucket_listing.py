@@ -10,12 +10,13 @@ from urllib.parse import quote
 
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.markup import document
-from ramrole_creds.testing.services.storage_call import StorageError
-from ramrole_creds.testing.verify.verification import utc_text
+from ramrole_creds.testing.services.service import ServiceError
+from ramrole_creds.testing.verify.times import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ramrole_creds.testing.services.bucket_store import StoredObject
     from ramrole_creds.testing.services.markup import Node
     from ramrole_creds.testing.services.storage_call import StorageCall
 
@@ -47,39 +48,51 @@ def list_buckets(call: StorageCall) -> WireResponse:
 def list_objects(call: StorageCall) -> WireResponse:
     """`GET /bucket`, in the first and the second version of the listing."""
     call.permit("ListObjects")
-    second = call.query.get("list-type") == "2"
-    prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter", "")
-    limit = _max_keys(call.query.get("max-keys", "100" if call.prefix == "x-oss-" else "1000"))
-    token = call.query.get("continuation-token", "")
-    after = (_after(token) or call.query.get("start-after", "")) if second else call.query.get("marker", "")
-    spell = _speller(call)
+    query, spell = call.query, _speller(call)
+    second = query.get("list-type") == "2"
+    limit = _max_keys(query.get("max-keys", "100" if call.prefix == "x-oss-" else "1000"))
+    after = _second_start(call) if second else query.get("marker", "")
     with call.store.lock:
-        page = _page(sorted(call.bucket().objects), prefix, delimiter, after, limit)
-        objects = call.bucket().objects
-        contents: list[Node] = [
-            {
-                "Key": spell(key),
-                "LastModified": utc_text(objects[key].modified_at),
-                "ETag": f'"{objects[key].etag}"',
-                "Type": objects[key].kind,
-                "Size": len(objects[key].body),
-                "StorageClass": "Standard" if call.prefix == "x-oss-" else "STANDARD",
-                **({"Owner": owner(call)} if not second or call.query.get("fetch-owner") == "true" else {}),
-            }
-            for key in page.keys
-        ]
-    content: dict[str, Node] = {"Name": call.bucket_name or "", "Prefix": spell(prefix)}
-    if second:
-        content |= {"StartAfter": spell(call.query.get("start-after", "")), "KeyCount": page.count}
-        content |= {"ContinuationToken": token} if token else {}
-        content |= {"NextContinuationToken": base64.b64encode(page.last.encode()).decode()} if page.truncated else {}
-    else:
-        content |= {"Marker": spell(after)}
-        content |= {"NextMarker": spell(page.last)} if page.truncated else {}
-    content |= {"MaxKeys": limit, "Delimiter": spell(delimiter), "IsTruncated": str(page.truncated).lower()}
-    content |= {"EncodingType": "url"} if call.query.get("encoding-type") == "url" else {}
+        bucket = call.bucket()
+        page = _page(sorted(bucket.objects), query.get("prefix", ""), query.get("delimiter", ""), after, limit)
+        contents: list[Node] = [_listed(call, key, bucket.objects[key]) for key in page.keys]
+    content: dict[str, Node] = {"Name": call.bucket_name or "", "Prefix": spell(query.get("prefix", ""))}
+    content |= _second_position(call, page) if second else _first_position(call, page)
+    content |= {"MaxKeys": limit, "Delimiter": spell(query.get("delimiter", "")), "IsTruncated": page.truncated}
+    content |= {"EncodingType": "url"} if query.get("encoding-type") == "url" else {}
     content |= {"Contents": contents, "CommonPrefixes": [{"Prefix": spell(each)} for each in page.prefixes]}
     return WireResponse(200, (XML,), document("ListBucketResult", content))
+
+
+def _listed(call: StorageCall, key: str, stored: StoredObject) -> Node:
+    content: dict[str, Node] = {
+        "Key": _speller(call)(key),
+        "LastModified": utc_text(stored.modified_at),
+        "ETag": f'"{stored.etag}"',
+        "Type": stored.kind,
+        "Size": len(stored.body),
+        "StorageClass": "Standard" if call.prefix == "x-oss-" else "STANDARD",
+    }
+    if call.query.get("list-type") != "2" or call.query.get("fetch-owner") == "true":
+        content["Owner"] = owner(call)
+    return content
+
+
+def _first_position(call: StorageCall, page: _Page) -> dict[str, Node]:
+    spell = _speller(call)
+    next_marker: dict[str, Node] = {"NextMarker": spell(page.last)} if page.truncated else {}
+    return {"Marker": spell(call.query.get("marker", "")), **next_marker}
+
+
+def _second_position(call: StorageCall, page: _Page) -> dict[str, Node]:
+    token = call.query.get("continuation-token", "")
+    content: dict[str, Node] = {"StartAfter": _speller(call)(call.query.get("start-after", ""))}
+    content["KeyCount"] = page.count
+    if token:
+        content["ContinuationToken"] = token
+    if page.truncated:
+        content["NextContinuationToken"] = base64.b64encode(page.last.encode()).decode()
+    return content
 
 
 def list_uploads(call: StorageCall) -> WireResponse:
@@ -146,14 +159,15 @@ def _speller(call: StorageCall) -> Callable[[str], str]:
     return lambda text: text
 
 
-def _after(token: str) -> str:
+def _second_start(call: StorageCall) -> str:
+    token = call.query.get("continuation-token", "")
     try:
-        return base64.b64decode(token, validate=True).decode()
+        return base64.b64decode(token, validate=True).decode() or call.query.get("start-after", "")
     except (binascii.Error, ValueError):
-        raise StorageError("InvalidArgument", 400, "The continuation token provided is incorrect.") from None
+        raise ServiceError("InvalidArgument", "The continuation token provided is incorrect.") from None
 
 
 def _max_keys(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > MAX_KEYS:
-        raise StorageError("InvalidArgument", 400, f"max-keys must be 0 to {MAX_KEYS}.")
+        raise ServiceError("InvalidArgument", f"max-keys must be 0 to {MAX_KEYS}.", 400)
     return int(text)

@@ -24,7 +24,7 @@ class StoredObject:
     @classmethod
     def of(cls, body: bytes, headers: Mapping[str, str], now: float, kind: str = "Normal") -> StoredObject:
         """An object whose ETag is the MD5 of its body, as the service's is."""
-        return cls(body, dict(headers), now, hashlib.md5(body).hexdigest().upper(), kind)  # noqa: S324 - the protocol's
+        return cls(body, dict(headers), now, hashlib.md5(body).hexdigest().upper(), kind)  # noqa: S324  # the protocol's
 
 
 @dataclass(slots=True)

@@ -2,87 +2,82 @@
 
 from __future__ import annotations
 
-import json
 import re
-import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.server.messages import WireResponse
-from ramrole_creds.testing.verify import NonceMemory, Rejected, verify_datahub
-from ramrole_creds.testing.verify.canonical import decode
-from ramrole_creds.testing.verify.verification import readable
+from ramrole_creds.testing.account.access import Access
+from ramrole_creds.testing.services.markup import json_response
+from ramrole_creds.testing.services.service import ServiceError
+from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
+from ramrole_creds.testing.verify.error_catalogs import DATAHUB
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ramrole_creds.testing.account.credential_store import CredentialStore
-    from ramrole_creds.testing.server.messages import WireRequest
+    from ramrole_creds.testing.server.messages import WireRequest, WireResponse
+    from ramrole_creds.testing.verify import Rejected
+
+_VERBS = {"GET": "Get", "POST": "Create", "PUT": "Update", "DELETE": "Delete"}
 
 
-@dataclass(slots=True)
-class DatahubService:
+class DatahubService(SignedService):
     """One DataHub."""
 
-    issuer: CredentialStore
-    nonces: NonceMemory = field(default_factory=NonceMemory)
-    _projects: dict[str, float] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)  # guards _projects
+    name = "datahub"
+    catalog = DATAHUB
 
-    @property
-    def name(self) -> str:
-        """The name faults and the request log use."""
-        return "datahub"
+    def __init__(self, issuer: CredentialStore) -> None:
+        super().__init__(issuer)
+        self._projects: dict[str, float] = {}
 
-    def recognizes(self, request: WireRequest) -> bool:
-        """By signature, or by a header of its own."""
-        authorization = request.header("authorization")
-        if authorization:
-            return authorization.startswith("DATAHUB ")
+    def looks_familiar(self, request: WireRequest) -> bool:
+        """By its own headers."""
         return any(name.lower().startswith("x-datahub-") for name, _ in request.headers)
 
-    def handle(self, request: WireRequest) -> WireResponse:
-        """Verify the request and answer it."""
-        request_id = self.issuer.nonce().replace("-", "").lower()
-        verdict = verify_datahub(request, self.issuer, request.at, self.nonces)
-        if isinstance(verdict, Rejected):
-            return _refuse(request_id, verdict.code, verdict.message, verdict.status)
-        path = readable(decode(request.path))
-        verb = {"GET": "Get", "POST": "Create", "PUT": "Update", "DELETE": "Delete"}.get(request.method, "Get")
-        action = "dhs:ListProject" if path == "/projects" else f"dhs:{verb}Project"
-        resource = f"acs:dhs:*:{verdict.issued.account_id}:{path.lstrip('/')}"
-        if not verdict.issued.allows(action, resource):
-            return _refuse(request_id, "NoPermission", f"No permission, action: {action}, resource: {resource}", 403)
+    def new_request_id(self) -> str:
+        """32 hex digits in lower case."""
+        return self.issuer.nonce().replace("-", "").lower()
+
+    def needs(self, call: SignedCall) -> Iterable[Access]:
+        """One action on a project."""
+        action = "ListProject" if call.path == "/projects" else f"{_VERBS.get(call.method, 'Get')}Project"
+        yield Access(f"dhs:{action}", f"acs:dhs:*:{call.account_id}:{call.path.lstrip('/')}")
+
+    def denied(self, access: Access) -> ServiceError:
+        """`NoPermission`."""
+        message = f"No permission, action: {access.action}, resource: {access.resource}"
+        return ServiceError("NoPermission", message, 403)
+
+    def answer(self, call: SignedCall) -> WireResponse:
+        """Projects are listed, created, described and deleted."""
         with self._lock:
-            return self._answer(request, request_id, path)
+            if call.path == "/projects":
+                return _json(call, 200, {"ProjectNames": sorted(self._projects)})
+            match = re.fullmatch(r"/projects/([^/]+)", call.path)
+            if match is None:
+                raise ServiceError("NoSuchTopic", "The fake cloud has no topics.", 404)
+            return self._project(call, match[1])
 
-    def _answer(self, request: WireRequest, request_id: str, path: str) -> WireResponse:
-        if path == "/projects":
-            return _json(request_id, 200, {"ProjectNames": sorted(self._projects)})
-        match = re.fullmatch(r"/projects/([^/]+)", path)
-        if match is None:
-            return _refuse(request_id, "NoSuchTopic", "The fake cloud has no topics.", 404)
-        return self._project(request, request_id, match[1])
+    def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
+        """A document in JSON."""
+        content = {"RequestId": request_id, "ErrorCode": refused.code, "ErrorMessage": refused.message}
+        return json_response(content, (("x-datahub-request-id", request_id),), refused.status)
 
-    def _project(self, request: WireRequest, request_id: str, project: str) -> WireResponse:
-        if request.method == "POST":
+    def _project(self, call: SignedCall, project: str) -> WireResponse:
+        if call.method == "POST":
             if project in self._projects:
-                return _refuse(request_id, "ProjectAlreadyExist", "The project already exists.", 400)
-            self._projects[project] = request.at
-            return _json(request_id, 201, {})
+                raise ServiceError("ProjectAlreadyExist", "The project already exists.")
+            self._projects[project] = call.request.at
+            return _json(call, 201, {})
         if project not in self._projects:
-            return _refuse(request_id, "NoSuchProject", "The specified project does not exist.", 404)
-        if request.method == "DELETE":
+            raise ServiceError("NoSuchProject", "The specified project does not exist.", 404)
+        if call.method == "DELETE":
             del self._projects[project]
-            return _json(request_id, 200, {})
+            return _json(call, 200, {})
         created = int(self._projects[project])
-        return _json(
-            request_id, 200, {"Comment": "", "CreateTime": created, "LastModifyTime": created, "Creator": "fake"}
-        )
+        return _json(call, 200, {"Comment": "", "CreateTime": created, "LastModifyTime": created, "Creator": "fake"})
 
 
-def _json(request_id: str, status: int, content: object) -> WireResponse:
-    headers = (("x-datahub-request-id", request_id), ("Content-Type", "application/json"))
-    return WireResponse(status, headers, json.dumps(content).encode())
-
-
-def _refuse(request_id: str, code: str, message: str, status: int) -> WireResponse:
-    return _json(request_id, status, {"RequestId": request_id, "ErrorCode": code, "ErrorMessage": message})
+def _json(call: SignedCall, status: int, content: object) -> WireResponse:
+    return json_response(content, (("x-datahub-request-id", call.request_id),), status)

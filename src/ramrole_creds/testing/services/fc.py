@@ -1,78 +1,83 @@
-"""Function Compute: no functions, but every invocation and every HTTP trigger, 3.0's too, gives its body back."""
+"""Function Compute: every invocation and every HTTP trigger, 3.0's too, returns its body; no functions are kept."""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.server.messages import WireResponse
-from ramrole_creds.testing.verify import NonceMemory, Rejected, is_fc_trigger, verify_fc, verify_fc_trigger
-from ramrole_creds.testing.verify.canonical import decode
-from ramrole_creds.testing.verify.verification import readable
+from ramrole_creds.testing.services.markup import json_response
+from ramrole_creds.testing.services.service import ServiceError
+from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
+from ramrole_creds.testing.verify.error_catalogs import FC
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.account.credential_store import CredentialStore
+    from collections.abc import Iterable
+
     from ramrole_creds.testing.server.messages import WireRequest
+    from ramrole_creds.testing.verify import Rejected
 
 API_PATH = "/2016-08-15/"
+_VERBS = {"GET": "Get", "POST": "Create", "PUT": "Update", "DELETE": "Delete"}
+_COLLECTIONS = ("services", "functions", "triggers", "versions", "aliases")
 
 
-@dataclass(slots=True)
-class FcService:
+class FcService(SignedService):
     """One Function Compute: the 2.0 interface and HTTP triggers; 3.0's interface speaks the common OpenAPI protocol."""
 
-    issuer: CredentialStore
-    nonces: NonceMemory = field(default_factory=NonceMemory)
+    name = "fc"
+    catalog = FC
 
-    @property
-    def name(self) -> str:
-        """The name faults and the request log use."""
-        return "fc"
-
-    def recognizes(self, request: WireRequest) -> bool:
-        """By signature or by path."""
-        authorization = request.header("authorization")
-        if authorization:
-            return authorization.startswith("FC ") or is_fc_trigger(request)
+    def looks_familiar(self, request: WireRequest) -> bool:
+        """By path."""
         return request.path.startswith(API_PATH)
 
-    def handle(self, request: WireRequest) -> WireResponse:
-        """Verify the request and answer it."""
-        request_id = self.issuer.nonce().lower()
-        triggered = is_fc_trigger(request)
-        verify = verify_fc_trigger if triggered else verify_fc
-        verdict = verify(request, self.issuer, request.at, self.nonces)
-        if isinstance(verdict, Rejected):
-            return _json(request_id, verdict.status, {"ErrorCode": verdict.code, "ErrorMessage": verdict.message})
-        path = readable(decode(request.path)).removeprefix(API_PATH.rstrip("/"))
-        invoked = (
-            triggered or re.search(r"/functions/[^/]+/invocations$", path) is not None or path.startswith("/proxy/")
-        )
-        verb = {"GET": "Get", "POST": "Create", "PUT": "Update", "DELETE": "Delete"}.get(request.method, "Get")
-        action = "InvokeFunction" if invoked else f"{verb}Service"
-        if not verdict.issued.allows(f"fc:{action}", f"acs:fc:*:{verdict.issued.account_id}:{path.lstrip('/')}"):
-            message = f"the caller is not authorized to perform 'fc:{action}'"
-            return _json(request_id, 403, {"ErrorCode": "AccessDenied", "ErrorMessage": message})
-        if invoked:
-            content_type = request.header("content-type") or "application/octet-stream"
-            return WireResponse(200, (("X-Fc-Request-Id", request_id), ("Content-Type", content_type)), request.body)
-        if request.method == "DELETE":
-            return WireResponse(204, (("X-Fc-Request-Id", request_id),))
-        collection = path.rpartition("/")[2]
-        if request.method == "GET" and collection in ("services", "functions", "triggers", "versions", "aliases"):
-            return _json(request_id, 200, {collection: [], "nextToken": None})
-        return _json(request_id, 200, _given(request.body))
+    def new_request_id(self) -> str:
+        """A UUID in lower case."""
+        return self.issuer.nonce().lower()
+
+    def needs(self, call: SignedCall) -> Iterable[Access]:
+        """Invoking a function, or managing a service."""
+        action = "InvokeFunction" if _is_invocation(call) else f"{_VERBS.get(call.method, 'Get')}Service"
+        yield Access(f"fc:{action}", f"acs:fc:*:{call.account_id}:{_path(call).lstrip('/')}")
+
+    def denied(self, access: Access) -> ServiceError:
+        """`AccessDenied`."""
+        return ServiceError("AccessDenied", f"the caller is not authorized to perform '{access.action}'", 403)
+
+    def answer(self, call: SignedCall) -> WireResponse:
+        """The body of an invocation; of other calls an empty collection, or what was sent."""
+        request_id = ("X-Fc-Request-Id", call.request_id)
+        if _is_invocation(call):
+            content_type = call.request.header("content-type") or "application/octet-stream"
+            return WireResponse(200, (request_id, ("Content-Type", content_type)), call.request.body)
+        if call.method == "DELETE":
+            return WireResponse(204, (request_id,))
+        collection = call.path.rpartition("/")[2]
+        if call.method == "GET" and collection in _COLLECTIONS:
+            return json_response({collection: [], "nextToken": None}, (request_id,))
+        return json_response(_given(call.request.body), (request_id,))
+
+    def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
+        """A document in JSON."""
+        content = {"ErrorCode": refused.code, "ErrorMessage": refused.message}
+        return json_response(content, (("X-Fc-Request-Id", request_id),), refused.status)
+
+
+def _path(call: SignedCall) -> str:
+    return call.path.removeprefix(API_PATH.rstrip("/"))
+
+
+def _is_invocation(call: SignedCall) -> bool:
+    path = _path(call)
+    triggered = call.verdict.scheme == "fc_trigger" or path.startswith("/proxy/")
+    return triggered or re.search(r"/functions/[^/]+/invocations$", path) is not None
 
 
 def _given(body: bytes) -> object:
     try:
         return json.loads(body) if body else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-
-
-def _json(request_id: str, status: int, content: object) -> WireResponse:
-    headers = (("X-Fc-Request-Id", request_id), ("Content-Type", "application/json"))
-    return WireResponse(status, headers, json.dumps(content).encode())

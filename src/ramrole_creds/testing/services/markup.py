@@ -1,13 +1,18 @@
-"""Writing and reading the small XML documents of the services."""
+"""Writes and reads the small documents of the services."""
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from xml.sax.saxutils import escape
+
+from ramrole_creds.testing.server.messages import WireResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from ramrole_creds.testing.server.messages import WireRequest
 
     Node = str | int | Mapping[str, "Node"] | Iterable["Node"]
 
@@ -24,16 +29,51 @@ def document(root: str, content: Node, *, namespace: str = "") -> bytes:
     return f"{DECLARATION}<{root}{attribute}>{_inner(content)}</{root}>\n".encode()
 
 
+def json_response(content: object, headers: tuple[tuple[str, str], ...] = (), status: int = 200) -> WireResponse:
+    """An answer in JSON; None has no body."""
+    body = b"" if content is None else json.dumps(content).encode()
+    return WireResponse(status, (*headers, ("Content-Type", "application/json")), body)
+
+
+def openapi_answer(
+    root: str, content: Mapping[str, object], status: int = 200, *, as_xml: bool = False
+) -> WireResponse:
+    """An answer of the OpenAPI gateway, which holds its "RequestId"."""
+    request_id = ("x-acs-request-id", str(content["RequestId"]))
+    if as_xml:
+        headers = (request_id, ("Content-Type", "text/xml;charset=utf-8"))
+        return WireResponse(status, headers, document(root, cast("Node", content)))
+    body = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+    return WireResponse(status, (request_id, ("Content-Type", "application/json;charset=utf-8")), body)
+
+
+def openapi_error(
+    request: WireRequest, error: tuple[str, str, int], request_id: str, product: str, *, as_xml: bool
+) -> WireResponse:
+    """The error document of the OpenAPI gateway: code, message and status, and where to read on."""
+    code, message, status = error
+    content = {
+        "RequestId": request_id,
+        "Message": message,
+        "Recommend": f"https://api.aliyun.com/troubleshoot?q={code}&product={product}&requestId={request_id}",
+        "HostId": request.header("host") or "",
+        "Code": code,
+    }
+    return openapi_answer("Error", content, status, as_xml=as_xml)
+
+
 def texts(body: bytes, name: str) -> list[str]:
     """The texts of every element `name`, whatever its namespace; none where the document is malformed.
 
-    A pattern, not a parser: what arrives may be anything, and entities of a hostile document are never expanded.
+    A pattern, not a parser: a request may hold anything, and entities of a hostile document are never expanded.
     """
     found = re.findall(rb"<(?:\w+:)?%s(?:\s[^>]*)?>([^<]*)</" % name.encode(), body)
     return [_unescape(text.decode("utf-8", "replace")) for text in found]
 
 
 def _inner(content: Node) -> str:
+    if isinstance(content, bool):
+        return str(content).lower()
     if isinstance(content, str | int):
         return escape(_NOT_XML.sub("\ufffd", str(content)))
     if hasattr(content, "items"):

@@ -1,4 +1,4 @@
-"""The instance metadata service of the fake cloud: paths, statuses and bodies as the real one has them.
+"""The instance metadata service of the fake cloud: with the paths, statuses and bodies of the real one.
 
 What is not known of the real service is a switch in `Quirks`; its default is the likeliest answer.
 """
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Mode = Literal["normal", "hardened"]
 
 VERSIONS = ("2016-01-01", "latest")
-TOKEN_PATH = "/latest/api/token"  # noqa: S105 - a path
-TOKEN_HEADER = "X-aliyun-ecs-metadata-token"  # noqa: S105 - a header's name
+TOKEN_PATH = "/latest/api/token"  # noqa: S105  # a path
+TOKEN_HEADER = "X-aliyun-ecs-metadata-token"  # noqa: S105  # a header's name
 TTL_HEADER = "X-aliyun-ecs-metadata-token-ttl-seconds"
 MAX_TTL_SECONDS = 21600
 ROLE_DIRECTORY = "ram/security-credentials/"
@@ -84,7 +84,7 @@ class MetadataService:
     """Answers metadata requests for one instance; safe for many threads.
 
     Args:
-        instance: what is told about.
+        instance: the instance that is described.
         issuer: makes the session tokens.
         clock: by which tokens and credentials live.
         mode: "hardened" demands a token; "normal" answers with and without one.
@@ -154,21 +154,24 @@ class MetadataService:
             return error_page(405)
         if request.header("X-Forwarded-For") is not None:
             return error_page(403)
-        ttl = request.header(TTL_HEADER) or ""
-        if not (ttl.isascii() and ttl.isdigit() and len(ttl) <= 6 and 1 <= int(ttl) <= MAX_TTL_SECONDS):
+        ttl = _ttl(request.header(TTL_HEADER) or "")
+        if ttl is None:
             return error_page(400)
         token = self._issuer.metadata_token()
+        self._keep(token, ttl)
+        response = self._value(token)
+        if self.quirks.token_ttl_echo:
+            response = WireResponse(200, (*response.headers, (TTL_HEADER, str(ttl))), response.body)
+        return response
+
+    def _keep(self, token: str, ttl: int) -> None:
         now = self._clock.monotonic()
         with self._lock:
             if self.quirks.only_latest_token:
                 self._tokens.clear()
             if len(self._tokens) > 1000:
                 self._tokens = {one: ends for one, ends in self._tokens.items() if ends > now}
-            self._tokens[token] = now + int(ttl)
-        response = self._value(token)
-        if self.quirks.token_ttl_echo:
-            response = WireResponse(200, (*response.headers, (TTL_HEADER, ttl)), response.body)
-        return response
+            self._tokens[token] = now + ttl
 
     def _check_token(self, request: WireRequest) -> WireResponse | None:
         token = request.header(TOKEN_HEADER)
@@ -235,6 +238,12 @@ def error_page(status: int) -> WireResponse:
     reason = _REASONS.get(status, "Error")
     page = _PAGE.format(title=f"{status} - {reason}")
     return WireResponse(status, (("Content-Type", "text/html"),), page.encode("iso-8859-1"), reason)
+
+
+def _ttl(text: str) -> int | None:
+    """The life asked for a token; None where it is not 1 to 21600 seconds."""
+    given = text.isascii() and text.isdigit() and len(text) <= 6
+    return int(text) if given and 1 <= int(text) <= MAX_TTL_SECONDS else None
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import re
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.markup import document, texts
-from ramrole_creds.testing.verify import NonceMemory, Rejected, verify_mns
-from ramrole_creds.testing.verify.canonical import decode, query_pairs
+from ramrole_creds.testing.services.service import ServiceError
+from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
+from ramrole_creds.testing.verify.canonical import decimal
+from ramrole_creds.testing.verify.error_catalogs import MNS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.services.markup import Node
+    from ramrole_creds.testing.verify import Rejected
 
 NAMESPACE = "http://mns.aliyuncs.com/doc/v1/"
 VISIBILITY_SECONDS = 30
+_XML = ("Content-Type", "text/xml;charset=utf-8")
 
 
 @dataclass(slots=True)
@@ -38,164 +44,156 @@ class _Queue:
     messages: list[_Message] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class MnsService:
+class MnsService(SignedService):
     """One message service for all accounts."""
 
-    issuer: CredentialStore
-    nonces: NonceMemory = field(default_factory=NonceMemory)
-    _queues: dict[str, _Queue] = field(default_factory=dict)
-    _topics: dict[str, _Queue] = field(default_factory=dict)
-    _numbers: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)  # guards the three above
+    name = "mns"
+    catalog = MNS
 
-    @property
-    def name(self) -> str:
-        """The name faults and the request log use."""
-        return "mns"
+    def __init__(self, issuer: CredentialStore) -> None:
+        super().__init__(issuer)
+        self._queues: dict[str, _Queue] = {}
+        self._topics: dict[str, _Queue] = {}
+        self._numbers = 0
 
-    def recognizes(self, request: WireRequest) -> bool:
-        """By signature, or by the version header that every call has."""
-        authorization = request.header("authorization")
-        if authorization:
-            return authorization.startswith("MNS ")
+    def looks_familiar(self, request: WireRequest) -> bool:
+        """By the version header that every call has."""
         return request.header("x-mns-version") is not None
 
-    def handle(self, request: WireRequest) -> WireResponse:
-        """Verify the request and answer it."""
-        verdict = verify_mns(request, self.issuer, request.at, self.nonces)
-        if isinstance(verdict, Rejected):
-            return self._refuse(request, verdict.code, verdict.message, verdict.status)
-        path = decode(request.path)
-        resource = f"acs:mns:*:{verdict.issued.account_id}:{path}"
-        if not verdict.issued.allows(f"mns:{_action(request.method, path)}", resource):
-            return self._refuse(
-                request, "AccessDenied", "The OwnerId that your Access Key Id is associated to is forbidden.", 403
-            )
-        with self._lock:
-            return self._perform(request, path)
+    def needs(self, call: SignedCall) -> Iterable[Access]:
+        """One action on a queue or topic."""
+        yield Access(f"mns:{_action(call.method, call.path)}", f"acs:mns:*:{call.account_id}:{call.path}")
 
-    def _perform(self, request: WireRequest, path: str) -> WireResponse:
-        match = re.fullmatch(r"/(queues|topics)(?:/([^/]+))?(/messages)?", path)
+    def denied(self, access: Access) -> ServiceError:
+        """`AccessDenied`."""
+        message = "The OwnerId that your Access Key Id is associated to is forbidden."
+        return ServiceError("AccessDenied", message, 403)
+
+    def answer(self, call: SignedCall) -> WireResponse:
+        """What the path names."""
+        with self._lock:
+            return self._perform(call)
+
+    def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
+        """A document in XML."""
+        content = {
+            "Code": refused.code,
+            "Message": refused.message,
+            "RequestId": request_id,
+            "HostId": f"http://{request.header('host') or ''}",
+        }
+        headers = (*_headers(request_id), _XML)
+        return WireResponse(refused.status, headers, document("Error", content, namespace=NAMESPACE))
+
+    def _perform(self, call: SignedCall) -> WireResponse:
+        match = re.fullmatch(r"/(queues|topics)(?:/([^/]+))?(/messages)?", call.path)
         if match is None:
-            return self._answer(200, "Account", {"LoggingBucket": ""})
+            return _answer(call, 200, "Account", {"LoggingBucket": ""})
         kind, name, messages = match[1], match[2], match[3]
         held = self._queues if kind == "queues" else self._topics
         if name is None:
-            return self._list(request, kind, held)
+            return _list(call, kind, held)
         if messages is None:
-            return self._manage(request, kind, name, held)
-        queue = held.get(name)
-        return self._absent(request, kind) if queue is None else self._exchange(request, queue)
+            return _manage(call, kind, name, held)
+        return self._exchange(call, _found(kind, name, held))
 
-    def _exchange(self, request: WireRequest, queue: _Queue) -> WireResponse:
-        if request.method == "POST":
-            return self._send(request, queue)
-        if request.method == "DELETE":
-            return self._delete(request, queue)
-        return self._receive(request, queue)
+    def _exchange(self, call: SignedCall, queue: _Queue) -> WireResponse:
+        if call.method == "POST":
+            return self._send(call, queue)
+        return _delete(call, queue) if call.method == "DELETE" else _receive(call, queue)
 
-    def _list(self, request: WireRequest, kind: str, held: dict[str, _Queue]) -> WireResponse:
-        element, root = kind[:-1].title(), kind.title()
-        host = request.header("host") or ""
-        # No empty NextMarker: the official client fails on one.
-        entries: list[Node] = [{f"{element}URL": f"http://{host}/{kind}/{name}"} for name in sorted(held)]
-        return self._answer(200, root, {element: entries})
-
-    def _manage(self, request: WireRequest, kind: str, name: str, held: dict[str, _Queue]) -> WireResponse:
-        if request.method == "PUT":
-            known = name in held
-            held.setdefault(name, _Queue(request.at))
-            location = ("Location", f"http://{request.header('host') or ''}/{kind}/{name}")
-            return WireResponse(204 if known else 201, (*self._headers(), location))
-        if request.method == "DELETE":
-            held.pop(name, None)
-            return WireResponse(204, self._headers())
-        queue = held.get(name)
-        if queue is None:
-            return self._absent(request, kind)
-        element = kind[:-1].title()
-        content: dict[str, Node] = {
-            f"{element}Name": name,
-            "CreateTime": int(queue.created_at),
-            "LastModifyTime": int(queue.created_at),
-            "MaximumMessageSize": 65536,
-            "MessageRetentionPeriod": 345600,
-            "LoggingEnabled": "False",
-        }
-        if kind == "queues":
-            hidden = sum(message.visible_at > request.at for message in queue.messages)
-            content |= {"ActiveMessages": len(queue.messages) - hidden, "InactiveMessages": hidden, "DelayMessages": 0}
-            content |= {"DelaySeconds": 0, "VisibilityTimeout": VISIBILITY_SECONDS, "PollingWaitSeconds": 0}
-        else:
-            content |= {"MessageCount": len(queue.messages)}
-        return self._answer(200, element, content)
-
-    def _send(self, request: WireRequest, queue: _Queue) -> WireResponse:
+    def _send(self, call: SignedCall, queue: _Queue) -> WireResponse:
         sent: list[Node] = []
-        bodies = texts(request.body, "MessageBody")
+        bodies = texts(call.request.body, "MessageBody")
         if not bodies:
-            return self._refuse(request, "MalformedXML", "The XML you provided was not well-formed.", 400)
+            raise ServiceError("MalformedXML", "The XML you provided was not well-formed.")
         for body in bodies:
             self._numbers += 1
-            queue.messages.append(_Message(self._numbers, body, request.at, request.at))
+            queue.messages.append(_Message(self._numbers, body, call.request.at, call.request.at))
             sent.append({"MessageId": f"{self._numbers:032X}", "MessageBodyMD5": _md5(body)})
-        if b"<Messages" in request.body:
-            return self._answer(201, "Messages", {"Message": sent})
-        return self._answer(201, "Message", sent[0])
+        if b"<Messages" in call.request.body:
+            return _answer(call, 201, "Messages", {"Message": sent})
+        return _answer(call, 201, "Message", sent[0])
 
-    def _receive(self, request: WireRequest, queue: _Queue) -> WireResponse:
-        query = {name: value or "" for name, value in query_pairs(request.query_string)}
-        wanted = query.get("numOfMessages", "1")
-        limit = int(wanted) if wanted.isascii() and wanted.isdigit() else 1
-        peek = query.get("peekonly") == "true"
-        ready = [message for message in queue.messages if message.visible_at <= request.at][:limit]
-        if not ready:
-            return self._refuse(request, "MessageNotExist", "Message not exist.", 404)
-        shown: list[Node] = []
-        for message in ready:
-            if not peek:
-                message.dequeued += 1
-                message.visible_at = request.at + VISIBILITY_SECONDS
-                message.receipt = f"{message.number}-{message.dequeued}"
-            shown.append(_shown(message, peek=peek))
-        if "numOfMessages" in query:
-            return self._answer(200, "Messages", {"Message": shown})
-        return self._answer(200, "Message", shown[0])
 
-    def _delete(self, request: WireRequest, queue: _Queue) -> WireResponse:
-        query = {name: value or "" for name, value in query_pairs(request.query_string)}
-        receipts = {query.get("ReceiptHandle", ""), *texts(request.body, "ReceiptHandle")} - {""}
-        kept = [message for message in queue.messages if message.receipt not in receipts]
-        if len(kept) == len(queue.messages):
-            return self._refuse(request, "ReceiptHandleError", "The receipt handle you provide is not valid.", 400)
-        queue.messages = kept
-        return WireResponse(204, self._headers())
+def _list(call: SignedCall, kind: str, held: dict[str, _Queue]) -> WireResponse:
+    element, root = kind[:-1].title(), kind.title()
+    # No empty NextMarker: the official client fails on one.
+    entries: list[Node] = [{f"{element}URL": f"http://{call.host}/{kind}/{name}"} for name in sorted(held)]
+    return _answer(call, 200, root, {element: entries})
 
-    def _absent(self, request: WireRequest, kind: str) -> WireResponse:
+
+def _manage(call: SignedCall, kind: str, name: str, held: dict[str, _Queue]) -> WireResponse:
+    if call.method == "PUT":
+        known = name in held
+        held.setdefault(name, _Queue(call.request.at))
+        location = ("Location", f"http://{call.host}/{kind}/{name}")
+        return WireResponse(204 if known else 201, (*_headers(call.request_id), location))
+    if call.method == "DELETE":
+        held.pop(name, None)
+        return WireResponse(204, _headers(call.request_id))
+    queue = _found(kind, name, held)
+    element = kind[:-1].title()
+    content: dict[str, Node] = {
+        f"{element}Name": name,
+        "CreateTime": int(queue.created_at),
+        "LastModifyTime": int(queue.created_at),
+        "MaximumMessageSize": 65536,
+        "MessageRetentionPeriod": 345600,
+        "LoggingEnabled": "False",
+    }
+    if kind == "queues":
+        hidden = sum(message.visible_at > call.request.at for message in queue.messages)
+        content |= {"ActiveMessages": len(queue.messages) - hidden, "InactiveMessages": hidden, "DelayMessages": 0}
+        content |= {"DelaySeconds": 0, "VisibilityTimeout": VISIBILITY_SECONDS, "PollingWaitSeconds": 0}
+    else:
+        content |= {"MessageCount": len(queue.messages)}
+    return _answer(call, 200, element, content)
+
+
+def _receive(call: SignedCall, queue: _Queue) -> WireResponse:
+    wanted = call.query.get("numOfMessages", "1")
+    limit = decimal(wanted) or 1
+    peek = call.query.get("peekonly") == "true"
+    ready = [message for message in queue.messages if message.visible_at <= call.request.at][:limit]
+    if not ready:
+        raise ServiceError("MessageNotExist", "Message not exist.", 404)
+    shown: list[Node] = []
+    for message in ready:
+        if not peek:
+            message.dequeued += 1
+            message.visible_at = call.request.at + VISIBILITY_SECONDS
+            message.receipt = f"{message.number}-{message.dequeued}"
+        shown.append(_shown(message, peek=peek))
+    if "numOfMessages" in call.query:
+        return _answer(call, 200, "Messages", {"Message": shown})
+    return _answer(call, 200, "Message", shown[0])
+
+
+def _delete(call: SignedCall, queue: _Queue) -> WireResponse:
+    receipts = {call.query.get("ReceiptHandle", ""), *texts(call.request.body, "ReceiptHandle")} - {""}
+    kept = [message for message in queue.messages if message.receipt not in receipts]
+    if len(kept) == len(queue.messages):
+        raise ServiceError("ReceiptHandleError", "The receipt handle you provide is not valid.")
+    queue.messages = kept
+    return WireResponse(204, _headers(call.request_id))
+
+
+def _found(kind: str, name: str, held: Mapping[str, _Queue]) -> _Queue:
+    queue = held.get(name)
+    if queue is None:
         element = kind[:-1].title()
-        return self._refuse(
-            request, f"{element}NotExist", f"The {element.lower()} name you provided is not exist.", 404
-        )
+        raise ServiceError(f"{element}NotExist", f"The {element.lower()} name you provided is not exist.", 404)
+    return queue
 
-    def _headers(self) -> tuple[tuple[str, str], ...]:
-        request_id = self.issuer.nonce().replace("-", "")[:24]
-        return (("x-mns-request-id", request_id), ("x-mns-version", "2015-06-06"))
 
-    def _answer(self, status: int, root: str, content: Node) -> WireResponse:
-        headers = (*self._headers(), ("Content-Type", "text/xml;charset=utf-8"))
-        return WireResponse(status, headers, document(root, content, namespace=NAMESPACE))
+def _headers(request_id: str) -> tuple[tuple[str, str], ...]:
+    return (("x-mns-request-id", request_id), ("x-mns-version", "2015-06-06"))
 
-    def _refuse(self, request: WireRequest, code: str, message: str, status: int) -> WireResponse:
-        headers = self._headers()
-        content = {
-            "Code": code,
-            "Message": message,
-            "RequestId": headers[0][1],
-            "HostId": f"http://{request.header('host') or ''}",
-        }
-        body = document("Error", content, namespace=NAMESPACE)
-        return WireResponse(status, (*headers, ("Content-Type", "text/xml;charset=utf-8")), body)
+
+def _answer(call: SignedCall, status: int, root: str, content: Node) -> WireResponse:
+    body = document(root, content, namespace=NAMESPACE)
+    return WireResponse(status, (*_headers(call.request_id), _XML), body)
 
 
 def _shown(message: _Message, *, peek: bool) -> dict[str, Node]:
@@ -221,4 +219,4 @@ def _action(method: str, path: str) -> str:
 
 
 def _md5(text: str) -> str:
-    return hashlib.md5(text.encode("utf-8", "replace")).hexdigest().upper()  # noqa: S324 - the protocol's checksum
+    return hashlib.md5(text.encode("utf-8", "replace")).hexdigest().upper()  # noqa: S324  # the protocol's checksum

@@ -10,9 +10,9 @@ from ramrole_creds.testing.services.bucket_listing import XML
 from ramrole_creds.testing.services.bucket_store import StoredObject, Upload
 from ramrole_creds.testing.services.markup import document, texts
 from ramrole_creds.testing.services.object_operations import no_such_key
-from ramrole_creds.testing.services.storage_call import StorageError
+from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify.canonical import decode
-from ramrole_creds.testing.verify.verification import utc_text
+from ramrole_creds.testing.verify.times import utc_text
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.services.markup import Node
@@ -36,7 +36,7 @@ def upload_part(call: StorageCall) -> WireResponse:
     call.permit("PutObject")
     number = call.query.get("partNumber", "")
     if not (number.isascii() and number.isdigit()) or not 1 <= int(number) <= MAX_PARTS:
-        raise StorageError("InvalidArgument", 400, f"Part number must be an integer between 1 and {MAX_PARTS}.")
+        raise ServiceError("InvalidArgument", f"Part number must be an integer between 1 and {MAX_PARTS}.", 400)
     with call.store.lock:
         source = call.own_header("copy-source")
         body = call.body if source is None else _copied(call, source)
@@ -59,8 +59,8 @@ def complete_upload(call: StorageCall) -> WireResponse:
             chosen = _chosen_parts(call, upload)
         parts = [upload.parts[number] for number in chosen]
         if not parts:
-            raise StorageError("InvalidPart", 400, "An upload is completed with one part at least.")
-        digests = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts))  # noqa: S324 - the protocol's
+            raise ServiceError("InvalidPart", "An upload is completed with one part at least.", 400)
+        digests = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts))  # noqa: S324  # the protocol's
         etag = f"{digests.hexdigest().upper()}-{len(parts)}"
         body = b"".join(part.body for part in parts)
         bucket = call.bucket()
@@ -117,11 +117,11 @@ def list_parts(call: StorageCall) -> WireResponse:
 def _upload(call: StorageCall) -> Upload:
     upload = call.bucket().uploads.get(call.query.get("uploadId", ""))
     if upload is None or upload.key != call.key:
-        raise StorageError(
+        raise ServiceError(
             "NoSuchUpload",
-            404,
             "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted "
             "or completed.",
+            404,
         )
     return upload
 
@@ -129,14 +129,14 @@ def _upload(call: StorageCall) -> Upload:
 def _chosen_parts(call: StorageCall, upload: Upload) -> list[int]:
     numbers, etags = texts(call.body, "PartNumber"), texts(call.body, "ETag")
     if not numbers or len(numbers) != len(etags) or not all(each.isascii() and each.isdigit() for each in numbers):
-        raise StorageError("MalformedXML", 400, "The XML you provided was not well-formed.")
+        raise ServiceError("MalformedXML", "The XML you provided was not well-formed.", 400)
     chosen = [int(each) for each in numbers]
     if chosen != sorted(set(chosen)):
-        raise StorageError("InvalidPartOrder", 400, "The list of parts was not in ascending order.")
+        raise ServiceError("InvalidPartOrder", "The list of parts was not in ascending order.", 400)
     for number, etag in zip(chosen, etags, strict=True):
         part = upload.parts.get(number)
         if part is None or part.etag != etag.strip('"').upper():
-            raise StorageError("InvalidPart", 400, "One or more of the specified parts could not be found.")
+            raise ServiceError("InvalidPart", "One or more of the specified parts could not be found.", 400)
     return chosen
 
 

@@ -10,9 +10,9 @@ from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.bucket_listing import XML, owner
 from ramrole_creds.testing.services.bucket_store import StoredObject
 from ramrole_creds.testing.services.markup import document
-from ramrole_creds.testing.services.storage_call import StorageError
+from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify.canonical import decode
-from ramrole_creds.testing.verify.verification import http_time, utc_text
+from ramrole_creds.testing.verify.times import http_time, utc_text
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.services.storage_call import StorageCall
@@ -55,10 +55,10 @@ def append_object(call: StorageCall) -> WireResponse:
         objects = call.bucket().objects
         old = objects.get(call.key)
         if old is not None and old.kind != "Appendable":
-            raise StorageError("ObjectNotAppendable", 409, "The object is not appendable")
+            raise ServiceError("ObjectNotAppendable", "The object is not appendable", 409)
         length = len(old.body) if old else 0
         if position != str(length):
-            raise StorageError("PositionNotEqualToLength", 409, "Position is not equal to file length")
+            raise ServiceError("PositionNotEqualToLength", "Position is not equal to file length", 409)
         headers = old.headers if old else call.kept_headers()
         stored = StoredObject.of((old.body if old else b"") + call.body, headers, call.now, "Appendable")
         objects[call.key] = stored
@@ -112,9 +112,9 @@ def get_object_acl(call: StorageCall) -> WireResponse:
     return WireResponse(200, (XML,), document("AccessControlPolicy", content))
 
 
-def no_such_key(key: str) -> StorageError:
+def no_such_key(key: str) -> ServiceError:
     """The refusal of a key that is not there."""
-    return StorageError("NoSuchKey", 404, "The specified key does not exist.", extra=(("Key", key),))
+    return ServiceError("NoSuchKey", "The specified key does not exist.", 404, extra=(("Key", key),))
 
 
 def _find(call: StorageCall) -> StoredObject:
@@ -159,7 +159,7 @@ def _range(call: StorageCall, length: int) -> tuple[int, int] | None:
     if start <= end:
         return start, end
     if call.prefix == "x-amz-" or call.own_header("range-behavior") == "standard":
-        raise StorageError("InvalidRange", 416, "The requested range cannot be satisfied.")
+        raise ServiceError("InvalidRange", "The requested range cannot be satisfied.", 416)
     return None
 
 
@@ -177,7 +177,7 @@ def _unmet_condition(call: StorageCall, stored: StoredObject) -> int | None:
 
 
 def _precondition_failed() -> WireResponse:
-    raise StorageError("PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold.")
+    raise ServiceError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold.", 412)
 
 
 def _require_absent_if_asked(call: StorageCall) -> None:
@@ -185,6 +185,6 @@ def _require_absent_if_asked(call: StorageCall) -> None:
         call.prefix == "x-amz-" and call.headers.get("if-none-match") == "*"
     )
     if forbidden and call.key in call.bucket().objects:
-        raise StorageError(
-            "FileAlreadyExists", 409, "The object you specified already exists and can not be overwritten."
+        raise ServiceError(
+            "FileAlreadyExists", "The object you specified already exists and can not be overwritten.", 409
         )

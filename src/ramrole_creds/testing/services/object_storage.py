@@ -13,8 +13,8 @@ from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services import multipart, object_operations
 from ramrole_creds.testing.services.bucket_listing import XML, list_buckets, list_objects, list_uploads, owner
 from ramrole_creds.testing.services.markup import document, texts
-from ramrole_creds.testing.services.storage_call import StorageError
-from ramrole_creds.testing.verify.verification import utc_text
+from ramrole_creds.testing.services.service import ServiceError
+from ramrole_creds.testing.verify.times import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ def perform(call: StorageCall) -> WireResponse:
     """Do what is asked.
 
     Raises:
-        StorageError: the storage refuses; nothing was changed.
+        ServiceError: the storage refuses; nothing was changed.
     """
     _require_digest(call)
     operation: Operation | None
@@ -42,7 +42,7 @@ def perform(call: StorageCall) -> WireResponse:
     else:
         operation = _chosen(call, _OBJECT_OPERATIONS)
     if operation is None:
-        raise StorageError("MethodNotAllowed", 405, "The specified method is not allowed against this resource.")
+        raise ServiceError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
     return operation(call)
 
 
@@ -57,7 +57,7 @@ def _delete_bucket(call: StorageCall) -> WireResponse:
     with call.store.lock:
         bucket = call.bucket()
         if bucket.objects or bucket.uploads:
-            raise StorageError("BucketNotEmpty", 409, "The bucket you tried to delete is not empty.")
+            raise ServiceError("BucketNotEmpty", "The bucket you tried to delete is not empty.", 409)
         call.store.delete(bucket.name)
     return WireResponse(204)
 
@@ -120,7 +120,7 @@ def _delete_objects(call: StorageCall) -> WireResponse:
     call.permit("DeleteObject")
     keys = texts(call.body, "Key")
     if not keys:
-        raise StorageError("MalformedXML", 400, "The XML you provided was not well-formed.")
+        raise ServiceError("MalformedXML", "The XML you provided was not well-formed.", 400)
     with call.store.lock:
         for key in keys:
             call.bucket().objects.pop(key, None)
@@ -166,14 +166,14 @@ _UNSERVED = frozenset(
     callback cname comp cors encryption inventory lifecycle live logging metaQuery policy qos referer replication
     requestPayment resourceGroup restore style symlink tagging transferAcceleration versioning versions vod website
     worm x-oss-async-process x-oss-process
-    """.split()  # noqa: SIM905 - a table reads best as a table
+    """.split()  # noqa: SIM905  # a table reads best as a table
 )
 
 
 def _chosen(call: StorageCall, operations: Mapping[str, tuple[tuple[str, Operation], ...]]) -> Operation | None:
     for name in call.query:
         if name in _UNSERVED:
-            raise StorageError("NotImplemented", 501, f"The fake cloud does not serve ?{name}.")
+            raise ServiceError("NotImplemented", f"The fake cloud does not serve ?{name}.", 501)
     for name, operation in operations.get(call.request.method, ()):
         if not name or name in call.query:
             return operation
@@ -183,6 +183,6 @@ def _chosen(call: StorageCall, operations: Mapping[str, tuple[tuple[str, Operati
 def _require_digest(call: StorageCall) -> None:
     given = call.headers.get("content-md5")
     if given is not None:
-        digest = hashlib.md5(call.request.body).digest()  # noqa: S324 - the protocol's checksum
+        digest = hashlib.md5(call.request.body).digest()  # noqa: S324  # the protocol's checksum
         if given != base64.b64encode(digest).decode():
-            raise StorageError("InvalidDigest", 400, "The Content-MD5 you specified was invalid.")
+            raise ServiceError("InvalidDigest", "The Content-MD5 you specified was invalid.", 400)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape
 
-from ramrole_creds.testing.server.messages import WireResponse
+from ramrole_creds.testing.services.markup import openapi_answer, openapi_error
 from ramrole_creds.testing.services.service import ServiceError
-from ramrole_creds.testing.verify import Accepted, NonceMemory, rpc_parameters, verify_acs3, verify_rpc
+from ramrole_creds.testing.verify import VERIFIERS, Accepted, NonceMemory, rpc_parameters
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.account.account import Account
     from ramrole_creds.testing.account.credential_store import IssuedCredentials
-    from ramrole_creds.testing.server.messages import WireRequest
+    from ramrole_creds.testing.server.messages import WireRequest, WireResponse
 
 Answer = Mapping[str, Any]
 
@@ -93,37 +91,34 @@ class OpenApi:
         """Verify, dispatch, and answer in JSON (or XML, the default of unversioned RPC clients)."""
         parameters = rpc_parameters(request)
         request_id = self.account.issuer.nonce()
-        as_json = request.header("x-acs-action") is not None or parameters.get("Format", "XML").upper() == "JSON"
+        as_xml = request.header("x-acs-action") is None and parameters.get("Format", "XML").upper() != "JSON"
+        action = request.header("x-acs-action") or parameters.get("Action", "")
         try:
-            action = request.header("x-acs-action") or parameters.get("Action", "")
-            handler = self.actions.get(action)
-            if handler is None:
-                raise ServiceError(  # noqa: TRY301 - one place turns refusals into answers
-                    "InvalidAction.NotFound", "Specified api is not found, please check your url and method.", 404
-                )
-            answer = handler(Call(action, parameters, self._signer(request, action, parameters), request.at))
+            answer = self._answer(request, action, parameters)
         except ServiceError as refusal:
-            error = {
-                "RequestId": request_id,
-                "HostId": request.header("Host") or "",
-                "Code": refusal.code,
-                "Message": refusal.message,
-                "Recommend": f"https://error-center.aliyun.com/status/search?Keyword={refusal.code}&source=PopGw",
-            }
-            return _encoded("Error", error, refusal.status, request_id, as_json=as_json)
-        return _encoded(f"{action}Response", {"RequestId": request_id, **answer}, 200, request_id, as_json=as_json)
+            error = (refusal.code, refusal.message, refusal.status)
+            return openapi_error(request, error, request_id, self.name, as_xml=as_xml)
+        return openapi_answer(f"{action}Response", {"RequestId": request_id, **answer}, as_xml=as_xml)
+
+    def _answer(self, request: WireRequest, action: str, parameters: Mapping[str, str]) -> Answer:
+        handler = self.actions.get(action)
+        if handler is None:
+            raise ServiceError(
+                "InvalidAction.NotFound", "Specified api is not found, please check your url and method.", 404
+            )
+        return handler(Call(action, parameters, self._signer(request, action, parameters), request.at))
 
     def verify_other(self, call: Call) -> IssuedCredentials | None:
-        """Verify a signature that only this API takes; None when it is none of those."""
+        """Verify a signature that only this API takes; None for any other kind of signature."""
 
     def _signer(self, request: WireRequest, action: str, parameters: Mapping[str, str]) -> IssuedCredentials | None:
         if request.header("Authorization"):
-            verdict = verify_acs3(request, self.account.issuer, request.at, self._nonces)
+            verdict = VERIFIERS["acs3"](request, self.account.issuer, request.at, self._nonces)
         elif "Signature" in parameters:
             other = self.verify_other(Call(action, parameters, None, request.at))
             if other is not None:
                 return other
-            verdict = verify_rpc(request, self.account.issuer, request.at, self._nonces)
+            verdict = VERIFIERS["rpc"](request, self.account.issuer, request.at, self._nonces)
         elif action in self.anonymous:
             return None
         else:
@@ -131,24 +126,3 @@ class OpenApi:
         if isinstance(verdict, Accepted):
             return verdict.issued
         raise ServiceError(verdict.code, verdict.message, verdict.status)
-
-
-def _encoded(root: str, answer: Answer, status: int, request_id: str, *, as_json: bool) -> WireResponse:
-    if as_json:
-        body = json.dumps(answer, separators=(",", ":"), ensure_ascii=False)
-        kind = "application/json; charset=utf-8"
-    else:
-        body = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}>{_xml(answer)}</{root}>'
-        kind = "text/xml; charset=utf-8"
-    return WireResponse(status, (("Content-Type", kind), ("x-acs-request-id", request_id)), body.encode())
-
-
-def _xml(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "".join(
-            "".join(f"<{key}>{_xml(one)}</{key}>" for one in (item if isinstance(item, list) else [item]))
-            for key, item in value.items()
-        )
-    if isinstance(value, bool):
-        return str(value).lower()
-    return escape(str(value))

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.server.messages import WireResponse
-from ramrole_creds.testing.services.markup import document
-from ramrole_creds.testing.verify import (
-    NonceMemory,
-    Rejected,
-    is_fc_trigger,
-    rpc_parameters,
-    verify_acs3,
-    verify_roa,
-    verify_rpc,
-)
+from ramrole_creds.testing.account.access import Access
+from ramrole_creds.testing.services.markup import openapi_answer, openapi_error
+from ramrole_creds.testing.services.service import ServiceError
+from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
+from ramrole_creds.testing.verify import is_rpc, rpc_parameters
 from ramrole_creds.testing.verify.canonical import decode, header_map, query_pairs
+from ramrole_creds.testing.verify.error_catalogs import OPENAPI
 from ramrole_creds.testing.verify.verification import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
-    from ramrole_creds.testing.account.credential_store import CredentialStore
-    from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.verify import Accepted, VerificationResult, Verifier
+    from ramrole_creds.testing.server.messages import WireRequest, WireResponse
+    from ramrole_creds.testing.verify import Accepted, Rejected
 
 # Which product a version stands for, where the host name does not say.
 PRODUCTS = {
@@ -52,75 +45,50 @@ _COMMON = {
     "SignatureVersion",
     "Timestamp",
 }
-_MISSING = Rejected(
-    "openapi", "MissingParameter", 400, "The input parameter Authorization that is mandatory for processing is missing."
-)
 
 
-@dataclass(slots=True)
-class OpenApiEcho:
+class OpenApiEcho(SignedService):
     """Answers every RPC and ROA call with the request as it was understood, and who made it."""
 
-    issuer: CredentialStore
-    nonces: NonceMemory = field(default_factory=NonceMemory)
+    name = "openapi"
+    catalog = OPENAPI
 
-    @property
-    def name(self) -> str:
-        """The name faults and the request log use."""
-        return "openapi"
+    def looks_familiar(self, request: WireRequest) -> bool:
+        """By an `x-acs-` header or by the parameters of an RPC call."""
+        return any(name.lower().startswith("x-acs-") for name, _ in request.headers) or is_rpc(request)
 
-    def recognizes(self, request: WireRequest) -> bool:
-        """By signature, by an `x-acs-` header or by the parameters of an RPC call."""
-        if _verifier(request) is not None:
-            return True
-        if request.header("authorization"):
-            return False
-        return any(name.lower().startswith("x-acs-") for name, _ in request.headers) or _is_rpc(request)
+    def new_request_id(self) -> str:
+        """A UUID in upper case."""
+        return self.issuer.nonce()
 
-    def handle(self, request: WireRequest) -> WireResponse:
-        """Verify the request and echo it."""
-        request_id = self.issuer.nonce()
-        verifier = _verifier(request)
-        verdict: VerificationResult = verifier(request, self.issuer, request.at, self.nonces) if verifier else _MISSING
-        if isinstance(verdict, Rejected):
-            return openapi_error(request, request_id, verdict.code, verdict.message, verdict.status)
-        action, version = _operation(request)
-        if verdict.scheme == "rpc" and not action:
+    def needs(self, call: SignedCall) -> Iterable[Access]:
+        """The action of the product."""
+        action, version = _operation(call.request)
+        if call.verdict.scheme == "rpc" and not action:
             message = "The input parameter Action that is mandatory for processing is missing."
-            return openapi_error(request, request_id, "MissingParameter", message, 400)
-        product = _product(request, version)
-        if not verdict.issued.allows(f"{product}:{action or '*'}"):
-            message = "User not authorized to operate on the specified resource, or this API doesn't support RAM."
-            return openapi_error(request, request_id, "Forbidden.RAM", message, 403)
-        answer = _understood(request, verdict) | {"Product": product, "Action": action, "Version": version}
-        return _answer(request, 200, {"RequestId": request_id, **answer}, root=f"{action or 'Echo'}Response")
+            raise ServiceError("MissingParameter", message)
+        yield Access(f"{_product(call.request, version)}:{action or '*'}")
 
+    def denied(self, access: Access) -> ServiceError:
+        """`Forbidden.RAM`."""
+        message = "User not authorized to operate on the specified resource, or this API doesn't support RAM."
+        return ServiceError("Forbidden.RAM", message, 403)
 
-def openapi_error(request: WireRequest, request_id: str, code: str, message: str, status: int) -> WireResponse:
-    """The error document of the gateway, in the format that was asked for."""
-    product = _product(request, _operation(request)[1])
-    content = {
-        "RequestId": request_id,
-        "Message": message,
-        "Recommend": f"https://api.aliyun.com/troubleshoot?q={code}&product={product}&requestId={request_id}",
-        "HostId": request.header("host") or "",
-        "Code": code,
-    }
-    return _answer(request, status, content, root="Error")
+    def answer(self, call: SignedCall) -> WireResponse:
+        """The request as it was understood."""
+        action, version = _operation(call.request)
+        content: dict[str, object] = {"RequestId": call.request_id, **_understood(call.request, call.verdict)}
+        content |= {"Product": _product(call.request, version), "Action": action, "Version": version}
+        as_xml = _wants_xml(call.request)
+        if as_xml:
+            content = {name: one if isinstance(one, str) else json.dumps(one) for name, one in content.items()}
+        return openapi_answer(f"{action or 'Echo'}Response", content, as_xml=as_xml)
 
-
-def _verifier(request: WireRequest) -> Verifier | None:
-    authorization = request.header("authorization") or ""
-    if authorization.startswith("ACS3-"):
-        return None if is_fc_trigger(request) else verify_acs3
-    if authorization.startswith("acs "):
-        return verify_roa
-    parameters = rpc_parameters(request) if not authorization and _is_rpc(request) else {}
-    return verify_rpc if "Signature" in parameters or "AccessKeyId" in parameters else None
-
-
-def _is_rpc(request: WireRequest) -> bool:
-    return request.path in ("", "/") and not {"Action", "SignatureNonce"}.isdisjoint(rpc_parameters(request))
+    def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
+        """The error document of the gateway, in the format that was asked for."""
+        product = _product(request, _operation(request)[1])
+        error = (refused.code, refused.message, refused.status)
+        return openapi_error(request, error, request_id, product, as_xml=_wants_xml(request))
 
 
 def _operation(request: WireRequest) -> tuple[str, str]:
@@ -163,15 +131,6 @@ def _understood(request: WireRequest, verdict: Accepted) -> dict[str, object]:
         "Query": query,
         "Body": body,
     }
-
-
-def _answer(request: WireRequest, status: int, content: Mapping[str, object], root: str) -> WireResponse:
-    request_id = ("x-acs-request-id", str(content["RequestId"]))
-    if _wants_xml(request):
-        flat = {name: value if isinstance(value, str) else json.dumps(value) for name, value in content.items()}
-        return WireResponse(status, (request_id, ("Content-Type", "text/xml;charset=utf-8")), document(root, flat))
-    body = json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
-    return WireResponse(status, (request_id, ("Content-Type", "application/json;charset=utf-8")), body)
 
 
 def _wants_xml(request: WireRequest) -> bool:

@@ -1,68 +1,73 @@
 """Tablestore: tables by name, without rows.
 
-Every answer is signed with the caller's key: the official client believes no other.
+Every answer is signed with the caller's key, as the official client demands.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.server.messages import WireResponse
-from ramrole_creds.testing.verify import NonceMemory, Rejected, ots_response_authorization, verify_ots
-from ramrole_creds.testing.verify.verification import utc_text
+from ramrole_creds.testing.services.service import ServiceError
+from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
+from ramrole_creds.testing.verify import ots_response_authorization
+from ramrole_creds.testing.verify.error_catalogs import OTS
+from ramrole_creds.testing.verify.times import utc_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ramrole_creds.clock import Clock
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
+    from ramrole_creds.testing.verify import Rejected
 
 
-@dataclass(slots=True)
-class OtsService:
+class OtsService(SignedService):
     """One Tablestore for all instances."""
 
-    issuer: CredentialStore
-    clock: Clock
-    nonces: NonceMemory = field(default_factory=NonceMemory)
-    _tables: dict[str, list[str]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)  # guards _tables
+    name = "ots"
+    catalog = OTS
 
-    @property
-    def name(self) -> str:
-        """The name faults and the request log use."""
-        return "ots"
+    def __init__(self, issuer: CredentialStore, clock: Clock) -> None:
+        super().__init__(issuer)
+        self._clock = clock
+        self._tables: dict[str, list[str]] = {}
 
-    def recognizes(self, request: WireRequest) -> bool:
-        """By the headers that carry its signature."""
-        if request.header("authorization"):
-            return False
-        return any(name.lower().startswith("x-ots-") for name, _ in request.headers)
+    def new_request_id(self) -> str:
+        """A UUID in lower case."""
+        return self.issuer.nonce().lower()
 
-    def handle(self, request: WireRequest) -> WireResponse:
-        """Verify the request, answer it, sign the answer."""
-        verdict = verify_ots(request, self.issuer, request.at, self.nonces)
-        if isinstance(verdict, Rejected):
-            return self._signed(request, verdict.status, _error(verdict.code, verdict.message))
-        operation = request.path.rpartition("/")[2]
-        instance = request.header("x-ots-instancename") or ""
-        resource = f"acs:ots:*:{verdict.issued.account_id}:instance/{instance}*"
-        if not verdict.issued.allows(f"ots:{operation}", resource):
-            return self._signed(request, 403, _error("OTSNoPermissionAccess", "You have no permission."))
+    def needs(self, call: SignedCall) -> Iterable[Access]:
+        """One operation on the instance."""
+        yield Access(f"ots:{_operation(call)}", f"acs:ots:*:{call.account_id}:instance/{_instance(call)}*")
+
+    def denied(self, access: Access) -> ServiceError:
+        """`OTSNoPermissionAccess`."""
+        return ServiceError("OTSNoPermissionAccess", "You have no permission.", 403)
+
+    def answer(self, call: SignedCall) -> WireResponse:
+        """Tables are created, listed and deleted."""
         with self._lock:
-            status, body = _perform(operation, request.body, self._tables.setdefault(instance, []))
-        return self._signed(request, status, body)
+            tables = self._tables.setdefault(_instance(call), [])
+            body = _perform(_operation(call), call.request.body, tables)
+        return self._signed(call.request, call.request_id, 200, body)
 
-    def _signed(self, request: WireRequest, status: int, body: bytes) -> WireResponse:
-        digest = hashlib.md5(body).digest()  # noqa: S324 - the protocol's checksum
+    def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
+        """A protocol buffer with code and message."""
+        body = _text_field(1, refused.code) + _text_field(2, refused.message)
+        return self._signed(request, request_id, refused.status, body)
+
+    def _signed(self, request: WireRequest, request_id: str, status: int, body: bytes) -> WireResponse:
+        digest = hashlib.md5(body).digest()  # noqa: S324  # the protocol's checksum
         headers = [
             ("x-ots-contentmd5", base64.b64encode(digest).decode()),
             ("x-ots-contenttype", "protocol buffer"),
-            ("x-ots-date", utc_text(self.clock.time())),
-            ("x-ots-requestid", self.issuer.nonce().lower()),
+            ("x-ots-date", utc_text(self._clock.time())),
+            ("x-ots-requestid", request_id),
         ]
         authorization = ots_response_authorization(request, self.issuer, headers)
         if authorization is not None:
@@ -70,34 +75,38 @@ class OtsService:
         return WireResponse(status, tuple(headers), body)
 
 
-def _perform(operation: str, body: bytes, tables: list[str]) -> tuple[int, bytes]:
+def _operation(call: SignedCall) -> str:
+    return call.path.rpartition("/")[2]
+
+
+def _instance(call: SignedCall) -> str:
+    return call.request.header("x-ots-instancename") or ""
+
+
+def _perform(operation: str, body: bytes, tables: list[str]) -> bytes:
     if operation == "ListTable":
-        return 200, b"".join(_text_field(1, name) for name in sorted(tables))
+        return b"".join(_text_field(1, name) for name in sorted(tables))
     if operation == "CreateTable":
         return _create(_first_text(_first_bytes(body) or b""), tables)
     if operation == "DeleteTable":
         name = _first_text(body)
         if name not in tables:
-            return 404, _error("OTSObjectNotExist", "Requested table does not exist.")
+            raise ServiceError("OTSObjectNotExist", "Requested table does not exist.", 404)
         tables.remove(name)
-        return 200, b""
-    return 400, _error("OTSUnsupportOperation", f"The fake cloud does not serve {operation}.")
+        return b""
+    raise ServiceError("OTSUnsupportOperation", f"The fake cloud does not serve {operation}.")
 
 
-def _create(name: str | None, tables: list[str]) -> tuple[int, bytes]:
+def _create(name: str | None, tables: list[str]) -> bytes:
     if name is None:
-        return 400, _error("OTSParameterInvalid", "Table name is missing.")
+        raise ServiceError("OTSParameterInvalid", "Table name is missing.")
     if name in tables:
-        return 409, _error("OTSObjectAlreadyExist", "Requested table already exists.")
+        raise ServiceError("OTSObjectAlreadyExist", "Requested table already exists.", 409)
     tables.append(name)
-    return 200, b""
+    return b""
 
 
-# Protocol buffers, as far as a name and an error need them: fields of lengths, the wanted one being number 1.
-
-
-def _error(code: str, message: str) -> bytes:
-    return _text_field(1, code) + _text_field(2, message)
+# Protocol buffers, as far as a name and an error need them: length-delimited fields, of which field 1 is read.
 
 
 def _text_field(number: int, text: str) -> bytes:

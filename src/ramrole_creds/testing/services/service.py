@@ -1,4 +1,4 @@
-"""What an endpoint of the fake cloud is: something that recognises its requests and answers them."""
+"""What an endpoint of the fake cloud is, and how it refuses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class Service(Protocol):
     """One endpoint behind the fake cloud's single port.
 
-    The server asks each service in turn; the first that recognises a request handles it. `handle` is called from
+    The server asks each service in turn; the first that recognizes a request handles it. `handle` is called from
     many threads at once. What it raises other than `ServiceError` counts as a defect of the service.
     """
 
@@ -28,16 +28,18 @@ class Service(Protocol):
 
 
 class ServiceError(Exception):
-    """A refusal as the real service words it.
+    """A refusal with the code and text of the real service.
 
     Args:
         code: the service's error code, for instance "InvalidAccessKeyId.NotFound".
         message: the text beside it; never a secret.
         status: the HTTP status.
+        extra: further fields of the error document.
     """
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    def __init__(self, code: str, message: str, status: int = 400, *, extra: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.status = status
+        self.extra = extra

@@ -1,11 +1,13 @@
-"""One verified call to object storage, and how it may be refused."""
+"""One verified call to object storage."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.canonical import header_map, query_pairs
+from ramrole_creds.testing.services.service import ServiceError
+from ramrole_creds.testing.verify import oss_address
+from ramrole_creds.testing.verify.canonical import header_map
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.account.credential_store import IssuedCredentials
     from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.services.bucket_store import Bucket, BucketStore
+    from ramrole_creds.testing.services.signed_service import SignedCall
 
 KEPT_HEADERS = (
     "content-type",
@@ -22,17 +25,6 @@ KEPT_HEADERS = (
     "cache-control",
     "expires",
 )
-
-
-class StorageError(Exception):
-    """A refusal of the storage itself, after the signature was found right."""
-
-    def __init__(self, code: str, status: int, message: str, *, extra: tuple[tuple[str, str], ...] = ()) -> None:
-        super().__init__(code)
-        self.code = code
-        self.status = status
-        self.message = message
-        self.extra = extra
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +46,12 @@ class StorageCall:
     prefix: str
 
     @classmethod
-    def of(
-        cls,
-        request: WireRequest,
-        address: tuple[str | None, str],
-        store: BucketStore,
-        caller: IssuedCredentials,
-        *,
-        region: str | None,
-        prefix: str,
-    ) -> StorageCall:
-        """The call that a request makes."""
-        query = {name: value or "" for name, value in query_pairs(request.query_string)}
-        region = (region or "cn-hangzhou").removeprefix("oss-")
-        bucket, key = address
-        return cls(request, bucket, key, query, header_map(request), request.body, store, caller, region, prefix)
+    def of(cls, call: SignedCall, store: BucketStore, prefix: str) -> StorageCall:
+        """The call to storage that a signed call makes."""
+        request, address = call.request, oss_address(call.request)
+        region = (call.verdict.region or "cn-hangzhou").removeprefix("oss-")
+        place = (request, address.bucket, address.key)
+        return cls(*place, call.query, header_map(request), request.body, store, call.caller, region, prefix)
 
     @property
     def now(self) -> float:
@@ -84,12 +67,12 @@ class StorageCall:
         path = "" if self.bucket_name is None else self.bucket_name + (f"/{self.key}" if self.key else "")
         resource = f"acs:oss:oss-{self.region}:{self.caller.account_id}:{path or '*'}"
         if not self.caller.allows(f"oss:{action}", resource):
-            raise StorageError(
+            raise ServiceError(
                 "AccessDenied",
-                403,
                 "You have no right to access this object because of bucket acl."
                 if self.key
                 else "You do not have read or write permission on the bucket.",
+                403,
                 extra=(("AuthAction", f"oss:{action}"), ("EC", "0003-00000001")),
             )
 
@@ -98,8 +81,8 @@ class StorageCall:
         name = self.bucket_name or ""
         bucket = self.store.use(name, self.now)
         if bucket is None:
-            raise StorageError(
-                "NoSuchBucket", 404, "The specified bucket does not exist.", extra=(("BucketName", name),)
+            raise ServiceError(
+                "NoSuchBucket", "The specified bucket does not exist.", 404, extra=(("BucketName", name),)
             )
         return bucket
 

@@ -5,19 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.services.markup import document
-from ramrole_creds.testing.verify import Rejected
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.services.markup import Node
-    from ramrole_creds.testing.services.storage_call import StorageError
-
-
-def refusal_of(scheme: str, error: StorageError) -> Rejected:
-    """What the storage itself refuses, in the form of a verifier's refusal."""
-    extra = dict(error.extra)
-    ec = extra.pop("EC", None)
-    return Rejected(scheme, error.code, error.status, error.message, ec=ec, extra=tuple(extra.items()))
+    from ramrole_creds.testing.verify import Rejected
 
 
 def refusal_document(request: WireRequest, request_id: str, refused: Rejected, *, key_name: str) -> bytes:
@@ -29,13 +21,14 @@ def refusal_document(request: WireRequest, request_id: str, refused: Rejected, *
         "HostId": request.header("host") or "",
         **dict(refused.extra),
     }
+    ec = refused.ec or dict(refused.extra).get("EC")
     further = {
         key_name: refused.access_key_id,
         "SignatureProvided": refused.signature_provided,
         "StringToSign": refused.string_to_sign,
         "CanonicalRequest": refused.canonical_request,
-        "EC": refused.ec,
-        "RecommendDoc": f"https://api.aliyun.com/troubleshoot?q={refused.ec}" if refused.ec else None,
+        "EC": ec,
+        "RecommendDoc": f"https://api.aliyun.com/troubleshoot?q={ec}" if ec else None,
     }
     content |= {name: value for name, value in further.items() if value is not None}
     return document("Error", content)

@@ -68,7 +68,7 @@ class StsService(OpenApi):
     def _assume_role(self, call: Call) -> Answer:
         caller = call.caller
         role_arn = call.required("RoleArn")
-        session_name, duration, session_policy = _session(call)
+        session_name, duration, session_policy = _session_parameters(call)
         if caller.identity.identity_type == "Account":
             raise ServiceError("NoPermission", "Roles may not be assumed by root accounts.", 403)
         call.require_permission("sts:AssumeRole", role_arn)
@@ -82,13 +82,13 @@ class StsService(OpenApi):
                 "sts:AssumeRole or the specified role does not trust you",
                 403,
             )
-        return self._answer(role, session_name, duration, session_policy, call.at)
+        return self._session(role, session_name, duration, session_policy, call.at)
 
     def _assume_role_with_oidc(self, call: Call) -> Answer:
         provider_arn = call.required("OIDCProviderArn")
         role_arn = call.required("RoleArn")
         token = call.required("OIDCToken")
-        session_name, duration, session_policy = _session(call)
+        session_name, duration, session_policy = _session_parameters(call)
         issuer = self.account.oidc_issuers.get(provider_arn)
         if issuer is None:
             raise ServiceError("AuthenticationFail.NoPermission", "No such OIDC Provider registered.", 401)
@@ -113,7 +113,7 @@ class StsService(OpenApi):
             "IssuanceTime": utc(call.at),
             "VerificationInfo": "Success",
         }
-        return {**self._answer(role, session_name, duration, session_policy, call.at), "OIDCTokenInfo": info}
+        return {**self._session(role, session_name, duration, session_policy, call.at), "OIDCTokenInfo": info}
 
     def _generate_session_access_key(self, call: Call) -> Answer:
         duration = _duration(call)
@@ -140,7 +140,7 @@ class StsService(OpenApi):
             answer["UserId"] = identity.principal_id
         return answer
 
-    def _answer(
+    def _session(
         self, role: Role, session_name: str, duration: int, session_policy: Mapping[str, Any] | None, at: float
     ) -> dict[str, Any]:
         issued = self.account.issuer.issue(
@@ -169,7 +169,7 @@ class StsService(OpenApi):
         return role
 
 
-def _session(call: Call) -> tuple[str, int, Mapping[str, Any] | None]:
+def _session_parameters(call: Call) -> tuple[str, int, Mapping[str, Any] | None]:
     """Session name, duration and session policy of a call that makes a session."""
     name = call.required("RoleSessionName")
     if _SESSION_NAME.fullmatch(name) is None:

@@ -1,7 +1,7 @@
 """The pieces that canonical forms are built of, read from the bytes of the wire.
 
-Text is bytes in disguise here: UTF-8 where it is valid, lone surrogates where it is not, so that nothing the client
-sent is lost on the way into the HMAC. `to_bytes` is the way back.
+Text stands for bytes here: UTF-8 where it is valid, lone surrogates where it is not, so that every byte the client
+sent reaches the HMAC. `to_bytes` gives the bytes back.
 """
 
 from __future__ import annotations
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
     from ramrole_creds.testing.server.messages import WireRequest
 
-EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
-
-Pair = tuple[str, "str | None"]
+Pair = tuple[str, str | None]
 
 
 def to_bytes(text: str) -> bytes:
@@ -85,6 +83,28 @@ def header_lines(headers: Mapping[str, str], names: Iterable[str]) -> str:
     return "".join(f"{name}:{headers[name]}\n" for name in sorted(set(names), key=to_bytes))
 
 
+def sorted_query(pairs: Iterable[Pair], *, equals: bool = False) -> str:
+    """`?name=value&…` in byte order, nothing for no pairs; `equals` keeps the `=` of an empty value."""
+    texts = sorted((to_bytes(name), f"{name}={value or ''}" if value or equals else name) for name, value in pairs)
+    return "?" + "&".join(text for _, text in texts) if texts else ""
+
+
+def encoded_query(query: str, *, without: str = "", equals: bool = False) -> str:
+    """The parameters percent-encoded and in byte order; `equals` keeps the `=` of an empty value."""
+    pairs = sorted((encode(name), encode(value or "")) for name, value in query_pairs(query) if name != without)
+    return "&".join(f"{name}={value}" if value or equals else name for name, value in pairs)
+
+
+def decimal(text: str) -> int | None:
+    """The number that a text of ASCII digits stands for; None for any other text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+def hashed(head: str, canonical_requests: Iterable[str]) -> dict[str, str]:
+    """Strings to sign of the V4 family: `head` and the hash of a canonical request, with that request."""
+    return {head + sha256_hex(to_bytes(each)): each for each in canonical_requests}
+
+
 def sha256_hex(data: bytes) -> str:
     """Lower-case hex of SHA-256."""
     return hashlib.sha256(data).hexdigest()
@@ -98,6 +118,16 @@ def hmac_sha1_base64(key: bytes, text: str) -> str:
 def hmac_sha256(key: bytes, text: str) -> bytes:
     """HMAC-SHA256."""
     return hmac.new(key, to_bytes(text), hashlib.sha256).digest()
+
+
+def hmac_sha256_hex(key: bytes, text: str) -> str:
+    """Lower-case hex of HMAC-SHA256."""
+    return hmac_sha256(key, text).hex()
+
+
+def hmac_sha256_base64(key: bytes, text: str) -> str:
+    """Standard base64 of HMAC-SHA256."""
+    return base64.b64encode(hmac_sha256(key, text)).decode()
 
 
 def derived_key(prefix: str, secret: str, day: str, region: str, product: str, terminator: str) -> bytes:
@@ -115,7 +145,7 @@ def same(ours: str, theirs: str) -> bool:
 
 def content_md5_matches(body: bytes, value: str) -> bool:
     """Whether `value` is the body's MD5 in one of the spellings in use: base64 or hex, of the digest or its hex."""
-    digest = hashlib.md5(body)  # noqa: S324 - the protocols' checksum, no security rests on it
+    digest = hashlib.md5(body)  # noqa: S324  # the protocols' checksum, no security rests on it
     spellings = {
         base64.b64encode(digest.digest()).decode(),
         base64.b64encode(digest.hexdigest().encode()).decode(),

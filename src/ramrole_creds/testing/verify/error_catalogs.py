@@ -1,11 +1,12 @@
-"""In which words each family of services refuses a request.
+"""The error codes and texts with which each family of services refuses a request.
 
 Statuses and codes are the services' public ones; where none is published the closest published one stands in.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,10 @@ class ErrorSpec:
 
 @dataclass(frozen=True, slots=True)
 class ErrorCatalog:
-    """The refusals that every scheme can come to. `mismatch` may hold the placeholder {string_to_sign}."""
+    """The refusals that every scheme can come to. `mismatch` may hold the placeholder {string_to_sign}.
+
+    `unsigned` is for a request without a signature, `malformed` for an Authorization header that cannot be read.
+    """
 
     mismatch: ErrorSpec
     unknown_key: ErrorSpec
@@ -28,9 +32,14 @@ class ErrorCatalog:
     wrong_token: ErrorSpec
     expired_token: ErrorSpec
     skewed: ErrorSpec
+    unsigned: ErrorSpec
+    malformed: ErrorSpec
+    missing_date: ErrorSpec
+    bad_date: ErrorSpec
+    expired_url: ErrorSpec = ErrorSpec("AccessDenied", 403, "The request has expired.")
 
 
-OPENAPI = ErrorCatalog(
+OPENAPI: Final = ErrorCatalog(
     mismatch=ErrorSpec(
         "SignatureDoesNotMatch",
         400,
@@ -43,9 +52,19 @@ OPENAPI = ErrorCatalog(
     ),
     expired_token=ErrorSpec("InvalidSecurityToken.Expired", 400, "Specified SecurityToken is expired."),
     skewed=ErrorSpec("InvalidTimeStamp.Expired", 400, "Specified time stamp or date value is expired."),
+    unsigned=ErrorSpec(
+        "MissingParameter", 400, "The input parameter Authorization that is mandatory for processing is missing."
+    ),
+    malformed=ErrorSpec(
+        "IncompleteSignature",
+        400,
+        "The request signature does not conform to the standards: Authorization is not acs <id>:<signature>.",
+    ),
+    missing_date=ErrorSpec("MissingParameter", 400, "The Date header is mandatory for this action."),
+    bad_date=ErrorSpec("InvalidTimeStamp.Format", 400, "Specified time stamp or date value is not well formatted."),
 )
 
-OSS = ErrorCatalog(
+OSS: Final = ErrorCatalog(
     mismatch=ErrorSpec(
         "SignatureDoesNotMatch",
         403,
@@ -69,27 +88,50 @@ OSS = ErrorCatalog(
         "The difference between the request time and the current time is too large.",
         "0002-00000504",
     ),
+    unsigned=ErrorSpec("AccessDenied", 403, "You have no right to access this object because of bucket acl."),
+    malformed=ErrorSpec("InvalidArgument", 400, "Authorization header is invalid.", "0002-00000102"),
+    missing_date=ErrorSpec("AccessDenied", 403, "OSS authentication requires a valid Date.", "0002-00000501"),
+    bad_date=ErrorSpec("AccessDenied", 403, "OSS authentication requires a valid Date.", "0002-00000502"),
+    expired_url=ErrorSpec("AccessDenied", 403, "Request has expired.", "0002-00000069"),
 )
 
-SLS = ErrorCatalog(
+S3: Final = replace(
+    OSS,
+    missing_date=ErrorSpec(
+        "AccessDenied", 403, "AWS authentication requires a valid Date or x-amz-date header.", "0002-00000501"
+    ),
+    bad_date=ErrorSpec(
+        "AccessDenied", 403, "AWS authentication requires a valid Date or x-amz-date header.", "0002-00000502"
+    ),
+)
+
+SLS: Final = ErrorCatalog(
     mismatch=ErrorSpec("SignatureNotMatch", 401, "signature {string_to_sign} not match"),
     unknown_key=ErrorSpec("Unauthorized", 401, "The AccessKeyId is not found or is disabled."),
     missing_token=ErrorSpec("Unauthorized", 401, "The security token of the AccessKeyId is missing."),
     wrong_token=ErrorSpec("Unauthorized", 401, "The security token is not the one of the AccessKeyId."),
     expired_token=ErrorSpec("SecurityTokenExpired", 401, "The security token you provided has expired."),
     skewed=ErrorSpec("RequestTimeExpired", 400, "Request time has been expired."),
+    unsigned=ErrorSpec("InvalidAccessKeyId", 400, "The Authorization header is missing."),
+    malformed=ErrorSpec("InvalidAccessKeyId", 400, "The Authorization header is not LOG <id>:<signature>."),
+    missing_date=ErrorSpec("MissingDate", 400, "Date does not exist in http header."),
+    bad_date=ErrorSpec("InvalidDateFormat", 400, "Date is not an RFC 1123 date in GMT."),
 )
 
-OTS = ErrorCatalog(
+OTS: Final = ErrorCatalog(
     mismatch=ErrorSpec("OTSAuthFailed", 403, "Signature mismatch."),
     unknown_key=ErrorSpec("OTSAuthFailed", 403, "The AccessKeyID does not exist."),
     missing_token=ErrorSpec("OTSAuthFailed", 403, "The security token is missing."),
     wrong_token=ErrorSpec("OTSAuthFailed", 403, "The security token is invalid."),
     expired_token=ErrorSpec("OTSAuthFailed", 403, "The security token is expired."),
     skewed=ErrorSpec("OTSAuthFailed", 403, "Mismatch between system time and x-ots-date."),
+    unsigned=ErrorSpec("OTSParameterInvalid", 400, "Missing header: x-ots-signature."),
+    malformed=ErrorSpec("OTSParameterInvalid", 400, "The signature headers are malformed."),
+    missing_date=ErrorSpec("OTSParameterInvalid", 400, "Missing header: x-ots-date."),
+    bad_date=ErrorSpec("OTSParameterInvalid", 400, "x-ots-date is not YYYY-MM-DDThh:mm:ss.sssZ."),
 )
 
-MNS = ErrorCatalog(
+MNS: Final = ErrorCatalog(
     mismatch=ErrorSpec(
         "SignatureDoesNotMatch",
         403,
@@ -101,9 +143,13 @@ MNS = ErrorCatalog(
     wrong_token=ErrorSpec("InvalidSecurityToken", 403, "The security token you provided is invalid."),
     expired_token=ErrorSpec("SecurityTokenExpired", 403, "The security token you provided has expired."),
     skewed=ErrorSpec("TimeExpired", 400, "The http request you sent is expired."),
+    unsigned=ErrorSpec("InvalidAuthorizationHeader", 400, "The Authorization header is missing."),
+    malformed=ErrorSpec("InvalidAuthorizationHeader", 400, "The Authorization header is not MNS <id>:<signature>."),
+    missing_date=ErrorSpec("MissingDateHeader", 400, "The Date header is missing."),
+    bad_date=ErrorSpec("InvalidDateHeader", 400, "The Date header is not an RFC 1123 date in GMT."),
 )
 
-ODPS = ErrorCatalog(
+ODPS: Final = ErrorCatalog(
     mismatch=ErrorSpec("ODPS-0410042", 401, "Invalid signature value - User signature does not match"),
     unknown_key=ErrorSpec("ODPS-0410051", 401, "Invalid credentials - AccessKeyId not found"),
     missing_token=ErrorSpec("ODPS-0410051", 401, "Invalid credentials - security token is missing"),
@@ -114,9 +160,13 @@ ODPS = ErrorCatalog(
     skewed=ErrorSpec(
         "ODPS-0410031", 400, "Authentication request expired - the expired time interval exceeds the max limitation"
     ),
+    unsigned=ErrorSpec("ODPS-0410001", 400, "Missing authorization header"),
+    malformed=ErrorSpec("ODPS-0410011", 400, "Invalid authorization - it must be ODPS <credential>:<signature>"),
+    missing_date=ErrorSpec("ODPS-0410021", 400, "Invalid Date header - Date is missing"),
+    bad_date=ErrorSpec("ODPS-0410021", 400, "Invalid Date header - it must be an RFC 1123 date in GMT"),
 )
 
-FC = ErrorCatalog(
+FC: Final = ErrorCatalog(
     mismatch=ErrorSpec(
         "SignatureNotMatch",
         403,
@@ -128,13 +178,21 @@ FC = ErrorCatalog(
     wrong_token=ErrorSpec("InvalidSecurityToken", 403, "The security token you provided is invalid."),
     expired_token=ErrorSpec("SecurityTokenExpired", 403, "The security token you provided has expired."),
     skewed=ErrorSpec("RequestTimeTooSkewed", 403, "The difference between the request time and ours is too large."),
+    unsigned=ErrorSpec("MissingRequiredHeader", 400, "The Authorization header is missing."),
+    malformed=ErrorSpec("MissingRequiredHeader", 400, "The Authorization header is not FC <id>:<signature>."),
+    missing_date=ErrorSpec("MissingRequiredHeader", 400, "The Date header is missing."),
+    bad_date=ErrorSpec("MissingRequiredHeader", 400, "The Date header is not an RFC 1123 date in GMT."),
 )
 
-DATAHUB = ErrorCatalog(
+DATAHUB: Final = ErrorCatalog(
     mismatch=ErrorSpec("Unauthorized", 401, "Signature not match. The string to sign is: {string_to_sign}"),
     unknown_key=ErrorSpec("Unauthorized", 401, "The AccessKeyId does not exist."),
     missing_token=ErrorSpec("Unauthorized", 401, "The security token of the AccessKeyId is missing."),
     wrong_token=ErrorSpec("Unauthorized", 401, "The security token is not the one of the AccessKeyId."),
     expired_token=ErrorSpec("Unauthorized", 401, "The security token is expired."),
     skewed=ErrorSpec("Unauthorized", 401, "The Date of the request is more than 15 minutes off."),
+    unsigned=ErrorSpec("Unauthorized", 401, "The Authorization header is missing."),
+    malformed=ErrorSpec("Unauthorized", 401, "Authorization is not of the form DATAHUB <id>:<signature>."),
+    missing_date=ErrorSpec("InvalidParameter", 400, "The Date header is missing."),
+    bad_date=ErrorSpec("InvalidParameter", 400, "The Date header is not an RFC 1123 date in GMT."),
 )

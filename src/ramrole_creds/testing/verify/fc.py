@@ -2,86 +2,62 @@
 
 from __future__ import annotations
 
-import base64
+from functools import partial
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.verify.authorization import Claim
 from ramrole_creds.testing.verify.canonical import (
+    decimal,
     decode,
     header_lines,
-    header_map,
-    hmac_sha256,
+    hmac_sha256_base64,
     query_pairs,
     to_bytes,
 )
-from ramrole_creds.testing.verify.error_catalogs import FC, ErrorSpec
-from ramrole_creds.testing.verify.verification import Verification, VerificationFailed, http_time, run_verification
+from ramrole_creds.testing.verify.error_catalogs import FC
+from ramrole_creds.testing.verify.registry import scheme
+from ramrole_creds.testing.verify.verification import Verification, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.verify.nonces import NonceMemory
-    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, VerificationResult
+    from ramrole_creds.testing.verify.result import Accepted
 
 TRIGGER_PATH = "/2016-08-15/proxy/"
 
 
-def verify_fc(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
-    """Judge a Function Compute 2.0 request, signed in its headers or in its URL."""
-    return run_verification(Verification("fc", FC, request, issuer, now, nonces), _verify)
+@scheme("fc", FC, prefix="FC ")
+def fc(check: Verification) -> Accepted:
+    """A Function Compute 2.0 request, signed in its headers."""
+    claim = check.claim("FC")
+    date = check.require_date("date")
+    return _conclude(check, claim, check.headers.get("x-fc-security-token"), date)
 
 
-def _verify(check: Verification) -> Accepted:
-    headers = header_map(check.request)
-    query = {name: value or "" for name, value in query_pairs(check.request.query_string)}
-    if "authorization" not in headers and "x-fc-signature" in query:
-        return _verify_url(check, headers, query)
-    kind, _, claim = headers.get("authorization", "").partition(" ")
-    access_key_id, colon, signature = claim.strip().rpartition(":")
-    if kind != "FC" or not colon or not access_key_id:
-        raise VerificationFailed(
-            ErrorSpec("MissingRequiredHeader", 400, "The Authorization header is not FC <id>:<signature>.")
-        )
-    when = http_time(headers.get("date", ""))
-    if when is None:
-        raise VerificationFailed(
-            ErrorSpec("MissingRequiredHeader", 400, "The Date header is missing or no RFC 1123 date in GMT.")
-        )
-    check.require_clock(when)
-    issued = check.issued(access_key_id, headers.get("x-fc-security-token"))
-    string_to_sign = _string_to_sign(check.request, headers, headers["date"])
-    ours = base64.b64encode(hmac_sha256(to_bytes(issued.access_key_secret), string_to_sign)).decode()
-    check.require_signature(ours, signature, access_key_id, string_to_sign)
-    return check.accept(access_key_id, issued)
+@scheme("fc_url", FC, when=lambda request: "x-fc-signature=" in request.query_string)
+def fc_url(check: Verification) -> Accepted:
+    """A URL of an HTTP trigger, signed in its parameters."""
+    query = check.query
+    claim = Claim(query.get("x-fc-access-key-id", ""), query.get("x-fc-signature", ""))
+    expires = decimal(query.get("x-fc-expires", ""))
+    if not claim.access_key_id or expires is None:
+        raise refused("MissingRequiredHeader", 400, "The query parameters of the signature are incomplete.")
+    check.require_unexpired(expires)
+    return _conclude(check, claim, query.get("x-fc-security-token"), query["x-fc-expires"])
 
 
-def _verify_url(check: Verification, headers: Mapping[str, str], query: Mapping[str, str]) -> Accepted:
-    access_key_id, expires = query.get("x-fc-access-key-id", ""), query.get("x-fc-expires", "")
-    if not access_key_id or not (expires.isascii() and expires.isdigit()):
-        raise VerificationFailed(
-            ErrorSpec("MissingRequiredHeader", 400, "The query parameters of the signature are incomplete.")
-        )
-    if check.now > int(expires):
-        raise VerificationFailed(ErrorSpec("AccessDenied", 403, "The request has expired."))
-    issued = check.issued(access_key_id, query.get("x-fc-security-token"))
-    string_to_sign = _string_to_sign(check.request, headers, expires)
-    ours = base64.b64encode(hmac_sha256(to_bytes(issued.access_key_secret), string_to_sign)).decode()
-    check.require_signature(ours, query["x-fc-signature"], access_key_id, string_to_sign)
-    return check.accept(access_key_id, issued)
-
-
-def _string_to_sign(request: WireRequest, headers: Mapping[str, str], date: str) -> str:
-    resource = decode(request.path)
-    if resource.startswith(TRIGGER_PATH):
-        lines = sorted(
-            (
-                name if value is None else f"{name}={value}"
-                for name, value in query_pairs(request.query_string)
-                if name != "x-fc-signature"
-            ),
-            key=to_bytes,
-        )
-        resource += "\n" + "\n".join(lines)
+def _conclude(check: Verification, claim: Claim, token: str | None, date: str) -> Accepted:
+    issued = check.issued(claim.access_key_id, token)
+    headers = check.headers
     fc_headers = header_lines(headers, (name for name in headers if name.startswith("x-fc-")))
-    head = (request.method, headers.get("content-md5", ""), headers.get("content-type", ""), date)
-    return "\n".join((*head, fc_headers + resource))
+    head = (check.request.method, headers.get("content-md5", ""), headers.get("content-type", ""), date)
+    string_to_sign = "\n".join((*head, fc_headers + _resource(check)))
+    mac = partial(hmac_sha256_base64, to_bytes(issued.access_key_secret))
+    return check.conclude(claim, issued, mac, string_to_sign)
+
+
+def _resource(check: Verification) -> str:
+    path = decode(check.request.path)
+    if not path.startswith(TRIGGER_PATH):
+        return path
+    pairs = query_pairs(check.request.query_string)
+    lines = [name if value is None else f"{name}={value}" for name, value in pairs if name != "x-fc-signature"]
+    return path + "\n" + "\n".join(sorted(lines, key=to_bytes))

@@ -8,26 +8,23 @@ import json
 from dataclasses import dataclass
 from email.parser import BytesParser
 from email.policy import HTTP
+from functools import partial
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.canonical import hmac_sha1_base64, hmac_sha256, to_bytes, to_text
-from ramrole_creds.testing.verify.error_catalogs import OSS, ErrorSpec
+from ramrole_creds.testing.verify.authorization import Claim
+from ramrole_creds.testing.verify.canonical import hmac_sha1_base64, hmac_sha256_hex, to_bytes, to_text
+from ramrole_creds.testing.verify.error_catalogs import OSS
 from ramrole_creds.testing.verify.oss_address import oss_address
-from ramrole_creds.testing.verify.oss_v4 import ALGORITHM, parse_scope, signing_key
-from ramrole_creds.testing.verify.verification import (
-    Verification,
-    VerificationFailed,
-    compact_time,
-    iso_time,
-    run_verification,
-)
+from ramrole_creds.testing.verify.oss_v4 import ALGORITHM, parse_scope
+from ramrole_creds.testing.verify.registry import scheme
+from ramrole_creds.testing.verify.times import compact_time, iso_time
+from ramrole_creds.testing.verify.verification import Verification, VerificationFailed, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.verify.nonces import NonceMemory
-    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, VerificationResult
+    from ramrole_creds.testing.verify.result import Accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ class PostForm:
 
 
 def parse_post_form(request: WireRequest) -> PostForm | None:
-    """Read a multipart form; None where the body is none, or has no `file` at its end."""
+    """Read a multipart form; None where the body is not a form, or does not end with `file`."""
     content_type = request.header("content-type") or ""
     if not content_type.lower().startswith("multipart/form-data"):
         return None
@@ -60,126 +57,114 @@ def parse_post_form(request: WireRequest) -> PostForm | None:
     return None
 
 
-def verify_oss_post(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
-    """Judge an upload form: the signature over its policy, then whether the form keeps to the policy."""
-    return run_verification(Verification("oss_post", OSS, request, issuer, now, nonces), _verify)
+def _is_form(request: WireRequest) -> bool:
+    kind = (request.header("content-type") or "").lower()
+    return request.method == "POST" and kind.startswith("multipart/form-data")
 
 
-def _verify(check: Verification) -> Accepted:
+@scheme("oss_post", OSS, when=_is_form)
+def oss_post(check: Verification) -> Accepted:
+    """An upload form: the signature over its policy, then whether the form keeps to the policy."""
     form = parse_post_form(check.request)
     if form is None:
-        raise VerificationFailed(
-            ErrorSpec(
-                "MalformedPOSTRequest", 400, "The body of your POST request is not well-formed multipart/form-data."
-            )
-        )
-    fields = form.fields
-    policy = fields.get("policy")
+        message = "The body of your POST request is not well-formed multipart/form-data."
+        raise refused("MalformedPOSTRequest", 400, message)
+    policy = form.fields.get("policy")
     if not policy:
-        raise VerificationFailed(ErrorSpec("AccessDenied", 403, "Bucket POST requires a policy.", "0002-00000340"))
-    v4 = fields.get("x-oss-signature-version") == ALGORITHM
-    accepted = _verify_v4(check, fields, policy) if v4 else _verify_v1(check, fields, policy)
+        raise refused("AccessDenied", 403, "Bucket POST requires a policy.", "0002-00000340")
+    v4 = form.fields.get("x-oss-signature-version") == ALGORITHM
+    accepted = _verify_v4(check, form.fields, policy) if v4 else _verify_v1(check, form.fields, policy)
     _require_policy(check, form, policy, required=_V4_CONDITIONS if v4 else ())
     return accepted
 
 
 def _verify_v1(check: Verification, fields: Mapping[str, str], policy: str) -> Accepted:
-    access_key_id, signature = fields.get("ossaccesskeyid"), fields.get("signature")
-    if not access_key_id or not signature:
-        raise VerificationFailed(
-            ErrorSpec("AccessDenied", 403, "You have no right to access this object: the form is unsigned.")
-        )
-    issued = check.issued(access_key_id, fields.get("x-oss-security-token"))
-    ours = hmac_sha1_base64(to_bytes(issued.access_key_secret), policy)
-    check.require_signature(ours, signature, access_key_id, policy)
-    return check.accept(access_key_id, issued)
+    claim = Claim(fields.get("ossaccesskeyid", ""), fields.get("signature", ""))
+    if not all(claim):
+        raise refused("AccessDenied", 403, "You have no right to access this object: the form is unsigned.")
+    issued = check.issued(claim.access_key_id, fields.get("x-oss-security-token"))
+    return check.conclude(claim, issued, partial(hmac_sha1_base64, to_bytes(issued.access_key_secret)), policy)
 
 
 def _verify_v4(check: Verification, fields: Mapping[str, str], policy: str) -> Accepted:
     date = fields.get("x-oss-date", "")
     if compact_time(date) is None:
-        raise VerificationFailed(
-            ErrorSpec("InvalidArgument", 400, "The form field x-oss-date is not YYYYMMDDThhmmssZ.")
-        )
-    scope = parse_scope(fields.get("x-oss-credential", ""), date)
+        raise refused("InvalidArgument", 400, "The form field x-oss-date is not YYYYMMDDThhmmssZ.")
+    scope = parse_scope(fields.get("x-oss-credential", ""), date[:8])
     issued = check.issued(scope.access_key_id, fields.get("x-oss-security-token"))
-    ours = hmac_sha256(signing_key(scope, issued.access_key_secret), policy).hex()
-    check.require_signature(ours, fields.get("x-oss-signature", ""), scope.access_key_id, policy)
-    return check.accept(scope.access_key_id, issued, scope.region)
+    claim = Claim(scope.access_key_id, fields.get("x-oss-signature", ""))
+    mac = partial(hmac_sha256_hex, scope.key(issued.access_key_secret))
+    return check.conclude(claim, issued, mac, policy, scope.region)
 
 
 _V4_CONDITIONS = ("x-oss-signature-version", "x-oss-credential", "x-oss-date")
 
 
 def _require_policy(check: Verification, form: PostForm, encoded: str, required: tuple[str, ...]) -> None:
-    try:
-        document = json.loads(base64.b64decode(encoded, validate=True))
-        conditions, expiration = document["conditions"], iso_time(document["expiration"])
-    except (binascii.Error, ValueError, KeyError, TypeError):
-        document = expiration = None
-        conditions = []
-    if expiration is None or not isinstance(conditions, list):
-        raise VerificationFailed(ErrorSpec("InvalidPolicyDocument", 400, "Invalid Policy: the document is malformed."))
+    conditions, expiration = _read_policy(encoded)
     if check.now > expiration:
-        raise VerificationFailed(
-            ErrorSpec("AccessDenied", 403, "Invalid according to Policy: Policy expired.", "0002-00000348")
-        )
+        raise refused("AccessDenied", 403, "Invalid according to Policy: Policy expired.", "0002-00000348")
     values = {**form.fields, "bucket": oss_address(check.request).bucket or ""}
-    seen: set[str] = set()
-    for condition in conditions:
-        name = _hold(condition, values, len(form.file))
-        seen.add(name)
+    seen = {_require_condition(condition, values, len(form.file)) for condition in conditions}
     missing = [name for name in required if name not in seen]
     if missing:
         raise _denied(f"the policy has no condition on {', '.join(missing)}")
 
 
-def _hold(condition: object, values: Mapping[str, str], file_bytes: int) -> str:
-    """Refuse a form that breaks the condition; otherwise the name of the field it speaks of."""
+def _read_policy(encoded: str) -> tuple[list[object], float]:
+    """Conditions and expiration of a policy document."""
+    try:
+        document = json.loads(base64.b64decode(encoded, validate=True))
+        conditions, expiration = document["conditions"], iso_time(document["expiration"])
+    except (binascii.Error, ValueError, KeyError, TypeError, RecursionError):
+        conditions = expiration = None
+    if expiration is None or not isinstance(conditions, list):
+        raise _invalid("the document is malformed.")
+    return conditions, expiration
+
+
+def _require_condition(condition: object, values: Mapping[str, str], file_bytes: int) -> str:
+    """Refuse a form that breaks the condition; otherwise the name of the field that it is about."""
     if isinstance(condition, dict) and len(condition) == 1:
         [(name, wanted)] = condition.items()
         if values.get(str(name).lower()) != wanted:
             raise _denied(f'["eq", "${name}", …]')
         return str(name).lower()
     if not isinstance(condition, list) or len(condition) != 3:
-        raise VerificationFailed(ErrorSpec("InvalidPolicyDocument", 400, "Invalid Policy: a condition is malformed."))
+        raise _invalid("a condition is malformed.")
     operator, field, wanted = condition
     if operator == "content-length-range":
         _require_size(field, wanted, file_bytes)
         return "content-length-range"
     name = str(field).removeprefix("$").lower()
-    actual = values.get(name, "")
-    if operator == "eq":
-        held = actual == wanted
-    elif operator == "starts-with":
-        held = actual.startswith(str(wanted))
-    elif operator in ("in", "not-in") and isinstance(wanted, list):
-        held = (actual in wanted) == (operator == "in")
-    else:
-        raise VerificationFailed(
-            ErrorSpec("InvalidPolicyDocument", 400, "Invalid Policy: a condition has an unknown operator.")
-        )
-    if not held:
+    if not _holds(operator, values.get(name, ""), wanted):
         raise _denied(f'["{operator}", "${name}", ...]')
     return name
 
 
+def _holds(operator: object, actual: str, wanted: object) -> bool:
+    if operator == "eq":
+        return actual == wanted
+    if operator == "starts-with":
+        return actual.startswith(str(wanted))
+    if operator in ("in", "not-in") and isinstance(wanted, list):
+        return (actual in wanted) == (operator == "in")
+    raise _invalid("a condition has an unknown operator.")
+
+
 def _require_size(smallest: object, largest: object, file_bytes: int) -> None:
     if not isinstance(smallest, int) or not isinstance(largest, int):
-        raise VerificationFailed(
-            ErrorSpec("InvalidPolicyDocument", 400, "Invalid Policy: content-length-range is malformed.")
-        )
+        raise _invalid("content-length-range is malformed.")
     if file_bytes < smallest:
-        raise VerificationFailed(
-            ErrorSpec("EntityTooSmall", 400, "Your proposed upload is smaller than the allowed size.")
-        )
+        raise refused("EntityTooSmall", 400, "Your proposed upload is smaller than the allowed size.")
     if file_bytes > largest:
-        raise VerificationFailed(
-            ErrorSpec("EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size.")
-        )
+        raise refused("EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size.")
+
+
+def _invalid(why: str) -> VerificationFailed:
+    return refused("InvalidPolicyDocument", 400, f"Invalid Policy: {why}")
 
 
 def _denied(what: str) -> VerificationFailed:
-    return VerificationFailed(
-        ErrorSpec("AccessDenied", 403, f"Invalid according to Policy: Policy Condition failed: {what}", "0002-00000349")
-    )
+    message = f"Invalid according to Policy: Policy Condition failed: {what}"
+    return refused("AccessDenied", 403, message, "0002-00000349")

@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 import base64
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
+from ramrole_creds.testing.verify.authorization import TERMINATOR, Claim, Scope
 from ramrole_creds.testing.verify.canonical import (
     content_md5_matches,
-    derived_key,
     from_wire,
     header_lines,
     header_map,
     hmac_sha1_base64,
-    hmac_sha256,
+    hmac_sha256_base64,
     query_pairs,
     to_bytes,
 )
-from ramrole_creds.testing.verify.error_catalogs import OTS, ErrorSpec
-from ramrole_creds.testing.verify.verification import Verification, VerificationFailed, iso_time, run_verification
+from ramrole_creds.testing.verify.error_catalogs import OTS
+from ramrole_creds.testing.verify.registry import scheme
+from ramrole_creds.testing.verify.times import iso_time
+from ramrole_creds.testing.verify.verification import Verification, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.verify.nonces import NonceMemory
-    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, VerificationResult
+    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory
 
-TERMINATOR = "aliyun_v4_request"
+_MANDATORY = ("x-ots-date", "x-ots-apiversion", "x-ots-accesskeyid", "x-ots-instancename", "x-ots-contentmd5")
+_MANDATORY_V4 = ("x-ots-signdate", "x-ots-signregion")
 
 
-def verify_ots(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
-    """Judge a Tablestore request of either signature."""
-    return run_verification(Verification("ots", OTS, request, issuer, now, nonces), _verify)
+def has_ots_headers(request: WireRequest) -> bool:
+    """Whether the request has headers of Tablestore, which carry its signature."""
+    return any(name.lower().startswith("x-ots-") for name, _ in request.headers)
 
 
 def ots_response_authorization(
@@ -40,7 +43,7 @@ def ots_response_authorization(
 ) -> str | None:
     """The `Authorization` of an answer with these headers; None where the request's key is unknown.
 
-    The official SDK checks it, with the id and secret of its request, before it believes an answer.
+    The official SDK checks it, with the id and secret of its request, before it trusts an answer.
     """
     asked = header_map(request)
     access_key_id = asked.get("x-ots-accesskeyid", "")
@@ -56,57 +59,49 @@ def ots_response_authorization(
     return f"OTS {access_key_id}:{signature}"
 
 
-def _verify(check: Verification) -> Accepted:
-    request = check.request
-    headers = header_map(request)
+@scheme("ots", OTS, when=has_ots_headers)
+def ots(check: Verification) -> Accepted:
+    """A Tablestore request of either signature."""
+    headers = check.headers
     v4 = "x-ots-signaturev4" in headers
     signature_header = "x-ots-signaturev4" if v4 else "x-ots-signature"
-    needed = ["x-ots-date", "x-ots-apiversion", "x-ots-accesskeyid", "x-ots-instancename", "x-ots-contentmd5"]
-    needed += ["x-ots-signdate", "x-ots-signregion"] if v4 else []
-    for name in (*needed, signature_header):
-        if not headers.get(name):
-            raise VerificationFailed(ErrorSpec("OTSParameterInvalid", 400, f"Missing header: {name}."))
-    when = iso_time(headers["x-ots-date"])
-    if when is None:
-        raise VerificationFailed(ErrorSpec("OTSParameterInvalid", 400, "x-ots-date is not YYYY-MM-DDThh:mm:ss.sssZ."))
-    check.require_clock(when)
+    missing = [
+        name for name in (*_MANDATORY, *(_MANDATORY_V4 if v4 else ()), signature_header) if not headers.get(name)
+    ]
+    if missing:
+        raise refused("OTSParameterInvalid", 400, f"Missing header: {missing[0]}.")
+    check.require_clock(iso_time(headers["x-ots-date"]))
     if v4 and headers["x-ots-signdate"] != headers["x-ots-date"][:10].replace("-", ""):
-        raise VerificationFailed(ErrorSpec("OTSAuthFailed", 403, "x-ots-signdate is not the day of x-ots-date."))
-    if not content_md5_matches(request.body, headers["x-ots-contentmd5"]):
-        raise VerificationFailed(
-            ErrorSpec("OTSParameterInvalid", 400, "x-ots-contentmd5 is not the digest of the request's body.")
-        )
-    access_key_id = headers["x-ots-accesskeyid"]
-    issued = check.issued(access_key_id, headers.get("x-ots-ststoken"))
-    signed = [name for name in headers if name.startswith("x-ots-") and name != signature_header]
-    string_to_sign = "\n".join(
+        raise refused("OTSAuthFailed", 403, "x-ots-signdate is not the day of x-ots-date.")
+    if not content_md5_matches(check.request.body, headers["x-ots-contentmd5"]):
+        raise refused("OTSParameterInvalid", 400, "x-ots-contentmd5 is not the digest of the request's body.")
+    claim = Claim(headers["x-ots-accesskeyid"], headers[signature_header])
+    issued = check.issued(claim.access_key_id, headers.get("x-ots-ststoken"))
+    string_to_sign = _string_to_sign(check, signature_header)
+    if v4:
+        mac = partial(hmac_sha256_base64, _v4_key(issued.access_key_secret, headers))
+    else:
+        mac = partial(hmac_sha1_base64, to_bytes(issued.access_key_secret))
+    return check.conclude(claim, issued, mac, string_to_sign, headers.get("x-ots-signregion"))
+
+
+def _string_to_sign(check: Verification, signature_header: str) -> str:
+    signed = [name for name in check.headers if name.startswith("x-ots-") and name != signature_header]
+    ending = "ots" if signature_header == "x-ots-signaturev4" else ""
+    return "\n".join(
         (
-            from_wire(request.path),
-            request.method,
-            _canonical_query(request.query_string),
-            header_lines(headers, signed) + ("ots" if v4 else ""),
+            from_wire(check.request.path),
+            check.request.method,
+            _canonical_query(check.request.query_string),
+            header_lines(check.headers, signed) + ending,
         )
     )
-    if v4:
-        key = _v4_key(issued.access_key_secret, headers)
-        ours = base64.b64encode(hmac_sha256(key, string_to_sign)).decode()
-    else:
-        ours = hmac_sha1_base64(to_bytes(issued.access_key_secret), string_to_sign)
-    check.require_signature(ours, headers[signature_header], access_key_id, string_to_sign)
-    return check.accept(access_key_id, issued, headers.get("x-ots-signregion"))
 
 
 def _v4_key(secret: str, headers: Mapping[str, str]) -> bytes:
     # The service takes the base64 text of the derived key as the key.
-    key = derived_key(
-        "aliyun_v4",
-        secret,
-        headers.get("x-ots-signdate", ""),
-        headers.get("x-ots-signregion", ""),
-        "ots",
-        TERMINATOR,
-    )
-    return base64.b64encode(key)
+    day, region = headers.get("x-ots-signdate", ""), headers.get("x-ots-signregion", "")
+    return base64.b64encode(Scope("", day, region, "ots", TERMINATOR).key(secret))
 
 
 def _canonical_query(query: str) -> str:

@@ -1,4 +1,4 @@
-"""What a verifier answers, and the error bodies' raw material."""
+"""What a verifier answers, and what error documents are made of."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.account.credential_store import IssuedCredentials
-    from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.verify.nonces import NonceMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Rejected:
 
     `code`, `status` and `message` are the service's own. `ec` is OSS's finer error code. `string_to_sign` and
     `canonical_request` are the verifier's, given where the signature differs; `signature_provided` is the caller's.
-    `extra` is what the error body says besides, such as when a URL had expired.
+    `extra` holds further fields of the error document, such as the time at which a URL expired.
     """
 
     scheme: str
@@ -50,16 +48,7 @@ VerificationResult = Accepted | Rejected
 
 
 class KeyDirectory(Protocol):
-    """Whoever knows the AccessKeys that were handed out."""
+    """Knows the AccessKeys that were issued."""
 
     def lookup(self, access_key_id: str) -> IssuedCredentials | None:
         """What belongs to the AccessKey ID; None for one that was never issued or is revoked."""
-
-
-class Verifier(Protocol):
-    """One signature scheme, from the service's side."""
-
-    def __call__(
-        self, request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory
-    ) -> VerificationResult:
-        """Judge `request`, received at the Unix time `now`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.verify.canonical import (
@@ -9,63 +10,39 @@ from ramrole_creds.testing.verify.canonical import (
     decode,
     from_wire,
     header_lines,
-    header_map,
     hmac_sha1_base64,
     query_pairs,
-    same,
     to_bytes,
 )
-from ramrole_creds.testing.verify.error_catalogs import OPENAPI, ErrorSpec
-from ramrole_creds.testing.verify.verification import Verification, VerificationFailed, http_time, run_verification
+from ramrole_creds.testing.verify.error_catalogs import OPENAPI
+from ramrole_creds.testing.verify.registry import scheme
+from ramrole_creds.testing.verify.verification import Verification, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.verify.nonces import NonceMemory
-    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, VerificationResult
+    from ramrole_creds.testing.verify.result import Accepted
 
 
-def verify_roa(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
-    """Judge a ROA request of the older signature."""
-    return run_verification(Verification("roa", OPENAPI, request, issuer, now, nonces), _verify)
-
-
-def _verify(check: Verification) -> Accepted:
-    request = check.request
-    headers = header_map(request)
-    kind, _, claim = headers.get("authorization", "").partition(" ")
-    access_key_id, colon, signature = claim.strip().rpartition(":")
-    if kind != "acs" or not colon or not access_key_id:
-        raise VerificationFailed(
-            ErrorSpec("IncompleteSignature", 400, "Authorization is not of the form acs <id>:<signature>.")
-        )
-    if not headers.get("date"):
-        raise VerificationFailed(ErrorSpec("MissingParameter", 400, "The Date header is mandatory for this action."))
-    when = http_time(headers["date"])
-    if when is None:
-        raise VerificationFailed(
-            ErrorSpec("InvalidTimeStamp.Format", 400, "The Date header is not an RFC 1123 date in GMT.")
-        )
-    check.require_clock(when)
-    issued = check.issued(access_key_id, headers.get("x-acs-security-token"))
+@scheme("roa", OPENAPI, prefix="acs ", service="openapi")
+def roa(check: Verification) -> Accepted:
+    """A ROA request of the older signature."""
+    request, headers = check.request, check.headers
+    claim = check.claim("acs")
+    check.require_date("date")
+    issued = check.issued(claim.access_key_id, headers.get("x-acs-security-token"))
     if "content-md5" in headers and not content_md5_matches(request.body, headers["content-md5"]):
-        raise VerificationFailed(
-            ErrorSpec("ContentMD5NotMatched", 400, "Content-MD5 is not the digest of the request's body.")
-        )
+        raise refused("ContentMD5NotMatched", 400, "Content-MD5 is not the digest of the request's body.")
     acs_headers = header_lines(headers, (name for name in headers if name.startswith("x-acs-")))
-    head = "\n".join(
-        (request.method, *(headers.get(name, "") for name in ("accept", "content-md5", "content-type", "date")))
-    )
-    key = to_bytes(issued.access_key_secret)
-    candidates = [f"{head}\n{acs_headers}{resource}" for resource in _resources(request)]
-    string_to_sign = next((each for each in candidates if same(hmac_sha1_base64(key, each), signature)), candidates[0])
-    check.require_signature(hmac_sha1_base64(key, string_to_sign), signature, access_key_id, string_to_sign)
-    # The older official SDK sends no nonce at all.
+    described = [headers.get(name, "") for name in ("accept", "content-md5", "content-type", "date")]
+    head = "\n".join((request.method, *described, acs_headers))
+    mac = partial(hmac_sha1_base64, to_bytes(issued.access_key_secret))
+    accepted = check.conclude(claim, issued, mac, [head + resource for resource in _resources(request)])
     nonce = headers.get("x-acs-signature-nonce")
-    if nonce and not check.nonces.admit(access_key_id, nonce, check.now):
-        raise VerificationFailed(ErrorSpec("SignatureNonceUsed", 400, "Specified signature nonce was used already."))
-    return check.accept(access_key_id, issued)
+    if nonce:  # the older official SDK sends no nonce
+        check.require_new_nonce(claim.access_key_id, nonce)
+    return accepted
 
 
 def _resources(request: WireRequest) -> Iterator[str]:

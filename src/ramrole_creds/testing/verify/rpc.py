@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.verify.authorization import Claim
 from ramrole_creds.testing.verify.canonical import encode, hmac_sha1_base64, query_pairs, to_bytes, to_text
-from ramrole_creds.testing.verify.error_catalogs import OPENAPI, ErrorSpec
-from ramrole_creds.testing.verify.verification import Verification, VerificationFailed, iso_time, run_verification
+from ramrole_creds.testing.verify.error_catalogs import OPENAPI
+from ramrole_creds.testing.verify.registry import scheme
+from ramrole_creds.testing.verify.times import iso_time
+from ramrole_creds.testing.verify.verification import Verification, refused
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.verify.nonces import NonceMemory
-    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, VerificationResult
+    from ramrole_creds.testing.verify.result import Accepted
 
-
-def verify_rpc(request: WireRequest, issuer: KeyDirectory, now: float, nonces: NonceMemory) -> VerificationResult:
-    """Judge a request whose query or form holds `Signature`."""
-    return run_verification(Verification("rpc", OPENAPI, request, issuer, now, nonces), _verify)
+_MANDATORY = ("AccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "SignatureNonce", "Timestamp")
 
 
 def rpc_parameters(request: WireRequest) -> dict[str, str]:
@@ -28,35 +28,32 @@ def rpc_parameters(request: WireRequest) -> dict[str, str]:
     return {name: value or "" for name, value in pairs}
 
 
-def _verify(check: Verification) -> Accepted:
+def is_rpc(request: WireRequest) -> bool:
+    """Whether the request has the parameters of an RPC call."""
+    return request.path in ("", "/") and not {"Action", "SignatureNonce"}.isdisjoint(rpc_parameters(request))
+
+
+def _is_signed(request: WireRequest) -> bool:
+    return is_rpc(request) and not {"Signature", "AccessKeyId"}.isdisjoint(rpc_parameters(request))
+
+
+@scheme("rpc", OPENAPI, when=_is_signed, service="openapi")
+def rpc(check: Verification) -> Accepted:
+    """A request whose query or form holds `Signature`."""
     given = rpc_parameters(check.request)
-    for name in ("AccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "SignatureNonce", "Timestamp"):
+    for name in _MANDATORY:
         if not given.get(name):
-            raise VerificationFailed(
-                ErrorSpec(
-                    f"Missing{name}" if name in ("AccessKeyId", "Timestamp") else "MissingParameter",
-                    400,
-                    f"{name} is mandatory for this action.",
-                )
-            )
+            code = f"Missing{name}" if name in ("AccessKeyId", "Timestamp") else "MissingParameter"
+            raise refused(code, 400, f"{name} is mandatory for this action.")
     if given["SignatureMethod"] != "HMAC-SHA1" or given["SignatureVersion"] != "1.0":
-        raise VerificationFailed(
-            ErrorSpec("InvalidSignatureMethod", 400, "Only HMAC-SHA1 with SignatureVersion 1.0 is supported.")
-        )
-    when = iso_time(given["Timestamp"])
-    if when is None:
-        raise VerificationFailed(
-            ErrorSpec("InvalidTimeStamp.Format", 400, "Specified time stamp or date value is not well formatted.")
-        )
-    check.require_clock(when)
-    access_key_id = given["AccessKeyId"]
-    issued = check.issued(access_key_id, given.get("SecurityToken"))
+        raise refused("InvalidSignatureMethod", 400, "Only HMAC-SHA1 with SignatureVersion 1.0 is supported.")
+    check.require_clock(iso_time(given["Timestamp"]))
+    claim = Claim(given["AccessKeyId"], given["Signature"])
+    issued = check.issued(claim.access_key_id, given.get("SecurityToken"))
     query = "&".join(
         f"{encode(name)}={encode(given[name])}" for name in sorted(given, key=to_bytes) if name != "Signature"
     )
-    string_to_sign = f"{check.request.method}&%2F&{encode(query)}"
-    ours = hmac_sha1_base64(to_bytes(issued.access_key_secret + "&"), string_to_sign)
-    check.require_signature(ours, given["Signature"], access_key_id, string_to_sign)
-    if not check.nonces.admit(access_key_id, given["SignatureNonce"], check.now):
-        raise VerificationFailed(ErrorSpec("SignatureNonceUsed", 400, "Specified signature nonce was used already."))
-    return check.accept(access_key_id, issued)
+    mac = partial(hmac_sha1_base64, to_bytes(issued.access_key_secret + "&"))
+    accepted = check.conclude(claim, issued, mac, f"{check.request.method}&%2F&{encode(query)}")
+    check.require_new_nonce(claim.access_key_id, given["SignatureNonce"])
+    return accepted

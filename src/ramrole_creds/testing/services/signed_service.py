@@ -1,0 +1,141 @@
+"""What all endpoints that verify signatures share."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+from ramrole_creds.testing.services.service import ServiceError
+from ramrole_creds.testing.verify import NonceMemory, Rejected, find_verifier
+from ramrole_creds.testing.verify.canonical import decode, query_pairs
+from ramrole_creds.testing.verify.verification import readable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ramrole_creds.testing.account.access import Access
+    from ramrole_creds.testing.account.credential_store import CredentialStore, IssuedCredentials
+    from ramrole_creds.testing.server.messages import WireRequest, WireResponse
+    from ramrole_creds.testing.verify import Accepted
+    from ramrole_creds.testing.verify.error_catalogs import ErrorCatalog
+
+
+@dataclass(frozen=True)
+class SignedCall:
+    """A request whose signature is right.
+
+    Args:
+        request: as it was on the wire.
+        request_id: of the answer.
+        verdict: who signed, and how.
+    """
+
+    request: WireRequest
+    request_id: str
+    verdict: Accepted
+
+    @property
+    def caller(self) -> IssuedCredentials:
+        """The credentials that signed."""
+        return self.verdict.issued
+
+    @property
+    def account_id(self) -> str:
+        """The caller's account."""
+        return self.caller.account_id
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return self.request.method
+
+    @cached_property
+    def path(self) -> str:
+        """The decoded path."""
+        return readable(decode(self.request.path))
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """The decoded parameters of the URL."""
+        return {name: value or "" for name, value in query_pairs(self.request.query_string)}
+
+    @property
+    def host(self) -> str:
+        """The Host header."""
+        return self.request.header("host") or ""
+
+
+class SignedService(ABC):
+    """An endpoint that verifies each request, judges it by the caller's policies, and answers.
+
+    Subclasses set `name`, which is also that of their verifiers' service, and `catalog`.
+
+    Args:
+        issuer: knows the keys that requests may be signed with.
+    """
+
+    name: ClassVar[str]
+    catalog: ClassVar[ErrorCatalog]
+
+    def __init__(self, issuer: CredentialStore) -> None:
+        self.issuer = issuer
+        self._nonces = NonceMemory()
+        self._lock = threading.RLock()  # guards what the service keeps
+
+    def recognizes(self, request: WireRequest) -> bool:
+        """True for this service's signatures, and for unsigned requests that look like its own."""
+        if find_verifier(request, self.name) is not None:
+            return True
+        return not request.header("authorization") and self.looks_familiar(request)
+
+    def handle(self, request: WireRequest) -> WireResponse:
+        """Verify the request, judge it, answer it."""
+        request_id = self.new_request_id()
+        verifier = find_verifier(request, self.name)
+        if verifier is None:
+            unsigned = self.catalog.unsigned
+            verdict = Rejected(self.name, unsigned.code, unsigned.status, unsigned.message)
+            return self.refuse(request, request_id, verdict)
+        result = verifier(request, self.issuer, request.at, self._nonces)
+        if isinstance(result, Rejected):
+            return self.refuse(request, request_id, result)
+        call = SignedCall(request, request_id, result)
+        try:
+            for access in self.needs(call):
+                if not call.caller.allows(access.action, access.resource):
+                    raise self.denied(access)
+            return self.answer(call)
+        except ServiceError as error:
+            verdict = Rejected(self.name, error.code, error.status, error.message, extra=error.extra)
+            return self.refuse(request, request_id, verdict)
+
+    def new_request_id(self) -> str:
+        """An id in the form of this service's own."""
+        return self.issuer.nonce().replace("-", "")[:24]
+
+    def looks_familiar(self, request: WireRequest) -> bool:
+        """True for an unsigned request that is meant for this service."""
+        return False
+
+    def needs(self, call: SignedCall) -> Iterable[Access]:
+        """The permissions that the call needs."""
+        return ()
+
+    def denied(self, access: Access) -> ServiceError:
+        """The refusal of a caller who lacks a permission."""
+        return ServiceError("NoPermission", f"You are not authorized to do {access.action}.", 403)
+
+    @abstractmethod
+    def answer(self, call: SignedCall) -> WireResponse:
+        """The answer to a call that is verified and allowed.
+
+        Raises:
+            ServiceError: the service refuses.
+        """
+
+    @abstractmethod
+    def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
+        """The service's error document."""
