@@ -262,9 +262,9 @@ async def test_an_empty_variable_is_none_for_threads_and_coroutines_alike(
 
 async def test_a_missing_file_is_the_same_error_for_threads_and_coroutines(cloud: FakeCloud) -> None:
     for provider in (IniProfileProvider(clock=cloud.clock), CliProfileProvider(clock=cloud.clock)):
-        with pytest.raises(ProviderUnavailable, match="not there") as raised:
+        with pytest.raises(ProviderUnavailable, match=r"(?:does|do) not exist") as raised:
             provider.get_credentials()
-        with pytest.raises(ProviderUnavailable, match="not there") as awaited:
+        with pytest.raises(ProviderUnavailable, match=r"(?:does|do) not exist") as awaited:
             await provider.get_credentials_async()
         assert str(awaited.value) == str(raised.value)
 
@@ -281,10 +281,10 @@ def test_what_a_profile_lacks_is_not_taken_from_the_environment(
         ({"mode": "RamRoleArn", **KEYS}, "ram_role_arn"),
     ):
         files.write_cli(profile)
-        with pytest.raises(ProfileError, match=f"{missing} missing"):
+        with pytest.raises(ProfileError, match=f"{missing} is missing"):
             CliProfileProvider(clock=cloud.clock).get_credentials()
     files.write_ini("[default]\ntype = access_key\naccess_key_id = a\n")
-    with pytest.raises(ProfileError, match="access_key_secret missing"):
+    with pytest.raises(ProfileError, match="access_key_secret is missing"):
         IniProfileProvider(clock=cloud.clock).get_credentials()
     with pytest.raises(ValueError, match="access_key_secret"):
         StaticProvider("a", "")

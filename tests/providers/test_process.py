@@ -59,7 +59,7 @@ class TestProcess:
 
     def test_what_a_failing_command_says_is_shown_without_secrets(self) -> None:
         code = "import sys; sys.exit('login needed; access_key_secret=hunter2 token: ' + 'x' * 40)"
-        with pytest.raises(ProcessError, match=r"status 1 and said: login needed") as raised:
+        with pytest.raises(ProcessError, match=r"status 1 and wrote to standard error: login needed") as raised:
             ProcessProvider(command(code)).get_credentials()
         assert "hunter2" not in str(raised.value)
         assert "xxxx" not in str(raised.value)

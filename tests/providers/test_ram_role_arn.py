@@ -251,7 +251,7 @@ class TestOidc:
     def test_half_a_configuration_is_broken_and_names_what_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/no/such/file")
         monkeypatch.setenv("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::1:role/app")
-        with pytest.raises(FetchError, match="ALIBABA_CLOUD_OIDC_PROVIDER_ARN not set"):
+        with pytest.raises(FetchError, match="ALIBABA_CLOUD_OIDC_PROVIDER_ARN is not set"):
             OidcRoleArnProvider().get_credentials()
 
     def test_an_unreadable_token_file_is_named(self, cloud: FakeCloud, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ class TestRsaKeyPair:
         pytest.importorskip("cryptography", reason="the extra rsa")
         path = tmp_path / "key.pem"
         path.write_text("hunter2")
-        with pytest.raises(FetchError, match="holds no RSA private key") as raised:
+        with pytest.raises(FetchError, match="must hold an RSA private key") as raised:
             RsaKeyPairProvider("id", path).get_credentials()
         assert "hunter2" not in str(raised.value)
         with pytest.raises(ConfigurationError):

@@ -22,6 +22,7 @@ from ramrole_creds.errors import (
     RamRoleError,
 )
 from ramrole_creds.provider import CredentialProvider, FetchContext
+from ramrole_creds.providers.variables import URI_VARIABLE
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 OnError = Literal["stop", "continue"]
-URI_VARIABLE = "ALIBABA_CLOUD_CREDENTIALS_URI"
 
 
 class ProviderChain(CredentialProvider):

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds.errors import ConfigurationError, ProviderUnavailable, RamRoleError
 from ramrole_creds.metadata.client import MetadataClient
-from ramrole_creds.providers.ecs_ram_role import DISABLED_VARIABLE, default_token_mode, flag
+from ramrole_creds.providers.ecs_ram_role import DISABLED_VARIABLE, default_token_mode
 from ramrole_creds.providers.profiles.cli_profile import configured_region as region_of_cli
 from ramrole_creds.providers.profiles.ini_profile import configured_region as region_of_ini
+from ramrole_creds.providers.variables import env_flag
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +48,7 @@ def default_region(region: str | None = None, *, endpoint: str | None = None) ->
             return _checked(value, variable)
     passed = [f"none of {', '.join(REGION_VARIABLES)} names one"]
     sources: list[tuple[str, Callable[[], str | None]]] = [("cli_profile", region_of_cli), ("profile", region_of_ini)]
-    if not flag(DISABLED_VARIABLE):
+    if not env_flag(DISABLED_VARIABLE):
         sources.append(("metadata", lambda: MetadataClient(endpoint, default_token_mode()).get("region-id").strip()))
     for name, look in sources:
         try:

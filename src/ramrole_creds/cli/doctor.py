@@ -10,12 +10,13 @@ from ramrole_creds import RamRoleError, default_provider
 from ramrole_creds._discovery.region import REGION_VARIABLES
 from ramrole_creds.cli.overlay import overlay_addresses
 from ramrole_creds.metadata.client import MetadataClient
-from ramrole_creds.providers.ecs_ram_role import DISABLED_VARIABLE, default_token_mode, flag
+from ramrole_creds.providers.ecs_ram_role import DISABLED_VARIABLE, default_token_mode
 from ramrole_creds.providers.profiles.cli_config import config_path
 from ramrole_creds.providers.profiles.cli_modes import EXTERNAL_ID_VARIABLES
 from ramrole_creds.providers.profiles.cli_profile import IGNORE_VARIABLES
 from ramrole_creds.providers.profiles.files import is_there
 from ramrole_creds.providers.profiles.ini_profile import ini_paths
+from ramrole_creds.providers.variables import env_flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,7 +80,7 @@ def look_at_metadata(screen: Screen) -> None:
     product = _read(DMI_PRODUCT).strip()
     if product:
         screen.line(f"this machine says it is: {product}")
-    if flag(DISABLED_VARIABLE):
+    if env_flag(DISABLED_VARIABLE):
         screen.line(f"not asked: {DISABLED_VARIABLE}=true")
         return
     try:

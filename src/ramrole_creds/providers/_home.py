@@ -1,4 +1,4 @@
-"""Where the user's files are, by the rules that the aliyun CLI and the official libraries share."""
+"""Where the files of the user are, by the rules that the aliyun CLI and the official libraries share."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def home_directory(environ: Mapping[str, str] = os.environ, *, windows: bool = os.name == "nt") -> Path:
-    """The home directory: HOME; on Windows else HOMEDRIVE and HOMEPATH, else USERPROFILE; else what the system says.
+    """The home directory: HOME; on Windows else HOMEDRIVE and HOMEPATH, else USERPROFILE; elsewhere the user's entry.
 
     Args:
         environ: the environment.
         windows: True on Windows.
 
     Raises:
-        ProviderUnavailable: there is none; guessing one would read somebody else's files.
+        ProviderUnavailable: none is known. A guess could read the files of another user.
     """
     if environ.get("HOME"):
         return Path(environ["HOME"])
@@ -30,26 +30,27 @@ def home_directory(environ: Mapping[str, str] = os.environ, *, windows: bool = o
         if environ.get("USERPROFILE"):
             return Path(environ["USERPROFILE"])
         raise ProviderUnavailable(
-            "No home directory: none of HOME, HOMEDRIVE with HOMEPATH, and USERPROFILE is set, as in a service without "
-            "a user profile. Set USERPROFILE, or name the file."
+            "No home directory is known: HOME, HOMEDRIVE with HOMEPATH, and USERPROFILE are not set, as in a service "
+            "without a user profile. Set USERPROFILE, or name the file."
         )
     try:
         return _home_of_user()
     except (KeyError, ImportError):
         raise ProviderUnavailable(
-            "No home directory: HOME is not set and the system does not know this user. Set HOME, or name the file."
+            "No home directory is known: HOME is not set, and the system has no entry for this user. Set HOME, or name "
+            "the file."
         ) from None
 
 
 def expand_path(path: str | os.PathLike[str]) -> Path:
-    """A path that somebody named, with `~` for the home directory.
+    """The path, with `~` expanded to the home directory.
 
     Raises:
-        ConfigurationError: it is no path.
+        ConfigurationError: the value is not a path.
     """
     if not isinstance(path, (str, os.PathLike)):
-        raise ConfigurationError(f"A file is named by its path, not by {type(path).__name__}.")
-    # Where nobody has that name, the words stay as they are, and name a file that is not there.
+        raise ConfigurationError(f"A file must be named by its path, not by {type(path).__name__}.")
+    # If no user has the name after `~`, the text stays as it is, and names a file that does not exist.
     return Path(os.path.expanduser(path))  # noqa: PTH111  # Path.expanduser raises there
 
 

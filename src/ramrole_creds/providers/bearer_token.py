@@ -1,81 +1,99 @@
-"""A bearer token, for the services that take one in place of signed requests."""
+"""A bearer token, for services that accept one instead of signed requests."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 
+from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TOKEN_VARIABLE = "ALIBABA_CLOUD_BEARER_TOKEN"  # noqa: S105  # a variable's name
+TOKEN_VARIABLE: Final = "ALIBABA_CLOUD_BEARER_TOKEN"  # noqa: S105  # the name of a variable
 
 
-@dataclass(frozen=True, slots=True)
 class BearerCredential:
-    """A token as the OpenAPI clients ask for it: by attributes, `type` being "bearer"; it has no keys."""
+    """A token in the form that OpenAPI clients read: by attributes, with the type "bearer" and without keys.
 
-    bearer_token: str = field(repr=False)
-    provider_name: str = "bearer"
+    No serializer finds the token: it is not a field, only its property and its getter return it.
+
+    Args:
+        bearer_token: the token.
+    """
+
+    __slots__ = ("_token",)
+
     access_key_id: ClassVar[None] = None
     access_key_secret: ClassVar[None] = None
     security_token: ClassVar[None] = None
+    provider_name: ClassVar[str] = "bearer"
+    type: ClassVar[str] = "bearer"
+
+    def __init__(self, bearer_token: str) -> None:
+        self._token = sealed(bearer_token)
 
     @property
-    def type(self) -> str:
-        """Always "bearer"."""
-        return "bearer"
+    def bearer_token(self) -> str:
+        """The token."""
+        return self._token()
 
     def get_bearer_token(self) -> str:
         """The token."""
-        return self.bearer_token
+        return self._token()
 
     def get_provider_name(self) -> str:
         """Always "bearer"."""
         return self.provider_name
 
+    def __repr__(self) -> str:
+        return "<BearerCredential>"
+
     def __reduce__(self) -> NoReturn:
-        raise TypeError("A bearer token cannot be pickled: it would travel to other processes, queues and files.")
+        raise TypeError("A bearer token cannot be pickled: the pickle would carry it to other processes and files.")
 
 
 class BearerTokenProvider:
-    """Gives a bearer token to OpenAPI clients: `Config(credential=BearerTokenProvider(...))`.
+    """Passes a bearer token to OpenAPI clients: `Config(credential=BearerTokenProvider(...))`.
 
-    It is no `CredentialProvider`, since there are no keys to sign with.
+    It is not a `CredentialProvider`, since it has no keys to sign with.
 
     Args:
-        token: the token, or a callable that gives it, asked at each call; else ALIBABA_CLOUD_BEARER_TOKEN, read at
-            each call.
+        token: the token, or a callable that returns it, called each time; else ALIBABA_CLOUD_BEARER_TOKEN, read each
+            time.
 
     Raises:
-        ConfigurationError: `token` is neither.
+        ConfigurationError: `token` is neither a text nor a callable.
     """
 
     name: ClassVar[str] = "bearer"
 
     def __init__(self, token: str | Callable[[], str] | None = None) -> None:
         if token is not None and not isinstance(token, str) and not callable(token):
-            raise ConfigurationError("token must be a text or a callable that gives one.")
-        self._token = token
+            raise ConfigurationError("token must be a text, or a callable that returns one.")
+        self._token: Callable[[], str | None]
+        if token is None:
+            self._token = _from_environment
+        else:
+            self._token = sealed(token) if isinstance(token, str) else token
 
     def get_bearer_token(self) -> str:
-        """The token as it is now.
+        """The current token.
 
         Raises:
-            ProviderUnavailable: there is none.
-            FetchError: what there is cannot be a token.
+            ProviderUnavailable: there is no token.
+            FetchError: the value is not a token.
         """
-        token = self._token
-        given = os.environ.get(TOKEN_VARIABLE) if token is None else token if isinstance(token, str) else token()
-        if not given:
-            raise ProviderUnavailable(f"No bearer token: {TOKEN_VARIABLE} is not set and none was given.")
-        given = given.strip()
-        if not given.isascii() or not given.isprintable() or " " in given:
-            raise FetchError("The bearer token holds a blank, a control character or a character outside ASCII.")
-        return given
+        token: object = self._token()
+        if not token:
+            raise ProviderUnavailable(f"There is no bearer token: {TOKEN_VARIABLE} is not set, and none was passed in.")
+        if not isinstance(token, str):
+            raise FetchError(f"The callable returned {type(token).__name__}. It must return the bearer token as a str.")
+        token = token.strip()
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise FetchError("The bearer token contains whitespace, a control character or a non-ASCII character.")
+        return token
 
     def get_credential(self) -> BearerCredential:
         """The token in the form that OpenAPI clients read."""
@@ -97,4 +115,10 @@ class BearerTokenProvider:
         return "<BearerTokenProvider>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("A BearerTokenProvider cannot be pickled: its token would travel to other processes.")
+        raise TypeError(
+            "A BearerTokenProvider cannot be pickled: the pickle would carry its token to other processes and files."
+        )
+
+
+def _from_environment() -> str | None:
+    return os.environ.get(TOKEN_VARIABLE)

@@ -1,14 +1,14 @@
-"""Credentials that a local service gives at a URL: PAI, sidecars, development containers."""
+"""Credentials that a local service returns at a URL: PAI, sidecars, development containers."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds._http.errors import HttpError
 from ramrole_creds._http.transport import HttpTransport, safe_url
 from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable
 from ramrole_creds.provider import CredentialProvider
+from ramrole_creds.providers.variables import URI_VARIABLE, argument_or_variable
 from ramrole_creds.sts.endpoints import is_loopback
 
 if TYPE_CHECKING:
@@ -18,24 +18,22 @@ if TYPE_CHECKING:
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.provider import FetchContext, ProviderOptions
 
-URI_VARIABLE = "ALIBABA_CLOUD_CREDENTIALS_URI"
-
 
 class CredentialsUriProvider(CredentialProvider):
-    """Asks a URL for credentials, which answers as the metadata service does.
+    """Fetches credentials from a URL that answers in the format of the metadata service.
 
-    Plain http is for this machine (loopback and link-local addresses) only, for the answer is a secret. Redirects are
-    not followed.
+    Plain http is allowed for this machine (loopback and link-local addresses) only, since the answer is a secret.
+    Redirects are not followed.
 
     Args:
         uri: the URL; else ALIBABA_CLOUD_CREDENTIALS_URI, read when the provider is made.
         allow_http: allow plain http to any host.
-        connect_timeout: seconds for connecting.
-        read_timeout: seconds without a byte.
-        options: `policy`, `clock` and `on_event` of every provider.
+        connect_timeout: time limit for connecting, in seconds.
+        read_timeout: time limit for each read, in seconds.
+        options: `policy`, `clock` and `on_event`, as for every provider.
 
     Raises:
-        ConfigurationError: `uri` is none, or plain http to another machine.
+        ConfigurationError: `uri` is not a URL, or it is plain http to another machine.
     """
 
     name: ClassVar[str] = "credential_uri"
@@ -52,7 +50,7 @@ class CredentialsUriProvider(CredentialProvider):
         super().__init__(**options)
         self._allow_http = allow_http
         self._problem: str | None = None
-        self._uri = uri or os.environ.get(URI_VARIABLE) or None
+        self._uri = argument_or_variable(uri, URI_VARIABLE)
         if self._uri is not None:
             self._problem = _problem_with(self._uri, "uri" if uri else URI_VARIABLE, allow_http=allow_http)
             if uri and self._problem is not None:
@@ -65,7 +63,7 @@ class CredentialsUriProvider(CredentialProvider):
 
         Raises:
             ProviderUnavailable: no URL is configured.
-            FetchError: the URL may not be asked, does not answer, or answers something else.
+            FetchError: the URL is not allowed, does not answer, or its answer cannot be used.
         """
         if self._uri is None:
             raise ProviderUnavailable(f"{URI_VARIABLE} is not set.")
@@ -84,8 +82,8 @@ class CredentialsUriProvider(CredentialProvider):
             context.recheck_after()
             return credentials
         raise FetchError(
-            f"The credentials URI gave no answer. {problem} Is the service that listens there running? Unset "
-            f"{URI_VARIABLE} to use another source."
+            f"The credentials URI did not answer. {problem} Check that its service is running, or unset {URI_VARIABLE} "
+            "to use another source."
         )
 
     def explain(self) -> str:
@@ -99,10 +97,10 @@ def _read(answer: HttpResponse, asked: str) -> Credentials:
     from ramrole_creds._formats.credential_json import PASCAL_CASE, json_object, read_credentials, safe_code
 
     def make_error(what: str) -> FetchError:
-        return FetchError(f"{asked} answered {answer.status} with {what}. Nothing of it is used.")
+        return FetchError(f"{asked} answered {answer.status} with {what}. The answer is not used.")
 
     if answer.status != 200:
-        hint = " A redirect is not followed: name the place itself." if 300 <= answer.status < 400 else ""
+        hint = " Redirects are not followed. Give the final URL." if 300 <= answer.status < 400 else ""
         raise FetchError(
             f"{asked} answered {answer.status} with {answer.describe_body()}.{hint}", retry_after=answer.retry_after()
         )
@@ -121,7 +119,7 @@ def _read(answer: HttpResponse, asked: str) -> Credentials:
 
 
 def _problem_with(uri: str, source: str, *, allow_http: bool) -> str | None:
-    """Why the URL may not be asked; None where it may. Shows no part that may be secret."""
+    """Why the URL is not allowed; None if it is. Shows no part that may be secret."""
     from urllib.parse import urlsplit
 
     try:
@@ -130,12 +128,12 @@ def _problem_with(uri: str, source: str, *, allow_http: bool) -> str | None:
     except ValueError:
         host, port, parts = "", None, None
     if parts is None or not host or port == 0 or parts.scheme.lower() not in ("http", "https") or not uri.isprintable():
-        return f"{source} must be an http or https URL; what it holds is none."
+        return f"{source} must be an http or https URL; the value given is not one."
     if parts.scheme.lower() == "https" or allow_http or is_loopback(host) or _is_link_local(host):
         return None
     return (
         f"{source}: plain http to {host} would send credentials over the network unprotected. Use https, or an address "
-        "of this machine; where the network is trusted, CredentialsUriProvider(uri, allow_http=True)."
+        "of this machine. If you trust the network, use CredentialsUriProvider(uri, allow_http=True)."
     )
 
 

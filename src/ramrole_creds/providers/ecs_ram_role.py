@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.errors import ConfigurationError, ProviderUnavailable
 from ramrole_creds.metadata.client import MetadataClient
 from ramrole_creds.provider import CredentialProvider
+from ramrole_creds.providers.variables import argument_or_variable, env_flag
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from ramrole_creds.metadata.token_mode import TokenMode
     from ramrole_creds.provider import FetchContext, ProviderOptions
 
-ROLE_VARIABLE = "ALIBABA_CLOUD_ECS_METADATA"
-DISABLED_VARIABLE = "ALIBABA_CLOUD_ECS_METADATA_DISABLED"
-V1_DISABLED_VARIABLE = "ALIBABA_CLOUD_IMDSV1_DISABLED"
+ROLE_VARIABLE: Final = "ALIBABA_CLOUD_ECS_METADATA"
+DISABLED_VARIABLE: Final = "ALIBABA_CLOUD_ECS_METADATA_DISABLED"
+V1_DISABLED_VARIABLE: Final = "ALIBABA_CLOUD_IMDSV1_DISABLED"
 
 
 class EcsRamRoleProvider(CredentialProvider):
-    """Asks the instance metadata service for the credentials of the instance's RAM role.
+    """Fetches the credentials of the instance's RAM role from the instance metadata service.
 
     Args:
-        role_name: pins the role, which is then asked for directly; else ALIBABA_CLOUD_ECS_METADATA, else whatever
-            role is attached, followed when it is replaced.
+        role_name: pins the role, which is then requested directly; else ALIBABA_CLOUD_ECS_METADATA. Without either,
+            the attached role is used, also after another one replaces it.
         endpoint: base URL of the metadata service; see `MetadataClient`.
-        token_mode: "prefer", "require" or "off"; ALIBABA_CLOUD_IMDSV1_DISABLED=true makes "prefer" "require".
-        connect_timeout: seconds for connecting.
-        read_timeout: seconds without a byte.
-        options: `policy`, `clock` and `on_event` of every provider.
+        token_mode: "prefer", "require" or "off"; ALIBABA_CLOUD_IMDSV1_DISABLED=true turns "prefer" into "require".
+        connect_timeout: time limit for connecting, in seconds.
+        read_timeout: time limit for each read, in seconds.
+        options: `policy`, `clock` and `on_event`, as for every provider.
 
     Raises:
-        ConfigurationError: an argument or variable makes no sense.
+        ConfigurationError: an argument or a variable is not valid.
     """
 
     name: ClassVar[str] = "ecs_ram_role"
@@ -53,8 +53,8 @@ class EcsRamRoleProvider(CredentialProvider):
         super().__init__(**options)
         if token_mode == "prefer":  # noqa: S105  # a mode
             token_mode = default_token_mode()
-        self._disabled = flag(DISABLED_VARIABLE)
-        self._role_name = _checked_role(role_name or os.environ.get(ROLE_VARIABLE) or None)
+        self._disabled = env_flag(DISABLED_VARIABLE)
+        self._role_name = _checked_role(argument_or_variable(role_name, ROLE_VARIABLE))
         self._client = MetadataClient(
             endpoint, token_mode, connect_timeout, read_timeout, clock=self._clock or SYSTEM_CLOCK
         )
@@ -66,12 +66,12 @@ class EcsRamRoleProvider(CredentialProvider):
         Raises:
             RoleNotAttached: no role is attached.
             MetadataUnreachable: no metadata service answers.
-            ProviderUnavailable: ALIBABA_CLOUD_ECS_METADATA_DISABLED forbids to ask.
-            MetadataError: what it answered cannot be used.
+            ProviderUnavailable: ALIBABA_CLOUD_ECS_METADATA_DISABLED forbids the metadata service.
+            MetadataError: the answer cannot be used.
         """
         if self._disabled:
             raise ProviderUnavailable(
-                f"{DISABLED_VARIABLE}=true: the metadata service is not asked. Unset it to use it."
+                f"{DISABLED_VARIABLE}=true: the metadata service is not asked. Unset the variable to use the service."
             )
         if self._role_name is not None:
             return self._client.role_credentials(self._role_name, context)
@@ -82,19 +82,14 @@ class EcsRamRoleProvider(CredentialProvider):
     def explain(self) -> str:
         """What a fetch would do."""
         if self._disabled:
-            return f"{DISABLED_VARIABLE}=true: would not be asked"
-        role = "whatever role is attached" if self._role_name is None else f"the role {self._role_name!r}"
+            return f"{DISABLED_VARIABLE}=true: would not ask the metadata service"
+        role = "the attached role" if self._role_name is None else f"the role {self._role_name!r}"
         return f"would ask {self._client.endpoint} for the credentials of {role}"
 
 
 def default_token_mode() -> TokenMode:
-    """What is used where nobody says otherwise: "require" with ALIBABA_CLOUD_IMDSV1_DISABLED=true, else "prefer"."""
-    return "require" if flag(V1_DISABLED_VARIABLE) else "prefer"
-
-
-def flag(variable: str) -> bool:
-    """A boolean variable as the official SDKs read it: only the word "true", in any case."""
-    return os.environ.get(variable, "").strip().lower() == "true"
+    """The token mode of a program that names none: "require" with ALIBABA_CLOUD_IMDSV1_DISABLED=true, else "prefer"."""
+    return "require" if env_flag(V1_DISABLED_VARIABLE) else "prefer"
 
 
 def _checked_role(name: object) -> str | None:

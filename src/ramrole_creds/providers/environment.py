@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError, describe_error
@@ -12,9 +12,9 @@ from ramrole_creds.provider import CredentialProvider
 if TYPE_CHECKING:
     from ramrole_creds.provider import FetchContext
 
-ID_VARIABLE = "ALIBABA_CLOUD_ACCESS_KEY_ID"
-SECRET_VARIABLE = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"  # noqa: S105  # a variable's name
-TOKEN_VARIABLE = "ALIBABA_CLOUD_SECURITY_TOKEN"  # noqa: S105  # a variable's name
+ID_VARIABLE: Final = "ALIBABA_CLOUD_ACCESS_KEY_ID"
+SECRET_VARIABLE: Final = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"  # noqa: S105  # the name of a variable
+TOKEN_VARIABLE: Final = "ALIBABA_CLOUD_SECURITY_TOKEN"  # noqa: S105  # the name of a variable
 # The aliyun CLI takes these too, no SDK does: a program that changes its import must not change its identity.
 NAMES_OF_THE_CLI = ("ALIBABACLOUD_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY_ID")
 
@@ -22,18 +22,18 @@ NAMES_OF_THE_CLI = ("ALIBABACLOUD_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY_ID")
 class EnvironmentProvider(CredentialProvider):
     """Reads ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN.
 
-    The variables are read at each fetch, and fetched again every few minutes: a token's expiry is unknown here, and a
-    program may set others.
+    The variables are read at each fetch, and again every few minutes: the expiry of a token is unknown here, and a
+    program may change the variables.
     """
 
     name: ClassVar[str] = "env"
 
     def fetch(self, context: FetchContext) -> Credentials:
-        """What the variables hold now.
+        """The credentials in the variables now.
 
         Raises:
-            ProviderUnavailable: none of the pair is set.
-            FetchError: half of the pair is set, or a value cannot be a key.
+            ProviderUnavailable: neither ID nor secret is set.
+            FetchError: only one of the two is set, or a value is not a key.
         """
         credentials = self._read()
         context.recheck_after()
@@ -55,15 +55,14 @@ class EnvironmentProvider(CredentialProvider):
         if not key_id or not secret:
             present, missing = (ID_VARIABLE, SECRET_VARIABLE) if key_id else (SECRET_VARIABLE, ID_VARIABLE)
             raise FetchError(
-                f"{present} is set and {missing} is not: half a key pair. Set both, or unset {present} to use another "
-                "source.",
+                f"{present} is set, but {missing} is not. Set both, or unset {present} to use another source.",
                 unrecoverable=True,
             )
         try:
             return Credentials(key_id, secret, os.environ.get(TOKEN_VARIABLE) or None, provider_name=self.name)
         except ConfigurationError as error:
             problem = str(error)
-        raise FetchError(f"The ALIBABA_CLOUD_* variables hold no usable key pair: {problem}", unrecoverable=True)
+        raise FetchError(f"The key pair in the ALIBABA_CLOUD_… variables cannot be used: {problem}", unrecoverable=True)
 
 
 def _unset() -> str:

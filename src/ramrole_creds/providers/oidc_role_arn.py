@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from ramrole_creds._cache.policy import RefreshPolicy
-from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError, describe_error
-from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers._home import expand_path
 from ramrole_creds.providers.session_arguments import (
-    DEFAULT_SESSION_SECONDS,
     DEFAULT_TEMPLATE,
-    ROLE_ARN_VARIABLE,
     checked_duration,
     checked_role_arn,
     policy_text,
+    require_unscoped,
     session_namer,
 )
-from ramrole_creds.sts.client import StsClient
+from ramrole_creds.providers.sts_provider import StsProvider
+from ramrole_creds.providers.variables import ROLE_ARN_VARIABLE, argument_or_variable
+from ramrole_creds.sts.client import DEFAULT_SESSION_SECONDS
 from ramrole_creds.sts.endpoints import CENTRAL_HOST
 
 if TYPE_CHECKING:
@@ -28,42 +27,38 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ramrole_creds.credentials import Credentials
-    from ramrole_creds.provider import FetchContext, ProviderOptions
+    from ramrole_creds.provider import FetchContext
+    from ramrole_creds.providers.sts_provider import StsOptions
 
-PROVIDER_ARN_VARIABLE = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN"
-TOKEN_FILE_VARIABLE = "ALIBABA_CLOUD_OIDC_TOKEN_FILE"  # noqa: S105  # a variable's name
-MAX_TOKEN_CHARACTERS = 20000
+PROVIDER_ARN_VARIABLE: Final = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN"
+TOKEN_FILE_VARIABLE: Final = "ALIBABA_CLOUD_OIDC_TOKEN_FILE"  # noqa: S105  # the name of a variable
+MAX_TOKEN_CHARACTERS: Final = 20000
 
 
-class OidcRoleArnProvider(CredentialProvider):
+class OidcRoleArnProvider(StsProvider):
     """Assumes a role with an identity token (STS AssumeRoleWithOIDC); no AccessKey is needed.
 
-    Without arguments it is RRSA as the webhook of ACK sets it up. The token is read again at each fetch, since the
-    kubelet replaces it. That STS endpoint is used which the webhook injects.
+    Without arguments it uses RRSA as the webhook of ACK sets it up, at the STS endpoint that the webhook injects. The
+    token is read at each fetch, since the kubelet replaces it.
 
     Args:
-        role_arn: the role; else ALIBABA_CLOUD_ROLE_ARN.
-        oidc_provider_arn: the identity provider in RAM; else ALIBABA_CLOUD_OIDC_PROVIDER_ARN.
+        role_arn: ARN of the role; else ALIBABA_CLOUD_ROLE_ARN.
+        oidc_provider_arn: ARN of the identity provider in RAM; else ALIBABA_CLOUD_OIDC_PROVIDER_ARN.
         token_file: path of the token; else ALIBABA_CLOUD_OIDC_TOKEN_FILE.
-        token: a callable that gives the token, in place of a file.
-        session_name: as `RamRoleArnProvider` takes it.
+        token: a callable that returns the token, instead of a file.
+        session_name: see `RamRoleArnProvider`.
         duration: seconds, from 900 to the role's MaxSessionDuration.
-        session_policy: narrows what the session may do; JSON text or a mapping.
-        endpoint: host or URL of STS; see `StsClient`.
-        region: whose STS endpoint is used; else ALIBABA_CLOUD_STS_REGION.
-        vpc: use that inside a VPC; else ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED.
-        connect_timeout: seconds for connecting.
-        read_timeout: seconds without a byte.
-        options: `policy` (the refresh policy), `clock` and `on_event` of every provider.
+        session_policy: restricts what the session may do; JSON text or a mapping.
+        options: `endpoint`, `region`, `vpc`, `connect_timeout` and `read_timeout` of STS (see `StsProvider`), and
+            `policy` (the refresh policy), `clock` and `on_event`, as for every provider.
 
     Raises:
-        ConfigurationError: an argument makes no sense.
+        ConfigurationError: an argument is not valid.
     """
 
     name: ClassVar[str] = "oidc_role_arn"
-    default_policy: ClassVar[RefreshPolicy] = RefreshPolicy(fetch_timeout=20.0)
 
-    def __init__(  # noqa: PLR0913  # the call has so many
+    def __init__(
         self,
         role_arn: str | None = None,
         oidc_provider_arn: str | None = None,
@@ -73,55 +68,42 @@ class OidcRoleArnProvider(CredentialProvider):
         session_name: str | None = None,
         duration: float = DEFAULT_SESSION_SECONDS,
         session_policy: str | Mapping[str, Any] | None = None,
-        endpoint: str | None = None,
-        region: str | None = None,
-        vpc: bool | None = None,
-        connect_timeout: float = 5.0,
-        read_timeout: float = 10.0,
-        **options: Unpack[ProviderOptions],
+        **options: Unpack[StsOptions],
     ) -> None:
-        super().__init__(**options)
-        if token is not None and not callable(token):
-            raise ConfigurationError("token must be a callable that gives the token: a token itself expires.")
-        if token is not None and token_file is not None:
-            raise ConfigurationError("Give token or token_file, not both.")
-        environ = os.environ
-        self._token = token
-        self._token_file = None if token else os.fspath(token_file or "") or environ.get(TOKEN_FILE_VARIABLE) or None
-        self._role_arn = role_arn or environ.get(ROLE_ARN_VARIABLE) or None
-        self._provider_arn = oidc_provider_arn or environ.get(PROVIDER_ARN_VARIABLE) or None
+        _check_token(token, token_file)
         if role_arn is not None:
             checked_role_arn(role_arn)
-        configured = self._token is not None or self._token_file is not None or self._provider_arn is not None
-        # In a program without RRSA the other variables are none of this provider's business.
-        self._session_name = session_namer(session_name if configured else DEFAULT_TEMPLATE)
+        file = os.fspath(token_file) if token_file is not None else None
+        self._token = token
+        self._token_file = None if token is not None else argument_or_variable(file, TOKEN_FILE_VARIABLE)
+        self._role_arn = argument_or_variable(role_arn, ROLE_ARN_VARIABLE)
+        self._provider_arn = argument_or_variable(oidc_provider_arn, PROVIDER_ARN_VARIABLE)
+        if not self._has_token() and self._provider_arn is None:
+            # In a program without RRSA the other variables do not concern this provider, valid or not.
+            session_name, options["endpoint"] = DEFAULT_TEMPLATE, CENTRAL_HOST
+        super().__init__(**options)
+        self._session_name = session_namer(session_name)
         self._duration = checked_duration(duration)
         self._session_policy = policy_text(session_policy)
-        self._client = StsClient(
-            endpoint if configured else CENTRAL_HOST,
-            region=region,
-            vpc=vpc,
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
-            clock=self._clock or SYSTEM_CLOCK,
-        )
-        self._rest: dict[str, Any] = {
-            "token": token,
-            "session_name": session_name,
-            "duration": duration,
-            "endpoint": self._client.url,
-            "connect_timeout": connect_timeout,
-            "read_timeout": read_timeout,
+        options["endpoint"] = self._client.url
+        self._with_policy = partial(
+            OidcRoleArnProvider,
+            self._role_arn,
+            self._provider_arn,
+            self._token_file,
+            token=token,
+            session_name=session_name,
+            duration=duration,
             **options,
-        }
+        )
 
     def fetch(self, context: FetchContext) -> Credentials:
         """Exchange the token for credentials now.
 
         Raises:
-            ProviderUnavailable: neither token nor identity provider is configured.
-            FetchError: only a part is configured, or the token cannot be read.
-            StsError: STS refused, or could not be asked.
+            ProviderUnavailable: neither a token nor an identity provider is configured.
+            FetchError: only some of the settings are configured, or the token cannot be read.
+            StsError: STS refused, or could not be reached.
         """
         role_arn, provider_arn = self._configured()
         return self._client.assume_role_with_oidc(
@@ -135,19 +117,13 @@ class OidcRoleArnProvider(CredentialProvider):
         )
 
     def scoped(self, session_policy: str | Mapping[str, Any]) -> OidcRoleArnProvider:
-        """A provider of sessions of the same role that may do only what the policy allows too.
+        """A provider of sessions of the same role that the policy restricts further.
 
         Raises:
-            ConfigurationError: it is no policy, or this provider is scoped already.
+            ConfigurationError: the policy is not valid, or this provider has a session policy already.
         """
-        if self._session_policy is not None:
-            raise ConfigurationError(
-                "This provider has a session policy already, and STS cannot combine two: a new one might allow more. "
-                "Scope the provider that has none."
-            )
-        return OidcRoleArnProvider(
-            self._role_arn, self._provider_arn, self._token_file, session_policy=session_policy, **self._rest
-        )
+        require_unscoped(self._session_policy)
+        return self._with_policy(session_policy=session_policy)
 
     def explain(self) -> str:
         """What a fetch would do."""
@@ -158,25 +134,27 @@ class OidcRoleArnProvider(CredentialProvider):
         source = "the token of a callable" if self._token_file is None else f"the token in {self._token_file}"
         return f"would assume {role_arn} at {self._client.url} with {source}"
 
+    def _has_token(self) -> bool:
+        return self._token is not None or self._token_file is not None
+
     def _configured(self) -> tuple[str, str]:
-        """Role and identity provider, where all three parts are there."""
-        has_token = self._token is not None or self._token_file is not None
-        if not has_token and self._provider_arn is None:
-            # The role alone says nothing: it may be meant for AssumeRole.
+        """The ARNs of role and identity provider, if all three settings are there."""
+        if not self._has_token() and self._provider_arn is None:
+            # The role alone means nothing: it may be meant for AssumeRole.
             raise ProviderUnavailable(
-                f"{PROVIDER_ARN_VARIABLE} and {TOKEN_FILE_VARIABLE} are not set: this is no pod with a role of its own "
-                "(RRSA)."
+                f"{PROVIDER_ARN_VARIABLE} and {TOKEN_FILE_VARIABLE} are not set: RRSA is not configured in this pod."
             )
         parts = {
             ROLE_ARN_VARIABLE: self._role_arn,
             PROVIDER_ARN_VARIABLE: self._provider_arn,
-            TOKEN_FILE_VARIABLE: has_token,
+            TOKEN_FILE_VARIABLE: self._has_token(),
         }
         missing = [name for name, value in parts.items() if not value]
         if missing or self._role_arn is None or self._provider_arn is None:
+            verb = "is" if len(missing) == 1 else "are"
             raise FetchError(
-                f"The role of this pod (RRSA) is configured in part: {' and '.join(missing)} not set. Set it, or look "
-                "at the labels and annotations by which ack-pod-identity-webhook injects all of them.",
+                f"RRSA is configured only in part: {' and '.join(missing)} {verb} not set. Set it, or check the labels "
+                "and annotations by which ack-pod-identity-webhook injects all three.",
                 unrecoverable=True,
             )
         try:
@@ -192,24 +170,41 @@ class OidcRoleArnProvider(CredentialProvider):
         else:
             source = "The OIDC token callable"
             content = self._call(source)
-        token = content.strip()
-        if not token or not token.isascii() or not token.isprintable() or " " in token:
-            raise FetchError(f"{source} gave {'nothing' if not token else 'something that is no token'}.")
-        if len(token) > MAX_TOKEN_CHARACTERS:
-            raise FetchError(f"{source} gave {len(token)} characters; STS takes {MAX_TOKEN_CHARACTERS}.")
-        return token
+        return _checked_token(content.strip(), source)
 
     def _call(self, source: str) -> str:
-        assert self._token is not None  # noqa: S101  # checked by _configured
+        assert self._token is not None  # noqa: S101  # _configured has checked it
         try:
             content: object = self._token()
         except RamRoleError:
             raise
-        except Exception as error:  # noqa: BLE001  # whatever the callable raises
+        except Exception as error:  # noqa: BLE001  # the callable may raise anything
             content = error
         if isinstance(content, str):
             return content
-        raise FetchError(f"{source} gave no text but {type(content).__name__}.")
+        if isinstance(content, Exception):
+            raise FetchError(f"{source} raised {type(content).__name__}. Its text is not shown: it may hold a secret.")
+        raise FetchError(f"{source} returned {type(content).__name__}. It must return the token as a str.")
+
+
+def _check_token(token: object, token_file: object) -> None:
+    if token is not None and not callable(token):
+        raise ConfigurationError("token must be a callable that returns the token, since the token itself expires.")
+    if token is not None and token_file is not None:
+        raise ConfigurationError("Pass token or token_file, not both.")
+
+
+def _checked_token(token: str, source: str) -> str:
+    if not token:
+        raise FetchError(f"{source} is empty. It must hold the identity token, a JWT.")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise FetchError(
+            f"{source} does not hold a token: the text contains whitespace, a control character or a non-ASCII "
+            "character. It must hold one JWT."
+        )
+    if len(token) > MAX_TOKEN_CHARACTERS:
+        raise FetchError(f"{source} holds {len(token)} characters; STS accepts at most {MAX_TOKEN_CHARACTERS}.")
+    return token
 
 
 def _read(path: str, source: str) -> str:
@@ -217,8 +212,8 @@ def _read(path: str, source: str) -> str:
         with expand_path(path).open("rb") as file:
             return file.read(2 * MAX_TOKEN_CHARACTERS).decode("ascii", "replace")
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no such path"
+        reason = error.strerror if isinstance(error, OSError) else "the path is not valid"
     raise FetchError(
-        f"{source} cannot be read ({reason}). In ACK, look at the volume that the webhook mounts, and at its mode for "
-        "the user that this process runs as."
+        f"{source} cannot be read ({reason}). In ACK, check the volume that the webhook mounts, and whether the user "
+        "of this process may read it."
     )

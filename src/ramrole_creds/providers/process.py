@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, ClassVar
+from typing import IO, TYPE_CHECKING, ClassVar, Final
 
 from ramrole_creds._cache.policy import RefreshPolicy
+from ramrole_creds._checks import checked_seconds
 from ramrole_creds._formats.credential_json import (
     PASCAL_CASE,
     SNAKE_CASE,
@@ -33,11 +34,11 @@ if TYPE_CHECKING:
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.provider import FetchContext, ProviderOptions
 
-MAX_OUTPUT_BYTES = 65536
-MAX_STDERR_BYTES = 65536
-MAX_STDERR_CHARACTERS = 2000
-CHUNK_BYTES = 16384
-TASKKILL_SECONDS = 5.0
+MAX_OUTPUT_BYTES: Final = 65536
+MAX_STDERR_BYTES: Final = 65536
+MAX_STDERR_CHARACTERS: Final = 2000
+CHUNK_BYTES: Final = 16384
+TASKKILL_SECONDS: Final = 5.0
 ON_WINDOWS = os.name == "nt"
 
 _NAMED_SECRET = re.compile(r"(?i)\b(\w*(?:secret|token|password|passwd)\w*)(\s*[\"']?\s*[:=]\s*[\"']?)[^\s\"',;]+")
@@ -46,19 +47,19 @@ _NAMED_SECRET = re.compile(r"(?i)\b(\w*(?:secret|token|password|passwd)\w*)(\s*[
 class ProcessProvider(CredentialProvider):
     """Runs a command and reads the credentials that it prints as JSON.
 
-    Two shapes are understood: that of the aliyun CLI's External mode (`mode` "AK" or "StsToken", `access_key_id`,
+    Two formats are accepted: that of the aliyun CLI's External mode (`mode` "AK" or "StsToken", `access_key_id`,
     `access_key_secret`, `sts_token`, `expiration`), and that of the metadata service (`AccessKeyId`,
-    `AccessKeySecret`, `SecurityToken`, `Expiration`). What has no expiration is asked for again every few minutes. No
-    shell is involved, and the command cannot read standard input.
+    `AccessKeySecret`, `SecurityToken`, `Expiration`). Without an expiration the command runs again every few minutes.
+    No shell is involved, and the standard input of the command is closed.
 
     Args:
-        command: a list of arguments, or one text that is split as a POSIX shell would (on Windows backslashes are
-            kept).
-        timeout: seconds after which the command and its children are ended.
-        options: `policy`, `clock` and `on_event` of every provider.
+        command: a list of arguments, or one text that is split as a POSIX shell would split it (on Windows
+            backslashes are kept).
+        timeout: seconds after which the command and its children are killed.
+        options: `policy`, `clock` and `on_event`, as for every provider.
 
     Raises:
-        ConfigurationError: there is no command, or its text cannot be split.
+        ConfigurationError: the command is empty, its text cannot be split, or `timeout` is not valid.
     """
 
     name: ClassVar[str] = "external"
@@ -69,16 +70,16 @@ class ProcessProvider(CredentialProvider):
     ) -> None:
         super().__init__(**options)
         self._arguments = split_command(command, windows=ON_WINDOWS)
-        self._timeout = _checked_timeout(timeout)
+        self._timeout = checked_seconds("timeout", timeout)
 
     def fetch(self, context: FetchContext) -> Credentials:
         """Run the command now.
 
         Raises:
-            ProcessError: it cannot be run, failed, took too long, or printed something else.
+            ProcessError: the command cannot be run, failed, took too long, or printed something else.
         """
         credentials = self._read(self._run(min(self._timeout, context.remaining())))
-        context.recheck_after()  # a key without an end may be replaced where the command has it from
+        context.recheck_after()  # a key without an expiry may be replaced at its source
         return credentials
 
     def explain(self) -> str:
@@ -86,16 +87,16 @@ class ProcessProvider(CredentialProvider):
         return f"would run {self._title()}"
 
     def _title(self) -> str:
-        """The program without its arguments: they may hold secrets."""
-        return os.path.basename(self._arguments[0])  # noqa: PTH119  # of a Windows path too, whatever the platform
+        """The program without its arguments, which may hold secrets."""
+        return os.path.basename(self._arguments[0])  # noqa: PTH119  # of a Windows path too, on every platform
 
     def _run(self, seconds: float) -> bytes:
         process = self._start()
         output, complaints = bytearray(), bytearray()
         if not _ends_within(seconds, process, output, complaints):
             raise ProcessError(
-                f"The credential command {self._title()} did not end within {seconds:.3g} s and was ended. Does it "
-                "wait for input? It gets none."
+                f"The credential command {self._title()} did not end within {seconds:.3g} s and was killed. Is it "
+                "waiting for input? Its standard input is closed."
             )
         if len(output) > MAX_OUTPUT_BYTES:
             raise self._unreadable(f"more than {MAX_OUTPUT_BYTES} bytes")
@@ -104,25 +105,26 @@ class ProcessProvider(CredentialProvider):
             said = safe_message(text[-MAX_STDERR_CHARACTERS:])
             raise ProcessError(
                 f"The credential command {self._title()} ended with status {process.returncode}"
-                + (f" and said: {said}" if said else " without a word on stderr.")
+                + (f" and wrote to standard error: {said}" if said else " and wrote nothing to standard error.")
             )
         return bytes(output)
 
     def _start(self) -> subprocess.Popen[bytes]:
         try:
-            return subprocess.Popen(  # noqa: S603  # the user's own command, and no shell
+            return subprocess.Popen(  # noqa: S603  # the user's own command, without a shell
                 self._arguments,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                start_new_session=not ON_WINDOWS,  # so that its children can be ended with it
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # none pops up before a program with windows
+                start_new_session=not ON_WINDOWS,  # so that its children can be killed with it
+                creationflags=getattr(
+                    subprocess, "CREATE_NO_WINDOW", 0
+                ),  # no console window opens in front of a GUI program
             )
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it holds a character that none may hold"
+            reason = error.strerror if isinstance(error, OSError) else "an argument contains a NUL character"
         raise ProcessError(
-            f"The credential command {self._title()} cannot be run ({reason}). Give its whole path, and look at its "
-            "mode.",
+            f"The credential command {self._title()} cannot be run ({reason}). Give its full path, and check its mode.",
             unrecoverable=True,
         )
 
@@ -146,8 +148,8 @@ class ProcessProvider(CredentialProvider):
 
     def _unreadable(self, what: str) -> ProcessError:
         return ProcessError(
-            f"The credential command {self._title()} printed {what}. It must print one JSON object on standard "
-            "output, and everything else on standard error."
+            f"The credential command {self._title()} printed {what}. It must print one JSON object to standard "
+            "output, and everything else to standard error."
         )
 
 
@@ -155,9 +157,9 @@ def split_command(command: str | Sequence[str], *, windows: bool) -> list[str]:
     """The arguments of a command.
 
     Raises:
-        ConfigurationError: there are none, or the text cannot be split.
+        ConfigurationError: the command is empty, or its text cannot be split.
     """
-    given: object = command  # which a caller without a type checker gives
+    given: object = command  # a caller without a type checker may pass anything
     if isinstance(command, str):
         try:
             if windows:
@@ -171,18 +173,12 @@ def split_command(command: str | Sequence[str], *, windows: bool) -> list[str]:
     else:
         arguments = list(given) if isinstance(given, Sequence) else []
     if not arguments or not arguments[0] or not all(isinstance(argument, str) for argument in arguments):
-        raise ConfigurationError("A credential command is a text or a list of texts, and not empty.")
+        raise ConfigurationError("The credential command must be a text or a list of texts, and not empty.")
     return arguments
 
 
-def _checked_timeout(timeout: object) -> float:
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0:
-        raise ConfigurationError(f"timeout must be a number of seconds above 0, not {timeout!r}.")
-    return timeout
-
-
 def _ends_within(seconds: float, process: subprocess.Popen[bytes], output: bytearray, complaints: bytearray) -> bool:
-    """Whether the command ended, and nobody holds its pipes open, in time; fills in what it said."""
+    """Whether the command ended and its pipes were closed in time; fills in what it wrote."""
     deadline = time.monotonic() + seconds
 
     def left() -> float:
@@ -205,7 +201,7 @@ def _ends_within(seconds: float, process: subprocess.Popen[bytes], output: bytea
             process.wait(left())
             ended = True
     except subprocess.TimeoutExpired:
-        pass  # it has closed its pipes and goes on
+        pass  # it has closed its pipes but has not ended
     finally:
         if not ended:
             _end(process)
@@ -213,7 +209,7 @@ def _ends_within(seconds: float, process: subprocess.Popen[bytes], output: bytea
 
 
 def _read_pipe(pipe: IO[bytes], kept: bytearray, most: int, too_much: Callable[[], None] | None) -> None:
-    """Read a pipe to its end. More than `most` bytes call `too_much` and end it; without one, the last are kept."""
+    """Read a pipe to its end. More than `most` bytes call `too_much` and stop; without it, the last bytes are kept."""
     with pipe:
         while chunk := os.read(pipe.fileno(), CHUNK_BYTES):
             kept += chunk
@@ -225,11 +221,11 @@ def _read_pipe(pipe: IO[bytes], kept: bytearray, most: int, too_much: Callable[[
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the command and its children, also where it has ended and they have not, and leave no zombie."""
+    """Kill the command and its children, also if it has ended and they have not, and leave no zombie."""
     if ON_WINDOWS:
         with suppress(OSError, subprocess.SubprocessError):
-            subprocess.run(  # noqa: S603  # a number of our own
-                ["taskkill", "/F", "/T", "/PID", str(process.pid)],  # noqa: S607  # of Windows, wherever that is
+            subprocess.run(  # noqa: S603  # the argument is a number
+                ["taskkill", "/F", "/T", "/PID", str(process.pid)],  # noqa: S607  # a part of Windows
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ramrole_creds._cache.policy import RefreshPolicy
-from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.errors import ConfigurationError, FetchTimeout, StsError, WaitTimeout
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.session_arguments import (
-    DEFAULT_SESSION_SECONDS,
     checked_duration,
     checked_external_id,
     checked_role_arn,
     policy_text,
+    require_unscoped,
     session_namer,
 )
-from ramrole_creds.sts.client import StsClient
+from ramrole_creds.providers.sts_provider import StsProvider
+from ramrole_creds.sts.client import DEFAULT_SESSION_SECONDS
 from ramrole_creds.sts.errors import is_source_rejected
 
 if TYPE_CHECKING:
@@ -25,39 +25,36 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ramrole_creds.credentials import Credentials
-    from ramrole_creds.provider import FetchContext, ProviderOptions
+    from ramrole_creds.provider import FetchContext
+    from ramrole_creds.providers.sts_provider import StsOptions
 
 
-class RamRoleArnProvider(CredentialProvider):
+class RamRoleArnProvider(StsProvider):
     """Assumes a role (STS AssumeRole) with the credentials of another provider.
 
-    The source may be of any kind, another assumed role included. It keeps a cache of its own, so that many roles
-    assumed from one source fetch that once; where STS refuses its credentials, it is refreshed once and asked again.
+    The source may be any provider, another assumed role included. It has its own cache, so many roles assumed from
+    one source fetch the source once. If STS refuses its credentials, the source is refreshed once and STS is asked
+    again.
 
     Args:
-        source: whose credentials assume the role.
-        role_arn: the role; else ALIBABA_CLOUD_ROLE_ARN.
+        source: the provider whose credentials assume the role.
+        role_arn: ARN of the role; else ALIBABA_CLOUD_ROLE_ARN.
         session_name: name of the session in audit logs, or a template with `{host}`, `{pod}`, `{process}` and
             `{unique}`; else ALIBABA_CLOUD_ROLE_SESSION_NAME, else "ramrole-creds-{host}-{process}-{unique}".
         duration: seconds, from 900 to the role's MaxSessionDuration.
-        session_policy: narrows what the session may do; JSON text or a mapping.
-        external_id: what the role's trust policy asks for.
-        source_identity: kept with the session and all that follow from it.
-        endpoint: host or URL of STS; see `StsClient`.
-        region: whose STS endpoint is used; else ALIBABA_CLOUD_STS_REGION.
-        vpc: use that inside a VPC; else ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED.
-        connect_timeout: seconds for connecting.
-        read_timeout: seconds without a byte.
-        options: `policy` (the refresh policy), `clock` and `on_event` of every provider.
+        session_policy: restricts what the session may do; JSON text or a mapping.
+        external_id: the external id that the role's trust policy requires.
+        source_identity: recorded with the session and with every session derived from it.
+        options: `endpoint`, `region`, `vpc`, `connect_timeout` and `read_timeout` of STS (see `StsProvider`), and
+            `policy` (the refresh policy), `clock` and `on_event`, as for every provider.
 
     Raises:
-        ConfigurationError: an argument or variable makes no sense.
+        ConfigurationError: an argument or a variable is not valid.
     """
 
     name: ClassVar[str] = "ram_role_arn"
-    default_policy: ClassVar[RefreshPolicy] = RefreshPolicy(fetch_timeout=20.0)
 
-    def __init__(  # noqa: PLR0913  # the call has so many
+    def __init__(
         self,
         source: CredentialProvider,
         role_arn: str | None = None,
@@ -67,17 +64,12 @@ class RamRoleArnProvider(CredentialProvider):
         session_policy: str | Mapping[str, Any] | None = None,
         external_id: str | None = None,
         source_identity: str | None = None,
-        endpoint: str | None = None,
-        region: str | None = None,
-        vpc: bool | None = None,
-        connect_timeout: float = 5.0,
-        read_timeout: float = 10.0,
-        **options: Unpack[ProviderOptions],
+        **options: Unpack[StsOptions],
     ) -> None:
         super().__init__(**options)
         if not isinstance(source, CredentialProvider):
             raise ConfigurationError(
-                f"source must be a provider, not {type(source).__name__}: wrap keys in StaticProvider, a function in "
+                f"source must be a provider, not {type(source).__name__}. Wrap keys in StaticProvider, a function in "
                 "FunctionProvider."
             )
         self.source = source
@@ -87,24 +79,17 @@ class RamRoleArnProvider(CredentialProvider):
         self._session_policy = policy_text(session_policy)
         self._external_id = checked_external_id(external_id)
         self._source_identity = source_identity or None
-        self._client = StsClient(
-            endpoint,
-            region=region,
-            vpc=vpc,
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
-            clock=self._clock or SYSTEM_CLOCK,
-        )
-        self._rest: dict[str, Any] = {
-            "session_name": session_name,
-            "duration": duration,
-            "external_id": external_id,
-            "source_identity": source_identity,
-            "endpoint": self._client.url,
-            "connect_timeout": connect_timeout,
-            "read_timeout": read_timeout,
+        options["endpoint"] = self._client.url
+        self._with_policy = partial(
+            RamRoleArnProvider,
+            source,
+            self._role_arn,
+            session_name=session_name,
+            duration=duration,
+            external_id=external_id,
+            source_identity=source_identity,
             **options,
-        }
+        )
 
     def get_provider_name(self) -> str:
         """`ram_role_arn/` and the source's name."""
@@ -114,8 +99,8 @@ class RamRoleArnProvider(CredentialProvider):
         """Assume the role now.
 
         Raises:
-            StsError: STS refused, or could not be asked.
-            RamRoleError: what the source raised.
+            StsError: STS refused, or could not be reached.
+            RamRoleError: any error that the source raised.
         """
         source = self._source_credentials(context)
         try:
@@ -130,17 +115,13 @@ class RamRoleArnProvider(CredentialProvider):
         return self._assume(fresh, context)
 
     def scoped(self, session_policy: str | Mapping[str, Any]) -> RamRoleArnProvider:
-        """A provider of sessions of the same role that may do only what the policy allows too.
+        """A provider of sessions of the same role that the policy restricts further.
 
         Raises:
-            ConfigurationError: it is no policy, or this provider is scoped already.
+            ConfigurationError: the policy is not valid, or this provider has a session policy already.
         """
-        if self._session_policy is not None:
-            raise ConfigurationError(
-                "This provider has a session policy already, and STS cannot combine two: a new one might allow more. "
-                "Scope the provider that has none."
-            )
-        return RamRoleArnProvider(self.source, self._role_arn, session_policy=session_policy, **self._rest)
+        require_unscoped(self._session_policy)
+        return self._with_policy(session_policy=session_policy)
 
     def explain(self) -> str:
         """What a fetch would do."""

@@ -1,4 +1,4 @@
-"""What a role session is asked for with: its name, its policy, its duration; checked before STS is asked."""
+"""The arguments of a role session (name, policy, duration), checked before STS is asked."""
 
 from __future__ import annotations
 
@@ -6,106 +6,108 @@ import os
 import re
 from collections.abc import Mapping
 from string import Formatter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from ramrole_creds._checks import is_number
 from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.providers.variables import ROLE_ARN_VARIABLE, SESSION_NAME_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SESSION_NAME_VARIABLE = "ALIBABA_CLOUD_ROLE_SESSION_NAME"
-ROLE_ARN_VARIABLE = "ALIBABA_CLOUD_ROLE_ARN"
-DEFAULT_TEMPLATE = "ramrole-creds-{host}-{process}-{unique}"
-MIN_SESSION_SECONDS = 900
-DEFAULT_SESSION_SECONDS = 3600.0
-MAX_SESSION_SECONDS = 43200
-MAX_NAME_CHARACTERS = 64
-MAX_POLICY_CHARACTERS = 2048
+DEFAULT_TEMPLATE: Final = "ramrole-creds-{host}-{process}-{unique}"
+MIN_SESSION_SECONDS: Final = 900
+MAX_SESSION_SECONDS: Final = 43200
+MAX_NAME_CHARACTERS: Final = 64
+MAX_POLICY_CHARACTERS: Final = 2048
 
 _NAME = re.compile(r"[A-Za-z0-9.@_-]{2,64}")
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9.@_-]+")
 _EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,1224}")
 _ROLE_ARN = re.compile(r"acs:ram::[^:\s]*:role/[^\s]+")
 _FIELDS = ("host", "pod", "process", "unique")
+_SHOWN_FIELDS = ", ".join(f"{{{field}}}" for field in _FIELDS)
+# The longest host and pod that a name may hold, tried in this order until the whole name fits.
+_WORD_CHARACTERS = (MAX_NAME_CHARACTERS, 32, 24, 16, 8)
 
 
 def session_namer(template: str | None) -> Callable[[], str]:
-    """What gives a session's name at each fetch.
+    """A function that returns the session's name at each fetch.
 
-    The name shows in audit logs. A forked child has one of its own, since `{process}` is filled in at the fetch.
+    The name shows in audit logs. `{process}` is filled in at the fetch, so a forked child has a different name.
 
     Args:
-        template: a name, or one with `{host}`, `{pod}` (in Kubernetes), `{process}` (its id) and `{unique}` (random,
-            once for each provider); else ALIBABA_CLOUD_ROLE_SESSION_NAME, else
+        template: a name, or a template with `{host}`, `{pod}` (in Kubernetes), `{process}` (the process id) and
+            `{unique}` (random, the same for all sessions of one provider); else ALIBABA_CLOUD_ROLE_SESSION_NAME, else
             "ramrole-creds-{host}-{process}-{unique}".
 
     Raises:
-        ConfigurationError: the template has another field, or the name characters that no session name may have.
+        ConfigurationError: the template has another field, or the name has a character that STS refuses.
     """
     template = template or os.environ.get(SESSION_NAME_VARIABLE) or DEFAULT_TEMPLATE
     unique = os.urandom(4).hex()
-    fields = _fields_of(template)
-    if not fields:
-        if _NAME.fullmatch(template) is None:
-            raise ConfigurationError(
-                f"A session name has 2 to {MAX_NAME_CHARACTERS} letters, digits and characters of `.@-_`; the one "
-                "given has not."
-            )
-        return lambda: template
-    return lambda: _filled_in(template, unique)
+    if _has_fields(template):
+        return lambda: _filled_in(template, unique)
+    if _NAME.fullmatch(template) is None:
+        raise ConfigurationError(
+            f"The session name is not valid. It must have 2 to {MAX_NAME_CHARACTERS} characters: letters, digits and "
+            "`.@-_`."
+        )
+    return lambda: template
 
 
 def checked_role_arn(role_arn: str | None) -> str:
-    """The role's ARN; where None, ALIBABA_CLOUD_ROLE_ARN.
+    """The ARN of the role; ALIBABA_CLOUD_ROLE_ARN if None.
 
     Raises:
-        ConfigurationError: there is none, or it is no ARN of a role.
+        ConfigurationError: there is no ARN, or it is not the ARN of a role.
     """
     role_arn = role_arn or os.environ.get(ROLE_ARN_VARIABLE) or ""
     if _ROLE_ARN.fullmatch(role_arn) is None:
         raise ConfigurationError(
-            "role_arn must be the ARN of a role, acs:ram::ACCOUNT-ID:role/NAME; what was given is "
-            + ("empty." if not role_arn else "none.")
+            "role_arn must be the ARN of a role, acs:ram::ACCOUNT-ID:role/NAME; "
+            + ("it is not set." if not role_arn else "the value given is not one.")
         )
     return role_arn
 
 
 def checked_duration(duration: object) -> float:
-    """The session's seconds.
+    """The lifetime of the session in seconds.
 
     Raises:
-        ConfigurationError: STS makes no sessions of that length.
+        ConfigurationError: STS issues no sessions of that length.
     """
-    if isinstance(duration, bool) or not isinstance(duration, (int, float)) or not duration >= MIN_SESSION_SECONDS:
-        raise ConfigurationError(f"duration is a number of seconds from {MIN_SESSION_SECONDS} up, not {duration!r}.")
-    if duration > MAX_SESSION_SECONDS:
-        raise ConfigurationError(f"No session lasts longer than {MAX_SESSION_SECONDS} s; {duration:g} s was asked.")
+    if not is_number(duration) or not MIN_SESSION_SECONDS <= duration <= MAX_SESSION_SECONDS:
+        raise ConfigurationError(
+            f"duration must be a number of seconds from {MIN_SESSION_SECONDS} to {MAX_SESSION_SECONDS}, "
+            f"not {duration!r}."
+        )
     return duration
 
 
 def checked_external_id(external_id: object) -> str | None:
-    """The external id.
+    """The external id; None if it is empty.
 
     Raises:
-        ConfigurationError: STS takes no such external id.
+        ConfigurationError: STS accepts no such external id.
     """
     if not external_id:
         return None
     if not isinstance(external_id, str) or _EXTERNAL_ID.fullmatch(external_id) is None:
         raise ConfigurationError(
-            "An external id has 2 to 1224 letters, digits and characters of `+=,.@:/_-`; the one given has not."
+            "The external id is not valid. It must have 2 to 1224 characters: letters, digits and `+=,.@:/_-`."
         )
     return external_id
 
 
 def policy_text(session_policy: object) -> str | None:
-    """The session policy as JSON.
+    """The session policy as JSON; None if it is empty.
 
     Args:
-        session_policy: JSON text, which is sent as it is, or a mapping.
+        session_policy: JSON text, which is sent unchanged, or a mapping.
 
     Raises:
-        ConfigurationError: it is no policy document, or longer than STS takes.
+        ConfigurationError: it is not a policy document, or it is longer than STS accepts.
     """
     if not session_policy:
         return None
@@ -123,42 +125,52 @@ def policy_text(session_policy: object) -> str | None:
     else:
         document, text = None, ""
     if not isinstance(document, Mapping) or "Statement" not in document:
-        raise ConfigurationError('A session policy is a JSON object with "Version" and "Statement"; this is none.')
+        raise ConfigurationError(
+            'The session policy is not valid. It must be a JSON object with "Version" and "Statement".'
+        )
     if len(text) > MAX_POLICY_CHARACTERS:
         raise ConfigurationError(
-            f"The session policy has {len(text)} characters, STS takes {MAX_POLICY_CHARACTERS}: use wildcards, or "
+            f"The session policy has {len(text)} characters; STS accepts {MAX_POLICY_CHARACTERS}. Use wildcards, or "
             "attach a policy to the role."
         )
     return text
 
 
-def _fields_of(template: str) -> set[str]:
+def require_unscoped(session_policy: str | None) -> None:
+    """Check that a provider may be scoped.
+
+    Raises:
+        ConfigurationError: it has a session policy already.
+    """
+    if session_policy is not None:
+        raise ConfigurationError(
+            "This provider has a session policy already, and STS cannot combine two: the new one might allow more. "
+            "Scope the provider that has no session policy."
+        )
+
+
+def _has_fields(template: str) -> bool:
+    """Whether the template has fields to fill in; all of them known."""
     try:
         parts = [part for part in Formatter().parse(template) if part[1] is not None]
     except ValueError:
-        parts = [("", "{", "", None)]
-    fields = {field for _, field, _, _ in parts if field is not None}
-    if fields - set(_FIELDS) or any(form or conversion for _, _, form, conversion in parts):
-        raise ConfigurationError(
-            f"A session name may hold {', '.join('{%s}' % field for field in _FIELDS)} and no other braces."  # noqa: UP031
-        )
-    return fields
+        parts = [("", "", "", None)]
+    if any(field not in _FIELDS or form or conversion for _, field, form, conversion in parts):
+        raise ConfigurationError(f"The session name is not valid. Braces may hold {_SHOWN_FIELDS} only.")
+    return bool(parts)
 
 
 def _filled_in(template: str, unique: str) -> str:
-    """The name, shortened in its variable words where it is too long, so that `{process}` and `{unique}` stay."""
+    """The name. Host and pod are shortened if it is too long, so that `{process}` and `{unique}` stay."""
     host = _host()
     pod = os.environ.get("POD_NAME") or os.environ.get("HOSTNAME") or host
-
-    def fill(longest_word: int) -> str:
-        words = {"host": host[:longest_word], "pod": pod[-longest_word:], "process": os.getpid(), "unique": unique}
-        return _NOT_IN_NAME.sub("-", template.format(**words))
-
-    for longest_word in (MAX_NAME_CHARACTERS, 32, 24, 16, 8):
-        name = fill(longest_word)
+    name = ""
+    for longest in _WORD_CHARACTERS:
+        words = {"host": host[:longest], "pod": pod[-longest:], "process": os.getpid(), "unique": unique}
+        name = _NOT_IN_NAME.sub("-", template.format(**words))
         if len(name) <= MAX_NAME_CHARACTERS:
-            return name
-    return fill(8)[:MAX_NAME_CHARACTERS]
+            break
+    return name[:MAX_NAME_CHARACTERS]
 
 
 def _host() -> str:

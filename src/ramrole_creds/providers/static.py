@@ -1,4 +1,4 @@
-"""Credentials that the program was given."""
+"""Credentials that the program passes in."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ if TYPE_CHECKING:
 
 
 class StaticProvider(CredentialProvider):
-    """Serves what it is given.
+    """Serves the credentials that it is given.
 
-    For tests, for keys kept elsewhere, and as the source of an assumed role. It refuses to be pickled, since its
+    For tests, for keys that are kept elsewhere, and as the source of an assumed role. It cannot be pickled, since its
     configuration is the secret.
 
     Args:
         access_key_id: the AccessKey ID.
         access_key_secret: the secret.
         security_token: the STS token of temporary credentials.
-        expiration: aware datetime; None for never, or unknown.
+        expiration: aware datetime; None means never, or unknown for temporary credentials.
+        options: `policy`, `clock` and `on_event`, as for every provider.
 
     Raises:
-        ConfigurationError: see `Credentials`.
+        ConfigurationError: a value is not valid; see `Credentials`.
     """
 
     name: ClassVar[str] = "static_ak"
@@ -46,7 +47,7 @@ class StaticProvider(CredentialProvider):
         self._credentials = Credentials(access_key_id, access_key_secret, security_token, expiration, name)
 
     def fetch(self, context: FetchContext) -> Credentials:
-        """What was given."""
+        """The credentials that were given."""
         return self._credentials
 
     def get_provider_name(self) -> str:
@@ -55,12 +56,12 @@ class StaticProvider(CredentialProvider):
 
     def explain(self) -> str:
         """What a fetch would do."""
-        return "would use the keys that it was given"
+        return "would use the keys given to it"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "A StaticProvider cannot be pickled: its secret would travel to other processes, queues and files. Send "
-            "a provider that fetches where it arrives, such as default_provider() or EcsRamRoleProvider()."
+            "A StaticProvider cannot be pickled: the pickle would carry its secret to other processes and files. "
+            "Pickle a provider that fetches where it is used, such as default_provider() or EcsRamRoleProvider()."
         )
 
     def __dask_tokenize__(self) -> NoReturn:

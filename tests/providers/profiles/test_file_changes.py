@@ -205,7 +205,7 @@ def test_a_folder_that_takes_no_file_is_told_before_a_token_is_used_up(
         raise AssertionError
 
     monkeypatch.setattr(tempfile, "mkstemp", refuse)
-    with pytest.raises(ProfileError, match=r"Read-only file system.*it is not renewed"):
+    with pytest.raises(ProfileError, match=r"is not renewed.*Read-only file system"):
         update_profile(path, "default", change, time_limit=1.0)
 
 

@@ -152,7 +152,7 @@ class TestOAuth:
     ) -> None:
         sign_in.refresh_token = "another"
         assert self.profile(files, gate, left=600).get_credentials().access_key_id == "STS.oauth"
-        assert "cannot be renewed, and ends in 600 s" in caplog.text
+        assert "cannot be renewed, and expires in 600 s" in caplog.text
         with pytest.raises(FetchError, match="invalid_grant"):
             self.profile(files, gate, left=-1).get_credentials()
 
@@ -189,7 +189,7 @@ class TestOAuth:
 
     def test_a_renewal_that_brings_no_token_is_told(self, gate: FakeCloud, files: Files) -> None:
         gate.faults.add("/v1/token", 200, body='{"access_token": 7}')
-        with pytest.raises(FetchError, match="access_token is missing or no text"):
+        with pytest.raises(FetchError, match="access_token is missing or not a text"):
             self.profile(files, gate, left=0).get_credentials()
 
     def test_a_site_that_is_none_is_refused(self) -> None:

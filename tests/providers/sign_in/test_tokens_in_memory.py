@@ -27,7 +27,7 @@ def test_a_renewal_that_hangs_holds_the_next_no_longer_than_its_time() -> None:
     first = threading.Thread(target=store.update, args=(hang, 1.0), daemon=True)
     first.start()
     assert entered.wait(REAL_PATIENCE_SECONDS)
-    with pytest.raises(FetchError, match="still being renewed"):
+    with pytest.raises(FetchError, match="still renewing"):
         store.update(lambda _: None, 0.01)
     go.set()
     first.join(REAL_PATIENCE_SECONDS)

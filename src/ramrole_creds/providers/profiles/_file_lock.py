@@ -1,4 +1,4 @@
-"""A lock that all processes of a machine share: a lock file, by what the platform has for that."""
+"""A lock between the processes of a machine: a lock file, locked by the means of the platform."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import os
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ramrole_creds.errors import FetchError, ProfileError
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-POLL_SECONDS = 0.05
-# What a platform says where another one holds the lock; anything else means that it cannot lock here at all.
+POLL_SECONDS: Final = 0.05
+# The errors by which a platform says that another process holds the lock. Any other error: it cannot lock here.
 _HELD = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK)
 
 
 class LockSystem(Protocol):
-    """How a platform locks a file that is open."""
+    """How a platform locks an open file."""
 
     def try_lock(self, descriptor: int) -> None:
-        """Take the lock without waiting; OSError where that cannot be."""
+        """Take the lock without waiting; raises OSError if that is not possible."""
 
     def unlock(self, descriptor: int) -> None:
-        """Give it back; OSError where it was not taken."""
+        """Release the lock; raises OSError if it was not taken."""
 
 
 class PosixLocks:
-    """`flock`, which belongs to the open file: closing it in a forked child gives nothing back."""
+    """`flock`, which belongs to the open file: closing the descriptor in a forked child does not release it."""
 
     def try_lock(self, descriptor: int) -> None:
         """See `LockSystem`."""
@@ -39,31 +39,31 @@ class PosixLocks:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def unlock(self, descriptor: int) -> None:
-        """See `LockSystem`. Closing would not do where a child was forked meanwhile: it has the descriptor too."""
+        """See `LockSystem`. Closing the descriptor is not enough: a child that was forked meanwhile has it too."""
         import fcntl
 
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 class WindowsLocks:
-    """The first byte of the file, which need not be there.
+    """Locks the first byte of the file, which need not exist.
 
-    `msvcrt.locking` begins at the position in the file: nobody reads or writes here, so that it stays 0.
-    LK_LOCK would wait ten seconds, whatever our time limit is. The C library asks for regions to be unlocked before
-    the file is closed: the system does it at the close too, but in its own time.
+    `msvcrt.locking` begins at the position in the file, which stays 0, since nobody reads or writes here. LK_LOCK
+    would wait ten seconds, whatever our time limit is. The C library requires regions to be unlocked before the file
+    is closed; the system unlocks them at the close too, but later.
     """
 
     def try_lock(self, descriptor: int) -> None:
         """See `LockSystem`."""
         import msvcrt
 
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]  # there on Windows
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]  # Windows only
 
     def unlock(self, descriptor: int) -> None:
         """See `LockSystem`."""
         import msvcrt
 
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined,unused-ignore]  # there on Windows
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined,unused-ignore]  # Windows only
 
 
 SYSTEM_LOCKS: LockSystem = WindowsLocks() if os.name == "nt" else PosixLocks()
@@ -71,16 +71,16 @@ SYSTEM_LOCKS: LockSystem = WindowsLocks() if os.name == "nt" else PosixLocks()
 
 @contextmanager
 def file_lock(path: Path, time_limit: float, *, locks: LockSystem | None = None) -> Iterator[None]:
-    """Hold the lock file `path`, made where it is not there, alone among all processes.
+    """Hold an exclusive lock between processes on the file `path`, which is created if needed.
 
     Args:
         path: the lock file.
-        time_limit: seconds to wait for it.
-        locks: how to lock; what the platform has where None.
+        time_limit: seconds to wait for the lock.
+        locks: how to lock; the platform's own locks if None.
 
     Raises:
-        FetchError: another process holds it for longer than that.
-        ProfileError: it cannot be made, or files cannot be locked here.
+        FetchError: another process held the lock for the whole time limit.
+        ProfileError: the file cannot be created, or files cannot be locked here.
     """
     locks = locks or SYSTEM_LOCKS
     try:
@@ -103,11 +103,13 @@ def _wait_for(locks: LockSystem, descriptor: int, path: Path, time_limit: float)
     while (problem := _problem_with(locks, descriptor)) is not None:
         if problem.errno not in _HELD:
             raise ProfileError(
-                f"{path} cannot be locked ({problem.strerror}): its file system has no locks, perhaps, as some network "
-                "shares have none. Put the file elsewhere."
+                f"{path} cannot be locked ({problem.strerror}). Its file system, perhaps a network share, may not "
+                "support locks. Put the file elsewhere."
             )
         if time.monotonic() >= deadline:
-            raise FetchError(f"Another process has held {path} for {time_limit:.0f} s. Is one of them hanging?")
+            raise FetchError(
+                f"Another process has held {path} for {time_limit:.0f} s. Check whether that process hangs."
+            )
         time.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
 
 

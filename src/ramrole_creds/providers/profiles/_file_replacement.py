@@ -1,4 +1,4 @@
-"""A file of secrets that is replaced as a whole: whoever reads meanwhile sees the old one or the new one."""
+"""Replaces a file of secrets as a whole: a reader sees either the old content or the new one."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 POLL_SECONDS = 0.02
-# Windows refuses to replace a file that somebody has open; readers of a profile have it open for a moment only.
-PATIENCE_WITH_READERS_SECONDS = 2.0
+# Windows refuses to replace an open file; readers of a profile keep it open for a moment only.
+READER_WAIT_SECONDS = 2.0
 
 
 @contextmanager
 def atomic_replace(target: Path, *, windows: bool = os.name == "nt") -> Iterator[Callable[[bytes], None]]:
-    """What puts a new content in the place of a file's old one: mode 0600, and the owner as before.
+    """A function that replaces the content of a file; the mode becomes 0600, the owner is kept.
 
-    The new file is made when the block begins: what is done in it and cannot be done twice, such as using up a token,
-    is not done at all where nothing can be written.
+    The new file is created when the block begins. So a block that must not run twice, such as one that uses up a
+    token, does not run at all if nothing can be written.
 
     Args:
-        target: the file, no symbolic link.
+        target: the file; not a symbolic link.
         windows: True on Windows.
 
     Raises:
-        ProfileError: no file can be made beside the target, or not take its place.
+        ProfileError: no file can be created beside the target, or the target cannot be replaced.
     """
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # mode 0600
@@ -43,14 +43,14 @@ def atomic_replace(target: Path, *, windows: bool = os.name == "nt") -> Iterator
         def put(content: bytes) -> None:
             try:
                 _fill(file, content, target)
-                _rename(temporary, target, patience=PATIENCE_WITH_READERS_SECONDS if windows else 0.0)
+                _rename(temporary, target, patience=READER_WAIT_SECONDS if windows else 0.0)
             except OSError as error:
                 reason = error.strerror
             else:
                 return
             raise ProfileError(
-                f"{target} cannot be written ({reason}): the sign-in's new tokens are lost, and the old ones are used "
-                "up. Make room for it and sign in again with the aliyun CLI."
+                f"{target} cannot be written ({reason}): the new tokens of the sign-in are lost, and the old ones are "
+                "used up. Free some disk space, and sign in again with the aliyun CLI."
             )
 
         try:
@@ -58,31 +58,31 @@ def atomic_replace(target: Path, *, windows: bool = os.name == "nt") -> Iterator
         finally:
             with suppress(OSError):
                 file.close()
-            with suppress(OSError):  # it has become the target
-                os.unlink(temporary)  # noqa: PTH108  # the name is text already
+            with suppress(OSError):  # it is the target now
+                os.unlink(temporary)  # noqa: PTH108  # the name is a str
         return
     raise ProfileError(
-        f"No file can be made beside {target} ({reason}), and a renewed sign-in must be kept there: it is not renewed. "
-        "Make the folder writable for the user that this process runs as."
+        f"The sign-in is not renewed: no file can be created beside {target} ({reason}) to save it in. Make the folder "
+        "writable for the user of this process."
     )
 
 
 def _fill(file: IO[bytes], content: bytes, target: Path) -> None:
-    if hasattr(os, "fchown"):  # a process of root leaves a user's file to the user
+    if hasattr(os, "fchown"):  # root keeps the owner of a user's file
         with suppress(OSError):
             owner = target.stat()
             os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
     file.write(content)
     file.flush()
     os.fsync(file.fileno())
-    file.close()  # Windows renames no file that is open
+    file.close()  # Windows does not rename an open file
 
 
 def _rename(temporary: str, target: Path, *, patience: float) -> None:
     deadline = time.monotonic() + patience
     while True:
         try:
-            os.replace(temporary, target)  # noqa: PTH105  # the name is text already
+            os.replace(temporary, target)  # noqa: PTH105  # the name is a str
         except PermissionError:
             if time.monotonic() >= deadline:
                 raise

@@ -1,4 +1,4 @@
-"""The ini files of the SDKs, read as they are written: no interpolation, and values may hold what secrets hold."""
+"""The ini files of the SDKs: without interpolation, and with values that may contain any character of a secret."""
 
 from __future__ import annotations
 

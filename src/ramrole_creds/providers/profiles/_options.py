@@ -1,19 +1,21 @@
-"""What a profile provider hands on to the provider that it makes of a profile."""
+"""What a profile provider passes on to the provider that it makes of a profile."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ramrole_creds.errors import ProfileError, ProviderUnavailable
+from ramrole_creds.providers.profiles.source_settings import SourceSettings
 
 if TYPE_CHECKING:
     from ramrole_creds.clock import Clock
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.provider import CredentialProvider, FetchContext
+    from ramrole_creds.providers.profiles.source_settings import ConfigurationFields, SettingNames
 
-NO_PROCESS_VARIABLE = "ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS"
+NO_PROCESS_VARIABLE: Final = "ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +24,9 @@ class ProfileOptions:
 
     Args:
         endpoint: base URL of the metadata service.
-        sts_endpoint: host or URL of STS; before that of the profile.
+        sts_endpoint: host or URL of STS; takes precedence over the profile.
         oauth_endpoint: base URL of the OAuth sign-in service.
-        clock: by which credentials live.
+        clock: the clock of the credentials.
     """
 
     endpoint: str | None = None
@@ -32,19 +34,26 @@ class ProfileOptions:
     oauth_endpoint: str | None = None
     clock: Clock | None = None
 
-
-def external_forbidden() -> bool:
-    """True where profiles may neither run commands nor ask URLs, by ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS."""
-    return os.environ.get(NO_PROCESS_VARIABLE, "").strip().lower() in ("1", "true")
+    def settings(self, fields: ConfigurationFields, names: SettingNames) -> SourceSettings:
+        """The settings of a profile's source."""
+        forbidden = f"{NO_PROCESS_VARIABLE} forbids profiles that run a command or ask a URL"
+        return SourceSettings(
+            fields,
+            names,
+            {"clock": self.clock},
+            endpoint=self.endpoint,
+            sts_endpoint=self.sts_endpoint,
+            external_forbidden=forbidden if _external_forbidden() else None,
+        )
 
 
 def fetch_from_profile(source: CredentialProvider, context: FetchContext, *, kind: str, profile: str) -> Credentials:
-    """What a profile's own source gives, under the name `kind/…`.
+    """The credentials of a profile's source, under the name `kind/…`.
 
     Raises:
-        ProfileError: the source does not apply here. The profile is here and says where its credentials are: to go
-            on elsewhere would be another identity.
-        RamRoleError: what else the source raised.
+        ProfileError: the source does not apply here. The profile exists and says where its credentials are, so
+            another source would be another identity.
+        RamRoleError: any other error of the source.
     """
     try:
         credentials = source.fetch(context)
@@ -54,3 +63,7 @@ def fetch_from_profile(source: CredentialProvider, context: FetchContext, *, kin
         context.recheck_after()  # the file may be edited
         return credentials.replace(provider_name=f"{kind}/{credentials.provider_name}")
     raise ProfileError(f"{profile}: {problem}")
+
+
+def _external_forbidden() -> bool:
+    return os.environ.get(NO_PROCESS_VARIABLE, "").strip().lower() in ("1", "true")

@@ -1,4 +1,4 @@
-"""The aliyun CLI's ~/.aliyun/config.json: which profile, what is in it, and how it is changed without losing any."""
+"""The aliyun CLI's ~/.aliyun/config.json: reading its profiles, and changing one without losing the others."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from ramrole_creds._checks import is_number
 from ramrole_creds.errors import ProfileError
 from ramrole_creds.providers._home import expand_path, home_directory
 from ramrole_creds.providers.profiles._file_lock import LockSystem, file_lock
@@ -17,7 +18,8 @@ from ramrole_creds.providers.profiles.files import ProfilePath, read_profile_fil
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-CONFIG_VARIABLE = "ALIBABA_CLOUD_CONFIG_FILE"
+CONFIG_VARIABLE: Final = "ALIBABA_CLOUD_CONFIG_FILE"
+MAX_SECONDS: Final = 1e12
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -26,8 +28,8 @@ class CliProfile:
 
     Args:
         path: the file.
-        name: the profile's name.
-        fields: what is in it; values may be of any JSON type.
+        name: the name of the profile.
+        fields: the fields of the profile; a value may have any JSON type.
     """
 
     path: Path
@@ -35,50 +37,57 @@ class CliProfile:
     fields: Mapping[str, object]
 
     def text(self, key: str) -> str:
-        """A field's text, "" where it is missing or null.
+        """The text of a field; "" if it is missing or null.
 
         Raises:
-            ProfileError: it is there and no text.
+            ProfileError: the field is not a text.
         """
         value = self.fields.get(key)
         if value is None:
             return ""
         if not isinstance(value, str):
-            raise self.problem(f"{key} is no text")
+            raise self.problem(f"{key} must be a text")
         return value.strip() if key != "private_key" else value
 
+    def flag(self, key: str) -> bool | None:
+        """The truth value of a field; None if it is missing."""
+        value = self.fields.get(key)
+        if isinstance(value, str):
+            return value.strip().lower() == "true" if value.strip() else None
+        return value if isinstance(value, bool) else None
+
     def seconds(self, key: str) -> float | None:
-        """A field's number, None where it is missing or 0.
+        """The number of a field; None if it is missing or 0.
 
         Raises:
-            ProfileError: it is there and no number.
+            ProfileError: the field is not a number of seconds.
         """
         value = self.fields.get(key)
         if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
             value = float(value)  # of any length, which int() does not take
         if value is None or value == "":
             return None
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
-            raise self.problem(f"{key} is no number of seconds")
+        if not is_number(value) or not 0 <= value < MAX_SECONDS:
+            raise self.problem(f"{key} must be a number of seconds")
         return float(value) or None
 
     def problem(self, what: str) -> ProfileError:
-        """An error about this profile; `what` holds no value of it."""
+        """An error about this profile; `what` must not contain a value of it."""
         return ProfileError(f"Profile {self.name!r} in {self.path}: {what}.", unrecoverable=True)
 
     def __repr__(self) -> str:
-        return f"<CliProfile {self.name!r} of {self.path}>"
+        return f"<CliProfile {self.name!r} in {self.path}>"
 
 
 def config_path(path: str | os.PathLike[str] | None = None, environ: Mapping[str, str] = os.environ) -> ProfilePath:
     """The file: the argument, else ALIBABA_CLOUD_CONFIG_FILE, else ~/.aliyun/config.json.
 
     Args:
-        path: the file that somebody named.
-        environ: where the variable is looked for.
+        path: the file that a caller named.
+        environ: the environment.
 
     Raises:
-        ConfigurationError: the argument is no path.
+        ConfigurationError: the argument is not a path.
         ProviderUnavailable: there is no home directory.
     """
     if path:
@@ -89,43 +98,43 @@ def config_path(path: str | os.PathLike[str] | None = None, environ: Mapping[str
 
 
 def load_config(file: ProfilePath) -> dict[str, object]:
-    """The file's content.
+    """The content of the file.
 
     Raises:
         ProviderUnavailable: there is no such file.
-        ProfileError: it is there and cannot be used.
+        ProfileError: the file cannot be used.
     """
     text, path = read_profile_file(file), file.path
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        problem = f"it is no JSON (line {error.lineno}, column {error.colno})" if text.strip() else "it is empty"
+        problem = f"it is not JSON (line {error.lineno}, column {error.colno})" if text.strip() else "it is empty"
     except (ValueError, RecursionError):
-        problem = "it is no JSON"
+        problem = "it is not JSON"
     else:
         if isinstance(document, dict):
             return document
-        problem = "it holds no JSON object"
-    raise ProfileError(f"{path} cannot be used: {problem}. Mend it, or run `aliyun configure`.", unrecoverable=True)
+        problem = "it does not hold a JSON object"
+    raise ProfileError(f"{path} cannot be used: {problem}. Correct it, or run `aliyun configure`.", unrecoverable=True)
 
 
 def profiles_of(document: Mapping[str, object], path: Path) -> list[dict[str, object]]:
     """All profiles of a file.
 
     Raises:
-        ProfileError: `profiles` is no list of objects.
+        ProfileError: `profiles` is not a list of objects.
     """
     profiles = document.get("profiles") or []
     if not isinstance(profiles, list) or not all(isinstance(profile, dict) for profile in profiles):
-        raise ProfileError(f"{path} cannot be used: profiles is no list of objects.", unrecoverable=True)
+        raise ProfileError(f"{path} cannot be used: `profiles` must be a list of objects.", unrecoverable=True)
     return profiles
 
 
 def find_profile(document: Mapping[str, object], path: Path, name: str) -> CliProfile | None:
-    """The profile of that very name.
+    """The profile of that name; None if there is none.
 
     Raises:
-        ProfileError: the file's profiles cannot be used.
+        ProfileError: the profiles of the file cannot be used.
     """
     for profile in profiles_of(document, path):
         if profile.get("name") == name:
@@ -141,37 +150,37 @@ def update_profile(
     time_limit: float,
     locks: LockSystem | None = None,
 ) -> CliProfile:
-    """Change fields of one profile under a lock between processes; whoever reads meanwhile sees all or nothing.
+    """Change fields of one profile under a lock between processes; a reader sees either all changes or none.
 
-    Every other field and profile stays, those unknown to us too. The file is replaced, not written to: mode 0600, and
-    a symbolic link stays one. The lock is a file beside it: the file itself is no place for one, since it is replaced.
+    Every other field and profile is kept, known to this library or not. The file is replaced, not written in place:
+    its mode is 0600, and a symbolic link stays a link. The lock is a separate file, since the file itself is replaced.
 
     Args:
         path: the file.
         name: the profile.
-        change: called under the lock with the profile as it is now; gives the fields to set, none for no change.
+        change: called under the lock with the current profile; returns the fields to set, empty for no change.
         time_limit: seconds to wait for the lock.
-        locks: how to lock; what the platform has where None.
+        locks: how to lock; the platform's own locks if None.
 
     Raises:
         ProviderUnavailable: there is no such file.
-        ProfileError: file or profile cannot be used, or not be written.
-        FetchError: the lock was not to be had.
+        ProfileError: file or profile cannot be used, or the file cannot be written.
+        FetchError: the lock was not free in time.
     """
     target = Path(os.path.realpath(path))
     file = ProfilePath(target)
-    load_config(file)  # where there is no such file, no lock is left beside it
+    load_config(file)  # if there is no such file, no lock file is left beside it
     with file_lock(target.with_name(f"{target.name}.lock"), time_limit, locks=locks):
         document = load_config(file)
         profile = find_profile(document, path, name)
         if profile is None:
-            raise ProfileError(f"{path} has no profile {name!r} any more.", unrecoverable=True)
+            raise ProfileError(f"{path} no longer has a profile {name!r}.", unrecoverable=True)
         with atomic_replace(target) as put:
             fields = change(profile)
             if not fields:
                 return profile
             updated = {**profile.fields, **fields}
-            # Of two profiles of one name the first is the one that was read.
+            # If two profiles have the same name, the first one is the one that was read.
             document["profiles"] = [updated if one is profile.fields else one for one in profiles_of(document, path)]
             put(_as_json(document))
         return CliProfile(path, name, updated)
@@ -180,5 +189,5 @@ def update_profile(
 def _as_json(document: Mapping[str, object]) -> bytes:
     try:
         return json.dumps(document, indent="\t", ensure_ascii=False).encode() + b"\n"
-    except UnicodeEncodeError:  # a lone surrogate, which JSON can hold as an escape only
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can hold only as an escape
         return json.dumps(document, indent="\t").encode() + b"\n"

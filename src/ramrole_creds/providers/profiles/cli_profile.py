@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds.errors import FetchError, ProfileError, ProviderUnavailable, RamRoleError, describe_error
 from ramrole_creds.provider import CredentialProvider
-from ramrole_creds.providers.ecs_ram_role import flag
 from ramrole_creds.providers.profiles._options import ProfileOptions, fetch_from_profile
 from ramrole_creds.providers.profiles.cli_config import (
     CONFIG_VARIABLE,
@@ -20,6 +19,7 @@ from ramrole_creds.providers.profiles.cli_config import (
 )
 from ramrole_creds.providers.profiles.files import is_there, warn_of_readers
 from ramrole_creds.providers.profiles.ini_profile import FILE_VARIABLE, ini_paths
+from ramrole_creds.providers.variables import PROFILE_VARIABLE, argument_or_variable, env_flag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,10 +30,9 @@ if TYPE_CHECKING:
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.provider import FetchContext, ProviderOptions
 
-PROFILE_VARIABLE = "ALIBABA_CLOUD_PROFILE"
-DISABLED_VARIABLE = "ALIBABA_CLOUD_CLI_PROFILE_DISABLED"
-IGNORE_VARIABLES = ("ALIBABA_CLOUD_IGNORE_PROFILE", "ALIBABACLOUD_IGNORE_PROFILE")
-SECRET_FIELDS = (
+DISABLED_VARIABLE: Final = "ALIBABA_CLOUD_CLI_PROFILE_DISABLED"
+IGNORE_VARIABLES: Final = ("ALIBABA_CLOUD_IGNORE_PROFILE", "ALIBABACLOUD_IGNORE_PROFILE")
+SECRET_FIELDS: Final = (
     "access_key_secret",
     "sts_token",
     "access_token",
@@ -44,18 +43,18 @@ SECRET_FIELDS = (
 
 
 class CliProfileProvider(CredentialProvider):
-    """Does what a profile of ~/.aliyun/config.json says, in every mode of the aliyun CLI that has keys.
+    """Uses a profile of ~/.aliyun/config.json, in every mode of the aliyun CLI that has keys.
 
-    The file is read at each fetch, so that an edited profile is seen. It is changed in one case only: a renewed OAuth
-    token is kept there, as the CLI itself does it.
+    The file is read at each fetch, so a changed profile takes effect. The library changes the file in one case only:
+    it saves a renewed OAuth token there, as the CLI does.
 
     Args:
-        profile_name: the profile; else ALIBABA_CLOUD_PROFILE, else the file's `current`.
+        profile_name: name of the profile; else ALIBABA_CLOUD_PROFILE, else `current` of the file.
         path: the file; else ALIBABA_CLOUD_CONFIG_FILE, else ~/.aliyun/config.json.
         endpoint: base URL of the metadata service, for modes that ask it.
-        sts_endpoint: host or URL of STS; before the profile's own.
+        sts_endpoint: host or URL of STS; takes precedence over the profile.
         oauth_endpoint: base URL of the OAuth sign-in service.
-        options: `policy`, `clock` and `on_event` of every provider.
+        options: `policy`, `clock` and `on_event`, as for every provider.
     """
 
     name: ClassVar[str] = "cli_profile"
@@ -72,24 +71,21 @@ class CliProfileProvider(CredentialProvider):
         **options: Unpack[ProviderOptions],
     ) -> None:
         super().__init__(**options)
-        environ = os.environ
-        self._asked_for = profile_name or None
-        self._named = profile_name or environ.get(PROFILE_VARIABLE) or None
+        self._argument = profile_name or None
+        self._named = argument_or_variable(profile_name, PROFILE_VARIABLE)
         self._path = path or None
-        self._environ = {name: environ.get(name, "") for name in (CONFIG_VARIABLE, FILE_VARIABLE)}
-        off = [f"{DISABLED_VARIABLE}=true"] if flag(DISABLED_VARIABLE) else []
-        off += [f"{name}=TRUE" for name in IGNORE_VARIABLES if environ.get(name) == "TRUE"]
-        self._disabled = off[0] if off else None
+        self._environ = {name: os.environ.get(name, "") for name in (CONFIG_VARIABLE, FILE_VARIABLE)}
+        self._disabled = _disabled_by()
         self._options = ProfileOptions(endpoint, sts_endpoint, oauth_endpoint, self._clock)
         self._made: tuple[list[Mapping[str, object]], CredentialProvider] | None = None
 
     def fetch(self, context: FetchContext) -> Credentials:
-        """Read the file and do what the profile says, now.
+        """Read the file and fetch from the source that the profile names, now.
 
         Raises:
-            ProviderUnavailable: there is no file, or nothing is configured in it.
+            ProviderUnavailable: there is no file, or it configures nothing.
             ProfileError: file or profile cannot be used.
-            RamRoleError: what the profile's own source raised.
+            RamRoleError: any error of the source that the profile names.
         """
         profile, provider = self._open()
         where = f"Profile {profile.name!r} in {profile.path}"
@@ -97,78 +93,90 @@ class CliProfileProvider(CredentialProvider):
 
     def explain(self) -> str:
         """What a fetch would do."""
-        from ramrole_creds.providers.profiles.cli_modes import guessed_mode
+        from ramrole_creds.providers.profiles.cli_modes import mode_of
 
         try:
             profile, provider = self._open()
         except RamRoleError as error:
             return describe_error(error)
-        mode = profile.text("mode") or guessed_mode(profile)
         detail = getattr(provider, "explain", lambda: "would use the keys in it")()
-        return f"profile {profile.name!r} in {profile.path}, mode {mode}: {detail}"
+        return f"profile {profile.name!r} in {profile.path}, mode {mode_of(profile)}: {detail}"
 
     def _open(self) -> tuple[CliProfile, CredentialProvider]:
         if self._disabled is not None:
-            raise ProviderUnavailable(f"{self._disabled}: profiles of the aliyun CLI are not looked at.")
+            raise ProviderUnavailable(f"{self._disabled} is set: profiles of the aliyun CLI are not used.")
         file = config_path(self._path, self._environ)
         document, path = load_config(file), file.path
         profile = self._select(document, path)
-        # Here and not above: it knows every other kind of provider, and most programs have no such file.
+        # Imported here: it imports other kinds of providers, and most programs have no such file.
         from ramrole_creds.providers.profiles.cli_modes import CliProfileBuilder
 
-        maker = CliProfileBuilder(document, path, self._options)
-        provider = maker.make(profile)
-        if any(fields.get(name) for fields in maker.read for name in SECRET_FIELDS):
+        builder = CliProfileBuilder(document, path, self._options)
+        provider = builder.make(profile)
+        if any(fields.get(name) for fields in builder.read for name in SECRET_FIELDS):
             warn_of_readers(path)
-        if self._made is not None and self._made[0] == maker.read:
-            return profile, self._made[1]  # it keeps what its source gave
-        self._made = (maker.read, provider)
+        if self._made is not None and self._made[0] == builder.read:
+            return profile, self._made[1]  # it has a cache of what its source gave
+        self._made = (builder.read, provider)
         return profile, provider
 
     def _select(self, document: Mapping[str, object], path: Path) -> CliProfile:
-        current = document.get("current")
-        name = self._named or (current if isinstance(current, str) and current else "default")
+        name = self._named or _current(document)
         profile = find_profile(document, path, name)
         if profile is None:
-            raise self._not_found(document, path, name, from_file=bool(current))
-        empty = not any(value for key, value in profile.fields.items() if key not in ("name", "mode", *_SETTINGS))
-        if empty and self._asked_for is None and profile.text("mode").lower() in ("", "ak"):
-            # What the CLI writes when it is first run.
-            raise ProviderUnavailable(f"Profile {name!r} in {path} has not been filled in: run `aliyun configure`.")
+            raise self._not_found(document, path, name)
+        if self._argument is None and _is_unconfigured(profile):
+            # The CLI writes this when it is first run.
+            raise ProviderUnavailable(f"Profile {name!r} in {path} has no credentials: run `aliyun configure`.")
         return profile
 
-    def _not_found(
-        self, document: Mapping[str, object], path: Path, name: str, *, from_file: bool
-    ) -> ProviderUnavailable | FetchError:
+    def _not_found(self, document: Mapping[str, object], path: Path, name: str) -> ProviderUnavailable | FetchError:
         names = ", ".join(repr(one.get("name")) for one in profiles_of(document, path)[:20]) or "none"
-        text = f"{path} has no profile {name!r} (it has {names})."
-        if self._asked_for is not None:
+        text = f"{path} has no profile {name!r}; its profiles: {names}."
+        if self._argument is not None:
             return ProfileError(text, unrecoverable=True)
         if self._named is not None:
-            # The variable names a section of the ini file too: whether that has it, the next link tells.
+            # The variable names a section of the ini file too: the next provider reports whether that exists.
             if any(is_there(other.path) for other in ini_paths(self._environ)):
                 return ProviderUnavailable(text)
             return ProfileError(f"{text} Correct {PROFILE_VARIABLE}, or unset it.", unrecoverable=True)
-        if from_file:
-            return ProfileError(f"{text} Correct `current`: aliyun configure switch.", unrecoverable=True)
+        if document.get("current"):
+            return ProfileError(f"{text} Correct `current`: run `aliyun configure switch`.", unrecoverable=True)
         return ProviderUnavailable(text)
 
 
 def configured_region() -> str | None:
-    """The `region_id` of the profile that is meant, None where it names none.
+    """The `region_id` of the selected profile; None if it names none.
 
     Raises:
-        RamRoleError: there is no profile, or it cannot be used.
+        RamRoleError: the file cannot be used.
     """
     file = config_path()
     document, path = load_config(file), file.path
-    current = document.get("current")
-    name = os.environ.get(PROFILE_VARIABLE) or (current if isinstance(current, str) and current else "default")
-    profile = find_profile(document, path, name)
+    profile = find_profile(document, path, os.environ.get(PROFILE_VARIABLE) or _current(document))
     return None if profile is None else profile.text("region_id") or None
 
 
-# What says nothing about credentials.
+def _disabled_by() -> str | None:
+    """The setting that switches profiles of the CLI off; None if there is none."""
+    if env_flag(DISABLED_VARIABLE):
+        return f"{DISABLED_VARIABLE}=true"
+    return next((f"{name}=TRUE" for name in IGNORE_VARIABLES if os.environ.get(name) == "TRUE"), None)
+
+
+def _current(document: Mapping[str, object]) -> str:
+    current = document.get("current")
+    return current if isinstance(current, str) and current else "default"
+
+
+def _is_unconfigured(profile: CliProfile) -> bool:
+    """Whether the profile says nothing about credentials."""
+    if profile.text("mode").lower() not in ("", "ak"):
+        return False
+    return not any(value for key, value in profile.fields.items() if key not in ("name", "mode", *_SETTINGS))
+
+
+# Fields that say nothing about credentials.
 _SETTINGS = (
     *("region_id", "output_format", "language", "site", "read_timeout", "retry_timeout", "connect_timeout"),
     *("retry_count", "expired_seconds", "verified", "endpoint_type", "endpoint", "auto_plugin_install"),

@@ -1,4 +1,4 @@
-"""Profile files as text: found, read within bounds, and looked at for who else may read them."""
+"""Profile files as text: found, read within bounds, and checked for who else may read them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import logging
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ramrole_creds.errors import ProfileError, ProviderUnavailable, RamRoleError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAX_FILE_BYTES = 1024 * 1024
+MAX_FILE_BYTES: Final = 1024 * 1024
 
 _log = logging.getLogger(__name__)
 _warned: set[str] = set()
@@ -21,12 +21,12 @@ _warned: set[str] = set()
 
 @dataclass(frozen=True, slots=True)
 class ProfilePath:
-    """Where a profile file is looked for.
+    """Where a profile file is expected.
 
     Args:
         path: the file.
-        variable: the variable that names it.
-        usual: True where nobody named it.
+        variable: the environment variable that names it.
+        usual: True for the default path, which nobody named.
     """
 
     path: Path
@@ -34,35 +34,35 @@ class ProfilePath:
     usual: bool = False
 
     def absent(self) -> ProviderUnavailable:
-        """The error for a file that is not there; a warning, once, where a variable names it.
+        """The error for a file that does not exist; also logs a warning, once, if a variable names it.
 
-        The official libraries pass over it, and so must whoever takes their place. But whoever set the variable means
-        the file, which failed to be mounted perhaps: what comes next is another identity.
+        The official libraries skip a missing file, and so must a replacement for them. But the user who set the
+        variable means the file, perhaps on a volume that was not mounted, and the next source is another identity.
         """
         if self.variable is None:
-            return ProviderUnavailable(f"{self.path} is not there.")
+            return ProviderUnavailable(f"{self.path} does not exist.")
         if self.variable not in _warned:
             _warned.add(self.variable)
-            text = "%s is not there, although %s names it: another source of credentials will be used, if there is one"
+            text = "%s does not exist, although %s names it: another source of credentials is used, if there is one"
             _log.warning(text, self.path, self.variable)
         return ProviderUnavailable(
-            f"{self.path} is not there, and {self.variable} names it. Correct {self.variable}, or unset it."
+            f"{self.path} does not exist, and {self.variable} names it. Correct {self.variable}, or unset it."
         )
 
 
 def read_profile_file(file: ProfilePath) -> str:
-    """The file's text: UTF-8, with or without a byte order mark, whatever the locale says.
+    """The text of the file: UTF-8, with or without a byte order mark, in every locale.
 
     Raises:
         ProviderUnavailable: there is no such file.
-        ProfileError: it is there and cannot be read, is no file, is no text, or is too long to be one of these.
+        ProfileError: it cannot be read, is not a regular file or not text, or is too long for a profile file.
     """
     path = file.path
     if os.fspath(path) == os.devnull:
-        raise ProviderUnavailable(f"{path} stands for no file.")
-    # Asked first: to open a pipe would wait for somebody to write into it.
+        raise ProviderUnavailable(f"{path} means: use no profile file.")
+    # Checked first: opening a pipe would wait for a writer.
     if not stat.S_ISREG(_mode_of(file)):
-        raise ProfileError(f"{path} is no file but a directory, a pipe or a device.", unrecoverable=True)
+        raise ProfileError(f"{path} is not a regular file: it is a directory, a pipe or a device.", unrecoverable=True)
     try:
         with path.open("rb") as opened:
             return _decoded(opened.read(MAX_FILE_BYTES + 1), path)
@@ -72,11 +72,11 @@ def read_profile_file(file: ProfilePath) -> str:
         reason = error.strerror
     if reason is None:
         raise file.absent()
-    raise ProfileError(f"{path} cannot be read ({reason}); look at its owner and mode.")
+    raise ProfileError(f"{path} cannot be read ({reason}). Check its owner and mode.")
 
 
 def is_there(path: Path) -> bool:
-    """True where a file is to be seen; False too where its folder may not be entered."""
+    """True if the file exists and its folder may be entered."""
     try:
         path.stat()
     except (OSError, ValueError):
@@ -85,7 +85,7 @@ def is_there(path: Path) -> bool:
 
 
 def warn_of_readers(path: Path, *, posix: bool = os.name == "posix") -> None:
-    """Warn, once for each file, where everybody on this machine may read a file with secrets."""
+    """Warn, once for each file, if every user of this machine may read a file with secrets."""
     if not posix or str(path) in _warned:
         return
     try:
@@ -94,7 +94,7 @@ def warn_of_readers(path: Path, *, posix: bool = os.name == "posix") -> None:
         return
     if mode & (stat.S_IROTH | stat.S_IWOTH):
         _warned.add(str(path))
-        _log.warning("%s holds secrets, and every user of this machine may read it: chmod 600 %s", path, path)
+        _log.warning("%s holds secrets, and every user of this machine can read it. Run: chmod 600 %s", path, path)
 
 
 def _mode_of(file: ProfilePath) -> int:
@@ -103,21 +103,23 @@ def _mode_of(file: ProfilePath) -> int:
     except (FileNotFoundError, NotADirectoryError):
         error: RamRoleError = file.absent()
     except ValueError:  # a NUL in the path
-        error = ProfileError(f"{file.path} is no path that a file can have.")
+        error = ProfileError(f"{file.path} is not a valid path of a file.")
     except OSError as problem:
         if file.usual and isinstance(problem, PermissionError):
-            # A container that runs as somebody else than its image meant has HOME=/root: nobody put anything there.
-            error = ProviderUnavailable(f"{file.path} lies in a folder that this user may not enter.")
+            # A container that runs as another user than its image expects has HOME=/root: nobody put a file there.
+            error = ProviderUnavailable(f"{file.path} is in a folder that this user may not enter.")
         else:
-            error = ProfileError(f"{file.path} cannot be looked at ({problem.strerror}); look at its folders' modes.")
+            error = ProfileError(
+                f"{file.path} cannot be accessed ({problem.strerror}). Check the modes of its folders."
+            )
     raise error
 
 
 def _decoded(content: bytes, path: Path) -> str:
     if len(content) > MAX_FILE_BYTES:
-        raise ProfileError(f"{path} is longer than {MAX_FILE_BYTES} bytes: it is no profile file.")
+        raise ProfileError(f"{path} is longer than {MAX_FILE_BYTES} bytes, so it is not a profile file.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        problem = "UTF-16; save it as UTF-8" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "no UTF-8"
-    raise ProfileError(f"{path} is {problem}.")
+        problem = "in UTF-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "not valid UTF-8"
+    raise ProfileError(f"{path} is {problem}. Save it as UTF-8.")

@@ -1,4 +1,4 @@
-"""What the sign-in services of CloudSSO and OAuth have in common: one POST, and errors of two spellings."""
+"""The client that CloudSSO and OAuth sign-ins share: one POST, and two spellings of errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class SignInRefused(FetchError):
-    """The sign-in service said no.
+    """The sign-in service refused the request.
 
     Args:
         code: its error code.
@@ -30,13 +30,13 @@ class SignInRefused(FetchError):
 
 
 class SignInClient:
-    """Asks a sign-in service.
+    """Sends requests to a sign-in service.
 
     Args:
-        title: what the service is called in messages.
-        again: what a user does to sign in again.
-        connect_timeout: seconds for connecting.
-        read_timeout: seconds without a byte.
+        title: the name of the service in messages.
+        again: how a user signs in again, for messages.
+        connect_timeout: time limit for connecting, in seconds.
+        read_timeout: time limit for each read, in seconds.
     """
 
     def __init__(self, title: str, again: str, *, connect_timeout: float, read_timeout: float) -> None:
@@ -53,18 +53,18 @@ class SignInClient:
         *,
         retry: bool = True,
     ) -> dict[str, object]:
-        """The JSON object that the service answers with.
+        """The JSON object in the service's answer.
 
         Args:
-            url: where.
-            headers: what is sent beside Accept.
-            body: what is sent.
-            context: the fetch's time limit; is told the server's time.
-            retry: False where a second call would find the first one's effect.
+            url: the URL.
+            headers: headers to send beside Accept.
+            body: the body to send.
+            context: has the time limit of the fetch; the server's time is recorded in it.
+            retry: False if the request must not be sent twice.
 
         Raises:
-            SignInRefused: the service said no.
-            FetchError: it could not be asked, or answered something else.
+            SignInRefused: the service refused the request.
+            FetchError: the service could not be reached, or its answer cannot be used.
         """
         transport = HttpTransport(*self._timeouts, use_environment=url.startswith("https:"))
         try:
@@ -79,7 +79,7 @@ class SignInClient:
         except HttpError as error:
             problem = str(error)
         else:
-            make_error = self.complaint(url, answer.status)
+            make_error = self.error_factory(url, answer.status)
             if answer.status != 200:
                 try:
                     document = json_object(answer.body, make_error)
@@ -91,16 +91,16 @@ class SignInClient:
             if served_at is not None:
                 context.record_server_time(served_at)
             return document
-        raise FetchError(f"{self._title} could not be asked. {problem} Look at the network and at HTTPS_PROXY.")
+        raise FetchError(f"{self._title} could not be reached. {problem} Check the network and HTTPS_PROXY.")
 
-    def complaint(self, url: str, status: int = 200) -> Callable[[str], FetchError]:
-        """Makes an error of what is wrong with an answer."""
+    def error_factory(self, url: str, status: int = 200) -> Callable[[str], FetchError]:
+        """A function that makes an error of what is wrong with an answer."""
         return lambda what: FetchError(
-            f"{self._title}: POST {safe_url(url)} answered {status} with {what}. Nothing of it is used."
+            f"{self._title}: POST {safe_url(url)} answered {status} with {what}. The answer is not used."
         )
 
     def expired(self, what: str) -> FetchError:
-        """An error that only the user can help."""
+        """An error that lasts until the user signs in again."""
         return FetchError(f"{self._title}: {what}. {self._again}", unrecoverable=True)
 
     def _refused(self, url: str, status: int, document: dict[str, object], retry_after: float | None) -> SignInRefused:

@@ -1,4 +1,4 @@
-"""Credentials of a CloudSSO access configuration, for a token that the aliyun CLI's sign-in got."""
+"""Credentials of a CloudSSO access configuration, for a token from the aliyun CLI's sign-in."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 class CloudSsoProvider(CredentialProvider):
     """Exchanges a CloudSSO access token for credentials.
 
-    The token cannot be renewed without the user: `CliProfileProvider` reads it from the CLI's file at each fetch, so
-    that a new sign-in is seen. A provider made by hand cannot be pickled, since it holds the token.
+    The token cannot be renewed without the user. `CliProfileProvider` reads it from the CLI's file at each fetch, so a
+    new sign-in takes effect. A CloudSsoProvider cannot be pickled, since it holds the token.
 
     Args:
         sign_in_url: URL of the sign-in page; its host is asked.
-        account_id: the account to enter.
+        account_id: the id of the account.
         access_configuration: id of the access configuration.
         access_token: the token.
-        access_token_expire: Unix seconds when it ends; None where that is not known.
-        connect_timeout: seconds for connecting.
-        read_timeout: seconds without a byte.
-        options: `policy`, `clock` and `on_event` of every provider.
+        access_token_expire: Unix seconds when the token expires; None if unknown.
+        connect_timeout: time limit for connecting, in seconds.
+        read_timeout: time limit for each read, in seconds.
+        options: `policy`, `clock` and `on_event`, as for every provider.
 
     Raises:
-        ConfigurationError: an argument is missing or makes no sense.
+        ConfigurationError: an argument is missing or not valid.
     """
 
     name: ClassVar[str] = "cloud_sso"
     default_policy: ClassVar[RefreshPolicy] = RefreshPolicy(fetch_timeout=20.0)
 
-    def __init__(  # the sign-in gives so many
+    def __init__(
         self,
         sign_in_url: str,
         account_id: str,
@@ -58,8 +58,8 @@ class CloudSsoProvider(CredentialProvider):
         super().__init__(**options)
         if not (sign_in_url and account_id and access_configuration and access_token):
             raise ConfigurationError(
-                "CloudSSO needs sign_in_url, account_id, access_configuration and access_token: sign in with the "
-                "aliyun CLI."
+                "CloudSSO needs sign_in_url, account_id, access_configuration and access_token. Sign in with the "
+                "aliyun CLI to get them."
             )
         parts = urlsplit(sign_in_url)
         self._url = base_url(f"{parts.scheme}://{parts.netloc}", "sign_in_url") + "/cloud-credentials"
@@ -77,7 +77,7 @@ class CloudSsoProvider(CredentialProvider):
         """Exchange the token now.
 
         Raises:
-            FetchError: the sign-in has expired, or the service refused or could not be asked.
+            FetchError: the sign-in has expired, or the service refused or could not be reached.
         """
         if self._expire is not None and self._expire <= context.clock.time():
             raise self._client.expired("the sign-in has expired")
@@ -87,7 +87,7 @@ class CloudSsoProvider(CredentialProvider):
             self._body,
             context,
         )
-        make_error = self._client.complaint(self._url)
+        make_error = self._client.error_factory(self._url)
         inner = inner_object(document, "CloudCredential", make_error)
         return read_credentials(inner, PASCAL_CASE, make_error, provider_name=self.name)
 
@@ -97,7 +97,7 @@ class CloudSsoProvider(CredentialProvider):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "A CloudSsoProvider cannot be pickled: it holds the sign-in's token. Send a CliProfileProvider."
+            "A CloudSsoProvider cannot be pickled: it holds the token of the sign-in. Pickle a CliProfileProvider."
         )
 
     def __dask_tokenize__(self) -> NoReturn:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING, ClassVar, NoReturn, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, NoReturn, Protocol
 from urllib.parse import urlencode
 
 from ramrole_creds._cache.policy import RefreshPolicy
+from ramrole_creds._checks import is_number
 from ramrole_creds._formats.credential_json import CAMEL_CASE, PASCAL_CASE, read_credentials, text_of
 from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import ConfigurationError, FetchError
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-SITES = {
+SITES: Final = {
     "CN": ("https://oauth.aliyun.com", "4038181954557748008"),
     "INTL": ("https://oauth.alibabacloud.com", "4103531455503354461"),
 }
-RENEW_BEFORE_SECONDS = 1200.0
-MAX_LIFE_SECONDS = 1e9
-FORM = "application/x-www-form-urlencoded"
+RENEW_BEFORE_SECONDS: Final = 1200.0
+MAX_LIFE_SECONDS: Final = 1e9
+FORM: Final = "application/x-www-form-urlencoded"
 
 
 class OAuthTokens:
@@ -106,21 +107,26 @@ class OAuthTokens:
 
 
 class TokenStore(Protocol):
-    """Where the tokens of a sign-in are kept. A renewed token must be kept before it is used, or it is lost."""
+    """Where the tokens of a sign-in are stored. Renewed tokens must be stored before they are used."""
 
     def load(self) -> OAuthTokens:
         """The tokens as they are now."""
 
     def update(self, change: Callable[[OAuthTokens], OAuthTokens | None], time_limit: float) -> OAuthTokens:
-        """Replace them by what `change` makes of them, alone among all who share the store; None keeps them."""
+        """Replace the tokens by what `change` returns, under a lock; None keeps them.
+
+        Args:
+            change: called with the current tokens.
+            time_limit: seconds to wait for the lock.
+        """
 
 
 class MemoryTokens:
-    """Tokens kept in this process only; the aliyun CLI's sign-in is used up by the first renewal."""
+    """Tokens kept in this process only. The first renewal invalidates the sign-in that the aliyun CLI has stored."""
 
     def __init__(self, tokens: OAuthTokens) -> None:
         self._tokens = tokens
-        # By process: a child never sees the end of what its parent was doing.
+        # One per process: a forked child never sees the release of a lock that its parent held.
         self._locks: dict[int, threading.Lock] = {}
 
     def load(self) -> OAuthTokens:
@@ -131,7 +137,7 @@ class MemoryTokens:
         """See `TokenStore`."""
         lock = self._locks.setdefault(os.getpid(), threading.Lock())
         if not lock.acquire(timeout=max(0.0, time_limit)):
-            raise FetchError("The sign-in's tokens are still being renewed by an earlier fetch. Ask again later.")
+            raise FetchError("An earlier fetch is still renewing the tokens of the sign-in. Try again later.")
         try:
             self._tokens = change(self._tokens) or self._tokens
             return self._tokens
@@ -140,21 +146,21 @@ class MemoryTokens:
 
 
 class OAuthProvider(CredentialProvider):
-    """Exchanges the access token of an OAuth sign-in for credentials, and renews it where it ends soon.
+    """Exchanges the access token of an OAuth sign-in for credentials, and renews it before it expires.
 
-    A renewed token is kept in the store before it is used, under a lock that all processes share, since the old one
-    is used up. It cannot be pickled, since it holds tokens.
+    A renewal invalidates the old tokens, so the new ones are stored before they are used, under a lock between
+    processes. An OAuthProvider cannot be pickled, since it holds tokens.
 
     Args:
-        tokens: the sign-in's tokens, or the store where they are kept.
+        tokens: the tokens of the sign-in, or the store that keeps them.
         site: "CN" or "INTL".
-        endpoint: base URL of the sign-in service in place of the site's.
-        connect_timeout: seconds for connecting.
-        read_timeout: seconds without a byte.
-        options: `policy`, `clock` and `on_event` of every provider.
+        endpoint: base URL of the sign-in service; the site's own if None.
+        connect_timeout: time limit for connecting, in seconds.
+        read_timeout: time limit for each read, in seconds.
+        options: `policy`, `clock` and `on_event`, as for every provider.
 
     Raises:
-        ConfigurationError: an argument makes no sense.
+        ConfigurationError: an argument is not valid.
     """
 
     name: ClassVar[str] = "oauth"
@@ -172,7 +178,7 @@ class OAuthProvider(CredentialProvider):
     ) -> None:
         super().__init__(**options)
         if site.upper() not in SITES:
-            raise ConfigurationError('The site of an OAuth sign-in is "CN" or "INTL".')
+            raise ConfigurationError('site must be "CN" or "INTL".')
         base, self._client_id = SITES[site.upper()]
         self._base = base_url(endpoint, "endpoint") if endpoint else base
         self._store = MemoryTokens(tokens) if isinstance(tokens, OAuthTokens) else tokens
@@ -184,10 +190,10 @@ class OAuthProvider(CredentialProvider):
         )
 
     def fetch(self, context: FetchContext) -> Credentials:
-        """Exchange the access token now, renewed first where that is due.
+        """Exchange the access token now; renew it first if that is due.
 
         Raises:
-            FetchError: the sign-in has expired, or the service refused or could not be asked.
+            FetchError: the sign-in has expired, or the service refused or could not be reached.
         """
         tokens = self._store.load()
         if self._is_due(tokens, context):
@@ -212,17 +218,19 @@ class OAuthProvider(CredentialProvider):
         return False
 
     def _renewed_or_kept(self, tokens: OAuthTokens, context: FetchContext) -> OAuthTokens:
-        """Renewed, or as they are where that fails and the access token has not ended yet."""
+        """The renewed tokens; the old ones if the renewal fails and the access token has not expired yet."""
         try:
             return self._renewed(tokens, context)
         except FetchError as error:
             if not tokens.access_token or tokens.access_token_expire is None or _left(tokens, context) <= 0:
                 raise
-            _log.warning("The OAuth sign-in cannot be renewed, and ends in %.0f s: %s", _left(tokens, context), error)
+            _log.warning(
+                "The OAuth sign-in cannot be renewed, and expires in %.0f s: %s", _left(tokens, context), error
+            )
         return tokens
 
     def _renewed(self, seen: OAuthTokens, context: FetchContext) -> OAuthTokens:
-        """Renewed by us, or by another process while we waited for the lock."""
+        """The tokens after a renewal, by this process or by another one while this one waited for the lock."""
 
         def renew(tokens: OAuthTokens) -> OAuthTokens | None:
             if tokens.access_token != seen.access_token and _left(tokens, context) > 0:
@@ -241,19 +249,17 @@ class OAuthProvider(CredentialProvider):
             "client_id": self._client_id,
         }
         asked_at = context.clock.time()
-        # Sent once: whether a renewal whose answer was lost used the refresh token up is not known.
+        # Sent once: if the answer is lost, the refresh token may have been used up.
         document = self._client.post(url, {"Content-Type": FORM}, urlencode(form).encode(), context, retry=False)
         access_token = text_of(document, "access_token")
         if not access_token:
-            raise self._client.complaint(url)("a document whose access_token is missing or no text")
+            raise self._client.error_factory(url)("a document whose access_token is missing or not a text")
         seconds = document.get("expires_in")
-        life = None
-        if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 < seconds < MAX_LIFE_SECONDS:
-            life = float(seconds)
+        expire = asked_at + seconds if is_number(seconds) and 0 < seconds < MAX_LIFE_SECONDS else None
         return OAuthTokens(
             access_token,
             refresh_token=text_of(document, "refresh_token") or tokens.refresh_token,
-            access_token_expire=None if life is None else asked_at + life,
+            access_token_expire=expire,
         )
 
     def _exchange(self, tokens: OAuthTokens, context: FetchContext) -> Credentials:
@@ -262,17 +268,19 @@ class OAuthProvider(CredentialProvider):
         document = self._client.post(url, headers, b"", context)
         # The CLI and the Java library read camelCase, the Python library PascalCase.
         spelling = PASCAL_CASE if "AccessKeyId" in document else CAMEL_CASE
-        return read_credentials(document, spelling, self._client.complaint(url), provider_name=self.name)
+        return read_credentials(document, spelling, self._client.error_factory(url), provider_name=self.name)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("An OAuthProvider cannot be pickled: it holds the sign-in's tokens. Send a CliProfileProvider.")
+        raise TypeError(
+            "An OAuthProvider cannot be pickled: it holds the tokens of the sign-in. Pickle a CliProfileProvider."
+        )
 
     def __dask_tokenize__(self) -> NoReturn:
         self.__reduce__()
 
 
 def _left(tokens: OAuthTokens, context: FetchContext) -> float:
-    """Seconds until the access token ends; plenty where that is not known."""
+    """Seconds until the access token expires; more than enough if that is not known."""
     if tokens.access_token_expire is None:
         return RENEW_BEFORE_SECONDS + 1
     return tokens.access_token_expire - context.clock.time()
