@@ -37,7 +37,7 @@ def test_a_role_is_made_attached_described_and_detached(cloud: FakeCloud, roles:
     roles.attach("web", [instance, "i-second"])
     assert roles.describe([instance]) == {instance: "web"}
     assert roles.describe(name="web") == {instance: "web", "i-second": "web"}
-    issued = cloud.issuer.lookup(
+    issued = cloud.credential_store.lookup(
         EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock).get_credentials().access_key_id
     )
     assert issued is not None

@@ -129,8 +129,8 @@ def test_an_external_id_that_sts_would_refuse_is_refused_at_once(cloud: FakeClou
 def test_a_scoped_session_may_do_less_and_cannot_be_widened(cloud: FakeCloud) -> None:
     provider = assumed(cloud)
     scoped = provider.scoped(READ_ONLY)
-    issued = cloud.issuer.lookup(scoped.get_credentials().access_key_id)
-    whole = cloud.issuer.lookup(provider.get_credentials().access_key_id)
+    issued = cloud.credential_store.lookup(scoped.get_credentials().access_key_id)
+    whole = cloud.credential_store.lookup(provider.get_credentials().access_key_id)
     assert issued is not None
     assert whole is not None
     assert issued.allows("oss:GetObject", "x")
@@ -143,7 +143,7 @@ def test_a_scoped_session_may_do_less_and_cannot_be_widened(cloud: FakeCloud) ->
 def test_a_source_whose_credentials_sts_refuses_is_refreshed_once_and_asked_again(cloud: FakeCloud) -> None:
     source = instance(cloud)
     provider = assumed(cloud, source=source)
-    cloud.issuer.revoke(source.get_credentials().access_key_id)
+    cloud.credential_store.revoke(source.get_credentials().access_key_id)
     cloud.rotate()
     assert provider.get_credentials().identity == cloud.role("app").arn
     assert len(cloud.requests.to("AssumeRole")) == 2
@@ -272,7 +272,7 @@ class TestOidc:
 
     def test_a_scoped_session_keeps_role_and_token(self, cloud: FakeCloud) -> None:
         scoped = self.provider(cloud, token=cloud.oidc.token).scoped(READ_ONLY)
-        issued = cloud.issuer.lookup(scoped.get_credentials().access_key_id)
+        issued = cloud.credential_store.lookup(scoped.get_credentials().access_key_id)
         assert issued is not None
         assert not issued.allows("oss:PutObject", "x")
 

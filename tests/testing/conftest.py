@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,11 @@ from ramrole_creds.signing import RPC, Request, Signer
 from ramrole_creds.testing import FakeCloud, VirtualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from ramrole_creds.testing import IssuedCredentials
 
+Ask = Callable[..., "Answer"]
 START = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 
 

@@ -18,7 +18,7 @@ def main() -> None:
     mode, *command = sys.argv[1:]
     with FakeCloud("web", mode=mode, host="100.100.100.200", port=80) as cloud:  # type: ignore[arg-type]  # from outside
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        issued = [one.access_key_id for one in cloud.issuer.issued("web")]
+        issued = [one.access_key_id for one in cloud.credential_store.issued("web")]
     report = {
         "printed": done.stdout,
         "errors": done.stderr[-2000:],

@@ -118,7 +118,7 @@ def test_a_failure_shows_what_the_cloud_was_asked_and_no_secret(pytester: pytest
     result = pytester.runpytest_subprocess("--showlocals")
     result.assert_outcomes(failed=1)
     text = result.stdout.str()
-    assert "What the fake cloud was asked" in text
+    assert "Requests to the fake cloud" in text
     assert "credentials: GET /latest/meta-data/ram/security-credentials/web → 200" in text
     assert leaked_marker(text) is None
     assert "***" in text

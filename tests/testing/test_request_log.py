@@ -89,7 +89,7 @@ def test_concurrency_and_connections_are_counted(cloud: FakeCloud, ask: Ask) -> 
     assert cloud.requests.max_concurrency == 1
     assert [one.connection for one in cloud.requests] == [1, 2]
     cloud.requests.clear()
-    assert str(cloud.requests) == "The fake cloud was asked nothing."
+    assert str(cloud.requests) == "The fake cloud received no request."
 
 
 @pytest.mark.parametrize(

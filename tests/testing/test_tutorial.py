@@ -34,10 +34,13 @@ def test_every_code_block_has_a_name_and_is_therefore_run() -> None:
 
 
 def test_every_fault_stands_in_the_reference() -> None:
-    from ramrole_creds.testing.faults.script import LISTENING, MODIFIERS, REPLACEMENTS
+    from dataclasses import fields
+
+    from ramrole_creds.testing.faults.kinds import KINDS
 
     table = DOCUMENT.read_text("utf-8").partition("### Faults")[2].partition("### Assertions")[0]
-    for name, options in {**MODIFIERS, **REPLACEMENTS, **LISTENING}.items():
-        assert f"`{name}`" in table, name
-        for option in options - {"status"}:
-            assert f"`{option}`" in table, (name, option)
+    for name, kind in KINDS.items():
+        row = re.search(rf"^\|.*`{name}`.*$", table, re.MULTILINE)
+        assert row is not None, name
+        for option in fields(kind):
+            assert f"`{option.name}`" in row.group() or option.name == name, (name, option.name)

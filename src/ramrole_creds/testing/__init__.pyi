@@ -29,12 +29,8 @@ from ramrole_creds.testing.fake_cloud import (
 from ramrole_creds.testing.fake_cloud import (
     FakeCloudDefect as FakeCloudDefect,
 )
-from ramrole_creds.testing.faults.hostile import (
-    HostileAnswer as HostileAnswer,
-)
-from ramrole_creds.testing.faults.hostile import (
-    hostile_answers as hostile_answers,
-)
+from ramrole_creds.testing.faults.hostile import hostile_answers as hostile_answers
+from ramrole_creds.testing.faults.hostile_answer import HostileAnswer as HostileAnswer
 from ramrole_creds.testing.faults.script import (
     Fault as Fault,
 )

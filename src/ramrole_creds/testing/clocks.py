@@ -1,4 +1,4 @@
-"""Clocks that a test moves: hours pass in milliseconds, and what was due has happened when they have passed."""
+"""Clocks that a test moves: hours pass in milliseconds, and everything due has run when they have passed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_CALLS_PER_ADVANCE = 100_000
 
 
 class VirtualClock:
-    """A clock that stands still until it is told to advance.
+    """A clock that stands still until it is advanced.
 
     It is a `ramrole_creds.clock.SchedulingClock`: providers built with `clock=` this one schedule their refreshes on
     it, and `advance` stops at each of them, runs it and waits for the fetch it started before time moves on.
@@ -52,11 +52,12 @@ class VirtualClock:
     def call_at(self, when: float, callback: Callable[[], Pending | None]) -> ScheduledCall:
         """Run `callback` when `monotonic()` reaches `when`.
 
-        It runs on the thread that moves the clock; a moment already past is run by the next move, `advance(0)`
-        included. What it returns, if it has `wait(timeout)`, is waited for before time moves on.
+        The callback runs on the thread that moves the clock. Where the moment has passed already, it runs at the next
+        move, `advance(0)` included. If it returns an object with `wait(timeout)`, the clock waits for it before time
+        moves on.
 
         Returns:
-            A handle whose `cancel()` forgets the call.
+            A handle whose `cancel()` removes the call.
         """
         call = ScheduledCall(callback)
         with self._lock:
@@ -64,11 +65,11 @@ class VirtualClock:
         return call
 
     def advance(self, seconds: float = 0.0, *, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0) -> None:
-        """Let time pass, stopping at everything that falls due, in order.
+        """Let time pass, and stop at everything that falls due, in order.
 
         Raises:
-            ValueError: time does not run backwards; see `step_wall`.
-            TimeoutError: something due did not end within 30 real seconds.
+            ValueError: the span is negative; see `step_wall`.
+            TimeoutError: a due call did not end within 30 real seconds.
         """
         span = _span(seconds, minutes, hours, days)
         with self._moving:
@@ -78,22 +79,24 @@ class VirtualClock:
                 if call is None:
                     return
                 _finish(call)
-            raise RuntimeError(f"{MAX_CALLS_PER_ADVANCE} calls fell due in one advance: something reschedules itself.")
+            raise RuntimeError(
+                f"{MAX_CALLS_PER_ADVANCE} calls fell due in one advance. Does a callback reschedule itself?"
+            )
 
     def suspend(self, seconds: float = 0.0, *, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0) -> None:
-        """Let time pass as on a machine asleep: nothing runs until the end, then all that fell due meanwhile does."""
+        """Let time pass as on a sleeping machine: nothing runs until the end, then everything that fell due runs."""
         with self._moving:
             with self._lock:
                 self._monotonic += _span(seconds, minutes, hours, days)
             self.advance(0)
 
     def step_wall(self, seconds: float) -> None:
-        """Set the wall clock forward or back, as an administrator or NTP does; `monotonic` does not notice."""
+        """Set the wall clock forward or back, as an administrator or NTP does; `monotonic` stays as it is."""
         with self._lock:
             self._wall_at_zero += seconds
 
     def _next_due(self, target: float) -> ScheduledCall | None:
-        """Move to the first call due by `target` and take it; with none left, move to `target`."""
+        """Move to the first call that is due by `target` and remove it; without one, move to `target`."""
         with self._lock:
             while self._calls and self._calls[0][0] <= target:
                 when, _, call = heapq.heappop(self._calls)
@@ -109,23 +112,23 @@ class VirtualClock:
 
 
 class ScheduledCall:
-    """A call that waits for its time."""
+    """A scheduled call."""
 
     __slots__ = ("callback", "cancelled")
 
     def __init__(self, callback: Callable[[], Pending | None]) -> None:
-        self.callback = callback
-        self.cancelled = False
+        self.callback: Callable[[], Pending | None] = callback
+        self.cancelled: bool = False
 
     def cancel(self) -> None:
-        """Forget the call; no effect once it has run."""
+        """Remove the call; no effect once it has run."""
         self.cancelled = True
 
 
 class TickingClock:
-    """Real time that can be advanced as well: the clock of a fake cloud in a process of its own.
+    """Real time that can also be advanced: the clock of a fake cloud in another process.
 
-    It schedules nothing, so a provider given this clock uses its own refresher thread.
+    It schedules nothing, so a provider with this clock uses its refresher thread.
     """
 
     def __init__(self, start: datetime | float | None = None) -> None:
@@ -135,7 +138,7 @@ class TickingClock:
         self._lock = threading.Lock()  # guards the two sums
 
     def time(self) -> float:
-        """Unix seconds: real time plus what was advanced."""
+        """Unix seconds: real time plus the advances."""
         return time.time() + self._offset
 
     def monotonic(self) -> float:
@@ -154,7 +157,7 @@ class TickingClock:
             self._advanced += span
 
     def step_wall(self, seconds: float) -> None:
-        """Set the wall clock forward or back; `monotonic` does not notice."""
+        """Set the wall clock forward or back; `monotonic` stays as it is."""
         with self._lock:
             self._offset += seconds
 
@@ -164,15 +167,15 @@ def _finish(call: ScheduledCall) -> None:
     wait = getattr(pending, "wait", None)
     if wait is not None and not wait(REAL_WAIT_SECONDS):
         raise TimeoutError(
-            f"What fell due on the virtual clock did not end within {REAL_WAIT_SECONDS:g} real seconds "
-            f"({pending!r}). A fault that hangs longer than the fetch's own time limit is the usual cause."
+            f"A call that fell due on the virtual clock did not end within {REAL_WAIT_SECONDS:g} real seconds "
+            f"({pending!r}). The usual cause is a fault that hangs longer than the time limit of the fetch."
         )
 
 
 def _span(seconds: float, minutes: float, hours: float, days: float) -> float:
     span = seconds + 60 * minutes + 3600 * hours + 86400 * days
     if span < 0:
-        raise ValueError(f"Time runs forwards, not by {span} s; step_wall() sets the wall clock back.")
+        raise ValueError(f"The clock cannot advance by {span} s. To set the wall clock back, call step_wall().")
     return span
 
 

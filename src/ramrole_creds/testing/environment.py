@@ -1,4 +1,4 @@
-"""The environment that a test about credentials should see: none of the developer's own."""
+"""An environment for tests, without the credentials, profiles and proxies of the developer."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUEST_METHO
 
 @contextmanager
 def isolated_environment(endpoint: str | None, home: Path | None = None) -> Iterator[None]:
-    """Run the block without the developer's credentials, profiles and proxies; then restore what was changed.
+    """Run the block without the developer's credentials, profiles and proxies; then restore the environment.
 
     Args:
-        endpoint: base URL of the metadata service for this library, None for the real one.
-        home: an empty directory that becomes the home directory; None makes a temporary one.
+        endpoint: the base URL of the metadata service for this library, None for the real one.
+        home: an empty directory to use as the home directory; None creates a temporary one.
     """
     if home is None:
         with tempfile.TemporaryDirectory(prefix="ramrole-creds-") as directory:

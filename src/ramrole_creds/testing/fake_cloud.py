@@ -1,8 +1,7 @@
-"""The fake cloud: one object, one loopback port, everything that code with a role asks."""
+"""The fake cloud: one object with one loopback port that answers everything that code with a role calls."""
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,9 +9,10 @@ from ramrole_creds.testing.account.account import Account
 from ramrole_creds.testing.account.credential_store import CredentialStore
 from ramrole_creds.testing.clocks import VirtualClock
 from ramrole_creds.testing.faults.script import Faults
-from ramrole_creds.testing.request_log import RecordedRequest, RequestLog
+from ramrole_creds.testing.request_log import RequestLog
 from ramrole_creds.testing.server.gateway import Gateway
 from ramrole_creds.testing.server.http_server import HttpServer
+from ramrole_creds.testing.server.port import Port
 from ramrole_creds.testing.services.instance import INSTANCE_ID, Instance
 from ramrole_creds.testing.services.metadata_service import MetadataService, error_page
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.account.account import Document, Role, User
     from ramrole_creds.testing.account.credential_store import IssuedCredentials
     from ramrole_creds.testing.account.oidc_issuer import OidcIssuer
-    from ramrole_creds.testing.server.http_server import Listening
+    from ramrole_creds.testing.request_log import RecordedRequest
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
     from ramrole_creds.testing.services.metadata_service import Mode, Quirks
     from ramrole_creds.testing.services.service import Service
@@ -33,7 +33,7 @@ CREDENTIAL_LIFETIME_SECONDS = 6 * 3600
 
 
 class FakeCloudDefect(AssertionError):
-    """The fake cloud itself went wrong while it answered; the test's result means nothing."""
+    """The fake cloud itself failed while it answered. The result of the test means nothing."""
 
 
 class FakeCloud:
@@ -48,22 +48,22 @@ class FakeCloud:
             cloud.assert_called_once("token")
 
     Args:
-        role: the RAM role attached to the instance, None for none.
-        mode: "hardened" demands a session token for metadata; "normal" answers with and without one.
+        role: the RAM role attached to the instance, None for no role.
+        mode: "hardened" requires a session token for metadata; "normal" answers with and without one.
         host: the local address to bind.
         port: 0 for a free one.
-        clock: the cloud's time; None makes a `VirtualClock`, which stands still until it is advanced. Give
-            `ramrole_creds.clock.SYSTEM_CLOCK` or a `TickingClock` for real time.
-        credential_lifetime: seconds (or a timedelta) that metadata credentials live, from 2 s up.
-        services: the endpoints; None for all there are.
+        clock: the cloud's time; None makes a `VirtualClock`, which stands still until it is advanced. For real time
+            pass `ramrole_creds.clock.SYSTEM_CLOCK` or a `TickingClock`.
+        credential_lifetime: lifetime of metadata credentials in seconds (or a timedelta), at least 2 s.
+        services: the endpoints; None for all.
         seed: makes all issued values reproducible.
         propagation_delay: seconds until an attached or detached role shows in the metadata (60 to 120 in reality).
-        allowed_hosts: more names to accept in the Host header; "*" accepts all.
+        allowed_hosts: further names to accept in the Host header; "*" accepts all.
         control_key: key of the control API under `/_fake/`; None turns that API off.
-        instance_id: the instance's id.
+        instance_id: the id of the instance.
     """
 
-    def __init__(  # noqa: PLR0913 - one place to configure everything, all by keyword
+    def __init__(  # noqa: PLR0913  # one place to configure everything, all by keyword
         self,
         role: str | None = "web",
         *,
@@ -82,17 +82,19 @@ class FakeCloud:
         if isinstance(credential_lifetime, timedelta):
             credential_lifetime = credential_lifetime.total_seconds()
         if credential_lifetime < 2:
-            raise ValueError(f"credential_lifetime is at least 2 seconds, not {credential_lifetime}.")
+            raise ValueError(f"credential_lifetime must be at least 2 seconds, not {credential_lifetime}.")
         self._clock: Clock = VirtualClock() if clock is None else clock
-        self.issuer = CredentialStore(seed)
-        self.account = Account(self.issuer)
-        self.instance = Instance(self.account, credential_lifetime=credential_lifetime, instance_id=instance_id)
-        self.instances = {instance_id: self.instance}
-        self.metadata = MetadataService(self.instance, self.issuer, self._clock, mode)
-        self.requests = RequestLog()
-        self.faults = Faults(self._clock, self._port_changed, seed=self.issuer.seed)
-        self.propagation_delay = propagation_delay
-        self.control_key = control_key
+        self.credential_store: CredentialStore = CredentialStore(seed)
+        self.account: Account = Account(self.credential_store)
+        self.instance: Instance = Instance(
+            self.account, credential_lifetime=credential_lifetime, instance_id=instance_id
+        )
+        self.instances: dict[str, Instance] = {instance_id: self.instance}
+        self.metadata: MetadataService = MetadataService(self.instance, self.credential_store, self._clock, mode)
+        self.requests: RequestLog = RequestLog()
+        self.faults: Faults = Faults(self._clock, self._port_changed, seed=self.credential_store.seed)
+        self.propagation_delay: float = propagation_delay
+        self.control_key: str | None = control_key
         self._gateway = Gateway(
             self.metadata,
             self._load_services if services is None else lambda: list(services),
@@ -102,9 +104,8 @@ class FakeCloud:
             self._answer_control,
         )
         self._oidc: OidcIssuer | None = None
-        self._endpoint_port: Listening = "open"
-        self._timer: threading.Timer | None = None
         self._server = HttpServer(self._gateway, host, port, self._clock.time)
+        self._port = Port(self._server, self.faults, self._clock)
         self._started = False
         if role is not None:
             self.instance.attach(role, self._clock.time())
@@ -112,26 +113,24 @@ class FakeCloud:
     # --- life ---------------------------------------------------------------------------------------------------
 
     def start(self) -> FakeCloud:
-        """Bind the port and answer from now on; gives itself.
+        """Bind the port and answer from now on; returns itself.
 
         Raises:
             OSError: the address is taken or not local.
         """
         if not self._started:
-            self._port_changed()
+            self._port.update()
             self._server.start()
             self._started = True
         return self
 
     def stop(self) -> None:
-        """Answer no more: every thread and socket is given back, requests that hang are ended."""
+        """Stop answering. Every thread and socket is released, and requests that hang are ended."""
         self._started = False
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
+        self._port.cancel()
         self._server.stop()
 
-    def __enter__(self) -> FakeCloud:  # noqa: PYI034 - Self needs Python 3.11
+    def __enter__(self) -> FakeCloud:  # noqa: PYI034  # Self needs Python 3.11
         return self.start()
 
     def __exit__(
@@ -141,7 +140,7 @@ class FakeCloud:
         if kind is None:
             self.check()
 
-    async def __aenter__(self) -> FakeCloud:  # noqa: PYI034 - as above
+    async def __aenter__(self) -> FakeCloud:  # noqa: PYI034  # as above
         return self.start()
 
     async def __aexit__(
@@ -150,11 +149,11 @@ class FakeCloud:
         self.__exit__(kind, error, trace)
 
     def check(self) -> None:
-        """Raise what went wrong inside the fake cloud itself, if anything did."""
+        """Raise `FakeCloudDefect` where the fake cloud itself failed while it answered."""
         if self.defects:
             raise FakeCloudDefect("The fake cloud failed while it answered:\n\n" + "\n".join(self.defects))
 
-    # --- where it is --------------------------------------------------------------------------------------------
+    # --- addresses ---------------------------------------------------------------------------------------------
 
     @property
     def host(self) -> str:
@@ -168,8 +167,8 @@ class FakeCloud:
 
     @property
     def url(self) -> str:
-        """Base URL of everything, for instance "http://127.0.0.1:40123"."""
-        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is bound to all is at loopback too
+        """Base URL of all services, for instance "http://127.0.0.1:40123"."""
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # a port of all addresses is at loopback too
         host = everywhere.get(self.host, self.host)
         host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.port}"
@@ -185,7 +184,7 @@ class FakeCloud:
         return self.url
 
     def environment(self) -> dict[str, str]:
-        """Variables that point a child process at this cloud and keep proxies out of the way."""
+        """Variables that point this library in a child process at this cloud, without a proxy."""
         return {
             "RAMROLE_CREDS_METADATA_ENDPOINT": self.url,
             "NO_PROXY": "127.0.0.1,localhost,100.100.100.200",
@@ -195,18 +194,18 @@ class FakeCloud:
     @property
     def clock(self) -> VirtualClock:
         """The cloud's clock: `cloud.clock.advance(hours=6)`. A clock given to the constructor is this one."""
-        return self._clock  # type: ignore[return-value]  # whoever gave another clock knows which
+        return self._clock  # type: ignore[return-value]  # a caller that passed another clock knows its type
 
     # --- the instance -------------------------------------------------------------------------------------------
 
     def attach_role(
         self, name: str, *, policies: Sequence[str | Document] | None = None, allow_second: bool = False
     ) -> Role:
-        """Attach a role to the instance; it is made, with all permissions, when the account has none of that name.
+        """Attach a role to the instance. A role that the account does not have is created with all permissions.
 
         Args:
-            name: the role.
-            policies: what it may do from now on, as `Account.set_policies` takes it; None leaves that as it is.
+            name: the name of the role.
+            policies: its policies from now on, as `Account.set_policies` takes them; None keeps them.
             allow_second: allow a second role, which the real service never does.
 
         Raises:
@@ -219,30 +218,30 @@ class FakeCloud:
         return role
 
     def detach_role(self, name: str | None = None) -> None:
-        """Detach one role, or whichever is attached. What was issued stays valid until it expires."""
+        """Detach a role, by default the attached one. Credentials issued before stay valid until they expire."""
         self.instance.detach(self._clock.time(), name, self.propagation_delay)
 
     def replace_role(self, name: str, *, gap: float = 0.0) -> Role:
-        """Detach what is attached and attach another role; in between, `gap` seconds without any."""
+        """Detach the attached role and attach another one after `gap` seconds without a role."""
         now = self._clock.time()
         self.instance.detach(now, delay=self.propagation_delay)
         self.instance.attach(name, now, self.propagation_delay + gap)
         return self.role(name)
 
     def delete_role(self, name: str) -> None:
-        """Delete a role from the account; its unexpired credentials die at once."""
+        """Delete a role from the account; its credentials are refused from now on."""
         self.instance.detach(self._clock.time(), name)
         self.account.delete_role(name)
 
     def set_policies(self, name: str, policies: Sequence[str | Document]) -> None:
-        """Replace the policies of a role; what was issued for it already is bound by the new ones at once."""
+        """Replace the policies of a role. They apply at once, also to credentials issued before."""
         self.account.set_policies(self.role(name), policies)
 
     def role(self, name: str) -> Role:
         """The role of that name.
 
         Raises:
-            KeyError: the account has none.
+            KeyError: the account has no such role.
         """
         role = self.account.role(name)
         if role is None:
@@ -250,12 +249,12 @@ class FakeCloud:
         return role
 
     def rotate(self) -> None:
-        """Issue new credentials at the next read, without any time passing; the old ones stay valid."""
+        """Issue new credentials at the next read, before their time; the old ones stay valid."""
         self.instance.rotate()
 
     @property
     def mode(self) -> Mode:
-        """Either "normal" or "hardened"; may be set while running."""
+        """Either "normal" or "hardened"; may be set while the cloud runs."""
         return self.metadata.mode
 
     @mode.setter
@@ -264,31 +263,29 @@ class FakeCloud:
 
     @property
     def quirks(self) -> Quirks:
-        """Switches for what is not known of the real service."""
+        """Switches for behaviour of the real service that is not documented."""
         return self.metadata.quirks
 
     def disable_endpoint(self, how: str = "403") -> None:
-        """Turn the metadata service off (`HttpEndpoint=disabled`).
+        """Disable the metadata service (`HttpEndpoint=disabled`).
 
         Args:
-            how: an HTTP status, "refuse" (nothing listens any more) or "blackhole" (connections are never
+            how: an HTTP status, "refuse" (nothing listens) or "blackhole" (connections are never
                 answered). The last two concern the whole port.
         """
         if how in {"refuse", "blackhole"}:
-            self._endpoint_port = "refuse" if how == "refuse" else "blackhole"
-            self._port_changed()
+            self._port.switch("refuse" if how == "refuse" else "blackhole")
             return
         self.quirks.disabled_status = int(how)
         self.metadata.enabled = False
 
     def enable_endpoint(self) -> None:
-        """Turn the metadata service on again."""
+        """Enable the metadata service again."""
         self.metadata.enabled = True
-        self._endpoint_port = "open"
-        self._port_changed()
+        self._port.switch("open")
 
     def add_instance(self, instance_id: str, *, network_type: str = "vpc") -> Instance:
-        """Another instance for the ECS API; the metadata served stays that of the first.
+        """Add an instance for the ECS API; the metadata stays that of the first instance.
 
         Args:
             instance_id: its id.
@@ -302,11 +299,11 @@ class FakeCloud:
 
     @property
     def items(self) -> dict[str, str | bytes]:
-        """The metadata items by path below `/latest/meta-data/`; add, change and delete them at will."""
+        """The metadata items by their paths below `/latest/meta-data/`; add, change and delete them freely."""
         return self.instance.items
 
     def set_user_data(self, data: bytes | str | None) -> None:
-        """What `/latest/user-data` answers; None for 404."""
+        """Set the answer of `/latest/user-data`; None for 404."""
         self.instance.user_data = data.encode() if isinstance(data, str) else data
 
     # --- the account --------------------------------------------------------------------------------------------
@@ -319,15 +316,15 @@ class FakeCloud:
         policies: Sequence[str | Document] = ("AdministratorAccess",),
         max_session_seconds: int = 3600,
     ) -> Role:
-        """Make a role without attaching it, for AssumeRole; see `Account.add_role`."""
+        """Create a role without attaching it, for AssumeRole; see `Account.add_role`."""
         return self.account.add_role(name, trust=trust, policies=policies, max_session_seconds=max_session_seconds)
 
     def add_user(self, name: str = "alice", *, policies: Sequence[str | Document] = ("AdministratorAccess",)) -> User:
-        """Make a RAM user; see `Account.add_user`."""
+        """Create a RAM user; see `Account.add_user`."""
         return self.account.add_user(name, policies=policies)
 
     def access_key(self, user: User | None = None) -> IssuedCredentials:
-        """A new long-term AccessKey of a user; of a new one named "alice" when none is given."""
+        """Create a long-term AccessKey of a user; None creates a user named "alice"."""
         return self.account.access_key(self.add_user() if user is None else user, self._clock.time())
 
     @property
@@ -340,32 +337,32 @@ class FakeCloud:
             self.account.add_oidc_issuer(self._oidc)
         return self._oidc
 
-    # --- what it issued, and what it was asked ------------------------------------------------------------------
+    # --- credentials and requests --------------------------------------------------------------------------------
 
     def is_valid(self, access_key_id: str, security_token: str | None = None, at: float | None = None) -> bool:
-        """Would a call signed with this key be accepted now (or at the Unix time `at`)?"""
-        issued = self.issuer.lookup(access_key_id)
+        """True where a call signed with these credentials is accepted now, or at the Unix time `at`."""
+        issued = self.credential_store.lookup(access_key_id)
         moment = self._clock.time() if at is None else at
         return issued is not None and issued.security_token == security_token and not issued.is_expired(moment)
 
     def assert_called(self, where: str, times: int | None = None, **expected: object) -> list[RecordedRequest]:
-        """See `RequestLog.assert_called`."""
+        """Assert that requests were made; see `RequestLog.assert_called`."""
         return self.requests.assert_called(where, times, **expected)
 
     def assert_called_once(self, where: str, **expected: object) -> RecordedRequest:
-        """See `RequestLog.assert_called_once`."""
+        """Assert that exactly one request was made; returns it."""
         return self.requests.assert_called_once(where, **expected)
 
     def assert_not_called(self, where: str = "*") -> None:
-        """See `RequestLog.assert_not_called`."""
+        """Assert that no request was made."""
         self.requests.assert_not_called(where)
 
     def assert_no_static_keys(self) -> None:
-        """See `RequestLog.assert_no_static_keys`."""
+        """Assert that no request was signed with a long-term AccessKey."""
         self.requests.assert_no_static_keys()
 
     def reset(self) -> None:
-        """Forget faults, requests and metadata session tokens; roles, credentials and time stay."""
+        """Remove faults, recorded requests and metadata session tokens; roles, credentials and time stay."""
         self.faults.clear()
         self.requests.clear()
         self.metadata.forget_tokens()
@@ -373,15 +370,15 @@ class FakeCloud:
 
     @property
     def services(self) -> list[Service]:
-        """The endpoints in the order in which they are asked; add to it before the cloud is started."""
+        """The endpoints, in the order in which they are tried; add to it before the cloud is started."""
         return self._gateway.services
 
     @property
     def defects(self) -> list[str]:
-        """Tracebacks of what went wrong inside the fake cloud itself."""
+        """Tracebacks of errors inside the fake cloud itself."""
         return self._gateway.defects
 
-    # --- inside -------------------------------------------------------------------------------------------------
+    # --- internals ----------------------------------------------------------------------------------------------
 
     def _load_services(self) -> list[Service]:
         from ramrole_creds.testing.services.defaults import default_services
@@ -393,7 +390,7 @@ class FakeCloud:
             StsService(self.account),
             RamService(self.account),
             EcsService(self.account, self.instances, self.metadata, lambda: self.propagation_delay),
-            *default_services(self.issuer, self._clock),
+            *default_services(self.credential_store, self._clock),
         ]
 
     def _answer_control(self, request: WireRequest) -> WireResponse:
@@ -402,14 +399,4 @@ class FakeCloud:
         return error_page(404) if self.control_key is None else answer_control(self, request)
 
     def _port_changed(self) -> None:
-        """Open, close or blackhole the port as faults and endpoint say now."""
-        wanted = self.faults.listening()
-        self._server.listening(self._endpoint_port if wanted == "open" else wanted)
-        change = self.faults.next_change()
-        if change is not None and not hasattr(self._clock, "call_at"):
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = threading.Timer(max(0.0, change - self._clock.time()) + 0.001, self._port_changed)
-            self._timer.daemon = True
-            self._timer.name = f"fake-cloud-{self.port}-faults"
-            self._timer.start()
+        self._port.update()

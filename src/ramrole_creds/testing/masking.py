@@ -1,4 +1,4 @@
-"""Hiding what nobody should read in a test report: secrets, tokens and signatures."""
+"""Mask secrets, tokens and signatures in test reports."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PARAMETERS = re.compile(
     r"(?i)\b((?:security-?token|x-oss-security-token|x-amz-security-token|signature|x-oss-signature|x-amz-signature"
     r"|oidctoken|access_?key_?secret|refresh_token|access_token|policy|key)=)(?!=)[^&\s]+"
 )
-# Every secret that the fake cloud makes has one of these in it; see issuer.py.
+# Every secret that the fake cloud issues contains one of these; see credential_store.py.
 _MARKED = re.compile(r"[A-Za-z0-9+/=_.-]*(?:FAKESECRET|FAKETOKEN|FAKEMETATOKEN)[A-Za-z0-9+/=_.%-]*")
 _CREDENTIAL = re.compile(r"(?:Credential=|acs |OSS |LOG |MNS |FC |ODPS )([A-Za-z0-9._]{8,40})")
 
@@ -40,7 +40,7 @@ def mask_text(text: str) -> str:
 
 
 def mask_header(name: str, value: str) -> str:
-    """A header's value as it may be shown; of Authorization, scheme and key id remain."""
+    """The value of a header as it may be shown; of Authorization, the scheme and the key id remain."""
     if name.lower() == "authorization":
         scheme = value.partition(" ")[0]
         found = _CREDENTIAL.search(value)
@@ -49,7 +49,7 @@ def mask_header(name: str, value: str) -> str:
 
 
 def leaked_marker(text: str) -> str | None:
-    """The first marker of a secret in the text, with what stands around it masked; None when there is none."""
+    """The first secret in the text, masked, with the text around it; None where there is no secret."""
     found = _MARKED.search(text)
     if found is None:
         return None

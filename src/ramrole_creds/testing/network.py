@@ -1,7 +1,7 @@
-"""Sending connections elsewhere, inside this process: for code that has the metadata address written into it.
+"""Redirect connections inside this process, for code that has the metadata address written into it.
 
-Everything that connects through Python's `socket` is reached: http.client, requests, urllib3, httpx, aiohttp and
-asyncio's own streams. What connects in C (uvloop, pycurl) is not; give such code a network namespace.
+This works for all that connects through Python's `socket`: http.client, requests, urllib3, httpx, aiohttp and asyncio's
+own streams. It does not work for code that connects in C (uvloop, pycurl); run such code in a network namespace.
 """
 
 from __future__ import annotations
@@ -19,25 +19,27 @@ if TYPE_CHECKING:
 
 METADATA_ADDRESS = ("100.100.100.200", 80)
 
-# Takes the address of a connection and gives the one to use instead, or raises.
-Rule = Callable[[Any], Any]
+# An address as `socket.connect` takes it; its form depends on the family of the socket.
+Address = Any
+# Takes the address of a connection and returns the one to use instead, or raises.
+Rule = Callable[[Address], Address]
 
 
 class RealAddressError(AssertionError):
-    """Code under test was about to reach an address that tests must not reach."""
+    """Code under test tried to connect to an address that tests must not reach."""
 
 
 @contextlib.contextmanager
 def redirect_metadata(url: str) -> Iterator[None]:
-    """Send connections to 100.100.100.200:80 to another address, in all threads, while the context lasts.
+    """Redirect connections to 100.100.100.200:80 to another address, in all threads, while the context lasts.
 
     Args:
-        url: base URL to go to instead, for instance `cloud.url`.
+        url: the base URL to connect to instead, for instance `cloud.url`.
     """
     parts = urlsplit(url)
     target = (parts.hostname or "127.0.0.1", parts.port or 80)
 
-    def rule(address: Any) -> Any:  # noqa: ANN401 - an address as `connect` takes it
+    def rule(address: Address) -> Address:
         return target if _is_metadata(address) else address
 
     with connect_rule(rule):
@@ -46,10 +48,10 @@ def redirect_metadata(url: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def forbid_metadata() -> Iterator[list[str]]:
-    """Raise at every connection to the real metadata address; gives the list of those that were tried."""
+    """Raise at every connection to the real metadata address; yields the list of the attempts."""
     tried: list[str] = []
 
-    def rule(address: Any) -> Any:  # noqa: ANN401 - as above
+    def rule(address: Address) -> Address:
         if _is_metadata(address):
             tried.append(str(address))
             raise RealAddressError(
@@ -64,10 +66,10 @@ def forbid_metadata() -> Iterator[list[str]]:
 
 @contextlib.contextmanager
 def forbid_network() -> Iterator[list[str]]:
-    """Raise at every connection that leaves loopback; gives the list of those that were tried."""
+    """Raise at every connection that leaves loopback; yields the list of the attempts."""
     tried: list[str] = []
 
-    def rule(address: Any) -> Any:  # noqa: ANN401 - as above
+    def rule(address: Address) -> Address:
         if not _is_local(address):
             tried.append(str(address))
             raise RealAddressError(f"A test connects to {address!r}; only loopback is allowed here.")
@@ -79,7 +81,7 @@ def forbid_network() -> Iterator[list[str]]:
 
 @contextlib.contextmanager
 def connect_rule(rule: Rule) -> Iterator[None]:
-    """Put a rule before every connection of this process while the context lasts; the newest rule is asked first."""
+    """Apply a rule to every connection of this process while the context lasts; the newest rule is applied first."""
     with _lock:
         if not _rules:
             socket.socket.connect = _connect  # type: ignore[assignment, method-assign]
@@ -102,30 +104,30 @@ _real_connect = socket.socket.connect
 _real_connect_ex = socket.socket.connect_ex
 
 
-def _connect(self: socket.socket, address: Any) -> None:  # noqa: ANN401 - as `connect` takes it
+def _connect(self: socket.socket, address: Address) -> None:
     _real_connect(self, _ruled(self, address))
 
 
-def _connect_ex(self: socket.socket, address: Any) -> int:  # noqa: ANN401 - as above
+def _connect_ex(self: socket.socket, address: Address) -> int:
     return _real_connect_ex(self, _ruled(self, address))
 
 
-def _ruled(sock: socket.socket, address: Any) -> Any:  # noqa: ANN401 - as above
+def _ruled(sock: socket.socket, address: Address) -> Address:
     if sock.family in {socket.AF_INET, socket.AF_INET6}:
         for rule in reversed(list(_rules)):
             address = rule(address)
     return address
 
 
-def _is_metadata(address: Any) -> bool:  # noqa: ANN401 - as above
+def _is_metadata(address: Address) -> bool:
     return isinstance(address, tuple) and address[0] in {"100.100.100.200", "::ffff:100.100.100.200"}
 
 
-def _is_local(address: Any) -> bool:  # noqa: ANN401 - as above
+def _is_local(address: Address) -> bool:
     if not isinstance(address, tuple):
         return True
     host = str(address[0]).partition("%")[0]
-    if host in {"", "localhost", "0.0.0.0", "::"}:  # noqa: S104 - compared with, not bound to
+    if host in {"", "localhost", "0.0.0.0", "::"}:  # noqa: S104  # compared with, not bound to
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -10,7 +10,7 @@ Nothing happens, and nothing else of this package is imported, until a test asks
 - `no_metadata`: a machine without a metadata service.
 
 The marker `@pytest.mark.ramrole(role=…, mode=…, faults=[…], start=…, redirect=…, **arguments of FakeCloud)` sets a
-test's cloud up. When a test fails, what the cloud was asked is printed; secrets are masked everywhere.
+test's cloud up. When a test fails, the requests to the cloud are printed; secrets are masked everywhere.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 
     cloud = item.stash.get(_CLOUD, None)
     if cloud is not None:
-        asked = f"{cloud.requests}\n{_unmet(cloud)}seed: {cloud.issuer.seed}"
-        report.sections.append(("What the fake cloud was asked", asked))
+        asked = f"{cloud.requests}\n{_unmet(cloud)}seed: {cloud.credential_store.seed}"
+        report.sections.append(("Requests to the fake cloud", asked))
     report.sections = [(title, mask_text(text)) for title, text in report.sections]
     if leaked_marker(report.longreprtext) is not None:
         report.longrepr = mask_text(report.longreprtext)
@@ -131,7 +131,7 @@ _CLOUD: pytest.StashKey[Any] = pytest.StashKey()
 
 def _unmet(cloud: FakeCloud) -> str:
     """The faults that struck nothing: one whose place is misspelt looks like this."""
-    unmet = ", ".join(f"{one} at {one.where!r}" for one in cloud.faults if not one.is_listening and not one.played)
+    unmet = ", ".join(f"{one} at {one.where!r}" for one in cloud.faults if not one.is_port_fault and not one.played)
     return f"Faults that no request met: {unmet}\n" if unmet else ""
 
 

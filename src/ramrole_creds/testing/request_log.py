@@ -1,8 +1,7 @@
-"""What the fake cloud was asked, and the assertions that tests make about it."""
+"""The requests that the fake cloud received, and the assertions that tests make about them."""
 
 from __future__ import annotations
 
-import fnmatch
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, overload
 
 from ramrole_creds.testing.masking import leaked_marker, mask_header, mask_text
+from ramrole_creds.testing.patterns import matches
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireRequest
@@ -22,18 +22,18 @@ SHOWN_TARGET_CHARACTERS = 100
 
 @dataclass(eq=False, slots=True, repr=False)
 class RecordedRequest:
-    """One request with what became of it.
+    """One request and its outcome.
 
     Args:
-        request: as it was on the wire.
-        connection: number of the connection it came on.
-        service: "metadata", "sts", "oss" …; "" when nothing recognised it.
-        step: of a metadata request: "token", "role", "credentials" or "item".
-        access_key_id: the key that signed it, None for an unsigned one.
-        fault: the faults it met, in words.
-        number: 1 for the first.
-        status: of the answer, None as long as there is none.
-        over: it is under way no more.
+        request: the request as it was on the wire.
+        connection: the number of its connection.
+        service: "metadata", "sts", "oss" …; "" where no service recognised it.
+        step: the step of a metadata request: "token", "role", "credentials" or "item".
+        access_key_id: the key that signed it, None for an unsigned request.
+        fault: the faults that struck it, in words.
+        number: 1 for the first request.
+        status: the status of the answer, None where there is none (yet).
+        over: True once it is answered.
     """
 
     request: WireRequest
@@ -74,19 +74,17 @@ class RecordedRequest:
 
     @property
     def has_static_key(self) -> bool:
-        """True when a long-term key signed it: one that is no STS or session key."""
+        """True when a long-term key signed it, not an STS or session key."""
         return self.access_key_id is not None and not self.access_key_id.startswith(("STS.", "TMPSK."))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names by which faults and assertions find it: service, step and action."""
+        return frozenset({self.service, self.step, self.action})
 
     def matches(self, where: str) -> bool:
         """True for a step, a service, an action, "*", or a path pattern with or without a method before it."""
-        if where in {"*", self.service} or (where and where in {self.step, self.action}):
-            return True
-        method, space, pattern = where.partition(" ")
-        if not space:
-            pattern = where
-        elif method != self.method:
-            return False
-        return pattern.startswith("/") and fnmatch.fnmatchcase(self.path, pattern)
+        return matches(where, self.request, self.names)
 
     def __repr__(self) -> str:
         moment = datetime.fromtimestamp(self.at, timezone.utc).strftime("%H:%M:%S")
@@ -124,13 +122,13 @@ class RequestLog(Sequence[RecordedRequest]):
             self.max_concurrency = max(self.max_concurrency, self._at_once)
 
     def finish(self, entry: RecordedRequest) -> None:
-        """A request is under way no more; said once or more often."""
+        """Record that a request is answered; may be called again for the same one."""
         with self._lock:
             self._at_once -= not entry.over
             entry.over = True
 
     def clear(self) -> None:
-        """Forget everything so far."""
+        """Remove all requests from the log."""
         with self._lock:
             self._entries.clear()
             self.max_concurrency = self._at_once
@@ -167,7 +165,7 @@ class RequestLog(Sequence[RecordedRequest]):
         return found
 
     def assert_called_once(self, where: str, **expected: object) -> RecordedRequest:
-        """Assert that exactly one request was made; gives it."""
+        """Assert that exactly one request was made; returns it."""
         return self.assert_called(where, 1, **expected)[0]
 
     def assert_not_called(self, where: str = "*") -> None:
@@ -179,7 +177,7 @@ class RequestLog(Sequence[RecordedRequest]):
         self._none(lambda one: one.has_static_key, "signed with a long-term AccessKey; only role credentials should be")
 
     def assert_no_tokenless_metadata(self) -> None:
-        """Assert that all metadata was read in security-hardened mode, with a session token."""
+        """Assert that all metadata was read with a session token (security-hardened mode)."""
         self._none(
             lambda one: (
                 one.service == "metadata" and one.step != "token" and one.header("X-aliyun-ecs-metadata-token") is None
@@ -223,8 +221,8 @@ class RequestLog(Sequence[RecordedRequest]):
     def __str__(self) -> str:
         entries = list(self._entries)
         if not entries:
-            return "The fake cloud was asked nothing."
-        lines = [f"The fake cloud was asked {len(entries)} time(s):"]
+            return "The fake cloud received no request."
+        lines = [f"The fake cloud received {len(entries)} request(s):"]
         if len(entries) > SHOWN_REQUESTS:
             lines.append(f"  … {len(entries) - SHOWN_REQUESTS} earlier ones …")
         return "\n".join([*lines, *(f"  {one!r}" for one in entries[-SHOWN_REQUESTS:])])
@@ -239,11 +237,11 @@ def describe_headers(entry: RecordedRequest) -> str:
 
 
 def assert_no_secret_in(*texts: str) -> None:
-    """Assert that no secret or token of the fake cloud stands in any of the texts (captured output, logs, errors)."""
+    """Assert that no text (captured output, logs, errors) contains a secret or token of the fake cloud."""
     for text in texts:
         leak = leaked_marker(text)
         if leak is not None:
-            raise AssertionError(f"a secret of the fake cloud stands in the text: {leak}")
+            raise AssertionError(f"The text contains a secret of the fake cloud: {leak}")
 
 
 def _has(entry: RecordedRequest, name: str, value: object) -> bool:

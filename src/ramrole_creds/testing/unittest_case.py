@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class RamRoleTestCase(unittest.TestCase):
-    """A test case with a cloud of its own; derive from it, or mix it in before another TestCase.
+    """A test case with a fake cloud; derive from it, or mix it in before another TestCase.
 
     Attributes:
         cloud_options: arguments of `FakeCloud` for all tests of the class.
@@ -32,7 +32,7 @@ class RamRoleTestCase(unittest.TestCase):
     provider: EcsRamRoleProvider
 
     def setUp(self) -> None:
-        """Start the cloud and isolate the environment; all is undone after the test."""
+        """Start the cloud and isolate the environment until the test ends."""
         super().setUp()
         self.cloud = FakeCloud(**self.cloud_options).start()
         self.addCleanup(self.cloud.check)

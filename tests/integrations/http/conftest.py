@@ -54,7 +54,7 @@ class Rotating:
 
     def _issue(self) -> Credentials:
         now = self._cloud.clock.time()
-        issued: IssuedCredentials = self._cloud.issuer.issue(
+        issued: IssuedCredentials = self._cloud.credential_store.issue(
             Identity("acs:ram::1:assumed-role/web/s"), now=now, lifetime=TOKEN_LIFE.total_seconds()
         )
         return Credentials(issued.access_key_id, issued.access_key_secret, issued.security_token)

@@ -65,7 +65,7 @@ def test_what_is_signed_is_what_is_sent(send: Send, name: str, cloud: FakeCloud,
     send(signer, "POST", cloud.url + path, body=b"\x00\xffbody", headers=headers, params=AWKWARD_PARAMS)
 
     (recorded,) = cloud.requests
-    verdict = verifier(recorded.request, cloud.issuer, cloud.clock.time(), verify.NonceMemory())
+    verdict = verifier(recorded.request, cloud.credential_store, cloud.clock.time(), verify.NonceMemory())
     assert isinstance(verdict, verify.Accepted), verdict
     assert recorded.request.body == b"\x00\xffbody"
     assert dict(recorded.request.query).items() >= AWKWARD_PARAMS.items()
@@ -280,7 +280,7 @@ def test_the_callers_headers_are_sent_and_the_schemes_replaced(
 
 def assert_accepted(cloud: FakeCloud, verifier: verify.Verifier) -> None:
     wire: WireRequest = cloud.requests[-1].request
-    verdict = verifier(wire, cloud.issuer, cloud.clock.time(), verify.NonceMemory())
+    verdict = verifier(wire, cloud.credential_store, cloud.clock.time(), verify.NonceMemory())
     assert isinstance(verdict, verify.Accepted), verdict
 
 

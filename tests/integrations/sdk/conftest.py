@@ -104,7 +104,7 @@ class Stage:
 
     def revoke(self) -> None:
         """Make the credentials unknown to the cloud, as when the role was deleted and made again."""
-        self.cloud.issuer.revoke(self.provider.get_credentials().access_key_id)
+        self.cloud.credential_store.revoke(self.provider.get_credentials().access_key_id)
         self.cloud.rotate()
 
     def accepted(self, service: str) -> list[str]:

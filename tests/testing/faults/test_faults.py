@@ -1,4 +1,4 @@
-"""Each fault looks on the wire as its name says, where, when and as often as it was told."""
+"""Each fault looks on the wire as its name says, where, when and as often as the script says."""
 
 from __future__ import annotations
 
@@ -13,12 +13,9 @@ import pytest
 from ramrole_creds.testing import FakeCloud, VirtualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from tests.testing.conftest import Answer
-
-    Ask = Callable[..., Answer]
+    from tests.testing.conftest import Ask
 
 ROLES = "/latest/meta-data/ram/security-credentials/"
 DOCUMENT = ROLES + "web"
@@ -245,28 +242,98 @@ def _yaml(content: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "error", "message"),
     [
-        ({"where": "role", "what": "explode"}, "There is no fault 'explode'. Known: an HTTP status"),
-        ({"where": "role", "what": "reset", "seconds": 1}, "takes no seconds"),
-        ({"where": "role", "what": "refuse"}, "the port itself"),
-        ({"where": "*", "what": "refuse", "times": 3}, "cannot be counted"),
-        ({"where": "role", "what": "status"}, "needs status"),
+        pytest.param(arguments, error, message, id=name)
+        for name, arguments, error, message in [
+            ("kind", {"what": "explode"}, ValueError, "There is no fault 'explode'. Use an HTTP status"),
+            ("kind-type", {"what": None}, ValueError, "There is no fault None"),
+            ("option", {"what": "reset", "seconds": 1}, TypeError, "has no option 'seconds'. It takes after"),
+            ("no-options", {"what": "close", "after": 1}, TypeError, "has no option 'after'. Every fault takes where"),
+            ("needs", {"what": "status"}, TypeError, "needs the option status"),
+            ("status-range", {"what": 99}, ValueError, "status .* must be a whole number from 100 to 999"),
+            (
+                "number",
+                {"what": "latency", "seconds": "soon"},
+                ValueError,
+                "seconds .* must be a number .*, not 'soon'",
+            ),
+            ("nan", {"what": "latency", "seconds": float("nan")}, ValueError, "not nan"),
+            ("negative", {"what": "latency", "seconds": -1}, ValueError, "not -1"),
+            ("boolean", {"what": "oversize", "length": 1}, ValueError, "length .* must be true or false"),
+            ("body", {"what": 503, "body": object()}, ValueError, "JSON can encode"),
+            ("surrogate", {"what": 503, "body": "\ud800"}, ValueError, "body .* must be bytes, a text"),
+            ("headers", {"what": 503, "headers": {"X": 1}}, ValueError, "name and value pairs"),
+            ("part", {"what": "drip", "part": "tail"}, ValueError, '"body" or "head"'),
+            ("port-where", {"what": "refuse"}, ValueError, "the port itself"),
+            ("port-times", {"where": "*", "what": "refuse", "times": 3}, ValueError, "cannot be counted"),
+            ("times", {"what": 503, "times": 0}, ValueError, "times must be a whole number from 1"),
+            ("skip", {"what": 503, "skip": "2"}, ValueError, "skip must be"),
+            ("probability", {"what": 503, "probability": 2}, ValueError, "probability must be"),
+            ("where", {"where": "", "what": 503}, ValueError, "where must be"),
+            ("between", {"what": 503, "between": (1,)}, ValueError, "between must be two moments"),
+            ("between-order", {"what": 503, "between": (2, 1)}, ValueError, "must end after it begins"),
+            ("between-type", {"what": 503, "between": ("now", "later")}, ValueError, "seconds from now"),
+        ]
     ],
 )
-def test_a_fault_that_makes_no_sense_is_refused_with_what_would(
-    cloud: FakeCloud, arguments: dict[str, Any], message: str
+def test_a_fault_that_makes_no_sense_is_refused_when_it_is_added(
+    cloud: FakeCloud, arguments: dict[str, Any], error: type[Exception], message: str
 ) -> None:
+    entry = {"where": "role", **arguments}
+    with pytest.raises(error, match=message):
+        cloud.faults.add(**entry)
+    with pytest.raises(ValueError, match=f"Fault 2 of the script: .*({message})"):
+        cloud.faults.load([{"where": "role", "what": 503}, entry])
+    assert len(cloud.faults) == 0
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        pytest.param(
+            [{"where": "role"}], 'Fault 1 of the script must be a mapping with "where" and "what"', id="no-what"
+        ),
+        pytest.param(["role"], "Fault 1 of the script must be a mapping", id="text"),
+        pytest.param({"fault": []}, 'under the key "faults"', id="misspelt"),
+        pytest.param({"faults": {"where": "role"}}, "must be a list of faults, not dict", id="one"),
+    ],
+)
+def test_a_malformed_script_is_refused(cloud: FakeCloud, script: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        cloud.faults.add(**arguments)
+        cloud.faults.load(script)
 
 
-def test_a_script_that_is_none_is_refused(cloud: FakeCloud) -> None:
-    with pytest.raises(ValueError, match='Fault 1 of the script is no mapping with "where" and "what"'):
-        cloud.faults.load([{"where": "role"}])
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        pytest.param("a.json", b"{", "is not valid JSON", id="json"),
+        pytest.param("a.json", b"[" * 100_000, "is not valid JSON", id="deep"),
+        pytest.param("a.json", b"\xff\xfe", "utf-8", id="bytes"),
+        pytest.param("a.yaml", b"a: [", "is not valid YAML|PyYAML", id="yaml"),
+    ],
+)
+def test_an_unreadable_script_file_is_a_value_error(
+    cloud: FakeCloud, tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        cloud.faults.load(tmp_path / name)
+    with pytest.raises(OSError, match="absent"):
+        cloud.faults.load(tmp_path / "absent.json")
 
 
-def test_the_log_tells_which_fault_a_request_met(ask: Ask, cloud: FakeCloud) -> None:
+def test_a_kind_is_a_dataclass_whose_fields_are_its_options(cloud: FakeCloud, ask: Ask) -> None:
+    from ramrole_creds.testing.faults.kinds import Status
+
+    fault = cloud.faults.add("role", Status(status=503, reason="Busy"), times=1)
+    assert (fault.what, fault.options) == ("status", {"status": 503, "reason": "Busy"})
+    assert (ask(ROLES).reason, ask(ROLES).status) == ("Busy", 200)
+    with pytest.raises(TypeError, match="unexpected keyword argument"):
+        Status(status=503, colour="red")  # type: ignore[call-arg]  # that is the test
+
+
+def test_the_log_shows_which_fault_struck_a_request(ask: Ask, cloud: FakeCloud) -> None:
     cloud.faults.add("role", 503, label="boot storm")
     ask(ROLES)
     assert "→ 503 [boot storm]" in str(cloud.requests)

@@ -109,9 +109,9 @@ def test_everything_can_be_steered(steered: FakeCloud, control: Callable[..., tu
     assert control("POST", "role/detach")[1]["roles"] == []
     assert control("POST", "role/attach", {"name": "api", "policies": ["ReadOnlyAccess"]})[1]["roles"] == ["api"]
     assert control("POST", "role/replace", {"name": "db"})[1]["roles"] == ["db"]
-    assert control("POST", "role/policies", {"name": "db", "policies": []}) == (200, {})
+    assert control("POST", "role/policies", {"name": "db", "policies": []})[0] == 200
     first = ask(steered.url, "GET", ROLES + "db")[1]["AccessKeyId"]
-    assert control("POST", "role/rotate") == (200, {})
+    assert control("POST", "role/rotate")[0] == 200
     assert ask(steered.url, "GET", ROLES + "db")[1]["AccessKeyId"] != first
     assert control("POST", "mode", {"mode": "hardened"})[1]["mode"] == "hardened"
     assert control("POST", "endpoint", {"endpoint": "disabled"})[1]["endpoint"] == "disabled"

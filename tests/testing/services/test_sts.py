@@ -34,7 +34,7 @@ def user(cloud: FakeCloud) -> IssuedCredentials:
 
 def session_of(cloud: FakeCloud, answer: Answer) -> IssuedCredentials:
     assert answer.status == 200, answer
-    issued = cloud.issuer.lookup(answer.json["Credentials"]["AccessKeyId"])
+    issued = cloud.credential_store.lookup(answer.json["Credentials"]["AccessKeyId"])
     assert issued is not None
     return issued
 
@@ -281,7 +281,7 @@ MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDd
         assert answer.status == 200, answer
         key = answer.json["SessionAccessKey"]
         assert key["Expiration"] == "2027-01-15T08:15:00Z"
-        issued = cloud.issuer.lookup(key["SessionAccessKeyId"])
+        issued = cloud.credential_store.lookup(key["SessionAccessKeyId"])
         assert call(issued, "GetCallerIdentity").json["Arn"] == f"acs:ram::{ACCOUNT}:user/alice"
         cloud.clock.advance(minutes=15)
         assert call(issued, "GetCallerIdentity").status == 400

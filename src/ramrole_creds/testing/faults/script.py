@@ -1,109 +1,104 @@
-"""Faults as data: what goes wrong, where, how often and when.
+"""Which fault strikes where, when and how often.
 
-A fault that only *modifies* an answer (latency, a wrong Date, an Age, a changed credential document) combines with
-others; of those that *replace* the answer (a status, a reset, a hang …) the first that matches is played.
+Faults that only modify an answer combine with others; of those that replace the answer the first that matches is
+applied. `kinds.py` has the kinds of faults.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import json
+import math
 import random
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ramrole_creds.testing.faults.kinds import KINDS, FaultKind, Modifier, PortFault, Replacement, Status
+from ramrole_creds.testing.faults.options import TEXT, Rule, integer, is_text, number, or_none
+from ramrole_creds.testing.patterns import ANY_REQUEST, matches
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from ramrole_creds.clock import Clock
     from ramrole_creds.testing.server.http_server import Listening
     from ramrole_creds.testing.server.messages import WireRequest
 
-METADATA_STEPS = frozenset({"token", "role", "credentials", "item"})
-
-# name -> the options that it takes
-MODIFIERS: Mapping[str, frozenset[str]] = {
-    "latency": frozenset({"seconds", "jitter"}),
-    "date": frozenset({"seconds", "value"}),
-    "no-date": frozenset(),
-    "age": frozenset({"seconds"}),
-    "skew": frozenset({"seconds"}),
-    "header": frozenset({"name", "value"}),
-    "document": frozenset({"set", "drop"}),
-}
-REPLACEMENTS: Mapping[str, frozenset[str]] = {
-    "status": frozenset({"status", "body", "headers", "reason", "retry_after"}),
-    "reset": frozenset({"after"}),
-    "close": frozenset(),
-    "hang": frozenset({"after"}),
-    "drip": frozenset({"interval", "part"}),
-    "truncate": frozenset({"at"}),
-    "oversize": frozenset({"bytes", "length"}),
-    "garbage": frozenset({"data"}),
-    "garbage-body": frozenset({"body"}),
-    "redirect": frozenset({"location", "status"}),
-    "informational": frozenset({"count", "status"}),
-    "outage": frozenset(),
-}
-LISTENING: Mapping[str, frozenset[str]] = {"refuse": frozenset(), "blackhole": frozenset()}
-_COMMON = frozenset({"skip", "probability", "label"})
+PLACEMENT = ("where", "what", "times", "between", "skip", "probability", "label")
 
 
 @dataclass(eq=False, slots=True)
 class Fault:
-    """One fault of a script; `played` counts how often it was."""
+    """One fault of a script.
+
+    Args:
+        where: the requests that it strikes.
+        kind: what it does.
+        times: how many requests it strikes, None for all.
+        starts: Unix time from which on it is active.
+        ends: Unix time at which it ends.
+        skip: how many matching requests it still leaves alone.
+        probability: how likely it strikes a matching request.
+        label: its name in the request log.
+        played: how many requests it has struck.
+    """
 
     where: str
-    what: str
-    options: Mapping[str, Any]
-    times: int | None
-    starts: float
-    ends: float
+    kind: FaultKind
+    times: int | None = None
+    starts: float = -math.inf
+    ends: float = math.inf
     skip: int = 0
     probability: float = 1.0
     label: str = ""
     played: int = 0
 
     @property
-    def modifies(self) -> bool:
-        """True for a fault that only changes the answer."""
-        return self.what in MODIFIERS
+    def what(self) -> str:
+        """The name of its kind."""
+        return self.kind.what
 
     @property
-    def is_listening(self) -> bool:
+    def options(self) -> Mapping[str, Any]:
+        """The options of its kind that differ from their defaults."""
+        return self.kind.options
+
+    @property
+    def is_port_fault(self) -> bool:
         """True for a fault of the port itself."""
-        return self.what in LISTENING
+        return isinstance(self.kind, PortFault)
 
     def is_active(self, at: float) -> bool:
         """True while its time has come and it has not been used up."""
         return self.starts <= at < self.ends and (self.times is None or self.played < self.times)
 
+    def strikes(self, chance: random.Random) -> bool:
+        """Decide by `skip` and `probability` whether a matching request is struck; counts it where it is."""
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        if self.probability < 1 and chance.random() >= self.probability:
+            return False
+        self.played += 1
+        return True
+
     def __str__(self) -> str:
-        options = ", ".join(f"{key}={value!r}" for key, value in self.options.items())
-        return self.label or (f"{self.what}({options})" if options else self.what)
+        return self.label or str(self.kind)
 
 
 @dataclass(frozen=True, slots=True)
 class MatchedFaults:
-    """The faults that one request meets."""
+    """The faults that strike one request."""
 
-    modifiers: tuple[Fault, ...] = ()
-    replacement: Fault | None = None
-
-    def first(self, what: str) -> Fault | None:
-        """The first modifier of this kind."""
-        return next((fault for fault in self.modifiers if fault.what == what), None)
-
-    def total(self, what: str, option: str = "seconds") -> float:
-        """The sum of an option over all modifiers of this kind."""
-        return sum(float(fault.options.get(option, 0.0)) for fault in self.modifiers if fault.what == what)
+    modifiers: tuple[Modifier, ...] = ()
+    replacement: Replacement | None = None
+    text: str = ""
 
     def __str__(self) -> str:
-        return " + ".join(str(fault) for fault in (*self.modifiers, self.replacement) if fault is not None)
+        return self.text
 
 
 NOTHING = MatchedFaults()
@@ -114,8 +109,8 @@ class Faults:
     """The script of faults of one fake cloud; safe for many threads.
 
     Args:
-        clock: by which `between` counts.
-        on_change: called after each change, and when a fault of the port itself begins or ends.
+        clock: the clock by which `between` counts.
+        on_change: called after each change, and when a fault of the port begins or ends.
         seed: makes `probability` and `jitter` reproducible.
     """
 
@@ -123,93 +118,100 @@ class Faults:
     on_change: Callable[[], object] = lambda: None
     seed: int | str = 0
     _faults: list[Fault] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)  # guards _faults and every `played`
+    _lock: threading.Lock = field(default_factory=threading.Lock)  # guards _faults and the counts of each
     _random: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)  # noqa: S311 - reproducible on purpose
+        self._random = random.Random(self.seed)  # noqa: S311  # reproducible on purpose
 
     def add(
         self,
         where: str,
-        what: str | int,
+        what: str | int | FaultKind,
         times: int | None = None,
-        between: tuple[float, float] | tuple[datetime, datetime] | None = None,
-        **options: Any,  # noqa: ANN401 - each fault has options of its own, checked below
+        between: Sequence[float] | Sequence[datetime] | None = None,
+        *,
+        skip: int = 0,
+        probability: float = 1.0,
+        label: str = "",
+        **options: object,
     ) -> Fault:
         """Add a fault.
 
         Args:
             where: "token", "role", "credentials", "item", "metadata" (all four), a service's name ("sts", "ram",
-                "ecs", "oss" …), an action ("AssumeRole"), "*" for everything, or a path pattern, if wanted with a
-                method in front ("/latest/meta-data/*", "PUT /latest/api/token").
-            what: an HTTP status, or a name:
-                "status" (status, body, headers, reason, retry_after), "reset" (after bytes), "close", "hang" (after
-                bytes), "outage" (every request is reset), "drip" (interval, part="body"|"head"), "truncate" (at),
-                "oversize" (bytes, length=True), "garbage" (data: not HTTP at all), "garbage-body" (body),
-                "redirect" (location, status), "informational" (count, status: a flood of 1xx);
-                "latency" (seconds, jitter; real time), "date" (seconds off, or value), "no-date", "age" (seconds),
-                "skew" (seconds the server's clock is ahead), "header" (name, value), "document" (set, drop: keys of
-                the credential JSON); "refuse" and "blackhole" (the port itself, so only for "*").
-            times: how many requests it meets; None for every one.
-            between: when: seconds from now by the cloud's clock, or two aware datetimes.
-            **options: those named above, and `skip` (leave the first n requests alone), `probability`,
-                and `label`, by which the request log shows it.
+                "ecs", "oss" …), an action ("AssumeRole"), "*" for everything, or a pattern of the path, with or
+                without a method before it ("/latest/meta-data/*", "PUT /latest/api/token").
+            what: an HTTP status, the name of a kind ("reset", "drip" …, see the manual), or a `FaultKind`.
+            times: how many requests it strikes; None for every one.
+            between: when: two numbers, seconds from now by the cloud's clock, or two aware datetimes.
+            skip: leave the first requests alone, so many.
+            probability: strike a request with this probability.
+            label: its name in the request log.
+            **options: the options of the kind.
 
         Returns:
-            The fault; `played` says how often it has been met.
+            The fault; its `played` counts the requests it has struck.
 
         Raises:
-            ValueError: unknown fault or option.
+            TypeError: the kind has no such option, or one is missing.
+            ValueError: there is no such kind, or a value does not fit.
         """
-        fault = _fault(where, what, times, between, options, self.clock.time())
-        with self._lock:
-            self._faults.append(fault)
-        self._watch(fault)
-        self.on_change()
+        kind = what if isinstance(what, FaultKind) and not options else make_kind(what, options)
+        fault = Fault(where, kind, times, *_span(between, self.clock.time()), skip, probability, label)
+        _check_placement(fault)
+        self._take([fault])
         return fault
 
+    def add_all(self, entries: object) -> list[Fault]:
+        """Add every fault of a list, or none where one of them is wrong.
+
+        Args:
+            entries: a list of mappings with the arguments of `add`.
+
+        Raises:
+            ValueError: an entry is wrong; the text says which, and why.
+        """
+        if not isinstance(entries, Sequence) or isinstance(entries, (str, bytes)):
+            message = f"A script must be a list of faults, not {type(entries).__name__}."
+            raise ValueError(message)  # noqa: TRY004  # the content of a file is a value
+        now = self.clock.time()
+        added = [_entry(number, entry, now) for number, entry in enumerate(entries, 1)]
+        self._take(added)
+        return added
+
     def load(self, script: str | Path | Sequence[Mapping[str, Any]]) -> list[Fault]:
-        """Add every fault of a script.
+        """Add every fault of a script, or none where one of them is wrong.
 
         Args:
             script: a list of mappings with the arguments of `add`, or the path of a JSON or (with PyYAML installed)
-                YAML file that holds one, by itself or under the key "faults".
+                YAML file that holds such a list, by itself or under the key "faults".
 
         Raises:
-            ValueError: not a script, or YAML without PyYAML.
+            OSError: the file cannot be read.
+            ValueError: the script is wrong, or it is YAML and PyYAML is not installed.
         """
         entries = _read(Path(script)) if isinstance(script, (str, Path)) else script
         if isinstance(entries, Mapping):
-            entries = entries.get("faults", ())
-        if not isinstance(entries, Sequence) or isinstance(entries, (str, bytes)):
-            message = 'A script is a list of faults, by itself or under the key "faults".'
-            raise ValueError(message)  # noqa: TRY004 - what a file holds is a value
-        added = []
-        for number, entry in enumerate(entries, 1):
-            if not isinstance(entry, Mapping) or "where" not in entry or "what" not in entry:
-                raise ValueError(f'Fault {number} of the script is no mapping with "where" and "what".')
-            arguments = dict(entry)
-            between = arguments.pop("between", None)
-            if between is not None and not (isinstance(between, Sequence) and len(between) == 2):
-                raise ValueError(f"Fault {number} of the script: between is a list of two, from and to in seconds.")
-            added.append(self.add(**arguments, between=tuple(between) if between else None))
-        return added
+            if "faults" not in entries:
+                raise ValueError('A script must be a list of faults, by itself or under the key "faults".')
+            entries = entries["faults"]
+        return self.add_all(entries)
 
     def clear(self) -> None:
-        """Forget all faults."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
         self.on_change()
 
     def remove(self, fault: Fault) -> None:
-        """Forget one fault; no effect when it is gone already."""
+        """Remove one fault; no effect where it is not in the script."""
         with self._lock:
             if fault in self._faults:
                 self._faults.remove(fault)
         self.on_change()
 
-    def __iter__(self) -> Any:  # noqa: ANN401 - an iterator of Fault
+    def __iter__(self) -> Iterator[Fault]:
         with self._lock:
             return iter(list(self._faults))
 
@@ -217,126 +219,176 @@ class Faults:
         return len(self._faults)
 
     def match(self, request: WireRequest, names: Collection[str]) -> MatchedFaults:
-        """The faults that this request meets; counts them as played.
+        """The faults that strike this request; counts them.
 
         Args:
             request: the request.
-            names: what it is called: service, step, action.
+            names: its service, step and action.
         """
         if not self._faults:
             return NOTHING
-        modifiers = []
-        replacement = None
+        modifiers: list[Modifier] = []
+        replacement: Replacement | None = None
+        texts: list[str] = []
         now = self.clock.time()
         with self._lock:
             for fault in self._faults:
-                if fault.is_listening or not fault.is_active(now) or not _matches(fault.where, request, names):
+                kind = fault.kind
+                if isinstance(kind, PortFault) or (isinstance(kind, Replacement) and replacement is not None):
                     continue
-                if not fault.modifies and replacement is not None:
+                if not (fault.is_active(now) and matches(fault.where, request, names) and fault.strikes(self._random)):
                     continue
-                if fault.skip > 0:
-                    fault.skip -= 1
-                    continue
-                if fault.probability < 1 and self._random.random() >= fault.probability:
-                    continue
-                fault.played += 1
-                if fault.modifies:
-                    modifiers.append(fault)
-                else:
-                    replacement = fault
-        return MatchedFaults(tuple(modifiers), replacement)
+                texts.append(str(fault))
+                if isinstance(kind, Modifier):
+                    modifiers.append(kind)
+                elif isinstance(kind, Replacement):
+                    replacement = kind
+        return MatchedFaults(tuple(modifiers), replacement, " + ".join(texts))
 
     def latency(self, matched: MatchedFaults) -> float:
-        """Real seconds to wait before answering."""
-        spread = matched.total("latency", "jitter")
-        return matched.total("latency") + (self._random.uniform(0, spread) if spread else 0.0)
+        """Real seconds to wait before the answer is sent."""
+        return sum(modifier.delay(self._random) for modifier in matched.modifiers)
 
     def listening(self) -> Listening:
-        """The state of the port that is wanted now: "open", "refuse" or "blackhole"."""
+        """The state of the port that the faults ask for now: "open", "refuse" or "blackhole"."""
         now = self.clock.time()
         with self._lock:
-            active = {one.what for one in self._faults if one.is_listening and one.is_active(now)}
-        return "refuse" if "refuse" in active else "blackhole" if "blackhole" in active else "open"
+            states = {one.kind.state for one in self._faults if isinstance(one.kind, PortFault) and one.is_active(now)}
+        return "refuse" if "refuse" in states else "blackhole" if "blackhole" in states else "open"
 
     def next_change(self) -> float | None:
-        """Unix time at which a fault of the port begins or ends next; None when none will."""
+        """Unix time at which a fault of the port begins or ends next; None where none does."""
         now = self.clock.time()
         with self._lock:
-            edges = [edge for one in self._faults if one.is_listening for edge in (one.starts, one.ends)]
-        return min((edge for edge in edges if now < edge < float("inf")), default=None)
+            edges = [edge for one in self._faults if one.is_port_fault for edge in (one.starts, one.ends)]
+        return min((edge for edge in edges if now < edge < math.inf), default=None)
+
+    def _take(self, faults: Sequence[Fault]) -> None:
+        with self._lock:
+            self._faults.extend(faults)
+        for fault in faults:
+            self._watch(fault)
+        self.on_change()
 
     def _watch(self, fault: Fault) -> None:
         call_at = getattr(self.clock, "call_at", None)
-        if not fault.is_listening or call_at is None:
+        if not fault.is_port_fault or call_at is None:
             return
         ahead = self.clock.monotonic() - self.clock.time()
         for edge in (fault.starts, fault.ends):
-            if self.clock.time() < edge < float("inf"):
+            if self.clock.time() < edge < math.inf:
                 call_at(edge + ahead, lambda: (self.on_change(), None)[1])
 
 
-def _fault(
-    where: str, what: str | int, times: int | None, between: Sequence[Any] | None, options: dict[str, Any], now: float
-) -> Fault:
-    if not isinstance(what, (int, str)):
-        raise ValueError(f"A fault is an HTTP status or a name, not {what!r}.")  # noqa: TRY004 - scripts are values
-    if isinstance(what, int) or what.isdigit():
-        what, options = "status", {"status": int(what), **options}
-    allowed = {**MODIFIERS, **REPLACEMENTS, **LISTENING}.get(what)
-    if allowed is None:
-        known = ", ".join(sorted([*MODIFIERS, *REPLACEMENTS, *LISTENING]))
-        raise ValueError(f"There is no fault {what!r}. Known: an HTTP status, {known}.")
-    unknown = set(options) - allowed - _COMMON
+def make_kind(what: object, options: Mapping[str, object]) -> FaultKind:
+    """A fault's kind from its name, or from an HTTP status.
+
+    Raises:
+        TypeError: the kind has no such option, or one is missing.
+        ValueError: there is no such kind, or a value does not fit.
+    """
+    if _is_status(what):
+        what, options = Status.what, {"status": int(str(what)), **options}
+    kind = KINDS.get(what) if isinstance(what, str) else None
+    if kind is None:
+        raise ValueError(f"There is no fault {what!r}. Use an HTTP status, or one of {', '.join(sorted(KINDS))}.")
+    _require_known(kind, options)
+    make: Callable[..., FaultKind] = kind
+    return make(**options)
+
+
+def _is_status(what: object) -> bool:
+    is_number = isinstance(what, int) and not isinstance(what, bool)
+    return is_number or (isinstance(what, str) and what.isdecimal() and len(what) == 3)
+
+
+def _require_known(kind: type[FaultKind], options: Mapping[str, object]) -> None:
+    known = [one.name for one in fields(kind)]
+    unknown = [name for name in options if name not in known]
     if unknown:
-        takes = ", ".join(sorted(allowed | _COMMON))
-        raise ValueError(f"The fault {what!r} takes no {', '.join(sorted(unknown))}; it takes {takes}.")
-    if what in LISTENING and (where != "*" or times is not None):
-        raise ValueError(f'"{what}" is a fault of the port itself: where must be "*", and times cannot be counted.')
-    if what == "status" and "status" not in options:
-        raise ValueError('The fault "status" needs status=…')
-    starts, ends = _span(between, now)
-    own = {key: value for key, value in options.items() if key not in _COMMON}
-    common = {key: value for key, value in options.items() if key in _COMMON}
-    return Fault(where, what, own, times, starts, ends, **common)
+        own = f" It takes {', '.join(known)}." if known else ""
+        raise TypeError(
+            f"The fault {kind.what!r} has no option {', '.join(map(repr, unknown))}.{own} "
+            f"Every fault takes {', '.join(PLACEMENT)}."
+        )
+    missing = [one.name for one in fields(kind) if one.default is MISSING and one.name not in options]
+    if missing:
+        raise TypeError(f"The fault {kind.what!r} needs the option {', '.join(missing)}.")
 
 
-def _span(between: Sequence[Any] | None, now: float) -> tuple[float, float]:
+def _entry(number: int, entry: object, now: float) -> Fault:
+    """The fault that one entry of a script describes."""
+    if not isinstance(entry, Mapping) or "where" not in entry or "what" not in entry:
+        raise ValueError(f'Fault {number} of the script must be a mapping with "where" and "what".')
+    try:
+        options = {name: value for name, value in entry.items() if name not in PLACEMENT}
+        common = {name: value for name, value in entry.items() if name in {"times", "skip", "probability", "label"}}
+        starts, ends = _span(entry.get("between"), now)
+        fault = Fault(entry["where"], make_kind(entry["what"], options), starts=starts, ends=ends, **common)
+        _check_placement(fault)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Fault {number} of the script: {error}") from None
+    return fault
+
+
+def _check_placement(fault: Fault) -> None:
+    """Refuse a fault that could never strike as it is meant to."""
+    for name, rule in _PLACEMENT_RULES.items():
+        value = getattr(fault, name)
+        if not rule.accepts(value):
+            raise ValueError(f"{name} must be {rule.text}, not {value!r}.")
+    if fault.is_port_fault and (fault.where != ANY_REQUEST or fault.times is not None):
+        raise ValueError(
+            f'The fault {fault.what!r} is about the port itself: where must be "*", and times cannot be counted.'
+        )
+
+
+_PLACEMENT_RULES = {
+    "where": Rule("a name or a path pattern", lambda value: is_text(value) and bool(value)),
+    "times": or_none(integer(1)),
+    "skip": integer(0),
+    "probability": number(0, 1),
+    "label": TEXT,
+}
+
+
+def _span(between: object, now: float) -> tuple[float, float]:
     if between is None:
-        return float("-inf"), float("inf")
-    first, last = between
-    if isinstance(first, datetime) and isinstance(last, datetime):
-        return first.timestamp(), last.timestamp()
-    return now + float(first), now + float(last)
+        return -math.inf, math.inf
+    if not isinstance(between, Sequence) or isinstance(between, (str, bytes)) or len(between) != 2:
+        raise ValueError(f"between must be two moments, from and to, not {between!r}.")
+    first, last = (_moment(one, now) for one in between)
+    if not first < last:
+        raise ValueError(f"between must end after it begins, unlike {between!r}.")
+    return first, last
 
 
-def _matches(where: str, request: WireRequest, names: Collection[str]) -> bool:
-    if where == "*" or where in names:
-        return True
-    method, space, pattern = where.partition(" ")
-    if space:
-        if method != request.method:
-            return False
-    else:
-        pattern = where
-    return pattern.startswith("/") and (
-        fnmatch.fnmatchcase(request.path, pattern) or fnmatch.fnmatchcase(request.target, pattern)
-    )
+def _moment(value: object, now: float) -> float:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.timestamp()
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value):
+        return now + value
+    raise ValueError(f"between takes seconds from now or aware datetimes, not {value!r}.")
 
 
-def _read(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds; checked by the caller
+def _read(path: Path) -> Any:  # noqa: ANN401  # the content of a file; the caller checks it
     text = path.read_text(encoding="utf-8")
     if path.suffix.lower() in {".yaml", ".yml"}:
-        try:
-            import yaml
-        except ModuleNotFoundError:
-            raise ValueError(
-                f"{path} is YAML and PyYAML is not installed: pip install 'ramrole-creds[yaml]', or write it as JSON."
-            ) from None
-        try:
-            return yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ValueError(f"{path} is no YAML: {error}") from error
+        return _read_yaml(path, text)
     try:
         return json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"{path} is no JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not valid JSON: {error}") from error
+
+
+def _read_yaml(path: Path, text: str) -> Any:  # noqa: ANN401  # as above
+    try:
+        import yaml
+    except ModuleNotFoundError:
+        raise ValueError(
+            f"{path} is YAML and PyYAML is not installed. Run: pip install 'ramrole-creds[yaml]', or write JSON."
+        ) from None
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from error

@@ -1,10 +1,10 @@
-"""The control API of a fake cloud that runs in a process of its own: what a test in any language does to it."""
+"""The control API of a fake cloud that runs in another process: how tests in any language steer it."""
 
 from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.request_log import RequestLog
     from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.services.instance import Instance
-    from ramrole_creds.testing.services.metadata_service import MetadataService, Mode, Quirks
+    from ramrole_creds.testing.services.metadata_service import MetadataService, Mode
 
 KEY_HEADER = "X-Fake-Key"
 Arguments = Mapping[str, Any]
 
 
 class ControlledCloud(Protocol):
-    """What the control API needs of a `FakeCloud`."""
+    """What the control API reads of a `FakeCloud`; `_CALLS` names the methods that it calls besides."""
 
     control_key: str | None
+    credential_store: CredentialStore
     faults: Faults
     instance: Instance
-    issuer: CredentialStore
     metadata: MetadataService
     mode: Mode
     requests: RequestLog
@@ -38,47 +38,35 @@ class ControlledCloud(Protocol):
     @property
     def clock(self) -> Any: ...  # noqa: ANN401  # any clock; `advance` is looked up
     @property
-    def items(self) -> dict[str, str | bytes]: ...
-    @property
-    def quirks(self) -> Quirks: ...
-    @property
     def url(self) -> str: ...
-    def attach_role(self, name: str) -> object: ...
-    def delete_role(self, name: str) -> None: ...
-    def detach_role(self, name: str | None = None) -> None: ...
     def disable_endpoint(self, how: str = "403") -> None: ...
     def enable_endpoint(self) -> None: ...
-    def replace_role(self, name: str) -> object: ...
-    def reset(self) -> None: ...
-    def rotate(self) -> None: ...
-    def set_policies(self, name: str, policies: Sequence[Any]) -> None: ...
 
 
 def answer_control(cloud: ControlledCloud, request: WireRequest) -> WireResponse:
     """Answer a request below `/_fake/`.
 
-    All but `GET /_fake/health` want the key in the header `X-Fake-Key`. Arguments are a JSON object in the body.
+    All but `GET /_fake/health` need the key in the header `X-Fake-Key`. Arguments are a JSON object in the body.
     """
     route = f"{request.method} {request.path.rstrip('/')}"
     if route == "GET /_fake/health":
         return _json({"ok": True})
     key = request.header(KEY_HEADER) or ""
-    if not hmac.compare_digest(key.encode(), (cloud.control_key or "").encode()):
+    if not hmac.compare_digest(key.encode("utf-8", "replace"), (cloud.control_key or "").encode()):
         return _json({"error": f"The header {KEY_HEADER} must hold the key that the fake cloud was started with."}, 401)
-    action = _ROUTES.get(route)
-    if action is None:
-        return _json({"error": f"There is no {route}.", "routes": sorted(_ROUTES)}, 404)
     try:
-        arguments = json.loads(request.body) if request.body else {}
-        if not isinstance(arguments, dict):
-            raise ValueError("the body is no JSON object")  # noqa: TRY004, TRY301 - one answer for all bad input
-        return _json(action(cloud, arguments))
-    except (KeyError, TypeError, ValueError, OSError, RoleAlreadyAttached) as wrong:
-        return _json({"error": f"{type(wrong).__name__}: {wrong}"}, 400)
+        if route in _CALLS:
+            getattr(cloud, _CALLS[route])(**_arguments(request))
+            return _json(state(cloud, {}))
+        if route in _ANSWERS:
+            return _json(_ANSWERS[route](cloud, _arguments(request)))
+    except (KeyError, TypeError, ValueError, OSError, RecursionError, RoleAlreadyAttached) as error:
+        return _json({"error": f"{type(error).__name__}: {error}"}, 400)
+    return _json({"error": f"There is no {route}.", "routes": sorted([*_CALLS, *_ANSWERS])}, 404)
 
 
 def state(cloud: ControlledCloud, _: Arguments) -> dict[str, Any]:
-    """Everything one may want to know, without secrets."""
+    """The state of the cloud, without secrets."""
     now = cloud.clock.time()
     return {
         "url": cloud.url,
@@ -89,92 +77,78 @@ def state(cloud: ControlledCloud, _: Arguments) -> dict[str, Any]:
         "credential_lifetime": cloud.instance.credential_lifetime,
         "faults": [f"{one.where}: {one}" for one in cloud.faults],
         "requests": cloud.requests.counts(),
-        "seed": cloud.issuer.seed,
+        "seed": cloud.credential_store.seed,
     }
 
 
-def _attach(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
-    cloud.attach_role(**arguments)
-    return state(cloud, {})
+def _arguments(request: WireRequest) -> dict[str, Any]:
+    arguments = json.loads(request.body) if request.body else {}
+    if not isinstance(arguments, dict):
+        raise ValueError("The body must be a JSON object.")  # noqa: TRY004  # the content of a request is a value
+    if not isinstance(arguments.get("name", ""), (str, type(None))):
+        raise ValueError("name must be a text.")  # noqa: TRY004  # as above
+    return arguments
 
 
-def _detach(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
-    cloud.detach_role(**arguments)
-    return state(cloud, {})
-
-
-def _replace(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
-    cloud.replace_role(**arguments)
-    return state(cloud, {})
-
-
-def _delete(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
-    cloud.delete_role(**arguments)
-    return state(cloud, {})
-
-
-def _policies(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
-    cloud.set_policies(**arguments)
-    return {}
-
-
-def _rotate(cloud: ControlledCloud, _: Arguments) -> dict[str, Any]:
-    cloud.rotate()
-    return {}
-
-
-def _mode(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
+def _set_mode(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
     mode = arguments["mode"]
-    if mode not in {"normal", "hardened"}:
-        raise ValueError(f'mode is "normal" or "hardened", not {mode!r}')
+    if mode not in ("normal", "hardened"):
+        raise ValueError(f'mode must be "normal" or "hardened", not {mode!r}.')
     cloud.mode = mode
     return state(cloud, {})
 
 
-def _endpoint(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
-    if arguments["endpoint"] == "enabled":
+def _set_endpoint(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
+    wanted = arguments["endpoint"]
+    if wanted not in ("enabled", "disabled"):
+        raise ValueError(f'endpoint must be "enabled" or "disabled", not {wanted!r}.')
+    if wanted == "enabled":
         cloud.enable_endpoint()
     else:
         cloud.disable_endpoint(str(arguments.get("how", "403")))
     return state(cloud, {})
 
 
-def _items(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
+def _set_items(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
+    items = cloud.instance.items
     for path, value in arguments.items():
         if value is None:
-            cloud.items.pop(path, None)
+            items.pop(path, None)
         else:
-            cloud.items[path] = str(value)
-    return {path: str(value) for path, value in cloud.items.items()}
+            items[path] = str(value)
+    return {path: str(value) for path, value in items.items()}
 
 
-def _quirks(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
-    known = [one.name for one in fields(cloud.quirks)]
+def _set_quirks(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
+    quirks = cloud.metadata.quirks
+    known = [one.name for one in fields(quirks)]
     for name, value in arguments.items():
         if name not in known:
-            raise ValueError(f"there is no quirk {name!r}; known: {', '.join(known)}")
-        setattr(cloud.quirks, name, value)
-    return {name: getattr(cloud.quirks, name) for name in known}
+            raise ValueError(f"There is no quirk {name!r}. The quirks are {', '.join(known)}.")
+        setattr(quirks, name, value)
+    return {name: getattr(quirks, name) for name in known}
 
 
 def _advance(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
     advance = getattr(cloud.clock, "advance", None)
     if advance is None:
-        raise ValueError("the fake cloud runs on the real clock, which nobody advances")
+        raise ValueError("The fake cloud runs on the real clock, which cannot be advanced.")
     advance(**{name: float(value) for name, value in arguments.items()})
     cloud.faults.on_change()
     return {"time": utc(cloud.clock.time())}
 
 
 def _list_faults(cloud: ControlledCloud, _: Arguments) -> list[dict[str, Any]]:
-    return [
-        {"where": one.where, "what": one.what, "options": dict(one.options), "times": one.times, "played": one.played}
-        for one in cloud.faults
-    ]
+    names = ("where", "what", "times", "played")
+    return [{name: getattr(one, name) for name in names} | {"options": _shown(one.options)} for one in cloud.faults]
+
+
+def _shown(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.decode("latin-1") if isinstance(value, bytes) else value for name, value in options.items()}
 
 
 def _add_faults(cloud: ControlledCloud, arguments: Arguments) -> list[dict[str, Any]]:
-    cloud.faults.load(arguments.get("faults", [arguments]))
+    cloud.faults.add_all(arguments.get("faults", [arguments]))
     return _list_faults(cloud, {})
 
 
@@ -184,19 +158,10 @@ def _clear_faults(cloud: ControlledCloud, _: Arguments) -> list[dict[str, Any]]:
 
 
 def _list_requests(cloud: ControlledCloud, _: Arguments) -> list[dict[str, Any]]:
+    names = ("number", "service", "step", "method", "path", "status", "fault", "access_key_id")
     return [
-        {
-            "number": one.number,
-            "time": utc(one.at),
-            "service": one.service,
-            "step": one.step,
-            "method": one.method,
-            "path": one.path,
-            "status": one.status,
-            "fault": one.fault,
-            "access_key_id": one.access_key_id,
-            "headers": describe_headers(one).splitlines(),
-        }
+        {name: getattr(one, name) for name in names}
+        | {"time": utc(one.at), "headers": describe_headers(one).splitlines()}
         for one in cloud.requests
     ]
 
@@ -206,30 +171,28 @@ def _clear_requests(cloud: ControlledCloud, _: Arguments) -> list[Any]:
     return []
 
 
-def _reset(cloud: ControlledCloud, _: Arguments) -> dict[str, Any]:
-    cloud.reset()
-    return state(cloud, {})
-
-
-_ROUTES: Mapping[str, Callable[[ControlledCloud, Arguments], Any]] = {
+# Route -> the method of the cloud that it calls, with the members of the body as arguments; the answer is the state.
+_CALLS: Mapping[str, str] = {
+    "POST /_fake/role/attach": "attach_role",
+    "POST /_fake/role/detach": "detach_role",
+    "POST /_fake/role/replace": "replace_role",
+    "POST /_fake/role/delete": "delete_role",
+    "POST /_fake/role/policies": "set_policies",
+    "POST /_fake/role/rotate": "rotate",
+    "POST /_fake/reset": "reset",
+}
+_ANSWERS: Mapping[str, Callable[[ControlledCloud, Arguments], Any]] = {
     "GET /_fake/state": state,
-    "POST /_fake/role/attach": _attach,
-    "POST /_fake/role/detach": _detach,
-    "POST /_fake/role/replace": _replace,
-    "POST /_fake/role/delete": _delete,
-    "POST /_fake/role/policies": _policies,
-    "POST /_fake/role/rotate": _rotate,
-    "POST /_fake/mode": _mode,
-    "POST /_fake/endpoint": _endpoint,
-    "POST /_fake/items": _items,
-    "POST /_fake/quirks": _quirks,
+    "POST /_fake/mode": _set_mode,
+    "POST /_fake/endpoint": _set_endpoint,
+    "POST /_fake/items": _set_items,
+    "POST /_fake/quirks": _set_quirks,
     "POST /_fake/clock/advance": _advance,
     "GET /_fake/faults": _list_faults,
     "POST /_fake/faults": _add_faults,
     "DELETE /_fake/faults": _clear_faults,
     "GET /_fake/requests": _list_requests,
     "DELETE /_fake/requests": _clear_requests,
-    "POST /_fake/reset": _reset,
 }
 
 

@@ -1,4 +1,4 @@
-"""Where every request of the fake cloud arrives: routed, met by faults, answered and recorded."""
+"""Every request of the fake cloud passes through here: routed, struck by faults, answered and recorded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import traceback
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.faults.player import FaultContext, modify, play, with_header
+from ramrole_creds.testing.faults.context import FaultContext
 from ramrole_creds.testing.faults.script import NOTHING
 from ramrole_creds.testing.request_log import RecordedRequest
 from ramrole_creds.testing.server.http_parser import keeps_alive
@@ -21,18 +21,22 @@ if TYPE_CHECKING:
 
     from ramrole_creds.testing.faults.script import Faults
     from ramrole_creds.testing.request_log import RequestLog
+    from ramrole_creds.testing.server.http_parser import DateHeader
     from ramrole_creds.testing.server.http_server import Connection
     from ramrole_creds.testing.services.metadata_service import MetadataService
     from ramrole_creds.testing.services.service import Service
 
 CONTROL_PREFIX = "/_fake/"
 
-# Names under which the cloud answers whatever it is bound to: no web page can make a browser send these.
+# Names under which the cloud answers, whatever address it is bound to. No web page can make a browser send these.
 _OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "100.100.100.200"})
 _OWN_SUFFIXES = (".localhost", ".127.0.0.1", ".aliyuncs.com", ".aliyun.com", ".alibabacloud.com", ".fcapp.run")
 _KEY_IN_HEADER = re.compile(
     r"(?:Credential=|AccessKeyId:|acs |OSS |LOG |MNS |FC |ODPS |DATAHUB |AWS )\s*([A-Za-z0-9][A-Za-z0-9._-]{3,127})"
 )
+_KEY_HEADERS = ("x-acs-accesskey-id", "x-ots-accesskeyid")
+_KEY_PARAMETERS = frozenset({"accesskeyid", "ossaccesskeyid", "awsaccesskeyid", "x-oss-credential", "x-amz-credential"})
+_MAY_HOLD_KEY = re.compile("ccess|redential")
 
 
 @dataclass(slots=True)
@@ -41,12 +45,12 @@ class Gateway:
 
     Args:
         metadata: answers metadata paths.
-        load_services: gives the other endpoints; called at the first request that is not for metadata.
-        faults: what goes wrong.
-        log: what was asked.
+        load_services: makes the other endpoints; called at the first request that is not for metadata.
+        faults: the faults to apply.
+        log: records the requests.
         hosts: names accepted in the Host header beside the cloud's own, in lower case.
         control: answers the control API.
-        defects: tracebacks of what went wrong in here.
+        defects: tracebacks of errors inside the fake cloud.
     """
 
     metadata: MetadataService
@@ -82,7 +86,7 @@ class Gateway:
             return self._answer(entry, connection, service)
         except OSError:
             raise
-        except Exception:  # noqa: BLE001 - a thread's exception would go unseen; check() raises it in the test
+        except Exception:  # noqa: BLE001  # an exception of a thread would go unseen; check() raises it in the test
             self.defects.append(traceback.format_exc())
             return False
         finally:
@@ -90,27 +94,29 @@ class Gateway:
 
     def _answer(self, entry: RecordedRequest, connection: Connection, service: Service | None) -> bool:
         request = entry.request
-        played = self.faults.match(request, {entry.service, entry.step, entry.action}) if len(self.faults) else NOTHING
-        entry.fault = str(played)
-        latency = self.faults.latency(played)
+        matched = self.faults.match(request, entry.names) if len(self.faults) else NOTHING
+        entry.fault = str(matched)
+        latency = self.faults.latency(matched)
         if latency and not connection.sleep(latency):
             return False
-        skew = played.total("skew")
-        if skew:
-            request = replace(request, at=request.at + skew)
-        _, date = modify(WireResponse(), played, request.at)
+        request = replace(request, at=request.at + sum(one.clock_error() for one in matched.modifiers))
+        date: DateHeader = request.at
+        for modifier in matched.modifiers:
+            date = modifier.dated(date)
 
         def answer() -> WireResponse:
-            response, _ = modify(self._respond(request, service), played, request.at)
+            response = self._respond(request, service)
+            for modifier in matched.modifiers:
+                response = modifier.apply(response)
             if request.method == "HEAD":
-                return replace(with_header(response, "Content-Length", str(len(response.body))), body=b"")
+                return replace(response.with_header("Content-Length", str(len(response.body))), body=b"")
             return response
 
         context = FaultContext(connection, entry, answer, date, keeps_alive(request))
-        if played.replacement is not None:
-            return play(played.replacement, context)
+        if matched.replacement is not None:
+            return matched.replacement.apply(context)
         response = answer()
-        # Before the answer is sent: who has it may ask the next at once, and is then asking one at a time.
+        # Before the answer is sent: a client that has it may send the next request, which is then the only one.
         self.log.finish(entry)
         return context.respond(response)
 
@@ -123,7 +129,7 @@ class Gateway:
             return service.handle(request)
         except ServiceError as refusal:
             return WireResponse(refusal.status, (("Content-Type", "text/plain"),), f"{refusal}\n".encode())
-        except Exception:  # noqa: BLE001 - as above
+        except Exception:  # noqa: BLE001  # as above
             self.defects.append(traceback.format_exc())
             return WireResponse(500, (("Content-Type", "text/plain"), ("X-Fake-Cloud-Defect", service.name)))
 
@@ -133,7 +139,7 @@ class Gateway:
         return next((service for service in self.services if service.recognizes(request)), None)
 
     def _is_own_host(self, host: str | None) -> bool:
-        """A request whose Host names somebody else was sent here by a trick on names (DNS rebinding)."""
+        """False for a request whose Host names another server, as in a DNS rebinding attack."""
         if host is None or "*" in self.hosts:
             return True
         name = re.sub(r":\d*$", "", host).strip("[]").lower()
@@ -142,19 +148,16 @@ class Gateway:
 
 def signing_key_id(request: WireRequest) -> str | None:
     """The AccessKey ID that signed a request, wherever its scheme puts it; None for an unsigned request."""
-    authorization = request.header("Authorization")
-    if authorization:
-        found = _KEY_IN_HEADER.search(authorization)
-        if found is not None:
-            return found.group(1)
-    for header in ("x-acs-accesskey-id", "x-ots-accesskeyid"):
+    found = _KEY_IN_HEADER.search(request.header("Authorization") or "")
+    if found is not None:
+        return found.group(1)
+    for header in _KEY_HEADERS:
         value = request.header(header)
         if value:
             return value
-    if "ccess" in request.target or "redential" in request.target or b"AccessKeyId=" in request.body[:4096]:
-        for name, value in (*request.query, *request.form):
-            if name in {"AccessKeyId", "OSSAccessKeyId", "AWSAccessKeyId"}:
-                return value
-            if name.lower() in {"x-oss-credential", "x-amz-credential"}:
-                return value.partition("/")[0]
+    if not _MAY_HOLD_KEY.search(request.target) and b"AccessKeyId=" not in request.body[:4096]:
+        return None  # most requests; their parameters need not be parsed
+    for name, value in (*request.query, *request.form):
+        if name.lower() in _KEY_PARAMETERS:
+            return value.partition("/")[0]
     return None

@@ -17,21 +17,24 @@ MAX_HEAD_BYTES = 128 * 1024
 MAX_BODY_BYTES = 256 * 1024 * 1024
 DRAIN_SECONDS = 0.05
 
+# Of an answer: Unix seconds, a text that is sent as it is, or None for no header.
+DateHeader = float | str | None
+
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _BODYLESS = {204, 304}
 
 
 class BadRequest(Exception):
-    """The bytes are no request that can be served."""
+    """The bytes are not a request that can be served."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
         self.status = status
-        self.page = f"{why}\n".encode()
+        self.page: bytes = f"{why}\n".encode()
 
 
 class RequestReader:
-    """Takes one request after the other from a socket; keeps what was sent ahead."""
+    """Reads one request after the other from a socket, and keeps what was sent ahead."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -61,7 +64,7 @@ class RequestReader:
         return WireRequest(method, target, headers, body, at)
 
     def drain(self) -> None:
-        """Swallow what is still coming, briefly, so that closing does not reset an answer under way."""
+        """Read what still arrives, briefly, so that closing does not reset an answer that is being sent."""
         with contextlib.suppress(OSError):
             self._socket.settimeout(DRAIN_SECONDS)
             while self._socket.recv(65536):
@@ -123,22 +126,22 @@ class RequestReader:
             self._exactly(2)
 
 
-def response_head(response: WireResponse, *, date: float | None, keep: bool) -> bytes:
+def response_head(response: WireResponse, *, date: DateHeader, keep: bool) -> bytes:
     """Status line and header fields, the blank line included.
 
     `Date` (where `date` is given), `Content-Length` and `Connection` are added unless the response brings its own.
     """
     given = {name.lower() for name, _ in response.headers}
     reason = response.reason or _REASONS.get(response.status, "Unknown")
-    lines = [f"HTTP/1.1 {response.status} {reason}"]
+    headers = [*response.headers]
     if date is not None and "date" not in given:
-        lines.append(f"Date: {formatdate(date, usegmt=True)}")
-    lines += [f"{name}: {value}" for name, value in response.headers]
-    if "content-length" not in given and "transfer-encoding" not in given and response.status not in _BODYLESS:
-        lines.append(f"Content-Length: {len(response.body)}")
+        headers.insert(0, ("Date", date if isinstance(date, str) else formatdate(date, usegmt=True)))
+    if given.isdisjoint({"content-length", "transfer-encoding"}) and response.status not in _BODYLESS:
+        headers.append(("Content-Length", str(len(response.body))))
     if "connection" not in given:
-        lines.append(f"Connection: {'keep-alive' if keep else 'close'}")
-    return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
+        headers.append(("Connection", "keep-alive" if keep else "close"))
+    lines = [f"HTTP/1.1 {response.status} {reason}", *(f"{name}: {value}" for name, value in headers), "", ""]
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
 
 
 def keeps_alive(request: WireRequest) -> bool:

@@ -1,8 +1,7 @@
 """An HTTP/1.1 server close enough to the socket to misbehave on purpose.
 
-One thread accepts, one thread serves each connection (keep-alive, pipelining), and stopping ends them all, hanging
-ones included. What is answered is the business of the application; how a fault is played on the wire that of
-`Connection`.
+One thread accepts connections and one thread serves each connection (keep-alive, pipelining). `stop` ends all of them,
+also those that hang. The application decides the answers; a `Connection` has the methods that faults use.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class Application(Protocol):
 
 
 class Connection:
-    """One client's connection, with all that can be done to it."""
+    """The connection of one client, and everything that a fault may do to it."""
 
     def __init__(self, sock: socket.socket, peer: str, number: int, stopping: threading.Event) -> None:
         self.peer = peer
@@ -101,7 +100,7 @@ class Connection:
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Close the socket."""
         with contextlib.suppress(OSError):
             self._socket.close()
 
@@ -117,8 +116,8 @@ class HttpServer:
     """
 
     def __init__(self, application: Application, host: str, port: int, now: Callable[[], float]) -> None:
-        self.host = host
-        self.port = port
+        self.host: str = host
+        self.port: int = port
         self._application = application
         self._now = now
         self._stopping = threading.Event()
@@ -177,9 +176,9 @@ class HttpServer:
         _forget(self)
 
     def listening(self, how: Listening) -> None:
-        """Switch the port: "open", "refuse" (nothing listens) or "blackhole" (connects are never answered).
+        """Switch the port: "open", "refuse" (nothing listens) or "blackhole" (connections are never answered).
 
-        Done when it returns. What is connected already is cut unless the port opens.
+        The switch is done when the method returns. Open connections are cut unless the port opens.
         """
         if self._acceptor is None or (how == self._wanted and not self._changed.is_set()):
             self._wanted = how
@@ -191,7 +190,7 @@ class HttpServer:
         self._changed.clear()
 
     def abandon_after_fork(self) -> None:
-        """In a forked child: let go of the parent's sockets, without a word to the clients."""
+        """In a forked child: close the parent's sockets without sending anything to the clients."""
         self._stopping.set()
         self._acceptor = None
         sockets = [self._listener, self._placeholder, self._wake_reader, self._wake_writer, *self._fillers]
@@ -228,7 +227,7 @@ class HttpServer:
         """The accepting thread; the only one that touches listener, placeholder and fillers while it runs."""
         current: Listening = "open" if self._listener is not None else "refuse"
         reader = self._wake_reader
-        assert reader is not None  # noqa: S101 - set by start() before the thread exists
+        assert reader is not None  # noqa: S101  # set by start() before the thread exists
         while not self._stopping.is_set():
             if self._wanted != current:
                 current = self._wanted
@@ -272,7 +271,7 @@ class HttpServer:
         while True:
             try:
                 sock, address = listener.accept()
-            except OSError as error:  # none waits any more, or it left before it was taken
+            except OSError as error:  # no connection waits, or its client has left
                 if error.errno in {errno.EMFILE, errno.ENFILE}:  # the process is out of descriptors; do not spin on it
                     self._stopping.wait(0.05)
                 return
@@ -328,7 +327,7 @@ _fork_handler_installed = False
 
 
 def _remember(server: HttpServer) -> None:
-    global _fork_handler_installed  # noqa: PLW0603 - one handler per process, installed by the first server
+    global _fork_handler_installed  # noqa: PLW0603  # one handler per process, installed by the first server
     _servers.add(server)
     if not _fork_handler_installed and hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_abandon_all)

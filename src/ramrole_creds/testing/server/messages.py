@@ -1,8 +1,8 @@
-"""One HTTP exchange as it was on the wire: what the fake cloud's parts hand to each other."""
+"""An HTTP request and its answer, as they are on the wire."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl
 
 
@@ -83,3 +83,8 @@ class WireResponse:
             if key.lower() == wanted:
                 return value
         return None
+
+    def with_header(self, name: str, value: str) -> WireResponse:
+        """The same answer with a header set."""
+        others = tuple(pair for pair in self.headers if pair[0].lower() != name.lower())
+        return replace(self, headers=(*others, (name, value)))

@@ -1,7 +1,8 @@
-"""The fake cloud as a process of its own: for docker-compose, and for tests in any language."""
+"""The fake cloud as a program: for docker-compose, and for tests in any language."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import signal
@@ -13,7 +14,7 @@ from ramrole_creds.testing.clocks import TickingClock
 from ramrole_creds.testing.fake_cloud import CREDENTIAL_LIFETIME_SECONDS, FakeCloud
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "RAMROLE_CREDS_FAKE_KEY"
 
 
-def serve(  # noqa: PLR0913 - one keyword per option of the command
+def serve(  # noqa: PLR0913  # one keyword for each option of the command
     *,
     host: str = "127.0.0.1",
     port: int = 0,
@@ -48,17 +49,17 @@ def serve(  # noqa: PLR0913 - one keyword per option of the command
         mode: "normal" or "hardened".
         script: a JSON or YAML file with faults.
         credential_lifetime: seconds that metadata credentials live, from 2 up.
-        start: where the cloud's time begins; None for now.
+        start: the cloud's time at the start; None for now.
         seed: makes all issued values reproducible.
-        allowed_hosts: more names to accept in the Host header; "*" accepts all.
+        allowed_hosts: further names to accept in the Host header; "*" accepts all.
         control_key: key of the control API below `/_fake/`; else RAMROLE_CREDS_FAKE_KEY, else a random one, which is
             printed on standard error.
         announce: called when the cloud is ready; None prints its URL as one line on standard output.
         stop: ends the cloud when it is set; None makes one.
 
     Raises:
-        OSError: the address is taken or not local.
-        ValueError: the script or an option makes no sense.
+        OSError: the address is taken or not local, or the script cannot be read.
+        ValueError: the script or an option is wrong.
     """
     given_key = control_key or os.environ.get(KEY_VARIABLE)
     key = given_key or secrets.token_urlsafe(16)
@@ -78,27 +79,24 @@ def serve(  # noqa: PLR0913 - one keyword per option of the command
         cloud.faults.load(script)
     with _ended_by_signals(ending), cloud:
         if not given_key:
-            print(f"control key (X-Fake-Key): {key}", file=sys.stderr, flush=True)  # noqa: T201 - a command's output
+            print(f"control key (X-Fake-Key): {key}", file=sys.stderr, flush=True)  # noqa: T201  # the output of a command
         if announce is None:
-            print(cloud.url, flush=True)  # noqa: T201 - the one line that says it is ready
+            print(cloud.url, flush=True)  # noqa: T201  # the line that says it is ready
         else:
             announce(cloud)
         while not ending.wait(1.0):  # a wait without end cannot be interrupted on Windows
             pass
 
 
-class _ended_by_signals:  # noqa: N801 - used like a function
-    """Sets an event at SIGTERM and SIGINT; outside the main thread, where no handlers can be set, does nothing."""
-
-    def __init__(self, event: threading.Event) -> None:
-        self._event = event
-        self._before: dict[int, object] = {}
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._before[number] = signal.signal(number, lambda *_: self._event.set())
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() gave before
+@contextlib.contextmanager
+def _ended_by_signals(event: threading.Event) -> Iterator[None]:
+    """Set the event at SIGTERM and SIGINT. Outside the main thread, where no handler can be set, do nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda *_: event.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

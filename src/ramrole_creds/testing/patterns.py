@@ -1,0 +1,34 @@
+"""The one way to say which requests a fault or an assertion is about."""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from ramrole_creds.testing.server.messages import WireRequest
+
+ANY_REQUEST = "*"
+
+
+def matches(where: str, request: WireRequest, names: Collection[str]) -> bool:
+    """True where a pattern fits a request.
+
+    Args:
+        where: a name, "*" for every request, or a pattern of the path or of the whole target ("/latest/*",
+            "/?Action=*"). A method and a space may stand before it: "PUT /latest/api/token".
+        request: the request.
+        names: the names of the request: its service, step and action. Empty names never match.
+    """
+    if where == ANY_REQUEST or (where and where in names):
+        return True
+    method, space, pattern = where.partition(" ")
+    if not space:
+        pattern = where
+    elif method != request.method:
+        return False
+    return pattern.startswith("/") and (
+        fnmatch.fnmatchcase(request.path, pattern) or fnmatch.fnmatchcase(request.target, pattern)
+    )
