@@ -1,12 +1,13 @@
-"""What the helpers for HTTP clients decide, without any I/O of their own.
+"""What the helpers for HTTP clients decide, without any I/O.
 
-A *signed exchange* is one request of a caller over all its attempts. The rules are the same for every client:
+The rules are the same for every client:
 
-- it is signed for the origin that the caller named, and for no other: a redirect within it is signed again, one that
-  leaves it is handed to the caller unfollowed, so that neither token nor signature reaches another host;
-- an answer that says that the token has expired leads to one refresh and one more attempt;
-- an answer that complains about the time teaches the signer the server's clock, and leads to one more attempt;
-- neither happens where the body cannot be sent a second time.
+- A call is signed for the origin that the caller named, and for no other. A redirect within the origin is signed again.
+  A redirect that leaves it is never signed: neither token nor signature reaches another host.
+- An answer that says that the token has expired leads to one refresh and one more attempt.
+- An answer that complains about the time teaches the signer the server's clock, and leads to one more attempt.
+- An answer that complains about a used nonce leads to one more attempt.
+- A request whose body cannot be sent a second time is not sent again.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import base64
 import enum
 import logging
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import urljoin
 
+from ramrole_creds._formats.error_codes import MAX_TEXT_LENGTH, ErrorKind, kind_of_answer
 from ramrole_creds.credentials import same_keys
 from ramrole_creds.errors import ConfigurationError, RamRoleError, SigningError
-from ramrole_creds.integrations import _error_codes as refusals
 from ramrole_creds.signing import Request, Signer
 from ramrole_creds.signing.mismatch import explain_mismatch
 
@@ -29,39 +30,41 @@ if TYPE_CHECKING:
 
     from ramrole_creds.credentials import Credentials
 
+    Origin: TypeAlias = tuple[str, str]
+    """Scheme and host, in lower case; with the port where it is not the scheme's own."""
+
 logger = logging.getLogger(__name__)
 
-ERROR_STATUSES = frozenset((400, 401, 403, 404, 408))
-"""Statuses whose body is worth reading."""
-REDIRECT_STATUSES = frozenset((301, 302, 303, 307, 308))
-MAX_ERROR_BYTES = 65536
+ERROR_STATUSES: Final = frozenset((400, 401, 403, 404, 408))
+"""Statuses with which services reject a signature; only their bodies are read."""
+REDIRECT_STATUSES: Final = frozenset((301, 302, 303, 307, 308))
 
 
 class NextStep(enum.Enum):
     """What to do with an answer."""
 
     RETURN = "return"
-    """Give it to the caller."""
+    """Return it to the caller."""
     SIGN_AGAIN = "sign again"
-    """Sign once more, by the server's clock now, and send again."""
+    """Sign once more, with the server's time and a new nonce, and send again."""
     REFRESH = "refresh"
-    """Have the credentials replaced, sign with the new ones and send again."""
+    """Refresh the credentials, sign with the new ones and send again."""
 
 
 class SigningAuth:
-    """The part of a helper that lives as long as the helper: the signer, and the hosts it may sign for.
+    """What a helper keeps for its whole life: the signer, and the hosts that it may sign for.
 
     Args:
-        signer: what signs.
-        hosts: hosts that may be signed for; where None, whichever the caller names. A leading dot takes in all
-            subdomains (".aliyuncs.com"); a port counts where it is not the scheme's own ("127.0.0.1:8080").
+        signer: the signer.
+        hosts: hosts that may be signed for; None allows every host that the caller names. A leading dot includes all
+            subdomains (".aliyuncs.com"). Add the port where it is not the scheme's own ("127.0.0.1:8080").
     """
 
     def __init__(self, signer: Signer, hosts: Iterable[str] | None = None) -> None:
         if not isinstance(signer, Signer):
             raise ConfigurationError(
-                f"What signs is a Signer, not {type(signer).__name__}: give Signer(provider, signing.ACS3()), or one "
-                "with another scheme."
+                f"signer must be a Signer, not {type(signer).__name__}: write Signer(provider, signing.ACS3()), or "
+                "another scheme of ramrole_creds.signing."
             )
         self.signer = signer
         if isinstance(hosts, str):
@@ -69,22 +72,22 @@ class SigningAuth:
         self._hosts = None if hosts is None else tuple(host.lower() for host in hosts)
         self._irreplaceable: Credentials | None = None
 
-    def begin(self, url: str) -> AuthFlow:
-        """An exchange with the origin of `url`.
+    def begin(self, request: Request) -> AuthFlow:
+        """The flow of a new call, for the origin of its first request.
 
         Raises:
-            SigningError: `hosts` does not hold its host.
+            SigningError: the host is not among `hosts`.
         """
-        origin = origin_of(url)
+        origin = origin_of(request)
         if self._hosts is not None and not any(_is_within(origin[1], host) for host in self._hosts):
             raise SigningError(
-                f"The request goes to {origin[1]}, which is none of the hosts to sign for ({', '.join(self._hosts)}): "
-                "add it to hosts= if it may have your credentials' token."
+                f"The request goes to {origin[1]}, which is none of the hosts to sign for ({', '.join(self._hosts)}). "
+                "Add it to hosts= if it may receive the security token."
             )
         return AuthFlow(self, origin)
 
     def refresh(self, rejected: Credentials) -> Credentials | None:
-        """Other credentials than the rejected ones, or None where there are none; blocks, and never raises ours."""
+        """Credentials other than the rejected ones, or None. Blocks; logs an error of the provider and returns None."""
         if self._irreplaceable == rejected:
             return None
         provider = self.signer.provider
@@ -92,10 +95,10 @@ class SigningAuth:
         try:
             fresh: Credentials = provider.get_credentials() if refresh is None else refresh(rejected=rejected)
         except RamRoleError as error:
-            logger.warning("The service refused the security token, and the provider has no other: %s", error)
+            logger.warning("The service rejected the security token, and the provider has no other: %s", error)
             return None
         if same_keys(fresh, rejected):
-            # Remembered, so that a key refused for another reason costs one fetch and not one a request.
+            # Remembered, so that a key rejected for another reason costs one fetch and not one per request.
             self._irreplaceable = rejected
             return None
         self._irreplaceable = None
@@ -103,109 +106,147 @@ class SigningAuth:
 
 
 class AuthFlow:
-    """One request over its attempts; made by `SigningAuth.begin`."""
+    """One request over its attempts. `SigningAuth.begin` creates it; each hop of a redirect has its own."""
 
-    def __init__(self, agent: SigningAuth, origin: tuple[str, str]) -> None:
-        self._agent = agent
-        self._origin = origin
+    __slots__ = ("_auth", "_credentials", "_repeated", "_signed", "host", "origin")
+
+    def __init__(self, auth: SigningAuth, origin: Origin) -> None:
+        self._auth = auth
         self._signed: Request | None = None
         self._credentials: Credentials | None = None
-        self._refreshed = False
-        self._told_the_time = False
+        self._repeated: tuple[ErrorKind, ...] = ()
+        self.origin = origin
+        """Scheme and host that this call is signed for."""
+        self.host = origin[1]
+        """The host, with the port where it is not the scheme's own."""
 
-    error_statuses = ERROR_STATUSES
+    def next_hop(self) -> AuthFlow:
+        """The flow of the next hop of a redirect: for the same origin, with attempts of its own."""
+        return AuthFlow(self._auth, self.origin)
 
-    @property
-    def origin(self) -> tuple[str, str]:
-        """Scheme and host that are signed for."""
-        return self._origin
+    def covers(self, request: Request) -> bool:
+        """True where a request goes to the origin that is signed for. An upgrade from http to https counts as well."""
+        return is_same_or_safer(self.origin, origin_of(request))
 
-    @property
-    def host(self) -> str:
-        """The host that is signed for, with its port where it is not the scheme's own."""
-        return self._origin[1]
-
-    def covers(self, url: str) -> bool:
-        """True where `url` is of the origin that is signed for; https in place of http counts as the same."""
-        return is_same_or_safer(self._origin, origin_of(url))
+    def covers_url(self, url: str) -> bool:
+        """The same for a URL. A URL that no request can have is not covered."""
+        try:
+            return self.covers(Request("GET", url))
+        except SigningError:
+            return False
 
     def redirect_target(self, url: str, location: str | None) -> str | None:
-        """The URL that an answer from `url` redirects to, if it may be followed; else None."""
+        """The URL that an answer from `url` redirects to, if it may be followed, else None."""
         if not location:
             return None
-        target = urljoin(url, location)
-        if target.lower().startswith(("http://", "https://")) and self.covers(target):
+        try:
+            target = urljoin(url, location)
+        except ValueError:
+            target = ""
+        if self.covers_url(target):
             return target
         logger.warning(
-            "%s redirects to another host (%s): not followed, because signature and token are for %s only.",
-            self.host, urlsplit(target).hostname, self.host,
+            "%s redirects to another host. The redirect is not followed, because signature and token are for %s only.",
+            self.host, self.host,
         )  # fmt: skip
         return None
+
+    def require_covered(self, request: Request) -> None:
+        """Check that a hop stays within the origin.
+
+        Raises:
+            SigningError: it leaves the origin.
+        """
+        if not self.covers(request):
+            raise SigningError(
+                f"{self.host} redirects to another host or scheme ({request.scheme}://{request.host}). The redirect is "
+                f"not followed, because signature and token are for {self.host} only. Turn redirects off to see the "
+                "answer."
+            )
 
     def sign(self, request: Request, credentials: Credentials) -> Request:
         """The request, signed with one snapshot.
 
         Raises:
-            SigningError: the request goes elsewhere than the exchange, or the scheme cannot sign it.
+            SigningError: the request leaves the origin, or the scheme cannot sign it.
         """
-        if not self.covers(request.url):
+        if origin_of(request) != self.origin and not self.covers(request):
             raise SigningError(f"The request goes to {request.host}, but it is signed for {self.host} only.")
-        self._signed = self._agent.signer.sign(request, credentials=credentials)
+        self._signed = self._auth.signer.sign(request, credentials=credentials)
         self._credentials = credentials
         return self._signed
 
     def next_step(
         self, status: int, header: Callable[[str], str | None], read: Callable[[], bytes], *, replayable: bool
     ) -> NextStep:
-        """What is to be done with an answer.
+        """What to do with an answer.
 
         Args:
             status: its status.
             header: looks up one of its headers.
-            read: reads its body; called only for the few statuses that services refuse signatures with.
+            read: reads its body; called only for `ERROR_STATUSES`.
             replayable: whether the request can be sent once more.
         """
-        signer = self._agent.signer
+        signer = self._auth.signer
         if status not in ERROR_STATUSES:
             if signer.knows_skew() and (now := server_time(header)) is not None:
                 signer.observe_server_time(self.host, now)
             return NextStep.RETURN
-        body = read()[:MAX_ERROR_BYTES] or _error_in_header(header)
-        if refusals.is_time_refused(body):
-            now = server_time(header)
-            if now is None or self._told_the_time or not signer.learn_server_time(self.host, now):
-                return NextStep.RETURN
-            self._told_the_time = True
-            logger.info("%s refused the request's time: signing by its clock from now on.", self.host)
-            return NextStep.SIGN_AGAIN if replayable else NextStep.RETURN
-        if self._credentials is not None and not self._refreshed and replayable:
-            ended = refusals.is_token_ended(body)
-            if ended or (self._credentials.security_token and refusals.is_key_refused(body)):
-                self._refreshed = True
-                return NextStep.REFRESH
-        if self._signed is not None and refusals.is_signature_refused(body):
+        body = read()[:MAX_TEXT_LENGTH] or _error_in_header(header)
+        kind = kind_of_answer(body)
+        if kind is ErrorKind.WRONG_SIGNATURE and self._signed is not None:
             reason = explain_mismatch(signer.scheme, self._signed, body)
-            logger.warning("%s refused the signature. %s", self.host, reason)
+            logger.warning("%s rejected the signature. %s", self.host, reason)
+        if kind is None or kind in self._repeated:
+            return NextStep.RETURN
+        step = self._step_for(kind, header)
+        if step is not NextStep.RETURN:
+            self._repeated += (kind,)
+        return step if replayable else NextStep.RETURN
+
+    def _step_for(self, kind: ErrorKind, header: Callable[[str], str | None]) -> NextStep:
+        if kind is ErrorKind.WRONG_CLOCK:
+            now = server_time(header)
+            if now is None or not self._auth.signer.learn_server_time(self.host, now):
+                return NextStep.RETURN
+            logger.info("%s rejected the time of the request. Requests now use its clock.", self.host)
+            return NextStep.SIGN_AGAIN
+        if kind is ErrorKind.USED_NONCE:
+            logger.info("%s received a request twice. It is signed again with a new nonce.", self.host)
+            return NextStep.SIGN_AGAIN
+        credentials = self._credentials
+        if credentials is None or not _REFRESHES.isdisjoint(self._repeated):
+            return NextStep.RETURN
+        if kind is ErrorKind.EXPIRED_TOKEN or (kind is ErrorKind.REJECTED_KEY and credentials.security_token):
+            return NextStep.REFRESH
         return NextStep.RETURN
 
     def refresh(self) -> Credentials | None:
-        """Credentials in place of those that were refused, None where there are none; blocks."""
-        return None if self._credentials is None else self._agent.refresh(self._credentials)
+        """Credentials other than the rejected ones, or None. Blocks."""
+        return None if self._credentials is None else self._auth.refresh(self._credentials)
 
 
-def origin_of(url: str) -> tuple[str, str]:
-    """Scheme and host of a URL, the port where it is not the scheme's own."""
-    request = Request("GET", url)
+_REFRESHES = frozenset((ErrorKind.EXPIRED_TOKEN, ErrorKind.REJECTED_KEY))
+
+
+def origin_of(request: Request) -> Origin:
+    """Scheme and host of a request.
+
+    Raises:
+        SigningError: clients could read another host from the URL.
+    """
+    if not request.path.startswith("/"):
+        raise SigningError("The URL has a backslash before its path, and clients disagree about its host. Remove it.")
     return request.scheme, request.host
 
 
-def is_same_or_safer(origin: tuple[str, str], target: tuple[str, str]) -> bool:
-    """True for the same origin, and for https in place of http on the same host and the usual ports."""
+def is_same_or_safer(origin: Origin, target: Origin) -> bool:
+    """True for the same origin, and for https instead of http on the same host and the default ports."""
     return origin == target or (origin[0] == "http" and target == ("https", origin[1]) and ":" not in target[1])
 
 
 def server_time(header: Callable[[str], str | None]) -> float | None:
-    """The moment at which an answer was made, by the server's clock: its Date, plus the Age that a cache adds."""
+    """When the server created an answer, by its own clock: its Date, plus the Age that a cache adds."""
     date = header("Date")
     if not date:
         return None
@@ -218,7 +259,7 @@ def server_time(header: Callable[[str], str | None]) -> float | None:
 
 
 def _error_in_header(header: Callable[[str], str | None]) -> bytes:
-    """The error document that OSS sends in a header when the answer, to HEAD, can have no body."""
+    """The error document that OSS sends in a header when the answer can have no body, as for HEAD."""
     try:
         return base64.b64decode(header("x-oss-err") or "")
     except ValueError:
@@ -226,7 +267,7 @@ def _error_in_header(header: Callable[[str], str | None]) -> bytes:
 
 
 def wire_headers(signed: Request) -> dict[str, str | bytes]:
-    """Headers for a client that encodes text as Latin-1: what is not ASCII is given as the bytes that were signed."""
+    """Headers for a client that encodes text as Latin-1: a non-ASCII value is passed as the bytes that were signed."""
     return {name: value if value.isascii() else value.encode() for name, value in signed.headers}
 
 

@@ -3,15 +3,15 @@
     client = acs_client(provider, region_id="cn-hangzhou")
     client.do_action_with_exception(DescribeRegionsRequest())
 
-The client knows static credentials only; what it signs with is replaced by a signer that takes one snapshot for each
-request and each of its attempts.
+The client accepts static credentials only. This module replaces its signer with one that takes a new snapshot for each
+request and for each attempt.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from ramrole_creds.integrations._sdk import load_sdk, require_attribute
+from ramrole_creds.integrations._sdk import SdkObject, load_sdk, require_attribute
 
 if TYPE_CHECKING:
     from ramrole_creds.provider import CredentialProvider
@@ -19,35 +19,35 @@ if TYPE_CHECKING:
 __all__ = ["ProviderSigner", "acs_client", "use_provider"]
 
 TESTED_VERSION = "2.16.1"
-TOKEN_PARAMETER = "SecurityToken"  # noqa: S105  # a name
-TOKEN_HEADER = "x-acs-security-token"  # noqa: S105  # a name
+_TOKEN_NAMES = ("SecurityToken", "x-acs-security-token")
+"""The parameter and the header that hold the token."""
 
 _Client = TypeVar("_Client")
 
 
-def acs_client(provider: CredentialProvider, region_id: str = "cn-hangzhou", **options: Any) -> Any:  # noqa: ANN401
-    """An `AcsClient` that signs with whatever `provider` gives at the moment of each request.
+def acs_client(provider: CredentialProvider, region_id: str = "cn-hangzhou", **options: SdkObject) -> SdkObject:
+    """An `AcsClient` that signs each request with the provider's current credentials.
 
     Args:
         provider: where credentials come from.
         region_id: the client's region.
-        options: what else `AcsClient` takes (`timeout`, `max_retry_time`, `verify` …).
+        options: the other arguments of `AcsClient` (`timeout`, `max_retry_time`, `verify` …).
 
     Raises:
-        ConfigurationError: the SDK is not installed, or its version is one that this cannot work with.
+        ConfigurationError: the SDK is not installed, or its version is not supported.
     """
     module = load_sdk("aliyunsdkcore.client", "acs-client")
     from aliyunsdkcore.auth.credentials import StsTokenCredential
 
-    # It insists on a credential of its own kind; this one is never used.
+    # The client requires a credential of its own class; this one is never used.
     client = module.AcsClient(region_id=region_id, credential=StsTokenCredential("-", "-", "-"), **options)
     return use_provider(client, provider)
 
 
 def use_provider(client: _Client, provider: CredentialProvider) -> _Client:
-    """Have an `AcsClient` sign with whatever `provider` gives at the moment of each request.
+    """Make an `AcsClient` sign each request with the provider's current credentials.
 
-    Credentials that the client was made with, and ALIYUN_ACCESS_KEY_ID in the environment, no longer matter.
+    The client no longer uses the credentials that it was created with, nor ALIYUN_ACCESS_KEY_ID of the environment.
 
     Args:
         client: the client, of any region and with any other options.
@@ -57,15 +57,18 @@ def use_provider(client: _Client, provider: CredentialProvider) -> _Client:
         The client.
 
     Raises:
-        ConfigurationError: the SDK is not installed, or its version is one that this cannot work with.
+        ConfigurationError: the SDK is not installed, or its version is not supported.
     """
     require_attribute(client, "_signer", "aliyun-python-sdk-core", TESTED_VERSION)
-    client._signer = ProviderSigner(provider)  # type: ignore[attr-defined]  # noqa: SLF001  # it has no other way in
+    client._signer = ProviderSigner(provider)  # type: ignore[attr-defined]  # noqa: SLF001  # no public name exists
     return client
 
 
 class ProviderSigner:
-    """What an `AcsClient` signs its requests with.
+    """The signer of an `AcsClient`, with a provider.
+
+    Args:
+        provider: where credentials come from.
 
     Raises:
         ConfigurationError: the SDK is not installed.
@@ -75,16 +78,17 @@ class ProviderSigner:
         self._provider = provider
         load_sdk("aliyunsdkcore.auth.signers.sts_token_signer", "acs-client")
 
-    def sign(self, region_id: str, request: Any) -> tuple[dict[str, str], str]:  # noqa: ANN401  # the SDK's
-        """Headers and URL of a request, signed with one snapshot; the client calls it for each attempt."""
+    def sign(self, region_id: str, request: SdkObject) -> tuple[dict[str, str], str]:
+        """Headers and URL of a request, signed with one snapshot. The client calls this for each attempt."""
         from aliyunsdkcore.auth.credentials import AccessKeyCredential, StsTokenCredential
         from aliyunsdkcore.auth.signers.access_key_signer import AccessKeySigner
         from aliyunsdkcore.auth.signers.sts_token_signer import StsTokenSigner
 
         snapshot = self._provider.get_credentials()
-        # A request that is sent again still has the token of the time before.
-        (request.get_query_params() or {}).pop(TOKEN_PARAMETER, None)
-        (request.get_headers() or {}).pop(TOKEN_HEADER, None)
+        # A request that is sent again still holds the token of the previous attempt.
+        for held in (request.get_query_params(), request.get_headers()):
+            for name in _TOKEN_NAMES:
+                (held or {}).pop(name, None)
         keys = snapshot.access_key_id, snapshot.access_key_secret
         if snapshot.security_token is None:
             signer = AccessKeySigner(AccessKeyCredential(*keys))

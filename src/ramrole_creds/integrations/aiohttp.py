@@ -3,21 +3,22 @@
     async with aiohttp.ClientSession(middlewares=(AiohttpAuth(Signer(provider, signing.ACS3())),)) as session:
         await session.post(url, data=body)
 
-The same rules as for `requests` (see `signed_exchange`). aiohttp calls a middleware for every hop of a redirect, those
-to other hosts included: here such a hop raises SigningError, and nothing is sent there.
+aiohttp calls a middleware for every hop of a redirect, including hops to other hosts. Such a hop raises SigningError
+here, and nothing is sent.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
-from aiohttp import payload
+from aiohttp import TraceConfig, payload
+from aiohttp.tracing import Trace
 from yarl import URL
 
-from ramrole_creds.errors import SigningError
-from ramrole_creds.integrations._auth_flow import REDIRECT_STATUSES, NextStep, SigningAuth
+from ramrole_creds.integrations._auth_flow import ERROR_STATUSES, NextStep, SigningAuth
+from ramrole_creds.integrations._sdk import require_attribute
 from ramrole_creds.signing import Request
 
 if TYPE_CHECKING:
@@ -28,72 +29,71 @@ if TYPE_CHECKING:
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.integrations._auth_flow import AuthFlow
     from ramrole_creds.signing import Signer
+    from ramrole_creds.signing.body import BodyLike
 
-# The origin that the last answer in this context redirects to: the next request there is a hop of the same exchange.
-# Not the URL, since aiohttp takes userinfo out of it, and may requote it, before it asks the middleware.
-_redirected: ContextVar[tuple[tuple[str, str | None, int | None], AuthFlow] | None] = ContextVar(
-    "_redirected", default=None
-)
+__all__ = ["AiohttpAuth"]
+
+TESTED_VERSION = "3.14.5"
 
 
 class AiohttpAuth:
-    """A client middleware that signs; give it to a session, or to one call, as `middlewares=(…,)`.
+    """A client middleware that signs. Pass it to a session, or to one call, as `middlewares=(…,)`.
+
+    Other middlewares may stand before and behind it. They must pass on the request that they get, not a new one.
 
     Args:
-        signer: what signs.
-        hosts: hosts that may be signed for (".aliyuncs.com" takes in subdomains); whichever host is called where None.
+        signer: the signer.
+        hosts: hosts that may be signed for (".aliyuncs.com" includes subdomains); None allows every host that you call.
     """
 
     def __init__(self, signer: Signer, hosts: Iterable[str] | None = None) -> None:
-        self._agent = SigningAuth(signer, hosts)
+        self._auth = SigningAuth(signer, hosts)
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        """Sign, send, look at the answer, and sign and send again where that helps; aiohttp calls it.
+        """Sign, send, look at the answer, and sign and send again where that helps. aiohttp calls this.
 
         Raises:
-            SigningError: the request cannot be signed, or is a redirect that leaves the host.
+            SigningError: the request cannot be signed, or it is a redirect that leaves the host.
         """
-        exchange = self._exchange(str(request.url))
-        body, replayable = await _body_of(request, covered=self._agent.signer.scheme.covers_body)
+        body, replayable = await _body_of(request, covered=self._auth.signer.scheme.covers_body)
+        unsigned = Request(request.method, str(request.url), list(request.headers.items()), body=body)
+        flow = self._flow(request, unsigned)
         credentials = await self._credentials()
         while True:
-            _sign(request, exchange, credentials, body)
+            _sign(request, flow, credentials, unsigned)
             response = await handler(request)
-            answer = await response.read() if response.status in exchange.error_statuses else b""
-            verdict = exchange.next_step(
+            answer = await response.read() if response.status in ERROR_STATUSES else b""
+            step = flow.next_step(
                 response.status,
                 response.headers.get,
                 lambda answer=answer: answer,  # type: ignore[misc]  # bound at once
                 replayable=replayable,
             )
-            if verdict is NextStep.RETURN:
-                break
-            fresh = await asyncio.to_thread(exchange.refresh) if verdict is NextStep.REFRESH else credentials
+            if step is NextStep.RETURN:
+                return response
+            fresh = await asyncio.to_thread(flow.refresh) if step is NextStep.REFRESH else credentials
             if fresh is None:
-                break
+                return response
             credentials = fresh
             response.release()
-        location = response.headers.get("Location") or response.headers.get("URI")  # aiohttp follows either
-        if response.status in REDIRECT_STATUSES and location:
-            _redirected.set((_origin(response.url.join(URL(location))), exchange))
-        return response
 
-    def _exchange(self, url: str) -> AuthFlow:
-        """The exchange that a request belongs to: that of the redirect it follows, else a new one."""
-        redirected = _redirected.get()
-        _redirected.set(None)
-        if redirected is None or redirected[0] != _origin(URL(url)):
-            return self._agent.begin(url)
-        exchange = redirected[1]
-        if not exchange.covers(url):
-            raise SigningError(
-                f"{exchange.host} redirects to another host ({URL(url).host}): not followed, because signature and "
-                f"token are for {exchange.host} only. Call with allow_redirects=False to see the answer."
-            )
-        return exchange
+    def _flow(self, request: ClientRequest, unsigned: Request) -> AuthFlow:
+        """The flow of this hop: of the call that the request belongs to, or of a new call."""
+        require_attribute(request, "_traces", "aiohttp", TESTED_VERSION)
+        # All hops of one call share this list, and nothing else that a middleware can reach does. A context variable
+        # would be lost where another middleware runs the handler in a task.
+        traces: list[Trace] = request._traces  # noqa: SLF001  # no public name exists
+        for trace in traces:
+            if isinstance(trace, _CallMark) and trace.auth is self._auth:
+                flow = trace.flow.next_hop()
+                flow.require_covered(unsigned)
+                return flow
+        flow = self._auth.begin(unsigned)
+        traces.append(_CallMark(request, self._auth, flow))
+        return flow
 
     async def _credentials(self) -> Credentials:
-        provider = self._agent.signer.provider
+        provider = self._auth.signer.provider
         get = getattr(provider, "get_credentials_async", None)
         if get is None:
             return await asyncio.to_thread(provider.get_credentials)
@@ -101,24 +101,32 @@ class AiohttpAuth:
         return credentials
 
 
-def _origin(url: URL) -> tuple[str, str | None, int | None]:
-    return url.scheme, url.host, url.port
+class _CallMark(Trace):
+    """A trace that reports nothing. It marks the requests of one call, and lives as long as the call."""
+
+    def __init__(self, request: ClientRequest, auth: SigningAuth, flow: AuthFlow) -> None:
+        super().__init__(request.session, _SILENT, SimpleNamespace())
+        self.auth = auth
+        self.flow = flow
 
 
-def _sign(request: ClientRequest, exchange: AuthFlow, credentials: Credentials, body: Any) -> None:  # noqa: ANN401
-    unsigned = Request(request.method, str(request.url), list(request.headers.items()), body=body)
-    signed = exchange.sign(unsigned, credentials)
+_SILENT = TraceConfig()
+_SILENT.freeze()
+
+
+def _sign(request: ClientRequest, flow: AuthFlow, credentials: Credentials, unsigned: Request) -> None:
+    signed = flow.sign(unsigned, credentials)
     if signed.url != str(request.url):
         request.url = URL(signed.url, encoded=True)
     request.headers.clear()
     request.headers.extend(signed.headers)
 
 
-async def _body_of(request: ClientRequest, *, covered: bool) -> tuple[object, bool]:
+async def _body_of(request: ClientRequest, *, covered: bool) -> tuple[BodyLike | None, bool]:
     """The body as it can be signed, and whether it can be sent twice."""
     body = request.body
     if isinstance(body, payload.BytesPayload | payload.IOBasePayload):
-        # Files are read only for schemes that cover the body; aiohttp rewinds them by itself.
+        # Files are read only for schemes that cover the body. aiohttp rewinds them itself.
         return await body.as_bytes() if covered else b"", True
     if not body:
         return None, True

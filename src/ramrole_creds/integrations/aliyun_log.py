@@ -1,22 +1,23 @@
-"""What aliyun-log-python-sdk needs beyond `LogClient(endpoint, credentials_provider=provider)`.
+"""What aliyun-log-python-sdk needs besides `LogClient(endpoint, credentials_provider=provider)`.
 
     logging.getLogger().addHandler(QueuedLogHandler(endpoint, provider, "project", "logstore"))
     worker = consumer_worker(provider, MyProcessor, LogHubConfig(endpoint, "", "", "project", …))
 
-Its logging handlers take a key without a token, its consumers a callback that sleeps minutes in the caller's thread.
+Its logging handlers accept a key without a token. Its consumers accept a callback that sleeps for minutes in the thread
+of the caller.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ramrole_creds.integrations._sdk import as_provider, load_sdk, require_attribute
+from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, require_attribute
 
 load_sdk("aliyun.log", "log")
 
-import aliyun.log as sdk  # noqa: E402
-from aliyun.log.auth import make_auth  # noqa: E402
-from aliyun.log.consumer import ConsumerWorker  # noqa: E402
+import aliyun.log as sdk  # noqa: E402  # a missing SDK gets a better error above
+from aliyun.log.auth import make_auth  # noqa: E402  # as above
+from aliyun.log.consumer import ConsumerWorker  # noqa: E402  # as above
 
 if TYPE_CHECKING:
     import logging
@@ -32,21 +33,21 @@ FETCH_THREAD_PREFIX = "ramrole-creds"
 
 
 class _ProviderHandler:
-    """A handler whose client asks a provider.
+    """A handler whose client uses a provider.
 
     Args:
         end_point: endpoint of the log service.
-        provider: a provider, or the URL of one (in `logging.config` there are only strings).
+        provider: a provider, or the URL of one (`logging.config` holds strings only).
         project: the project.
         log_store: the logstore.
-        options: what else the SDK's handler takes.
+        options: the other arguments of the SDK's handler.
     """
 
     if TYPE_CHECKING:
         end_point: str
         auth_version: str
         region: str
-        addFilter: Callable[..., None]  # noqa: N815  # logging's name
+        addFilter: Callable[..., None]  # noqa: N815  # the name that logging uses
 
     def __init__(
         self,
@@ -54,14 +55,14 @@ class _ProviderHandler:
         provider: CredentialProvider | str,
         project: str,
         log_store: str,
-        **options: Any,  # noqa: ANN401  # the SDK's own
+        **options: SdkObject,
     ) -> None:
         self._provider = as_provider(provider)
         super().__init__(end_point, None, None, project, log_store, **options)  # type: ignore[call-arg]
         self.addFilter(_is_not_about_credentials)
 
     def create_client(self) -> None:
-        """Make the client; the SDK's handler calls it before its first log."""
+        """Create the client. The SDK's handler calls this before its first log."""
         self.client = sdk.LogClient(
             self.end_point,
             credentials_provider=self._provider,
@@ -70,39 +71,39 @@ class _ProviderHandler:
         )
 
 
-class SimpleLogHandler(_ProviderHandler, sdk.SimpleLogHandler):  # type: ignore[misc]  # without types
-    """Sends each record at once; takes (end_point, provider, project, log_store, **options)."""
+class SimpleLogHandler(_ProviderHandler, sdk.SimpleLogHandler):  # type: ignore[misc]  # the SDK has no types
+    """Sends each record at once. Arguments: `end_point, provider, project, log_store, **options`."""
 
 
-class QueuedLogHandler(_ProviderHandler, sdk.QueuedLogHandler):  # type: ignore[misc]  # without types
-    """Sends records from a thread of its own; takes (end_point, provider, project, log_store, **options)."""
+class QueuedLogHandler(_ProviderHandler, sdk.QueuedLogHandler):  # type: ignore[misc]  # the SDK has no types
+    """Sends records from a background thread. Arguments: `end_point, provider, project, log_store, **options`."""
 
 
-class UwsgiQueuedLogHandler(_ProviderHandler, sdk.UwsgiQueuedLogHandler):  # type: ignore[misc]  # without types
-    """The same under uWSGI; takes (end_point, provider, project, log_store, **options)."""
+class UwsgiQueuedLogHandler(_ProviderHandler, sdk.UwsgiQueuedLogHandler):  # type: ignore[misc]  # the SDK has no types
+    """The same under uWSGI. Arguments: `end_point, provider, project, log_store, **options`."""
 
 
 def consumer_worker(
     provider: CredentialProvider,
     make_processor: type,
-    config: Any,  # noqa: ANN401  # the SDK's
+    config: SdkObject,
     args: tuple[object, ...] | None = None,
     kwargs: dict[str, object] | None = None,
-) -> Any:  # noqa: ANN401  # the SDK's
-    """A `ConsumerWorker` whose every request is signed with the credentials of its moment.
+) -> SdkObject:
+    """A `ConsumerWorker` that signs each request with the current credentials.
 
     Args:
         provider: where credentials come from.
-        make_processor: the processor's class.
-        config: a `LogHubConfig`; the keys in it do not count, give "".
+        make_processor: the class of the processor.
+        config: a `LogHubConfig`. Its keys are ignored; pass "".
         args: positional arguments of the processor.
         kwargs: keyword arguments of the processor.
 
     Raises:
-        ConfigurationError: the SDK's version is one that this cannot work with.
+        ConfigurationError: this version of the SDK is not supported.
     """
     snapshot = provider.get_credentials()
-    # The constructor makes the consumer group and so needs keys; from then on the client asks the provider.
+    # The constructor creates the consumer group and needs keys for that. Later calls use the provider.
     config.accessKeyId, config.accessKey = snapshot.access_key_id, snapshot.access_key_secret
     config.securityToken = snapshot.security_token
     try:
@@ -113,16 +114,16 @@ def consumer_worker(
     client = worker.consumer_client.mclient
     for name in ("_auth", "_securityToken", "_auth_version", "_region"):
         require_attribute(client, name, DISTRIBUTION, TESTED_VERSION)
-    client._auth = make_auth(provider, client._auth_version, client._region)  # noqa: SLF001  # no other way in
-    client._securityToken = None  # noqa: SLF001  # it would be sent beside any other credentials
-    client._accessKeyId = client._accessKey = None  # noqa: SLF001
+    client._auth = make_auth(provider, client._auth_version, client._region)  # noqa: SLF001  # no public name exists
+    client._securityToken = None  # noqa: SLF001  # it would be sent with other credentials
+    client._accessKeyId = client._accessKey = None  # noqa: SLF001  # as above
     return worker
 
 
 def _is_not_about_credentials(record: logging.LogRecord) -> bool:
-    """Leave out what is logged while credentials are fetched.
+    """Drop records that are logged while credentials are fetched.
 
-    The handler may be waiting for that very fetch, and holds the lock that another of its records would wait for.
+    The handler may be waiting for this fetch, and it holds the lock that such a record would wait for.
     """
     thread = record.threadName or ""
     return not (record.name.startswith("ramrole_creds") or thread.startswith(FETCH_THREAD_PREFIX))

@@ -2,16 +2,16 @@
 
     config = ProducerConfig(endpoint=endpoint, credentials_provider=ProducerCredentials(provider))
 
-It takes credentials of its own class only, keeps them, and asks again when a fifth of their life or five minutes are
-left; a provider of ours has newer ones by then.
+The producer accepts credentials of its own class only and keeps a copy. It asks again when a fifth of their lifetime,
+or five minutes, remains. By then our provider has newer ones.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ramrole_creds.integrations._sdk import load_sdk
+from ramrole_creds.integrations._sdk import SdkObject, load_sdk
 
 if TYPE_CHECKING:
     from ramrole_creds.provider import CredentialProvider
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["ProducerCredentials"]
 
 ASK_AGAIN_SECONDS = 300
-"""How long a token whose expiry is not known is kept by the producer."""
+"""How long the producer keeps a token whose expiry is unknown."""
 
 
 class ProducerCredentials:
-    """Gives snapshots of `provider` in the producer's own class.
+    """Returns snapshots of `provider` in the producer's own class.
+
+    Args:
+        provider: where credentials come from.
 
     Raises:
         ConfigurationError: the SDK is not installed.
@@ -31,10 +34,10 @@ class ProducerCredentials:
 
     def __init__(self, provider: CredentialProvider) -> None:
         self._provider = provider
-        self._credentials: Any = load_sdk("aliyun_log_producer", "log-producer").Credentials
+        self._credentials: SdkObject = load_sdk("aliyun_log_producer", "log-producer").Credentials
 
-    def get_credentials(self) -> Any:  # noqa: ANN401  # the SDK's
-        """One snapshot, with the moment by which the producer must have asked again."""
+    def get_credentials(self) -> SdkObject:
+        """One snapshot, with the time by which the producer must ask again."""
         snapshot = self._provider.get_credentials()
         expires_at = None
         if snapshot.expiration is not None:

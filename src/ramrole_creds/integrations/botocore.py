@@ -1,30 +1,31 @@
-"""Rotating credentials for boto3, botocore and aiobotocore, against OSS's S3-compatible endpoint.
+"""Rotating credentials for boto3, botocore and aiobotocore, for the S3-compatible endpoint of OSS.
 
     session = boto3.Session(botocore_session=botocore_session(provider))
     s3 = session.client("s3", endpoint_url="https://s3.oss-cn-hangzhou.aliyuncs.com")
 
-Each signature takes one snapshot; when to refresh is the provider's business, not botocore's fixed windows.
+Each signature uses one snapshot. The provider decides when to refresh; botocore's fixed windows do not apply.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ramrole_creds.integrations._sdk import load_sdk
+from ramrole_creds.integrations._sdk import SdkObject, load_sdk
 
 if TYPE_CHECKING:
+    from ramrole_creds.credentials import Credentials
     from ramrole_creds.provider import CredentialProvider
 
 __all__ = ["aiobotocore_session", "botocore_session"]
 
 
-def botocore_session(provider: CredentialProvider, **options: Any) -> Any:  # noqa: ANN401  # botocore's
-    """A botocore session that signs with what `provider` gives at the moment of each request.
+def botocore_session(provider: CredentialProvider, **options: SdkObject) -> SdkObject:
+    """A botocore session that signs each request with the provider's current credentials.
 
     Args:
         provider: where credentials come from.
-        options: what else `botocore.session.Session` takes.
+        options: the other arguments of `botocore.session.Session`.
 
     Raises:
         ConfigurationError: botocore is not installed.
@@ -34,8 +35,12 @@ def botocore_session(provider: CredentialProvider, **options: Any) -> Any:  # no
     return session
 
 
-def aiobotocore_session(provider: CredentialProvider, **options: Any) -> Any:  # noqa: ANN401  # aiobotocore's
-    """The same for aiobotocore; waiting for credentials never blocks the loop.
+def aiobotocore_session(provider: CredentialProvider, **options: SdkObject) -> SdkObject:
+    """The same for aiobotocore. Waiting for credentials never blocks the event loop.
+
+    Args:
+        provider: where credentials come from.
+        options: the other arguments of `aiobotocore.session.AioSession`.
 
     Raises:
         ConfigurationError: aiobotocore is not installed.
@@ -46,7 +51,7 @@ def aiobotocore_session(provider: CredentialProvider, **options: Any) -> Any:  #
 
 
 class _Source:
-    """Stands where botocore keeps its chain of sources."""
+    """Replaces botocore's chain of credential sources."""
 
     def __init__(self, credentials: object) -> None:
         self._credentials = credentials
@@ -55,27 +60,33 @@ class _Source:
         return self._credentials
 
 
-class _AsyncSource(_Source):
-    async def load_credentials(self) -> object:  # type: ignore[override]  # as aiobotocore's
+class _AsyncSource:
+    """Replaces aiobotocore's chain of credential sources."""
+
+    def __init__(self, credentials: object) -> None:
+        self._credentials = credentials
+
+    async def load_credentials(self) -> object:
         return self._credentials
 
 
 @functools.cache
 def _credentials_class() -> type:
     module = load_sdk("botocore.credentials", "boto3")
+    base: SdkObject = module.Credentials
 
-    class ProviderCredentials(module.Credentials):  # type: ignore[misc, name-defined]  # without types
-        """Holds no keys: whoever wants some asks for a frozen set."""
+    class ProviderCredentials(base):
+        """Holds no keys. A caller gets a frozen set of one snapshot."""
 
         def __init__(self, provider: CredentialProvider) -> None:
             super().__init__(None, None, None, method=provider.get_provider_name())
             self.provider = provider
 
-        def get_frozen_credentials(self) -> Any:  # noqa: ANN401  # botocore's
+        def get_frozen_credentials(self) -> SdkObject:
             return _freeze(module, self.provider.get_credentials())
 
         def _normalize(self) -> None:
-            """There are no keys to decode."""
+            """Do nothing: there are no keys to decode."""
 
     return ProviderCredentials
 
@@ -83,17 +94,17 @@ def _credentials_class() -> type:
 @functools.cache
 def _async_credentials_class() -> type:
     module = load_sdk("botocore.credentials", "boto3")
-    base: Any = _credentials_class()
+    base: SdkObject = _credentials_class()
 
-    class AsyncProviderCredentials(base):  # type: ignore[misc]  # made above
-        async def get_frozen_credentials(self) -> Any:  # noqa: ANN401  # botocore's
+    class AsyncProviderCredentials(base):
+        async def get_frozen_credentials(self) -> SdkObject:
             return _freeze(module, await self.provider.get_credentials_async())
 
         async def get_account_id(self) -> None:
-            """None: an AWS account's number, which there is none of."""
+            """None: OSS does not use the number of an AWS account."""
 
     return AsyncProviderCredentials
 
 
-def _freeze(module: Any, snapshot: Any) -> Any:  # noqa: ANN401  # botocore's
+def _freeze(module: SdkObject, snapshot: Credentials) -> SdkObject:
     return module.ReadOnlyCredentials(snapshot.access_key_id, snapshot.access_key_secret, snapshot.security_token)

@@ -3,20 +3,20 @@
     client = Client(provider, endpoint="https://<account>.cn-hangzhou.fc.aliyuncs.com")
     client.list_services()
 
-(Function Compute 3.0 needs nothing of this: its client is made with `Config(credential=provider)`.)
+Function Compute 3.0 needs no helper: create its client with `Config(credential=provider)`.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ramrole_creds.integrations._sdk import as_provider, load_sdk, require_attribute
+from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, require_attribute
 
 load_sdk("fc2", "fc2")
 
-import fc2  # noqa: E402
-from fc2.auth import Auth  # noqa: E402
+import fc2  # noqa: E402  # a missing SDK gets a better error above
+from fc2.auth import Auth  # noqa: E402  # as above
 
 if TYPE_CHECKING:
     from ramrole_creds.provider import CredentialProvider
@@ -26,24 +26,24 @@ __all__ = ["Client"]
 TESTED_VERSION = "2.5.2"
 
 
-class Client(fc2.Client):  # type: ignore[misc]  # without types
+class Client(fc2.Client):  # type: ignore[misc]  # the SDK has no types
     """`fc2.Client` with a provider.
 
     Args:
         provider: a provider, or the URL of one.
-        options: what else `fc2.Client` takes: `endpoint`, `Timeout`.
+        options: the other arguments of `fc2.Client`: `endpoint`, `Timeout`.
 
     Raises:
-        ConfigurationError: the SDK's version is one that this cannot work with.
+        ConfigurationError: this version of the SDK is not supported.
     """
 
-    def __init__(self, provider: CredentialProvider | str, **options: Any) -> None:  # noqa: ANN401  # the SDK's
+    def __init__(self, provider: CredentialProvider | str, **options: SdkObject) -> None:
         super().__init__(accessKeyID="-", accessKeySecret="-", **options)  # never used
         require_attribute(fc2.Client, "_build_common_headers", "aliyun-fc2", TESTED_VERSION)
-        self.provider = as_provider(provider)
+        self.provider: CredentialProvider = as_provider(provider)
 
-    def _build_common_headers(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # the SDK's
-        # The SDK reads `self.auth` twice; on a copy nothing can come in between.
+    def _build_common_headers(self, *args: SdkObject, **kwargs: SdkObject) -> SdkObject:
+        # The SDK reads `self.auth` twice. On a copy, both reads return the same snapshot.
         snapshot = self.provider.get_credentials()
         frozen = copy.copy(self)
         frozen.auth = Auth(snapshot.access_key_id, snapshot.access_key_secret, snapshot.security_token or "")

@@ -1,14 +1,14 @@
-"""Credentials that a function runtime hands to a program with each call, pushed to a `PushProvider`.
+"""Credentials that a function runtime passes to a program with each call, stored in a `PushProvider`.
 
     provider = PushProvider()
 
-    def handler(event, context):                     # a handler of Function Compute's Python runtimes
+    def handler(event, context):                     # a handler of a Python runtime of Function Compute
         push_from_context(provider, context)
 
     app = PushingWsgi(app, provider)                 # a custom runtime or container with a WSGI server
     app = PushingAsgi(app, provider)                 # or an ASGI server
 
-Clients that were made with the provider, once and outside of the handler, sign with what came last.
+Create clients with the provider once, outside the handler. They sign with the latest credentials.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["PushingAsgi", "PushingWsgi", "push_from_context", "push_from_headers"]
 
 HEADERS = ("x-fc-access-key-id", "x-fc-access-key-secret", "x-fc-security-token")
-# As the attributes of a context are spelt by the runtimes of Python 3 and by older ones.
+# The attributes of a context, as Python 3 runtimes spell them and as older ones do.
 _CONTEXT_NAMES = (
     ("access_key_id", "accessKeyId"),
     ("access_key_secret", "accessKeySecret"),
@@ -38,14 +38,14 @@ _log = logging.getLogger(__name__)
 
 
 def push_from_context(provider: PushProvider, context: object) -> bool:
-    """Push what a handler's context holds (`context.credentials`).
+    """Push the credentials of a handler's context (`context.credentials`).
 
     Args:
-        provider: who is given it.
+        provider: the provider that receives them.
         context: the second argument of a handler.
 
     Returns:
-        True where there were credentials; a function without a service role is given none.
+        True if the context had credentials. A function without a service role has none.
     """
     given = getattr(context, "credentials", None)
 
@@ -56,26 +56,26 @@ def push_from_context(provider: PushProvider, context: object) -> bool:
 
 
 def push_from_headers(provider: PushProvider, headers: Mapping[str, str]) -> bool:
-    """Push what the headers of a request to a custom runtime hold.
+    """Push the credentials in the headers of a request to a custom runtime.
 
     Args:
-        provider: who is given it.
-        headers: by lower-case name.
+        provider: the provider that receives them.
+        headers: the request's headers, by lower-case name.
 
     Returns:
-        True where there were credentials.
+        True if the headers had credentials.
     """
     return _push(provider, [headers.get(name) for name in HEADERS])
 
 
 class PushingWsgi:
-    """A WSGI application that pushes each request's credentials before it hands the request on, without them.
+    """A WSGI application that pushes the credentials of each request, removes them, and calls `app`.
 
-    Only for programs that are reached through Function Compute alone: anybody else could send these headers too.
+    Use it only where Function Compute is the one caller of the program. Any other caller could send these headers.
 
     Args:
         app: the application.
-        provider: who is given the credentials.
+        provider: the provider that receives the credentials.
     """
 
     def __init__(self, app: Callable[..., Iterable[bytes]], provider: PushProvider) -> None:
@@ -83,7 +83,7 @@ class PushingWsgi:
         self._provider = provider
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """One request."""
+        """Handle one request."""
         keys = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in HEADERS}
         given = {name: environ.pop(key) for name, key in keys.items() if key in environ}
         push_from_headers(self._provider, given)
@@ -95,15 +95,15 @@ class PushingAsgi:
 
     Args:
         app: the application.
-        provider: who is given the credentials.
+        provider: the provider that receives the credentials.
     """
 
     def __init__(self, app: Callable[..., Awaitable[None]], provider: PushProvider) -> None:
         self._app = app
         self._provider = provider
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's
-        """One request, or one event of the server's life."""
+    async def __call__(self, scope: MutableMapping[str, Any], receive: object, send: object) -> None:
+        """Handle one request, or one event of the server's lifespan."""
         headers: list[tuple[bytes, bytes]] = list(scope.get("headers") or ())
         given = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
         push_from_headers(self._provider, given)
@@ -120,8 +120,8 @@ def _push(provider: PushProvider, parts: list[object]) -> bool:
     try:
         credentials = Credentials(key_id, secret, token or None)
     except ConfigurationError as error:
-        # A request must not fail for what the runtime sent with it; whoever asks for credentials is told.
-        _log.warning("What the function runtime sent is no usable key pair: %s", error)
+        # A request must not fail because of these headers. A caller that asks for credentials gets an error.
+        _log.warning("The function runtime sent credentials that cannot be used: %s", error)
         return False
     provider.update(credentials)
     return True

@@ -2,20 +2,23 @@
 
     httpx.post(url, auth=HttpxAuth(Signer(provider, signing.ACS3())))
 
-The same rules as for `requests` (see `signed_exchange`). httpx follows redirects only with `follow_redirects=True`,
-and does so behind an Auth's back: each hop is met on its way to the wire, signed again within the host, and refused
-with SigningError where it leaves it.
+httpx follows redirects only with `follow_redirects=True`, and without asking an Auth. So the signature stays out of the
+request from which httpx builds the next hop. httpx's own transports report each hop before they send it: it is signed
+within the host, and a hop to another host raises SigningError. Through other transports a hop goes out unsigned. If the
+service rejects it and it stayed within the host, it is signed and sent again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import functools
+import sys
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 
-from ramrole_creds.errors import SigningError
-from ramrole_creds.integrations._auth_flow import NextStep, SigningAuth
+from ramrole_creds.errors import ConfigurationError, SigningError
+from ramrole_creds.integrations._auth_flow import ERROR_STATUSES, NextStep, SigningAuth
 from ramrole_creds.signing import Request
 
 if TYPE_CHECKING:
@@ -25,100 +28,200 @@ if TYPE_CHECKING:
     from ramrole_creds.integrations._auth_flow import AuthFlow
     from ramrole_creds.signing import Signer
 
+__all__ = ["HttpxAuth"]
+
+WireRequest: TypeAlias = Any
+"""A request of httpcore, which httpx does not re-export."""
+TESTED_VERSION = "0.28.1"
+
 
 class HttpxAuth(httpx.Auth):
-    """Signs each request of a call or a client; give it as `auth=`.
+    """Signs each request of a call or a client. Pass it as `auth=`.
 
-    A body given as an iterator or a file can be sent only once: schemes that cover the body refuse it (give bytes),
-    and no scheme repeats it.
+    A body that is an iterator or a file can be sent only once. Schemes that cover the body refuse it (pass bytes), and
+    it is never sent again.
 
     Args:
-        signer: what signs.
-        hosts: hosts that may be signed for (".aliyuncs.com" takes in subdomains); whichever host is called where None.
+        signer: the signer.
+        hosts: hosts that may be signed for (".aliyuncs.com" includes subdomains); None allows every host that you call.
     """
 
     def __init__(self, signer: Signer, hosts: Iterable[str] | None = None) -> None:
-        self._agent = SigningAuth(signer, hosts)
+        self._auth = SigningAuth(signer, hosts)
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Sign, look at the answer, and sign again where that helps; httpx calls it."""
-        exchange = self._agent.begin(str(request.url))
-        wire = _Wire(exchange, request)
-        credentials = self._agent.signer.provider.get_credentials()
-        request.extensions = {**request.extensions, "trace": wire.trace(self._agent.signer)}
+        """Sign, look at the answer, and sign again where that helps. httpx calls this."""
+        signer = self._auth.signer
+        call = _Call(self._auth, request)
+        request.extensions = {**request.extensions, "trace": call.trace(signer)}
+        credentials = signer.provider.get_credentials()
         while True:
-            wire.sign(credentials)
+            call.sign(request, credentials)
             response = yield request
-            verdict = wire.next_step(response, response.read if response.status_code in wire.read_for else bytes)
-            if verdict is NextStep.RETURN:
-                return
-            fresh = exchange.refresh() if verdict is NextStep.REFRESH else credentials
-            if fresh is None:
+            body = response.read() if response.status_code in ERROR_STATUSES else b""
+            if (hop := call.unsigned_hop(request, response)) is not None:
+                request, credentials = hop, signer.provider.get_credentials()
+                continue
+            step = call.next_step(response, body)
+            fresh = call.flow.refresh() if step is NextStep.REFRESH else credentials
+            if step is NextStep.RETURN or fresh is None:
                 return
             credentials = fresh
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """The same on an asynchronous client; credentials are fetched without blocking the loop."""
-        exchange = self._agent.begin(str(request.url))
-        wire = _Wire(exchange, request)
-        credentials = await _credentials(self._agent.signer)
-        request.extensions = {**request.extensions, "trace": wire.async_trace(self._agent.signer)}
+        """The same for an asynchronous client. Fetching credentials does not block the event loop."""
+        signer = self._auth.signer
+        call = _Call(self._auth, request)
+        request.extensions = {**request.extensions, "trace": call.async_trace(signer)}
+        credentials = await _credentials(signer)
         while True:
-            wire.sign(credentials)
+            call.sign(request, credentials)
             response = yield request
-            body = await response.aread() if response.status_code in wire.read_for else b""
-            verdict = wire.next_step(response, lambda body=body: body)  # type: ignore[misc]  # bound at once
-            if verdict is NextStep.RETURN:
-                return
-            fresh = await _in_thread(exchange.refresh) if verdict is NextStep.REFRESH else credentials
-            if fresh is None:
+            body = await response.aread() if response.status_code in ERROR_STATUSES else b""
+            if (hop := call.unsigned_hop(request, response)) is not None:
+                request, credentials = hop, await _credentials(signer)
+                continue
+            step = call.next_step(response, body)
+            fresh = await _in_thread(call.flow.refresh) if step is NextStep.REFRESH else credentials
+            if step is NextStep.RETURN or fresh is None:
                 return
             credentials = fresh
 
 
-class _Wire:
-    """One request of httpx, and what becomes of it on its way to the wire."""
+class _SignedRequest(httpx.Request):
+    """A request whose signature only transports see: what httpx builds from it is unsigned."""
 
-    def __init__(self, exchange: AuthFlow, request: httpx.Request) -> None:
-        self._exchange = exchange
-        self._request = request
+    @property  # type: ignore[override]  # an attribute there
+    def headers(self) -> httpx.Headers:
+        """The signed headers; for httpx's client, the headers before signing.
+
+        The client reads the headers of a request that was sent for one purpose: to build the next hop of a redirect.
+        """
+        held: dict[str, Any] = self.__dict__
+        reader = sys._getframe(1).f_globals.get("__name__")  # noqa: SLF001  # documented, though for CPython only
+        headers: httpx.Headers = held["unsigned" if reader == "httpx._client" else "headers"]
+        return headers
+
+    @headers.setter
+    def headers(self, headers: httpx.Headers) -> None:
+        self.__dict__["headers"] = headers
+
+    @property  # type: ignore[override]  # an attribute there
+    def url(self) -> httpx.URL:
+        """The URL, as the base class has it."""
+        url: httpx.URL = self.__dict__["url"]
+        return url
+
+    @url.setter
+    def url(self, url: httpx.URL) -> None:
+        """Withdraw the signature: something, an event hook for instance, sends the request elsewhere."""
+        if url != self.__dict__.get("url"):
+            self.__dict__["headers"] = httpx.Headers(self.__dict__["unsigned"])
+        self.__dict__["url"] = url
+
+
+_SUBCLASSES: dict[type, type[httpx.Request]] = {httpx.Request: _SignedRequest, _SignedRequest: _SignedRequest}
+
+
+def _signed_class(base: type[httpx.Request]) -> type[httpx.Request]:
+    """The class of a signed request: `_SignedRequest`, or one below a subclass that the caller uses."""
+    if base not in _SUBCLASSES:
+        signed = base if issubclass(base, _SignedRequest) else type(base.__name__, (_SignedRequest, base), {})
+        _SUBCLASSES[base] = signed
+    return _SUBCLASSES[base]
+
+
+@functools.cache
+def _require_withdrawal() -> None:
+    """Make sure that the installed httpx builds the next hop of a redirect from the unsigned headers."""
+    received: list[httpx.Headers] = []
+
+    def redirect(request: httpx.Request) -> httpx.Response:
+        received.append(httpx.Headers(request.headers.raw))
+        return httpx.Response(307 if len(received) == 1 else 200, headers={"Location": "http://other.invalid/"})
+
+    class Auth(httpx.Auth):
+        def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+            _put_on(request, httpx.Headers({**request.headers, "X-Signature": "signed"}))
+            yield request
+
+    with httpx.Client(transport=httpx.MockTransport(redirect), trust_env=False) as client:
+        client.get("http://signed.invalid/", auth=Auth(), follow_redirects=True)
+    if ["X-Signature" in headers for headers in received] != [True, False]:
+        raise ConfigurationError(
+            f"httpx {httpx.__version__} would send signature and token on to the target of a redirect. Nothing was "
+            f"signed. Pin httpx=={TESTED_VERSION} until ramrole-creds supports the installed version."
+        )
+
+
+def _put_on(request: httpx.Request, signed: httpx.Headers) -> None:
+    held = request.__dict__
+    if "unsigned" not in held:
+        held["unsigned"] = held["headers"]
+    request.__class__ = _signed_class(type(request))
+    held["headers"] = signed
+
+
+class _Call:
+    """One request of httpx, and its hops on the way to the wire."""
+
+    def __init__(self, auth: SigningAuth, request: httpx.Request) -> None:
         self._user_trace = request.extensions.get("trace")
-        self._is_signed_hop = False
-        self._host = exchange.host
-        self.read_for = exchange.error_statuses
+        self._hop_signed = False
+        self._sends_first = False
         try:
             self._body: Any = request.content
             self._replayable = True
         except httpx.RequestNotRead:
-            self._body = iter(())  # stands for a stream, which may be an asynchronous one
+            self._body = iter(())  # represents a stream, which may be asynchronous
             self._replayable = False
+        unsigned = self._request_of(request)
+        self._unsigned: Request | None = unsigned
+        self.flow: AuthFlow = auth.begin(unsigned)
+        self._host = self.flow.host
+        _require_withdrawal()
 
-    def sign(self, credentials: Credentials) -> None:
-        """Sign the request as httpx will send it."""
-        request = self._request
-        unsigned = Request(request.method, str(request.url), _text(request.headers.raw), body=self._body)
-        if unsigned.url != str(request.url):
-            request.url = httpx.URL(unsigned.url)
-        signed = self._exchange.sign(unsigned, credentials)
-        if signed.url != unsigned.url:
-            request.url = httpx.URL(signed.url)
-        if request.url.raw_path.decode("ascii") != signed.url.partition(signed.host)[2]:
+    def sign(self, request: httpx.Request, credentials: Credentials) -> None:
+        """Sign the request as httpx will send it.
+
+        Raises:
+            SigningError: the request leaves the host, or httpx would send another URL than the signed one.
+        """
+        unsigned = self._unsigned or self._request_of(request)
+        self._unsigned = None
+        signed = self.flow.sign(unsigned, credentials)
+        if signed.url != str(request.url):
+            request.__dict__["url"] = httpx.URL(signed.url)
+        if not _sends_as_signed(request.url, signed):
             raise SigningError("httpx would send the URL in another form than it was signed in.")
-        request.headers = httpx.Headers(_raw(signed))
+        _put_on(request, httpx.Headers(_raw(signed)))
         self._host = (signed.header("host") or signed.host).lower()
-        self._is_signed_hop = True
+        self._sends_first = True
+        self._hop_signed = False
 
-    def next_step(self, response: httpx.Response, read: Callable[[], bytes]) -> NextStep:
-        """What is to be done with an answer."""
-        return self._exchange.next_step(response.status_code, response.headers.get, read, replayable=self._replayable)
+    def next_step(self, response: httpx.Response, body: bytes) -> NextStep:
+        """What to do with an answer."""
+        return self.flow.next_step(
+            response.status_code, response.headers.get, lambda: body, replayable=self._replayable
+        )
+
+    def unsigned_hop(self, request: httpx.Request, response: httpx.Response) -> httpx.Request | None:
+        """The last hop of a redirect, where the transport sent it unsigned and a signature may help."""
+        hop = response.request
+        if hop is request or self._hop_signed or response.status_code not in ERROR_STATUSES or not self._replayable:
+            return None
+        if not self.flow.covers_url(str(hop.url)):
+            return None
+        self.flow = self.flow.next_hop()
+        return hop
 
     def trace(self, signer: Signer) -> Callable[[str, dict[str, Any]], None]:
-        """The hook by which httpcore tells what it is about to send."""
+        """The hook through which httpcore reports what it is about to send."""
 
         def on_event(event: str, info: dict[str, Any]) -> None:
             if self._user_trace is not None:
                 self._user_trace(event, info)
-            hop = self._redirected(event, info)
+            hop = self._hop_of(event, info)
             if hop is not None:
                 self._sign_hop(hop, signer.provider.get_credentials())
 
@@ -130,76 +233,98 @@ class _Wire:
         async def on_event(event: str, info: dict[str, Any]) -> None:
             if self._user_trace is not None:
                 await self._user_trace(event, info)
-            hop = self._redirected(event, info)
+            hop = self._hop_of(event, info)
             if hop is not None:
                 self._sign_hop(hop, await _credentials(signer))
 
         return on_event
 
-    def _redirected(self, event: str, info: dict[str, Any]) -> Any:  # noqa: ANN401  (a request of httpcore)
-        """The request about to be sent, if it is the hop of a redirect; checked to stay on the host.
+    def _request_of(self, request: httpx.Request) -> Request:
+        held = request.headers
+        body = self._body if "content-length" in held or "transfer-encoding" in held else None
+        return Request(request.method, str(request.url), _text(held.raw), body=body)
 
-        Every event that carries a request is checked, whatever its name, so that a renamed one leaks nothing.
+    def _hop_of(self, event: str, info: dict[str, Any]) -> WireRequest | None:
+        """The request that is about to be sent, if it is a hop of a redirect.
+
+        Every event that carries a request is checked, whatever its name, so that a renamed event leaks nothing.
+
+        Raises:
+            SigningError: the hop leaves the host.
         """
         request = info.get("request")
         if request is None or request.method == b"CONNECT":
             return None
-        named = next((value for name, value in request.headers if name.lower() == b"host"), request.url.host)
-        host = named.decode("ascii", "replace").lower()
-        if self._exchange.origin[0] == "https" and _scheme_of(request.url) == b"http":
-            raise SigningError(
-                f"{self._exchange.host} redirects from https to http: not followed, because token and signature would "
-                "travel unprotected."
-            )
-        if host not in (self._exchange.host, self._host):
-            raise SigningError(
-                f"{self._exchange.host} redirects to another host ({host}): not followed, because signature and token "
-                f"are for {self._exchange.host} only."
-            )
+        self._require_same_host(request)
         if not event.endswith("send_request_headers.started"):
             return None
-        if self._is_signed_hop:
-            self._is_signed_hop = False
+        if self._sends_first:
+            self._sends_first = False
             return None
         return request
 
-    def _sign_hop(self, request: Any, credentials: Credentials) -> None:  # noqa: ANN401
-        scheme, host = self._exchange.origin
-        path = request.url.target.decode("ascii")
-        if not path.startswith("/"):  # a forward proxy is given whole URLs
-            path = "/" + path.partition("://")[2].partition("/")[2]
+    def _require_same_host(self, request: WireRequest) -> None:
+        url = _wire_url(request)
+        named = next((value for name, value in request.headers if name.lower() == b"host"), b"")
+        host = named.decode("ascii", "replace").lower() or self.flow.host
+        if self.flow.covers_url(url) and host in (self.flow.host, self._host):
+            return
+        if self.flow.origin[0] == "https" and url.startswith("http:"):
+            raise SigningError(
+                f"{self.flow.host} redirects from https to http. The redirect is not followed, because token and "
+                "signature would be sent unencrypted."
+            )
+        raise SigningError(
+            f"{self.flow.host} redirects to another host ({host}). The redirect is not followed, because signature and "
+            f"token are for {self.flow.host} only."
+        )
+
+    def _sign_hop(self, request: WireRequest, credentials: Credentials) -> None:
         names = {name.lower() for name, _ in request.headers}
         body = self._body if names & {b"content-length", b"transfer-encoding"} else None
         if body is not None and not self._replayable:
             raise SigningError(
-                f"{self._exchange.host} redirects a request whose body can be sent only once: not followed, because "
-                "nothing is left to send. Give the body as bytes."
+                f"{self.flow.host} redirects a request whose body can be sent only once. The redirect is not followed, "
+                "because nothing is left to send. Pass the body as bytes."
             )
-        unsigned = Request(request.method.decode(), f"{scheme}://{host}{path}", _text(request.headers), body=body)
-        signed = self._exchange.sign(unsigned, credentials)
+        unsigned = Request(request.method.decode(), _wire_url(request), _text(request.headers), body=body)
+        signed = self.flow.sign(unsigned, credentials)
         request.headers = _raw(signed)
         if signed.url != unsigned.url:
-            target = signed.url.partition(signed.host)[2]
-            request.url.target = request.url.target.replace(path.encode(), target.encode())
+            target = _target(signed) if request.url.target.startswith(b"/") else signed.url
+            request.url.target = target.encode()
+        self._hop_signed = True
 
 
-def _scheme_of(url: Any) -> bytes:  # noqa: ANN401  (a URL of httpcore)
-    """What the origin is spoken to; a forward proxy, whose own scheme the URL has, is given whole URLs."""
-    scheme: bytes = url.scheme if url.target.startswith(b"/") else url.target.partition(b":")[0]
-    return scheme.lower()
+def _wire_url(request: WireRequest) -> str:
+    """The URL that a request of httpcore is sent to. A forward proxy gets it whole, in place of the path."""
+    url = request.url
+    if not url.target.startswith(b"/"):
+        return url.target.decode("ascii", "replace")
+    host = url.host.decode("ascii", "replace")
+    authority = (f"[{host}]" if ":" in host else host) + (f":{url.port}" if url.port else "")
+    return f"{url.scheme.decode('ascii', 'replace')}://{authority}{url.target.decode('ascii', 'replace')}"
+
+
+def _sends_as_signed(url: httpx.URL, signed: Request) -> bool:
+    return url.netloc.decode("ascii") == signed.host and url.raw_path.decode("ascii") == _target(signed)
+
+
+def _target(signed: Request) -> str:
+    """Path and query."""
+    return f"{signed.path}?{signed.query}" if signed.query else signed.path
 
 
 async def _credentials(signer: Signer) -> Credentials:
-    """Credentials without blocking the loop, whatever the loop and the provider."""
+    """Credentials without blocking the event loop, whichever loop and provider it is."""
     get = getattr(signer.provider, "get_credentials_async", None)
     if get is not None and _has_asyncio():
         credentials: Credentials = await get()
         return credentials
-    fetched: Credentials = await _in_thread(signer.provider.get_credentials)
-    return fetched
+    return await _in_thread(signer.provider.get_credentials)
 
 
-async def _in_thread(call: Callable[[], Any]) -> Any:  # noqa: ANN401
+async def _in_thread(call: Callable[[], Any]) -> Any:  # noqa: ANN401  # whatever `call` returns
     if _has_asyncio():
         return await asyncio.to_thread(call)
     import anyio.to_thread

@@ -1,9 +1,9 @@
-"""A provider for aliyun-mns-sdk that may hold long-term keys as well.
+"""A provider for aliyun-mns-sdk that also works with long-term keys.
 
     Account(host, credentials_provider=MnsCredentials(provider))
 
-The SDK takes a provider as it is while that gives security tokens. Without one it sends the token all the same, unless
-the token is an empty string.
+The SDK accepts any provider whose credentials have a security token. For long-term keys it sends the token header all
+the same, unless the token is an empty string.
 """
 
 from __future__ import annotations
@@ -18,13 +18,17 @@ __all__ = ["MnsCredentials"]
 
 
 class MnsCredentials:
-    """Gives snapshots of `provider` in the way that the SDK reads them."""
+    """Returns snapshots of `provider` in the form that the SDK reads.
+
+    Args:
+        provider: where credentials come from.
+    """
 
     def __init__(self, provider: CredentialProvider) -> None:
         self._provider = provider
 
     def get_credentials(self) -> Credentials | _WithoutToken:
-        """One snapshot; the SDK asks for one for each request."""
+        """One snapshot. The SDK calls this for each request."""
         snapshot = self._provider.get_credentials()
         return _WithoutToken(snapshot) if snapshot.security_token is None else snapshot
 
@@ -39,4 +43,5 @@ class _WithoutToken:
         self.get_access_key_secret = snapshot.get_access_key_secret
 
     def get_security_token(self) -> str:
+        """An empty string."""
         return ""

@@ -1,18 +1,18 @@
-"""What alibabacloud-oss-v2 needs beyond taking the provider as it is (`config.credentials_provider = provider`).
+"""What alibabacloud-oss-v2 needs besides the provider itself (`config.credentials_provider = provider`).
 
     config.credentials_provider = await prefetched(provider)
     async with oss_aio.AsyncClient(config) as client: ...
 
-Its async client asks the provider synchronously, on the event loop; and a retry of either client keeps the token of the
-attempt before it where the new credentials have none.
+Its async client asks the provider synchronously, on the event loop. And a retry of either client keeps the token of the
+previous attempt where the new credentials have none.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ramrole_creds.integrations._sdk import load_sdk
+from ramrole_creds.integrations._sdk import SdkObject, load_sdk
 
 if TYPE_CHECKING:
     from ramrole_creds.credentials import Credentials
@@ -22,39 +22,45 @@ __all__ = ["WarmProvider", "clean_signer", "prefetched"]
 
 
 class WarmProvider:
-    """Gives what the provider holds and never waits for a fetch; the provider's refresher keeps it fresh.
+    """Returns the credentials that the provider holds and never waits for a fetch. The refresher keeps them fresh.
 
-    Where nothing valid is held, which a machine finds that was asleep for hours, a fetch is started and the call fails
-    with `WaitTimeout`; `retry_on_rejected(provider)` around the call, or `await prefetched(provider)` before it, waits
-    for the credentials without blocking the loop.
+    After hours of sleep a machine may hold no valid credentials. Then the call starts a fetch and fails with
+    `WaitTimeout`. To wait without blocking the loop, wrap the call in `retry_on_rejected(provider)`, or await
+    `prefetched(provider)` before it.
+
+    Args:
+        provider: where credentials come from.
     """
 
     def __init__(self, provider: CredentialProvider) -> None:
         self._provider = provider
 
     def get_credentials(self) -> Credentials:
-        """The snapshot that is valid now.
+        """The current snapshot.
 
         Raises:
-            WaitTimeout: none is.
+            WaitTimeout: the provider holds no valid credentials.
         """
         return self._provider.get_credentials(timeout=0)
 
 
 async def prefetched(provider: CredentialProvider) -> WarmProvider:
-    """The provider for an `AsyncClient`, once it holds credentials.
+    """The provider for an `AsyncClient`, after it has fetched credentials.
+
+    Args:
+        provider: where credentials come from.
 
     Raises:
-        RamRoleError: what the provider raised.
+        RamRoleError: the provider's own error.
     """
     await provider.get_credentials_async()
     return WarmProvider(provider)
 
 
-def clean_signer(version: str = "v4") -> Any:  # noqa: ANN401  # a signer of the SDK's
-    """A signer that leaves nothing of an earlier attempt on a request; give it as `Client(config, signer=…)`.
+def clean_signer(version: str = "v4") -> SdkObject:
+    """A signer that removes what an earlier attempt left on a request. Pass it as `Client(config, signer=…)`.
 
-    Only needed where a provider may go from temporary credentials to long-term ones.
+    You need it only where a provider may change from temporary credentials to long-term ones.
 
     Args:
         version: "v4" or "v1".
@@ -70,7 +76,7 @@ def _clean_signer_class(name: str) -> type:
     base: type = getattr(load_sdk("alibabacloud_oss_v2.signer", "oss-v2"), name)
 
     class CleanSigner(base):
-        def sign(self, signing_ctx: Any) -> None:  # noqa: ANN401  # the SDK's
+        def sign(self, signing_ctx: SdkObject) -> None:
             for header in ("x-oss-security-token", "security-token", "Authorization"):
                 signing_ctx.request.headers.pop(header, None)
             super().sign(signing_ctx)

@@ -1,24 +1,24 @@
-"""Rotating credentials for `oss://` in fsspec, and so in pandas, dask, pyarrow and others.
+"""Rotating credentials for `oss://` in fsspec, and therefore in pandas, dask, pyarrow and others.
 
     register()
     pandas.read_csv("oss://bucket/key.csv", storage_options={"endpoint": endpoint, "provider": provider})
 
-ossfs itself takes keys as strings, which are frozen, stand in its `storage_options` and travel in its pickles. Here a
-provider stands in their place: an object, or its URL where only strings can be given.
+ossfs itself takes keys as strings. They do not change, they are visible in `storage_options`, and pickles hold them.
+Here you pass a provider instead: an object, or its URL where only strings are possible.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ramrole_creds.errors import ConfigurationError
-from ramrole_creds.integrations._sdk import as_provider, load_sdk, require_attribute
+from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, require_attribute
 
 load_sdk("ossfs", "ossfs")
 
-import ossfs  # noqa: E402
-from oss2 import ProviderAuth, ProviderAuthV4  # noqa: E402
+import ossfs  # noqa: E402  # a missing SDK gets a better error above
+from oss2 import ProviderAuth, ProviderAuthV4  # noqa: E402  # as above
 
 if TYPE_CHECKING:
     from ramrole_creds.provider import CredentialProvider
@@ -30,32 +30,33 @@ KEY_OPTIONS = ("key", "secret", "token")
 _REGION_IN_ENDPOINT = re.compile(r"(?:^|[/.])oss-([a-z]{2}-[a-z0-9-]+?)(?:-internal)?\.aliyuncs\.com")
 
 
-require_attribute(ossfs, "AioOSSFileSystem", "ossfs", TESTED_VERSION)  # older ones have none
+require_attribute(ossfs, "AioOSSFileSystem", "ossfs", TESTED_VERSION)  # older versions lack it
 
 
 def register(protocol: str = "oss", *, asynchronous: bool = False) -> None:
-    """Have fsspec use these file systems for `protocol://`, in place of ossfs's own.
+    """Make fsspec use these file systems for `protocol://`, instead of ossfs's own.
 
     Args:
         protocol: the protocol.
-        asynchronous: take the file system on aiohttp.
+        asynchronous: use the file system on aiohttp.
     """
     import fsspec
 
     fsspec.register_implementation(protocol, AioOSSFileSystem if asynchronous else OSSFileSystem, clobber=True)
 
 
-class OSSFileSystem(ossfs.OSSFileSystem):  # type: ignore[misc]  # without types
-    """ossfs with a provider; each request is signed with the credentials of its moment.
+class OSSFileSystem(ossfs.OSSFileSystem):  # type: ignore[misc]  # the SDK has no types
+    """ossfs with a provider. Each request is signed with the current credentials.
 
     Args:
         endpoint: OSS endpoint.
         provider: a provider, or the URL of one.
-        region: region for signature V4; taken from the endpoint where that names it, else requests are signed with V1.
-        options: what else ossfs takes.
+        region: region for signature V4. The default is the region in the endpoint's name; without one, requests are
+            signed with V1.
+        options: the other options of ossfs.
 
     Raises:
-        ConfigurationError: keys beside the provider.
+        ConfigurationError: both keys and a provider were given.
     """
 
     def __init__(
@@ -63,13 +64,13 @@ class OSSFileSystem(ossfs.OSSFileSystem):  # type: ignore[misc]  # without types
         endpoint: str | None = None,
         provider: CredentialProvider | str | None = None,
         region: str | None = None,
-        **options: Any,  # noqa: ANN401  # ossfs's own
+        **options: SdkObject,
     ) -> None:
         super().__init__(endpoint=endpoint, **options)
         _use(self, provider, region, options)
 
 
-class AioOSSFileSystem(ossfs.AioOSSFileSystem):  # type: ignore[misc]  # without types
+class AioOSSFileSystem(ossfs.AioOSSFileSystem):  # type: ignore[misc]  # the SDK has no types
     """The same for ossfs's file system on aiohttp."""
 
     def __init__(
@@ -77,55 +78,55 @@ class AioOSSFileSystem(ossfs.AioOSSFileSystem):  # type: ignore[misc]  # without
         endpoint: str | None = None,
         provider: CredentialProvider | str | None = None,
         region: str | None = None,
-        **options: Any,  # noqa: ANN401  # ossfs's own
+        **options: SdkObject,
     ) -> None:
         super().__init__(endpoint=endpoint, **options)
         _use(self, provider, region, options)
 
 
-class _RegionalAuth(ProviderAuthV4):  # type: ignore[misc]  # without types
-    """Signature V4 for a file system, which makes its buckets without a region."""
+class _RegionalAuth(ProviderAuthV4):  # type: ignore[misc]  # the SDK has no types
+    """Signature V4 for a file system, which creates its buckets without a region."""
 
     def __init__(self, provider: CredentialProvider, region: str) -> None:
         super().__init__(provider)
         self._region = region
 
-    def _sign_request(self, req: Any, bucket_name: str, key: str) -> None:  # noqa: ANN401  # the SDK's
+    def _sign_request(self, req: SdkObject, bucket_name: str, key: str) -> None:
         self._complete(req)
         super()._sign_request(req, bucket_name, key)
 
-    def _sign_url(self, req: Any, bucket_name: str, key: str, *more: Any) -> Any:  # noqa: ANN401  # the SDK's
+    def _sign_url(self, req: SdkObject, bucket_name: str, key: str, *more: SdkObject) -> SdkObject:
         self._complete(req)
         return super()._sign_url(req, bucket_name, key, *more)
 
-    def _complete(self, req: Any) -> None:  # noqa: ANN401  # the SDK's
-        # Requests of aiooss2 do not have the three attributes at all.
+    def _complete(self, req: SdkObject) -> None:
+        # Requests of aiooss2 lack the three attributes.
         req.region = getattr(req, "region", None) or self._region
         req.product = getattr(req, "product", None) or "oss"
         req.cloudbox_id = getattr(req, "cloudbox_id", None)
 
 
 def _use(
-    filesystem: Any,  # noqa: ANN401  # one of the two
+    filesystem: SdkObject,
     provider: CredentialProvider | str | None,
     region: str | None,
-    options: dict[str, Any],
+    options: dict[str, SdkObject],
 ) -> None:
     if provider is None:
         return
     given = [name for name in KEY_OPTIONS if options.get(name)]
     if given:
         raise ConfigurationError(
-            f"provider and {', '.join(given)} were given: leave the keys out, they would not count."
+            f"Both a provider and {', '.join(given)} were given. Remove the keys: the provider supplies them."
         )
     provider = as_provider(provider)
     require_attribute(filesystem, "_auth", "ossfs", TESTED_VERSION)
-    region = region or region_of(filesystem._endpoint)  # noqa: SLF001  # it has no other name
+    region = region or region_of(filesystem._endpoint)  # noqa: SLF001  # ossfs offers no public name
     auth = ProviderAuth(provider) if region is None else _RegionalAuth(provider, region)
-    filesystem._auth = auth  # noqa: SLF001  # there is no other way in
+    filesystem._auth = auth  # noqa: SLF001  # ossfs offers no public name
 
 
 def region_of(endpoint: str | None) -> str | None:
-    """The region that an OSS endpoint names, None where it names none."""
+    """The region in the name of an OSS endpoint, or None."""
     found = _REGION_IN_ENDPOINT.search(endpoint or "")
     return found.group(1) if found else None

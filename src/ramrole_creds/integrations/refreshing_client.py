@@ -1,17 +1,17 @@
-"""A handle on a client that knows static keys only: it makes a new one whenever the credentials are new.
+"""A handle on a client that accepts static keys only: it creates a new client whenever the credentials change.
 
     bucket = opendal_operator(provider, bucket="bucket", endpoint=endpoint)
     bucket().read("key")
 
-Ask the handle each time: an object that you keep goes on with the keys it was made with, until those end.
+Call the handle each time. An object that you keep uses the keys it was created with until they expire.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ramrole_creds.integrations._sdk import load_sdk
+from ramrole_creds.integrations._sdk import SdkObject, load_sdk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,12 +25,12 @@ _T = TypeVar("_T")
 
 
 class RefreshingClient(Generic[_T]):
-    """Makes an object of each new set of credentials; thread-safe, and pickles without secrets.
+    """Creates one object for each new set of credentials. Thread-safe; its pickle holds no secret.
 
     Args:
         provider: where credentials come from.
-        make: makes the object of a snapshot.
-        valid_for: seconds for which an object that is handed out must still work.
+        make: creates the object from one snapshot of credentials.
+        valid_for: how many seconds a returned object must still work.
     """
 
     def __init__(
@@ -42,25 +42,27 @@ class RefreshingClient(Generic[_T]):
         self._made: tuple[Credentials, _T] | None = None
 
     def __call__(self) -> _T:
-        """The object for the credentials of this moment."""
+        """The object for the current credentials."""
         snapshot = self._provider.get_credentials(valid_for=self._valid_for)
         made = self._made
         if made is None or made[0] is not snapshot:
-            # Two threads may each make one; either is right, and the pair is replaced in one step.
+            # Two threads may each create one. Both are correct, and one assignment replaces the pair.
             made = self._made = snapshot, self._make(snapshot)
         return made[1]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _renewing, (self._provider, self._make, self._valid_for)
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (self._provider, self._make, self._valid_for)
 
 
-def opendal_operator(provider: CredentialProvider, *, valid_for: float = 0.0, **options: str) -> RefreshingClient[Any]:
+def opendal_operator(
+    provider: CredentialProvider, *, valid_for: float = 0.0, **options: str
+) -> RefreshingClient[SdkObject]:
     """A handle on an OpenDAL operator for OSS.
 
     Args:
         provider: where credentials come from.
-        valid_for: as `RefreshingClient` has it.
-        options: `bucket`, `endpoint`, `root` and what else OpenDAL's "oss" takes.
+        valid_for: how many seconds a returned operator must still work.
+        options: `bucket`, `endpoint`, `root` and the other options of OpenDAL's "oss" service.
 
     Raises:
         ConfigurationError: OpenDAL is not installed.
@@ -70,17 +72,14 @@ def opendal_operator(provider: CredentialProvider, *, valid_for: float = 0.0, **
 
 
 def pyarrow_filesystem(
-    provider: CredentialProvider,
-    *,
-    valid_for: float = 0.0,
-    **options: Any,  # noqa: ANN401  # pyarrow's own options
-) -> RefreshingClient[Any]:
-    """A handle on pyarrow's S3 file system against OSS's S3-compatible endpoint.
+    provider: CredentialProvider, *, valid_for: float = 0.0, **options: SdkObject
+) -> RefreshingClient[SdkObject]:
+    """A handle on pyarrow's S3 file system, for the S3-compatible endpoint of OSS.
 
     Args:
         provider: where credentials come from.
-        valid_for: as `RefreshingClient` has it.
-        options: `endpoint_override`, `region` and what else `pyarrow.fs.S3FileSystem` takes.
+        valid_for: how many seconds a returned file system must still work.
+        options: `endpoint_override`, `region` and the other options of `pyarrow.fs.S3FileSystem`.
 
     Raises:
         ConfigurationError: pyarrow is not installed.
@@ -89,13 +88,11 @@ def pyarrow_filesystem(
     return RefreshingClient(provider, functools.partial(_make_filesystem, options), valid_for=valid_for)
 
 
-def _renewing(
-    provider: CredentialProvider, make: Callable[[Credentials], _T], valid_for: float
-) -> RefreshingClient[_T]:
+def _rebuild(provider: CredentialProvider, make: Callable[[Credentials], _T], valid_for: float) -> RefreshingClient[_T]:
     return RefreshingClient(provider, make, valid_for=valid_for)
 
 
-def _make_operator(options: dict[str, str], snapshot: Credentials) -> Any:  # noqa: ANN401  # OpenDAL's
+def _make_operator(options: dict[str, str], snapshot: Credentials) -> SdkObject:
     import opendal
 
     token = {} if snapshot.security_token is None else {"security_token": snapshot.security_token}
@@ -103,12 +100,12 @@ def _make_operator(options: dict[str, str], snapshot: Credentials) -> Any:  # no
     return opendal.Operator("oss", **options, **keys, **token)
 
 
-def _make_filesystem(options: dict[str, Any], snapshot: Credentials) -> Any:  # noqa: ANN401  # pyarrow's
+def _make_filesystem(options: dict[str, SdkObject], snapshot: Credentials) -> SdkObject:
     from pyarrow import fs
 
     return fs.S3FileSystem(
         access_key=snapshot.access_key_id,
         secret_key=snapshot.access_key_secret,
         session_token=snapshot.security_token,
-        **{"force_virtual_addressing": True, **options},  # OSS takes no other, but a loopback endpoint does
+        **{"force_virtual_addressing": True, **options},  # OSS requires it; an option overrides it for loopback
     )

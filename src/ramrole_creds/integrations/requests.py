@@ -3,7 +3,7 @@
     requests.post(url, auth=RequestsAuth(Signer(provider, signing.ACS3())))
 
 The prepared request is signed byte for byte as it will be sent. Neither token nor signature reaches a host other than
-the one the caller named; an expired token is refreshed and the request repeated once.
+the one that the caller named. An expired token is refreshed, and the request is repeated once.
 """
 
 from __future__ import annotations
@@ -27,96 +27,81 @@ if TYPE_CHECKING:
     from ramrole_creds.integrations._auth_flow import AuthFlow
     from ramrole_creds.signing import Signer
 
+__all__ = ["RequestsAuth"]
+
 
 class RequestsAuth(AuthBase):
-    """Signs each request of a call or a session; give it as `auth=`.
+    """Signs each request of a call or a session. Pass it as `auth=`.
 
-    Redirects are followed within the host of the request only, and signed again (`allow_redirects` counts as ever);
-    an answer that redirects elsewhere is returned as it came. A request is prepared, signed and sent at once: one that
-    is kept and sent later has an old date, so prepare it when it is sent.
+    A redirect is followed within the host of the request only, and signed again; `allow_redirects` works as usual. An
+    answer that redirects elsewhere is returned unchanged. A request is prepared, signed and sent at once. One that you
+    keep and send later has an old date, so prepare it when you send it.
 
     Args:
-        signer: what signs.
-        hosts: hosts that may be signed for (".aliyuncs.com" takes in subdomains); whichever host is called where None.
+        signer: the signer.
+        hosts: hosts that may be signed for (".aliyuncs.com" includes subdomains); None allows every host that you call.
     """
 
     def __init__(self, signer: Signer, hosts: Iterable[str] | None = None) -> None:
-        self._agent = SigningAuth(signer, hosts)
+        self._auth = SigningAuth(signer, hosts)
 
     def __call__(self, prepared: PreparedRequest) -> PreparedRequest:
-        """Sign a prepared request; `requests` calls it.
+        """Sign a prepared request. `requests` calls this.
 
         Raises:
             SigningError: the request cannot be signed, or its host is not among `hosts`.
         """
-        exchange = self._agent.begin(str(prepared.url))
-        _sign(prepared, exchange, self._agent.signer.provider.get_credentials())
-        prepared.hooks["response"].append(functools.partial(self._on_response, exchange))
+        request = _unsigned(prepared)
+        flow = self._auth.begin(request)
+        # The class, and not a hook, decides about the copies from which a session builds the hops of a redirect.
+        prepared.__class__ = _SignedRequest
+        _sign(prepared, flow, self._auth.signer, request)
+        prepared.hooks["response"].append(functools.partial(_on_response, self._auth.signer, prepared))
         return prepared
 
-    def _on_response(self, exchange: AuthFlow, response: Response, **send_arguments: Any) -> Response:  # noqa: ANN401
-        # `sent` is the object that the session goes on with: the one whose copy becomes the next hop of a redirect.
-        sent = response.request
-        started = time.perf_counter()
-        while (verdict := _judge(exchange, response)) is not NextStep.RETURN:
-            credentials = exchange.refresh() if verdict is NextStep.REFRESH else None
-            if verdict is NextStep.REFRESH and credentials is None:
-                break
-            response = self._send_again(exchange, response, credentials, send_arguments)
-            response.elapsed = timedelta(seconds=time.perf_counter() - started)
-        if response.is_redirect:
-            return _prepare_redirect(exchange, sent, response, self._agent.signer)
-        return response
 
-    def _send_again(
-        self,
-        exchange: AuthFlow,
-        response: Response,
-        credentials: Credentials | None,
-        send_arguments: dict[str, Any],
-    ) -> Response:
-        response.content  # noqa: B018  (reading it to the end gives the connection back)
-        response.close()
-        prepared = response.request.copy()
-        _rewind(prepared)
-        _sign(prepared, exchange, credentials or self._agent.signer.provider.get_credentials())
-        again: Response = response.connection.send(prepared, **send_arguments)
-        again.history.append(response)
-        again.request = prepared
-        return again
+class _SignedRequest(PreparedRequest):
+    """A signed request. Its copies are signed for the same origin only, and lose the signature on the way elsewhere."""
 
+    flow: AuthFlow
+    signer: Signer
 
-class _NextHop(PreparedRequest):
-    """The request that follows a redirect: signed anew once the session has put it together.
+    @property  # type: ignore[override]  # an attribute there
+    def url(self) -> str | None:
+        """The URL, as the base class has it."""
+        url: str | None = self.__dict__.get("url")
+        return url
 
-    A session copies the request, sets URL, method, body and cookies in this order, and then may add what ~/.netrc has
-    for the host; that must not take the signature's place.
-    """
-
-    def __init__(self, request: PreparedRequest, exchange: AuthFlow, signer: Signer) -> None:
-        super().__init__()
-        self.__dict__.update(request.__dict__)
-        self._exchange = exchange
-        self._signer = signer
-
-    def prepare_cookies(self, cookies: Any) -> None:  # noqa: ANN401  (as the base class has it)
-        """Take the session's cookies, the last step, and sign."""
-        super().prepare_cookies(cookies)
-        exchange, signer = self._exchange, self._signer
-        if exchange.covers(str(self.url)):
-            if _is_replayable(self):
-                _rewind(self)  # the session does it too, but only after this
-            _sign(self, exchange, signer.provider.get_credentials())
-        else:
-            for name in signer.scheme.owned_headers:
+    @url.setter
+    def url(self, url: str | None) -> None:
+        """Withdraw token and signature where the URL is of another origin."""
+        self.__dict__["url"] = url
+        flow: AuthFlow | None = self.__dict__.get("flow")
+        if flow is not None and not flow.covers_url(str(url)):
+            for name in self.signer.scheme.owned_headers:
                 self.headers.pop(name, None)
 
+    def copy(self) -> PreparedRequest:
+        """A copy for the next hop, still signed."""
+        hop = super().copy()
+        hop.__class__ = _SignedRequest
+        hop.__dict__.update(flow=self.flow.next_hop(), signer=self.signer)
+        return hop
+
+    def prepare_cookies(self, cookies: Any) -> None:  # noqa: ANN401  # as the base class has it
+        """Take the cookies, the last step of a session that builds a hop, and sign the hop."""
+        super().prepare_cookies(cookies)
+        if self.flow.covers_url(str(self.url)):
+            if _is_replayable(self):
+                _rewind(self)  # the session rewinds too, but later
+            _sign(self, self.flow, self.signer)
+
     def prepare_auth(self, auth: object, url: str = "") -> None:
-        """Leave the signature alone."""
+        """Keep the signature: a session would replace it with what ~/.netrc has for the host."""
 
 
 class _StoppedResponse(Response):
-    """A redirect to another host, or of a body that cannot be sent again: delivered, not followed."""
+    """A redirect that is returned to the caller: it leads to another host, or its body cannot be sent again."""
 
     @property
     def is_redirect(self) -> bool:
@@ -127,38 +112,83 @@ class _StoppedResponse(Response):
         return False
 
 
-def _prepare_redirect(exchange: AuthFlow, sent: PreparedRequest, response: Response, signer: Signer) -> Response:
-    # A session would send what is left of a body that it cannot rewind: nothing, which overwrites an object.
-    is_spent = response.status_code in (307, 308) and not _is_replayable(sent)
-    if is_spent or exchange.redirect_target(str(response.url), response.headers.get("location")) is None:
-        stopped = _StoppedResponse()
-        stopped.__dict__.update(response.__dict__)
-        return stopped
-
-    def next_hop() -> PreparedRequest:
-        del sent.__dict__["copy"]
-        return _NextHop(sent.copy(), exchange, signer)
-
-    sent.__dict__["copy"] = next_hop
-    return response
-
-
-def _sign(prepared: PreparedRequest, exchange: AuthFlow, credentials: Credentials) -> None:
-    request = Request(str(prepared.method), str(prepared.url), text_headers(prepared.headers), body=prepared.body)
-    signed = exchange.sign(request, credentials)
-    prepared.url = signed.url
-    prepared.headers = CaseInsensitiveDict(wire_headers(signed))  # type: ignore[arg-type]
-    if isinstance(prepared.body, str):
-        prepared.body = prepared.body.encode()  # http.client would send it as Latin-1
+def _on_response(
+    signer: Signer,
+    first: PreparedRequest,
+    response: Response,
+    **send_arguments: Any,  # noqa: ANN401  # those of `Session.send`
+) -> Response:
+    # The session goes on with `sent`: it builds the next hop of a redirect from a copy. Some adapters replace it.
+    sent = response.request if isinstance(response.request, _SignedRequest) else first
+    flow: AuthFlow = sent.flow  # type: ignore[attr-defined]  # signed before it was sent
+    started = time.perf_counter()
+    while (step := _next_step(flow, sent, response)) is not NextStep.RETURN:
+        credentials = flow.refresh() if step is NextStep.REFRESH else None
+        if step is NextStep.REFRESH and credentials is None:
+            break
+        response = _send_again(sent, flow, signer, response, credentials, send_arguments)
+        response.elapsed = timedelta(seconds=time.perf_counter() - started)
+    return _stopped(flow, sent, response) if response.is_redirect else response
 
 
-def _judge(exchange: AuthFlow, response: Response) -> NextStep:
-    return exchange.next_step(
+def _next_step(flow: AuthFlow, sent: PreparedRequest, response: Response) -> NextStep:
+    if not flow.covers_url(str(sent.url)):
+        return NextStep.RETURN  # a hop that was sent unsigned
+    return flow.next_step(
         response.status_code,
         response.headers.get,
         lambda: response.content,
-        replayable=_is_replayable(response.request),
+        replayable=_is_replayable(sent) and getattr(response, "connection", None) is not None,
     )
+
+
+def _send_again(
+    sent: PreparedRequest,
+    flow: AuthFlow,
+    signer: Signer,
+    response: Response,
+    credentials: Credentials | None,
+    send_arguments: dict[str, Any],
+) -> Response:
+    response.content  # noqa: B018  # reading it to the end returns the connection to the pool
+    response.close()
+    again = sent.copy()
+    again.__dict__["flow"] = flow
+    _rewind(again)
+    _sign(again, flow, signer, credentials=credentials)
+    answer: Response = response.connection.send(again, **send_arguments)
+    answer.history.append(response)
+    answer.request = again
+    return answer
+
+
+def _stopped(flow: AuthFlow, sent: PreparedRequest, response: Response) -> Response:
+    # A session would send what is left of a body that it cannot rewind: nothing, which overwrites an object.
+    is_spent = response.status_code in (307, 308) and not _is_replayable(sent)
+    if not is_spent and flow.redirect_target(str(response.url), response.headers.get("location")) is not None:
+        return response
+    stopped = _StoppedResponse()
+    stopped.__dict__.update(response.__dict__)
+    return stopped
+
+
+def _unsigned(prepared: PreparedRequest) -> Request:
+    return Request(str(prepared.method), str(prepared.url), text_headers(prepared.headers), body=prepared.body)
+
+
+def _sign(
+    prepared: PreparedRequest,
+    flow: AuthFlow,
+    signer: Signer,
+    request: Request | None = None,
+    credentials: Credentials | None = None,
+) -> None:
+    signed = flow.sign(request or _unsigned(prepared), credentials or signer.provider.get_credentials())
+    url = signed.url
+    prepared.__dict__.update(flow=flow, signer=signer, url=url)
+    prepared.headers = CaseInsensitiveDict(wire_headers(signed))  # type: ignore[arg-type]  # bytes are sent as they are
+    if isinstance(prepared.body, str):
+        prepared.body = prepared.body.encode()  # http.client would send it as Latin-1
 
 
 def _is_replayable(prepared: PreparedRequest) -> bool:
@@ -175,5 +205,5 @@ def _rewind(prepared: PreparedRequest) -> None:
 
 
 def _start_of_body(prepared: PreparedRequest) -> object:
-    """Where a file stood when the request was prepared; requests itself rewinds to it on a redirect."""
+    """Where a file stood when the request was prepared; `requests` itself rewinds to it on a redirect."""
     return getattr(prepared, "_body_position", None)

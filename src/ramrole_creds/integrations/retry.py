@@ -1,11 +1,12 @@
-"""Repeat a client's call once where the service refused the credentials it was made with.
+"""Repeat a client's call once after the service rejected its credentials.
 
     bucket = oss2.Bucket(oss2.ProviderAuthV4(provider), endpoint, "bucket", region="cn-hangzhou")
     put = retry_on_rejected(provider)(bucket.put_object)
     put("key", b"body")
 
-No SDK tells its provider that a token was refused: it raises, and would raise again with the same token. Credentials
-can be refused before their time: the role was deleted and made again, sessions were revoked, a clock is wrong.
+No SDK reports a rejected token to its provider: it raises, and would raise again with the same token. A service can
+reject credentials before they expire: the role was deleted and created again, its sessions were revoked, or a clock is
+wrong.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
+from ramrole_creds._formats import error_codes
+from ramrole_creds.credentials import same_keys
 from ramrole_creds.errors import RamRoleError
-from ramrole_creds.integrations import _error_codes as refusals
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -31,9 +33,11 @@ logger = logging.getLogger(__name__)
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_T = TypeVar("_T")
 
-_NOT_TOLD = re.compile(r"ACCESS_DENIED during Head\w+ operation: No response body")
-"""A refused HEAD has no body: botocore gives the status as its code, pyarrow says this. A refresh finds out."""
+# The answer to HEAD has no body. For a refused one botocore reports the status as its code, pyarrow this text. Only a
+# refresh can tell whether the token was the reason.
+_HEAD_REFUSED = re.compile(r"ACCESS_DENIED during Head\w{1,40} operation: No response body")
 
 _CODE_NAMES = ("code", "error_code", "errorCode", "err_code", "_errorCode", "type")
 _INNER_NAMES = ("__cause__", "__context__", "inner_exception", "exception")
@@ -41,27 +45,27 @@ MAX_INNER_ERRORS = 16
 
 
 def retry_on_rejected(provider: CredentialProvider) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-    """A decorator for calls of any client that has its credentials from `provider`.
+    """A decorator for calls of a client that gets its credentials from `provider`.
 
-    A call that raises because the service refused the token or key is repeated once, after one `refresh`; concurrent
-    calls share it, and a provider that has been given newer credentials meanwhile is not asked. Works for functions,
-    methods and coroutine functions. Files among the arguments are rewound; a call with an iterator among them is not
-    repeated, since what was taken from it is gone. Errors of any other kind pass through.
+    If the service rejects the token or key, the decorator calls `refresh` once and repeats the call once. Concurrent
+    calls share the refresh, and it is skipped where the provider already has newer credentials. The decorator works for
+    functions, methods and coroutine functions. Files among the arguments are rewound. A call that takes an iterator is
+    not repeated, because the iterator's items are gone. Other errors are raised unchanged.
 
-    Wrap calls that do their work before they return: a lazy listing makes its requests later, out of reach.
+    Wrap calls that finish their work before they return: a lazy listing sends its requests later, outside the wrapper.
 
     Args:
-        provider: the provider that the client was given.
+        provider: the provider that the client uses.
 
     Returns:
-        The decorator; what it wraps takes and returns the same.
+        The decorator. The wrapped function takes the same arguments and returns the same result.
     """
 
     def decorate(call: Callable[_P, _R]) -> Callable[_P, _R]:
         if inspect.iscoroutinefunction(call):
 
             @functools.wraps(call)
-            async def awaited(*args: _P.args, **kwargs: _P.kwargs) -> Any:  # noqa: ANN401  # whatever `call` gives
+            async def awaited(*args: _P.args, **kwargs: _P.kwargs) -> object:
                 used = await provider.get_credentials_async()
                 again = _Repetition(provider, used, (*args, *kwargs.values()))
                 return await _await_twice(again, call(*args, **kwargs), lambda: call(*args, **kwargs))
@@ -87,30 +91,34 @@ def retry_on_rejected(provider: CredentialProvider) -> Callable[[Callable[_P, _R
 
 
 def is_rejection(error: BaseException) -> bool:
-    """True where a client's error says that the service refused the token or the key, by whatever SDK it is.
+    """True where a client's error says that the service rejected the token or the key, whichever SDK raised it.
 
-    The services' codes decide, wherever the SDK keeps them; a wrong signature, a missing permission, a clock that is
-    off and a failure of a provider of ours are none.
+    The services' codes decide, wherever the SDK stores them. A wrong signature, a missing permission, a wrong clock and
+    an error of one of our providers do not count.
+
+    Args:
+        error: the error that the client raised.
     """
     chain = list(_chain(error))
     if any(isinstance(one, RamRoleError) for one in chain):
         return False
-    for one in chain:
-        codes = list(_codes(one))
-        if any(map(refusals.is_code, codes)):
-            return True
-        text = str(one)
-        if "403" in codes or _NOT_TOLD.search(text):
-            return True
-        if any(code in refusals.BROAD_CODES for code in codes):
-            return refusals.is_about_keys(text)
-        if not codes and refusals.names_code(text):
-            return True
-    return False
+    return any(map(_says_rejected, chain))
+
+
+def _says_rejected(error: BaseException) -> bool:
+    codes = list(_codes(error))
+    if any(map(error_codes.is_rejection_code, codes)):
+        return True
+    text = str(error)[: error_codes.MAX_TEXT_LENGTH]
+    if "403" in codes or _HEAD_REFUSED.search(text):
+        return True
+    if not error_codes.BROAD_CODES.isdisjoint(codes):
+        return error_codes.is_about_keys(text)
+    return not codes and error_codes.names_rejection(text)
 
 
 class _Repetition:
-    """One call's second try."""
+    """The second attempt of one call."""
 
     def __init__(self, provider: CredentialProvider, used: Credentials, arguments: Iterable[object]) -> None:
         self._provider = provider
@@ -127,23 +135,23 @@ class _Repetition:
                 self._repeatable = False
 
     def prepare(self, error: Exception) -> bool:
-        """Have the credentials replaced and the files rewound; False where a second try would be in vain."""
+        """Refresh the credentials and rewind the files. False where a second attempt cannot help."""
         if not is_rejection(error):
             return False
-        logger.info("A service refused the credentials of %s: asking for new ones", self._provider.get_provider_name())
+        logger.info("A service rejected the credentials of %s: refreshing them", self._provider.get_provider_name())
         try:
             fresh = self._provider.refresh(rejected=self._used)
-        except RamRoleError as trouble:
-            logger.warning("A service refused the credentials, and there are no others: %s", trouble)
+        except RamRoleError as problem:
+            logger.warning("A service rejected the credentials, and the provider has no others: %s", problem)
             return False
-        if _triple(fresh) == _triple(self._used) or not self._repeatable:
+        if same_keys(fresh, self._used) or not self._repeatable:
             return False
         for file, position in self._files:
             file.seek(position)
         return True
 
 
-async def _await_twice(again: _Repetition, first: Any, second: Callable[[], Any]) -> Any:  # noqa: ANN401  # any call's
+async def _await_twice(again: _Repetition, first: Awaitable[_T], second: Callable[[], Awaitable[_T]]) -> _T:
     import asyncio
 
     try:
@@ -154,12 +162,8 @@ async def _await_twice(again: _Repetition, first: Any, second: Callable[[], Any]
     return await second()
 
 
-def _triple(credentials: Credentials) -> tuple[str, str, str | None]:
-    return credentials.access_key_id, credentials.access_key_secret, credentials.security_token
-
-
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it wraps: causes, and the inner errors that SDKs keep under names of their own."""
+    """The error and the errors inside it: causes, and inner errors under the names that SDKs use."""
     queue, seen = [error], {id(error)}
     while queue and len(seen) < MAX_INNER_ERRORS:
         one = queue.pop(0)

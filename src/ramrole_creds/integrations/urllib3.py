@@ -3,8 +3,8 @@
     http = SigningPool(Signer(provider, signing.ACS3()))
     http.request("POST", url, body=b"…")
 
-urllib3 has no hook for authentication, hence a pool that signs on top of an ordinary one. The same rules as for
-`requests` (see `signed_exchange`); retries are made here, each signed anew.
+urllib3 has no hook for authentication, so this pool signs on top of an ordinary one. It follows redirects and retries
+itself: each attempt is signed again, and a redirect to another host is returned to the caller.
 """
 
 from __future__ import annotations
@@ -31,54 +31,58 @@ if TYPE_CHECKING:
 
     from ramrole_creds.signing import Signer
 
+__all__ = ["SigningPool"]
+
 FORM = "application/x-www-form-urlencoded"
+# A pool that insists on following redirects does not follow any with these.
+_NO_RETRIES = Retry(total=False, redirect=0, raise_on_redirect=False, raise_on_status=False)
 
 
 class SigningPool:
     """Sends signed requests through a urllib3 pool.
 
     Args:
-        signer: what signs.
-        pool: the PoolManager or ProxyManager that sends; an own one where None.
-        hosts: hosts that may be signed for (".aliyuncs.com" takes in subdomains); whichever host is called where None.
+        signer: the signer.
+        pool: the PoolManager or ProxyManager that sends; None creates a new PoolManager.
+        hosts: hosts that may be signed for (".aliyuncs.com" includes subdomains); None allows every host that you call.
     """
 
     def __init__(
         self, signer: Signer, pool: urllib3.PoolManager | None = None, hosts: Iterable[str] | None = None
     ) -> None:
-        self._agent = SigningAuth(signer, hosts)
+        self._auth = SigningAuth(signer, hosts)
         self._pool = urllib3.PoolManager() if pool is None else pool
 
     def request(
         self,
         method: str,
         url: str,
-        body: Any = None,  # noqa: ANN401  (as urllib3 has it)
+        body: Any = None,  # noqa: ANN401  # as in urllib3
         headers: Mapping[str, str] | None = None,
         *,
         fields: Mapping[str, str] | None = None,
         redirect: bool = True,
         retries: Retry | int | bool | None = None,
-        **options: Any,  # noqa: ANN401
+        **options: Any,  # noqa: ANN401  # those of `urlopen`
     ) -> urllib3.BaseHTTPResponse:
-        """Send a request, and answer as `PoolManager.request` does.
+        """Send a request. The answer is that of `PoolManager.request`.
 
         Args:
             method: the HTTP method.
             url: absolute URL.
             body: bytes, text, a binary file, or an iterable of bytes where the scheme leaves the body unsigned.
-            headers: of the request.
-            fields: parameters for the query, or for a form where the method has a body and `body` is None.
-            redirect: whether to follow redirects; they are followed within the host only.
-            retries: as urllib3 has it; every retry is signed anew. A body that cannot be rewound is not sent twice.
+            headers: the headers of the request.
+            fields: parameters of the query, or of a form where the method has a body and `body` is None.
+            redirect: whether to follow redirects. They are followed within the host only.
+            retries: as in urllib3. Each retry is signed again. A body that cannot be rewound is not sent twice.
             **options: for `urlopen` (timeout, preload_content …).
 
         Raises:
             SigningError: the request cannot be signed, or its host is not among `hosts`.
-            urllib3.exceptions.HTTPError: what urllib3 raises.
+            urllib3.exceptions.HTTPError: the errors of urllib3.
         """
         request = _request(method, url, body, headers, fields)
-        call = _Call(self._agent, request, Retry.from_int(retries, redirect=redirect), redirect=redirect)
+        call = _Call(self._auth, request, Retry.from_int(retries, redirect=redirect), redirect=redirect)
         while True:
             signed = call.sign()
             try:
@@ -87,7 +91,7 @@ class SigningPool:
                     signed.url,
                     body=signed.body,
                     headers=wire_headers(signed),
-                    retries=False,
+                    retries=_NO_RETRIES,
                     redirect=False,
                     **options,
                 )
@@ -100,59 +104,60 @@ class SigningPool:
 
 
 class _Call:
-    """One call over its attempts."""
+    """One call over its attempts and hops."""
 
-    def __init__(self, agent: SigningAuth, request: Request, policy: Retry, *, redirect: bool) -> None:
-        self._agent = agent
+    def __init__(self, auth: SigningAuth, request: Request, policy: Retry, *, redirect: bool) -> None:
+        self._auth = auth
         self._request = request
         self._policy = policy
         self._redirect = redirect
-        self._exchange = agent.begin(request.url)
-        self._credentials = agent.signer.provider.get_credentials()
+        self._flow = auth.begin(request)
+        self._credentials = auth.signer.provider.get_credentials()
         self._start = request.body.tell() if is_seekable(request.body) else None
         self._is_first = True
 
     def sign(self) -> Request:
-        """The request of the next attempt, signed; a file is set back to where it began."""
+        """The signed request of the next attempt. A file is rewound to where it began."""
         if not self._is_first and self._start is not None and is_seekable(self._request.body):
             self._request.body.seek(self._start)
         self._is_first = False
-        return self._exchange.sign(self._request, self._credentials)
+        return self._flow.sign(self._request, self._credentials)
 
     def retry_after(self, error: HTTPError) -> None:
-        """Wait for another attempt after the connection failed, or raise the error."""
+        """Wait for the next attempt after the connection failed, or raise the error."""
         if not self._is_replayable():
             raise error
         self._policy = self._policy.increment(
             self._request.method, self._request.url, error=error, _stacktrace=error.__traceback__
         )
         self._policy.sleep()
-        self._credentials = self._agent.signer.provider.get_credentials()
+        self._credentials = self._auth.signer.provider.get_credentials()
 
     def goes_on_after(self, response: urllib3.BaseHTTPResponse) -> bool:
-        """Prepare another attempt; False where the answer is the caller's."""
-        verdict = self._exchange.next_step(
+        """Prepare the next attempt. False where the answer goes to the caller."""
+        step = self._flow.next_step(
             response.status, response.headers.get, lambda: response.data, replayable=self._is_replayable()
         )
-        if verdict is NextStep.REFRESH:
-            fresh = self._exchange.refresh()
+        if step is NextStep.REFRESH:
+            fresh = self._flow.refresh()
             if fresh is None:
                 return False
             self._credentials = fresh
             return True
-        if verdict is NextStep.SIGN_AGAIN:
+        if step is NextStep.SIGN_AGAIN:
             return True
         if self._redirect and response.status in REDIRECT_STATUSES:
             return self._follows(response)
         return self._retries(response)
 
     def _follows(self, response: urllib3.BaseHTTPResponse) -> bool:
-        target = self._exchange.redirect_target(self._request.url, response.headers.get("Location"))
+        target = self._flow.redirect_target(self._request.url, response.headers.get("Location"))
         if target is None or not (self._is_replayable() or _drops_body(self._request.method, response.status)):
             return False
         self._policy = self._policy.increment(self._request.method, self._request.url, response=response)
         self._request = _redirected(self._request, target, response.status)
-        self._credentials = self._agent.signer.provider.get_credentials()
+        self._flow = self._flow.next_hop()
+        self._credentials = self._auth.signer.provider.get_credentials()
         return True
 
     def _retries(self, response: urllib3.BaseHTTPResponse) -> bool:
@@ -167,7 +172,7 @@ class _Call:
                 raise
             return False
         self._policy.sleep(response)
-        self._credentials = self._agent.signer.provider.get_credentials()
+        self._credentials = self._auth.signer.provider.get_credentials()
         return True
 
     def _is_replayable(self) -> bool:
@@ -184,7 +189,7 @@ def _request(
         if not any(name.lower() == "content-type" for name, _ in pairs):
             pairs.append(("Content-Type", FORM))
         fields = None
-    return Request(method, url, pairs, fields or (), body)  # type: ignore[arg-type]
+    return Request(method, url, pairs, fields or (), body)  # type: ignore[arg-type]  # the body is checked there
 
 
 def _drops_body(method: str, status: int) -> bool:
@@ -192,7 +197,7 @@ def _drops_body(method: str, status: int) -> bool:
 
 
 def _redirected(request: Request, target: str, status: int) -> Request:
-    """The request of the next hop, as browsers and `requests` make it."""
+    """The request of the next hop, as browsers and `requests` build it."""
     if not _drops_body(request.method, status):
         return Request(request.method, target, request.headers, body=request.body)
     about_body = ("content-length", "content-type", "transfer-encoding", "content-md5")

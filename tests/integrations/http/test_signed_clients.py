@@ -327,22 +327,22 @@ def test_every_services_refusal_is_understood(name: str, trouble: str, verdict: 
     headers = {"Content-Type": "text/plain", "host": "h", "x-acs-version": "V", "x-acs-action": "A"}
     url = f"http://h{PATHS.get(name, '/bkt/x')}".replace(" ", "%20")
     request = signing.Request("POST", url, headers, {"Action": "A", "Version": "V"}, b"x")
-    exchange = SigningAuth(signer).begin(url)
-    sent = exchange.sign(request, keys)
+    flow = SigningAuth(signer).begin(request)
+    sent = flow.sign(request, keys)
     wire = WireRequest(sent.method, sent.url.removeprefix("http://h"), sent.headers, b"x", NOW)
     refused = verifier(wire, issuer, NOW, verify.NonceMemory())
     assert isinstance(refused, verify.Rejected)
     answer = f"<Error><Code>{refused.code}</Code><Message>{refused.message}</Message></Error>".encode()
     date = {"Date": formatdate(NOW, usegmt=True)}
-    assert exchange.next_step(refused.status, date.get, lambda: answer, replayable=True) is verdict
-    again = exchange.next_step(refused.status, date.get, lambda: answer, replayable=True)
+    assert flow.next_step(refused.status, date.get, lambda: answer, replayable=True) is verdict
+    again = flow.next_step(refused.status, date.get, lambda: answer, replayable=True)
     assert again is NextStep.RETURN, "one more attempt, and no more"
 
 
 def test_the_error_of_an_answer_to_head_is_read_from_its_header() -> None:
     keys = Credentials("STS.NTid", "secret", "token")
-    exchange = SigningAuth(signing.Signer(keys, signing.OSSV1())).begin("http://h/bkt/k")
-    exchange.sign(signing.Request("HEAD", "http://h/bkt/k"), keys)
+    flow = SigningAuth(signing.Signer(keys, signing.OSSV1())).begin(signing.Request("HEAD", "http://h/bkt/k"))
+    flow.sign(signing.Request("HEAD", "http://h/bkt/k"), keys)
     error = {"x-oss-err": base64.b64encode(b"<Error><Code>SecurityTokenExpired</Code></Error>").decode()}
-    assert exchange.next_step(403, error.get, bytes, replayable=True) is NextStep.REFRESH
-    assert exchange.next_step(403, {"x-oss-err": "not base64!"}.get, bytes, replayable=True) is NextStep.RETURN
+    assert flow.next_step(403, error.get, bytes, replayable=True) is NextStep.REFRESH
+    assert flow.next_step(403, {"x-oss-err": "not base64!"}.get, bytes, replayable=True) is NextStep.RETURN

@@ -211,5 +211,5 @@ def test_httpx_signs_nothing_that_a_redirect_takes_from_https_to_http(signer: si
 
 
 def test_a_provider_in_place_of_a_signer_is_refused_with_what_to_write() -> None:
-    with pytest.raises(ConfigurationError, match=r"not StaticProvider: give Signer\(provider, signing\.ACS3\(\)\)"):
+    with pytest.raises(ConfigurationError, match=r"not StaticProvider: write Signer\(provider, signing\.ACS3\(\)\)"):
         RequestsAuth(StaticProvider("LTAI", "secret"))  # type: ignore[arg-type]  # a beginner's mistake

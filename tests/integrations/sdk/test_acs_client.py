@@ -126,5 +126,5 @@ def test_a_client_that_has_changed_inside_is_refused() -> None:
     class Changed:
         pass
 
-    with pytest.raises(ConfigurationError, match=r"has no Changed\._signer any more"):
+    with pytest.raises(ConfigurationError, match=r"Changed has no attribute _signer"):
         use_provider(Changed(), StaticProvider("id", "secret"))

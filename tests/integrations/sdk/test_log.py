@@ -128,7 +128,7 @@ def test_a_client_that_has_changed_inside_is_refused(stage: Stage, monkeypatch: 
 
     monkeypatch.setattr(log.LogClient, "__init__", make)
 
-    with pytest.raises(ConfigurationError, match=r"has no LogClient\._auth_version any more"):
+    with pytest.raises(ConfigurationError, match=r"LogClient has no attribute _auth_version"):
         worker_of(stage)
 
 
