@@ -1,4 +1,4 @@
-"""The other verbs: who am I here, why, and what a missing extra looks like."""
+"""The command as a whole, `whoami` and `explain`, and what a missing extra looks like."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from ramrole_creds import __version__
-from ramrole_creds.cli.app import app
+from ramrole_creds.cli.app import COMMANDS, app
 
 if TYPE_CHECKING:
     from ramrole_creds.testing import FakeCloud
@@ -23,11 +23,20 @@ def invoke(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_every_verb_is_listed_with_a_sentence() -> None:
+def test_every_subcommand_is_listed_and_has_help_with_examples_and_exit_statuses() -> None:
     status, output = invoke("--help")
     assert status == 0
-    for verb in ("demo", "doctor", "explain", "fake-cloud", "whoami"):
-        assert f"\n  {verb} " in output
+    for name in COMMANDS:
+        assert f"\n  {name} " in output
+        status, text = invoke(name, "--help")
+        assert status == 0
+        assert f"ramrole-creds {name}" in text
+        assert "Example" in text
+        assert "Exit status" in text
+
+
+def test_an_unknown_subcommand_ends_with_a_usage_error() -> None:
+    assert invoke("frobnicate")[0] == 2
 
 
 def test_the_version_is_that_of_the_package() -> None:
@@ -52,6 +61,16 @@ def test_whoami_gives_json_to_scripts() -> None:
     assert set(facts) == {"source", "identity", "access_key_id", "expiration"}
 
 
+@pytest.mark.usefixtures("no_metadata")
+def test_explain_gives_json_to_scripts() -> None:
+    status, output = invoke("explain", "--json")
+    assert status == 0
+    rows = json.loads(output)
+    assert [row["source"] for row in rows][:2] == ["env", "oidc_role_arn"]
+    assert len(rows) == 6
+    assert all(row["would"] for row in rows)
+
+
 @pytest.mark.usefixtures("ramrole_cloud")
 def test_whoami_refuses_another_role_than_the_expected_one() -> None:
     assert invoke("whoami", "--expect-role", "web")[0] == 0
@@ -69,7 +88,18 @@ def test_whoami_says_line_by_line_why_there_is_nothing() -> None:
     assert "ecs_ram_role" in output
 
 
-def test_explain_tells_the_order_of_sources_and_asks_nobody(ramrole_cloud: FakeCloud) -> None:
+def test_whoami_asks_sts_where_it_shall_verify(ramrole_cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_STS_ENDPOINT", ramrole_cloud.url)
+    status, output = invoke("whoami", "--verify", "--json")
+    assert status == 0
+    assert json.loads(output)["arn"].startswith(f"acs:ram::{ramrole_cloud.account.account_id}:assumed-role/web/")
+    ramrole_cloud.delete_role("web")
+    ramrole_cloud.attach_role("other")
+    ramrole_cloud.faults.add("sts", 403)
+    assert invoke("whoami", "--verify")[0] == 1
+
+
+def test_explain_lists_the_order_of_sources_and_sends_no_request(ramrole_cloud: FakeCloud) -> None:
     status, output = invoke("explain")
     assert status == 0
     assert [line.split(":")[0] for line in output.splitlines()] == [
@@ -79,57 +109,6 @@ def test_explain_tells_the_order_of_sources_and_asks_nobody(ramrole_cloud: FakeC
         )
     ]
     ramrole_cloud.requests.assert_not_called()
-
-
-@pytest.mark.usefixtures("ramrole_cloud")
-def test_the_doctor_finds_the_role() -> None:
-    status, output = invoke("doctor")
-    assert status == 0
-    assert "ok: role attached: web" in output
-    assert output.splitlines()[-1] == "A program would find credentials here."
-
-
-@pytest.mark.usefixtures("no_metadata")
-def test_the_doctor_names_what_is_set_but_never_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tHidden")
-    status, output = invoke("doctor")
-    assert status == 1
-    assert "ALIBABA_CLOUD_ACCESS_KEY_ID is set" in output
-    assert "LTAI5tHidden" not in output
-    assert output.splitlines()[-1] == "A program would find no credentials here."
-
-
-def test_the_doctor_asks_no_metadata_service_where_that_is_forbidden(
-    ramrole_cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
-    status, output = invoke("doctor")
-    assert status == 1
-    assert "not asked: ALIBABA_CLOUD_ECS_METADATA_DISABLED=true" in output
-    ramrole_cloud.requests.assert_not_called()
-
-
-@pytest.mark.usefixtures("no_metadata")
-def test_the_doctor_looks_where_the_variables_point_and_tells_those_that_nobody_here_reads(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("ALIBABA_CLOUD_CONFIG_FILE", "/no/such/config.json")
-    monkeypatch.setenv("ALICLOUD_ACCESS_KEY_ID", "LTAI5tHidden")
-    monkeypatch.setenv("ALICLOUD_REGION_ID", "cn-hangzhou")
-    _, output = invoke("doctor")
-    assert "/no/such/config.json: not there, named by ALIBABA_CLOUD_CONFIG_FILE" in output
-    assert "ALICLOUD_ACCESS_KEY_ID is set: other programs read it" in output
-    assert "ALICLOUD_REGION_ID is set: other" not in output
-    assert "LTAI5tHidden" not in output
-
-
-@pytest.mark.usefixtures("no_metadata")
-def test_the_doctor_survives_an_endpoint_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAMROLE_CREDS_METADATA_ENDPOINT", "nonsense")
-    status, output = invoke("doctor")
-    assert status == 1
-    assert "FAILED: RAMROLE_CREDS_METADATA_ENDPOINT must be the address of a metadata service" in output
-    assert output.splitlines()[-1] == "A program would find no credentials here."
 
 
 def test_without_the_extra_the_command_says_how_to_get_it() -> None:

@@ -12,7 +12,7 @@ import time
 import pytest
 from rich.console import Console
 
-from ramrole_creds.cli.demo import run_demo
+from ramrole_creds.cli.demonstration import run_demo
 from ramrole_creds.cli.screen import RichScreen
 from ramrole_creds.testing import assert_no_secret_in
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.xdist_group("demo")  # one process plays it once
 
 @pytest.fixture(scope="module")
 def piped(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], float]:
-    """The command as a user starts it, its output piped, and the seconds it took; the user has trouble of their own."""
+    """The command as a user starts it, its output piped, and the seconds it took; the user's own set-up is broken."""
     home = tmp_path_factory.mktemp("home")
     (home / ".alibabacloud").mkdir()
     (home / ".alibabacloud" / "credentials").write_text("[default]\ntype = nonsense\n", encoding="utf-8")
@@ -51,6 +51,8 @@ def test_the_demo_prints_plain_lines_into_a_pipe(piped: tuple[subprocess.Complet
     )
     assert re.search(r"ok: the outage was met: [1-9]\d* fetches failed\n", out)
     assert re.search(r"ok: new credentials \d+ s before the old ones ended\n", out)
+    assert re.search(r"\n   fetches  +x[x ]*N *\n", out)
+    assert re.search(r"ok: with a policy that allows oss:GetObject alone, the next call is answered 403 [\w.]+\n", out)
     assert_no_secret_in(out)
 
 
@@ -72,7 +74,7 @@ def test_on_a_terminal_the_demo_draws_colours_and_a_bar() -> None:
 def test_a_demo_whose_calls_are_refused_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from ramrole_creds.cli import demo as module
+    from ramrole_creds.cli import demonstration as module
     from ramrole_creds.cli.screen import PlainScreen
 
     monkeypatch.setattr(module, "CALL_HEADERS", {"x-acs-action": "NoSuchAction", "x-acs-version": "2015-04-01"})

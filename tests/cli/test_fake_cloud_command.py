@@ -45,7 +45,11 @@ def test_it_prints_its_url_serves_the_role_and_ends_cleanly_at_sigterm(started: 
         assert provider.get_credentials().identity == "shop"
     started[0].send_signal(signal.SIGTERM)
     out, err = started[0].communicate(timeout=10)
-    assert (started[0].returncode, out, err) == (0, "", "")
+    assert (started[0].returncode, out) == (0, "")
+    exported = dict(
+        line.removeprefix("export ").split("=", 1) for line in err.splitlines() if line.startswith("export")
+    )
+    assert exported["RAMROLE_CREDS_METADATA_ENDPOINT"] == exported["ALIBABA_CLOUD_STS_ENDPOINT"] == url
 
 
 def test_an_empty_role_attaches_none(started: list[subprocess.Popen[str]]) -> None:
@@ -68,10 +72,10 @@ def test_a_script_of_faults_is_played(started: list[subprocess.Popen[str]], tmp_
         (["--mode", "soft"], "'soft' is not one of"),
         (["--script", "/no/such/file"], "does not exist"),
         (["--lifetime", "1"], "not in the range"),
-        (["--host", "192.0.2.1", "--port", "8100"], "Error: Nothing can listen on 192.0.2.1:8100: "),
+        (["--host", "192.0.2.1", "--port", "8100"], "Error: Cannot listen on 192.0.2.1:8100: "),
     ],
 )
-def test_a_wrong_option_is_told_in_a_line_and_ends_with_an_error(options: list[str], said: str) -> None:
+def test_a_wrong_option_is_reported_in_a_line_and_ends_with_an_error(options: list[str], said: str) -> None:
     done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode != 0
     assert said in done.stderr
@@ -89,7 +93,7 @@ def test_a_wrong_option_is_told_in_a_line_and_ends_with_an_error(options: list[s
         ("faults.json", '[{"where": "role", "what": 503, "between": 3}]', "between is a list of two"),
     ],
 )
-def test_a_script_that_makes_no_sense_is_told_in_a_line(tmp_path: Path, name: str, text: str, said: str) -> None:
+def test_a_script_that_makes_no_sense_is_reported_in_a_line(tmp_path: Path, name: str, text: str, said: str) -> None:
     script = tmp_path / name
     script.write_text(text, encoding="utf-8")
     done = subprocess.run([*COMMAND, "--script", str(script)], capture_output=True, text=True, check=False, timeout=30)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ramrole_creds.cli.overlay import overlay_addresses
+from ramrole_creds.cli.diagnosis.overlay import overlay_addresses
 
 TAILSCALE = """Local:
   +-- 100.64.0.0/10 2 0 2

@@ -145,8 +145,9 @@ def test_without_any_source_each_link_says_why_within_three_seconds() -> None:
     with pytest.raises(NoCredentialsError) as raised:
         default_provider().get_credentials()
     assert time.monotonic() - before < 3
-    lines = str(raised.value).splitlines()[1:]
+    *lines, last = str(raised.value).splitlines()[1:]
     assert [line.split(":")[0].strip() for line in lines] == OFFICIAL_ORDER
+    assert last == "Run `ramrole-creds doctor`."
     for line, looked_for in zip(
         lines,
         ["ACCESS_KEY_ID", "OIDC_TOKEN_FILE", "config.json", "credentials.ini", "127.0.0.1:9", "CREDENTIALS_URI"],

@@ -178,4 +178,4 @@ def _title(link: CredentialProvider) -> str:
 
 def _report(passed: list[tuple[CredentialProvider, RamRoleError]]) -> str:
     lines = [f"  {_title(link)}: {error}" for link, error in passed]
-    return "\n".join(["No credentials found. Each source in turn:", *lines])
+    return "\n".join(["No credentials found. Each source in turn:", *lines, "Run `ramrole-creds doctor`."])

@@ -1,9 +1,10 @@
-"""What the command prints: rich on a terminal, plain lines everywhere else."""
+"""What a command prints: rich on a terminal, plain lines everywhere else."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Protocol
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Final, Protocol
 
 from rich.console import Console
 from rich.panel import Panel
@@ -14,6 +15,19 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
+
+    from ramrole_creds.cli.diagnosis.report import Mark
+
+INDENT: Final = 3
+MIN_TEXT_WIDTH: Final = 20
+
+_STYLES: Final = {
+    "ok": ("✓", "green", ""),
+    "warning": ("!", "yellow", "yellow"),
+    "failed": ("✗", "red", "red"),
+    "skipped": ("-", "dim", "dim"),
+}
+_WORDS: Final = {"ok": "ok", "warning": "WARNING", "failed": "FAILED", "skipped": "skipped"}
 
 
 class ProgressBar(Protocol):
@@ -28,29 +42,35 @@ class ProgressBar(Protocol):
         """Stop showing."""
 
     def move(self, done: float, note: str) -> None:
-        """Show that `done` of the total is behind us."""
+        """Show that `done` of the total is over."""
 
 
 class Screen(Protocol):
-    """Where a command tells its story."""
+    """Where a command prints."""
 
     def title(self, title: str, text: str) -> None:
-        """Say what this is."""
+        """Print what this is."""
 
     def step(self, text: str) -> None:
         """Begin a numbered part."""
 
     def line(self, text: str) -> None:
-        """Tell one thing of the current part."""
+        """Print one line of the current part."""
 
-    def gauge(self, total: float) -> ProgressBar:
-        """Something that takes a while, out of `total`."""
+    def progress(self, total: float) -> ProgressBar:
+        """Show something that takes a while, out of `total`."""
+
+    def waiting(self, text: str) -> AbstractContextManager[object]:
+        """Show that something is awaited, while the context lasts."""
 
     def check(self, text: str, *, holds: bool) -> None:
-        """Tell something that either held or did not."""
+        """Print something that either holds or does not."""
+
+    def mark(self, mark: Mark, text: str) -> None:
+        """Print a line with its mark."""
 
     def closing(self, text: str, *, holds: bool) -> None:
-        """The last line."""
+        """Print the last line."""
 
 
 def open_screen() -> Screen:
@@ -75,26 +95,35 @@ class RichScreen:
         self._console.print(Text.assemble((f"{self._steps}  ", "bold cyan"), (text, "bold")))
 
     def line(self, text: str) -> None:
-        self._print_indented(Text(text))
+        self._print_indented(Text(text), INDENT)
 
-    def gauge(self, total: float) -> ProgressBar:
-        return RichGauge(self._console, total)
+    def progress(self, total: float) -> ProgressBar:
+        return RichProgressBar(self._console, total)
+
+    def waiting(self, text: str) -> AbstractContextManager[object]:
+        return self._console.status(text)
 
     def check(self, text: str, *, holds: bool) -> None:
-        mark = ("✓ ", "bold green") if holds else ("✗ ", "bold red")
-        self._print_indented(Text.assemble(mark, (text, "" if holds else "red")))
+        self.mark("ok" if holds else "failed", text)
+
+    def mark(self, mark: Mark, text: str) -> None:
+        sign, sign_style, text_style = _STYLES[mark]
+        rows = Text(text, style=text_style).wrap(self._console, max(MIN_TEXT_WIDTH, self._console.width - INDENT - 2))
+        for number, row in enumerate(rows):
+            head = (f"{sign} ", f"bold {sign_style}") if number == 0 else ("  ", "")
+            self._console.print(Text.assemble(" " * INDENT, head, row))
 
     def closing(self, text: str, *, holds: bool) -> None:
         self._console.print()
         self._console.print(Text(text, style="bold green" if holds else "bold red"))
 
-    def _print_indented(self, text: Text) -> None:
-        for row in text.wrap(self._console, max(20, self._console.width - 3)):
-            self._console.print(Text("   ") + row)
+    def _print_indented(self, text: Text, indent: int) -> None:
+        for row in text.wrap(self._console, max(MIN_TEXT_WIDTH, self._console.width - indent)):
+            self._console.print(Text(" " * indent) + row)
 
 
-class RichGauge:
-    """A bar with a note behind it; gone when it is done."""
+class RichProgressBar:
+    """A bar with a note behind it; it disappears at the end."""
 
     def __init__(self, console: Console, total: float) -> None:
         columns = (TextColumn("  "), BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
@@ -128,17 +157,26 @@ class PlainScreen:
     def line(self, text: str) -> None:
         _print(f"   {text}")
 
-    def gauge(self, total: float) -> ProgressBar:
-        return PlainGauge()
+    def progress(self, total: float) -> ProgressBar:
+        del total
+        return PlainProgressBar()
+
+    def waiting(self, text: str) -> AbstractContextManager[object]:
+        del text
+        return nullcontext()
 
     def check(self, text: str, *, holds: bool) -> None:
-        _print(f"   {'ok' if holds else 'FAILED'}: {text}")
+        self.mark("ok" if holds else "failed", text)
+
+    def mark(self, mark: Mark, text: str) -> None:
+        _print(f"   {_WORDS[mark]}: {text}")
 
     def closing(self, text: str, *, holds: bool) -> None:
+        del holds
         _print(text)
 
 
-class PlainGauge:
+class PlainProgressBar:
     """Shows nothing."""
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""The demonstration: the library's main job on a fake cloud, told while it happens and judged at the end.
+"""The demonstration: the library's main job on a fake cloud, shown while it happens and judged at the end.
 
 Time is the fake cloud's: it is moved in steps, and between two steps every thread makes at least one whole call. So a
 day with several rotations passes in seconds, under load, and what is shown is what happened.
@@ -14,17 +14,20 @@ from typing import TYPE_CHECKING
 import requests
 
 from ramrole_creds import RefreshPolicy, Signer, default_provider, signing
-from ramrole_creds.cli.callers import LoadGenerator
+from ramrole_creds.cli.life_plot import draw_row
+from ramrole_creds.cli.load_generator import LoadGenerator
 from ramrole_creds.events import Fetched, FetchFailed
 from ramrole_creds.integrations.requests import RequestsAuth
 from ramrole_creds.testing import FakeCloud, VirtualClock
+from ramrole_creds.testing.account.ram_policy import allow
 from ramrole_creds.testing.environment import isolated_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from ramrole_creds import ProviderChain
-    from ramrole_creds.cli.callers import Call
+    from ramrole_creds.cli.load_generator import Call
     from ramrole_creds.cli.screen import ProgressBar, Screen
     from ramrole_creds.events import Event
 
@@ -39,6 +42,9 @@ LIMIT_SECONDS = 14.0
 # As usual, but tries are at least a minute apart: each try of a service that is down takes real time.
 POLICY = RefreshPolicy(retry_initial=60.0)
 REQUESTS_PER_FETCH = 3  # session token, role name, credentials
+POLICY_ACTION = "DescribeVpcs"
+POLICY_CALL_HEADERS = {"x-acs-action": POLICY_ACTION, "x-acs-version": "2016-04-28"}
+POLICY_CALL_QUERY = "/?RegionId=cn-hangzhou"
 CALL_HEADERS = {"x-acs-action": "GetCallerIdentity", "x-acs-version": "2015-04-01"}
 
 
@@ -82,10 +88,10 @@ class Stage:
 
 
 def run_demo(screen: Screen, *, threads: int, seed: int | None) -> bool:
-    """Tell the whole story on `screen`.
+    """Run the whole demonstration on `screen`.
 
     Args:
-        screen: where to.
+        screen: where to print.
         threads: how many make calls.
         seed: makes the fake cloud's keys repeatable; None for new ones each time.
 
@@ -106,7 +112,7 @@ def run_demo(screen: Screen, *, threads: int, seed: int | None) -> bool:
         default_provider(policy=POLICY, clock=clock, on_event=events.append) as provider,
     ):
         stage = Stage(screen, cloud, clock, provider, events, started + LIMIT_SECONDS)
-        tell(stage, threads)
+        play(stage, threads)
     seconds = time.monotonic() - started
     if stage.failed:
         screen.closing(f"{len(stage.failed)} of the above did not hold ({seconds:.1f} s).", holds=False)
@@ -115,13 +121,15 @@ def run_demo(screen: Screen, *, threads: int, seed: int | None) -> bool:
     return not stage.failed
 
 
-def tell(stage: Stage, threads: int) -> None:
+def play(stage: Stage, threads: int) -> None:
     """The parts in order."""
     show_origin(stage)
     with LoadGenerator(lambda: signed_call(stage), threads) as callers:
         show_rotations(stage, callers)
         if not stage.failed:
             show_outage(stage, callers)
+    if not stage.failed:
+        show_policy(stage)
     show_sums(stage, callers)
 
 
@@ -145,8 +153,8 @@ def show_rotations(stage: Stage, callers: LoadGenerator) -> None:
     """Credentials rotate while calls go on."""
     stage.screen.step(f"{callers.threads} threads make signed calls while the credentials rotate {ROTATIONS} times")
     wanted, asked_before = len(stage.fetched()) + ROTATIONS, stage.metadata_requests()
-    with stage.screen.gauge(ROTATIONS * 5.6 * 60) as gauge:
-        while len(stage.fetched()) < wanted and pass_time(stage, callers, gauge, STEP_MINUTES):
+    with stage.screen.progress(ROTATIONS * 5.6 * 60) as progress:
+        while len(stage.fetched()) < wanted and pass_time(stage, callers, progress, STEP_MINUTES):
             pass
     replaced = len(stage.fetched()) - wanted + ROTATIONS
     stage.check(
@@ -159,7 +167,7 @@ def show_rotations(stage: Stage, callers: LoadGenerator) -> None:
 def show_outage(stage: Stage, callers: LoadGenerator) -> None:
     """The metadata service is down for most of the refresh window."""
     expiration = stage.provider.get_credentials().expiration
-    assert expiration is not None  # noqa: S101 - the metadata service's credentials always have one
+    assert expiration is not None  # noqa: S101  # the metadata service's credentials always have one
     opens = expiration - timedelta(minutes=WINDOW_OPENS_MINUTES)
     ends = expiration - timedelta(minutes=OUTAGE_ENDS_MINUTES)
     stage.screen.step("The metadata service goes down when the refresh window opens")
@@ -170,22 +178,54 @@ def show_outage(stage: Stage, callers: LoadGenerator) -> None:
         f"credentials end at {stage.hours(expiration.timestamp())}"
     )
     total = (expiration - stage.clock.now()).total_seconds() / 60
-    with stage.screen.gauge(total) as gauge:
-        while stage.clock.now() < opens and pass_time(stage, callers, gauge, STEP_MINUTES, until=opens):
+    with stage.screen.progress(total) as progress:
+        while stage.clock.now() < opens and pass_time(stage, callers, progress, STEP_MINUTES, until=opens):
             pass
         while stage.clock.now() < expiration and pass_time(
-            stage, callers, gauge, OUTAGE_STEP_MINUTES, until=expiration
+            stage, callers, progress, OUTAGE_STEP_MINUTES, until=expiration
         ):
             pass
     fetched = stage.fetched()[held:]
     failures = len(stage.fetch_failures()) - failed_before
     stage.check(f"the outage was met: {failures} fetches failed", holds=outage.played > 0 and failures > 0)
+    show_life(stage, opens.timestamp(), ends.timestamp(), expiration.timestamp())
     left = expiration.timestamp() - fetched[0].at if fetched else -1.0
     stage.check(
         f"new credentials {left:.0f} s before the old ones ended" if fetched else "no new credentials came",
         holds=left > 0,
     )
     stage.check(f"through all of it, {accepted(callers)}", holds=not callers.refused)
+
+
+def show_life(stage: Stage, opens: float, ends: float, expiration: float) -> None:
+    """The end of the old credentials' life as a picture: the outage, the failed fetches and the new credentials."""
+    begin, end = opens - 300, expiration + 60
+    tries = [(event.at, event.at, "x") for event in stage.fetch_failures() if event.at >= begin]
+    news = [(event.at, event.at, "N") for event in stage.fetched() if event.at >= begin]
+    rows = [
+        draw_row("service", begin=begin, end=end, spans=[(begin, end, "="), (opens, ends, ".")]),
+        draw_row("fetches", begin=begin, end=end, spans=[*tries, *news]),
+        draw_row("old keys", begin=begin, end=end, spans=[(begin, expiration, "=")]),
+        draw_row("new keys", begin=begin, end=end, spans=[(at, end, "=") for at, _, _ in news]),
+    ]
+    for row in rows:
+        stage.screen.line(row)
+    stage.screen.line(f"(. service down, x fetch failed, N new credentials; {(end - begin) / 60:.0f} minutes)")
+
+
+def show_policy(stage: Stage) -> None:
+    """A policy of the role is changed, and the next call with the same credentials is bound by it."""
+    stage.screen.step("The role's policy changes; its credentials stay the same")
+    call, key = signed_call(stage, POLICY_CALL_HEADERS, POLICY_CALL_QUERY), stage.provider.get_credentials()
+    before = call()
+    stage.check(f"{POLICY_ACTION} is allowed" if before is None else f"{POLICY_ACTION}: {before}", holds=before is None)
+    stage.cloud.set_policies(ROLE, [allow("oss:GetObject")])
+    after = call()
+    same = stage.provider.get_credentials().access_key_id == key.access_key_id
+    stage.check(
+        f"with a policy that allows oss:GetObject alone, the next call is answered {after or '200'}",
+        holds=after is not None and after.startswith("403") and same,
+    )
 
 
 def show_sums(stage: Stage, callers: LoadGenerator) -> None:
@@ -205,7 +245,7 @@ def show_sums(stage: Stage, callers: LoadGenerator) -> None:
 
 
 def pass_time(
-    stage: Stage, callers: LoadGenerator, gauge: ProgressBar, minutes: float, until: datetime | None = None
+    stage: Stage, callers: LoadGenerator, progress: ProgressBar, minutes: float, until: datetime | None = None
 ) -> bool:
     """Move the clock by a step at most to `until`, then let every thread make a whole call.
 
@@ -220,7 +260,7 @@ def pass_time(
     went_on = callers.wait_for_a_round(ROUND_SECONDS)
     for event in stage.fetched()[before:]:
         stage.screen.line(f"{stage.hours(event.at)}  now {event.access_key_id}, {callers.made} calls so far")
-    gauge.move(
+    progress.move(
         (stage.clock.time() - stage.began) / 60,
         f"{stage.hours()}  {callers.made} calls, {len(callers.refused)} refused",
     )
@@ -238,14 +278,14 @@ def accepted(callers: LoadGenerator) -> str:
     return f"{made} calls, all accepted" if not refused else f"{refused} of {made} calls refused"
 
 
-def signed_call(stage: Stage) -> Call:
-    """A thread's way to call: a session of its own and the shared provider behind a signer."""
+def signed_call(stage: Stage, headers: Mapping[str, str] | None = None, query: str = "") -> Call:
+    """One thread's call: its own session, and the shared provider behind a signer."""
     session = requests.Session()
     session.trust_env = False
     auth = RequestsAuth(Signer(stage.provider, signing.ACS3(), clock=stage.clock))
 
     def call() -> str | None:
-        response = session.post(stage.cloud.url, headers=CALL_HEADERS, auth=auth, timeout=5)
+        response = session.post(stage.cloud.url + query, headers=headers or CALL_HEADERS, auth=auth, timeout=5)
         return None if response.ok else f"{response.status_code} {response.json().get('Code')}"
 
     return call

@@ -1,4 +1,4 @@
-"""Threads that make calls without pause: the load of the demonstration."""
+"""Threads that make calls without a pause: the load of the demonstration."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Call(Protocol):
 
 
 class LoadGenerator:
-    """Threads that call until told to stop, and what came of it; a context manager.
+    """Threads that call until the context ends, and the results; a context manager.
 
     Args:
-        make_call: makes one call per thread, so that each can hold a session of its own.
-        threads: how many.
+        make_call: makes one call per thread, so that each can hold its own session.
+        threads: the number of threads.
     """
 
     def __init__(self, make_call: Callable[[], Call], threads: int) -> None:
@@ -83,7 +83,7 @@ class LoadGenerator:
         while True:
             try:
                 refusal = call()
-            except Exception as error:  # noqa: BLE001 - whatever ends a call is what the demonstration must tell
+            except Exception as error:  # noqa: BLE001  # whatever ends a call must be shown
                 refusal = f"{type(error).__name__}: {error}"
             with self._changed:
                 self._done[index] += 1

@@ -1,0 +1,145 @@
+"""The credentials at STS, the clock, and the way to the services through the proxy that will be used."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from ramrole_creds import FetchContext, RamRoleError, StsError, default_region
+from ramrole_creds._http.errors import HttpError
+from ramrole_creds._http.transport import HttpTransport, safe_url
+from ramrole_creds.cli.diagnosis.report import Check
+from ramrole_creds.cli.diagnosis.variables import proxies_of
+from ramrole_creds.clock import SYSTEM_CLOCK
+from ramrole_creds.sts import StsClient
+from ramrole_creds.sts.endpoints import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ramrole_creds import Credentials
+    from ramrole_creds.sts import CallerIdentity
+
+TIME_LIMIT_SECONDS: Final = 10.0
+MAX_CLOCK_DIFFERENCE_SECONDS: Final = 60.0
+MAX_SIGNATURE_AGE_SECONDS: Final = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What STS says about credentials.
+
+    Args:
+        url: where it was asked.
+        caller: whose they are.
+        error: why it did not say.
+        proxy: the proxy on the way, "" for none.
+    """
+
+    url: str
+    caller: CallerIdentity | None = None
+    error: RamRoleError | None = None
+    proxy: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """True where STS answered, and does not accept the credentials."""
+        return isinstance(self.error, StsError) and bool(self.error.code)
+
+
+def verify_at_sts(credentials: Credentials) -> Verification:
+    """Ask STS whose credentials these are (GetCallerIdentity, which needs no permission)."""
+    try:
+        client = StsClient()
+    except RamRoleError as error:
+        return Verification("STS", error=error)
+    proxy = proxy_for(client.url)
+    try:
+        caller = client.get_caller_identity(credentials, FetchContext.create(TIME_LIMIT_SECONDS))
+    except RamRoleError as error:
+        return Verification(client.url, error=error, proxy=proxy)
+    return Verification(client.url, caller, proxy=proxy)
+
+
+def check_verification(verification: Verification) -> Check:
+    """The line about it."""
+    by = f" through the proxy {verification.proxy}" if verification.proxy else ""
+    where = f"STS at {safe_url(verification.url)}{by}"
+    if verification.caller is not None:
+        return Check("sts", "ok", f"{where} accepts the credentials: {verification.caller.arn}.")
+    details = (str(verification.error),)
+    if verification.refused and isinstance(verification.error, StsError):
+        return Check("sts", "failed", f"{where} refuses the credentials: {verification.error.code}.", details)
+    return Check("sts", "warning", f"{where} does not answer: the credentials are not verified.", details)
+
+
+def check_clock(difference: float | None) -> Check:
+    """The line about this machine's clock.
+
+    Args:
+        difference: the server's time less this machine's, in seconds; None where no answer had a date.
+    """
+    if difference is None:
+        return Check("clock", "skipped", "The clock was not compared: no answer had a date.")
+    direction = "behind" if difference > 0 else "ahead of"
+    text = f"This machine's clock is {abs(difference):.0f} s {direction} the server's"
+    if abs(difference) <= MAX_CLOCK_DIFFERENCE_SECONDS:
+        return Check("clock", "ok", f"This machine's clock and the server's differ by {abs(difference):.0f} s.")
+    if abs(difference) <= MAX_SIGNATURE_AGE_SECONDS:
+        return Check("clock", "warning", f"{text}: set it, with chrony for instance.")
+    return Check("clock", "failed", f"{text}: services refuse signatures that are 15 minutes off. Set the clock.")
+
+
+def server_ahead_seconds(url: str) -> float | None:
+    """The server's time less this machine's, from the `Date` of any answer; None where there is none."""
+    transport = HttpTransport(3.0, 5.0, use_environment=url.startswith("https:"))
+    try:
+        date = transport.request("GET", url, time_limit=TIME_LIMIT_SECONDS, retry=False).server_time()
+    except HttpError:
+        return None
+    return None if date is None else date - SYSTEM_CLOCK.time()
+
+
+def check_proxies() -> Iterator[Check]:
+    """The proxy variables, without user and password."""
+    names = proxies_of(os.environ)
+    if names:
+        shown = tuple(f"{name} = {_without_user(os.environ[name])}" for name in names)
+        text = f"{', '.join(names)}: never used for the metadata service, used for STS and the other services."
+        yield Check("proxies", "ok", text, shown)
+
+
+def check_region_endpoint(sts_url: str) -> Iterator[Check]:
+    """Whether the ECS endpoint of the region is reached; not where STS is on loopback, as with a fake cloud."""
+    if is_loopback(urlsplit(sts_url).hostname or ""):
+        return
+    try:
+        url = f"https://ecs.{default_region()}.aliyuncs.com"
+    except RamRoleError as error:
+        yield Check("region", "skipped", "No region is known: its endpoint was not asked.", (str(error),))
+        return
+    proxy = proxy_for(url)
+    by = f" through the proxy {proxy}" if proxy else ""
+    try:
+        HttpTransport(3.0, 5.0, use_environment=True).request("GET", url, time_limit=TIME_LIMIT_SECONDS, retry=False)
+    except HttpError as error:
+        yield Check("region", "warning", f"{url} does not answer{by}.", (str(error),))
+    else:
+        yield Check("region", "ok", f"{url} answers{by}.")
+
+
+def proxy_for(url: str) -> str:
+    """The proxy that a request to `url` uses, without user and password; "" for none."""
+    if not url.startswith("https:"):
+        return ""
+    from requests.utils import get_environ_proxies, select_proxy
+
+    return _without_user(select_proxy(url, get_environ_proxies(url)) or "")
+
+
+def _without_user(text: str) -> str:
+    head, at, tail = text.rpartition("@")
+    scheme = head.partition("://")[0] + "://" if "://" in head else ""
+    return f"{scheme}{tail}" if at else text

@@ -1,0 +1,227 @@
+"""What each source of the default chain answers: each is asked once, and the instance's role in any case."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ramrole_creds import (
+    FetchContext,
+    MetadataError,
+    MetadataUnreachable,
+    NoCredentialsError,
+    ProviderUnavailable,
+    RamRoleError,
+    RoleNotAttached,
+    default_provider,
+)
+from ramrole_creds._discovery.default import EXPECT_ACCOUNT_VARIABLE, EXPECT_ROLE_VARIABLE
+from ramrole_creds._discovery.identity_guard import IdentityGuard
+from ramrole_creds.cli.diagnosis.report import Check
+from ramrole_creds.metadata import MetadataClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ramrole_creds import CredentialProvider, Credentials
+    from ramrole_creds.cli.diagnosis.report import Mark
+
+METADATA: Final = "ecs_ram_role"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one source answered.
+
+    Args:
+        source: its name.
+        plan: what it says that it would do.
+        credentials: what it gave.
+        error: why it gave nothing; None where it was not asked.
+        server_time: the server's time less this machine's, in seconds, where the answer has a date.
+    """
+
+    source: str
+    plan: str
+    credentials: Credentials | None = None
+    error: RamRoleError | None = None
+    server_time: float | None = None
+
+    @property
+    def absent(self) -> bool:
+        """True where the chain would pass it over."""
+        return isinstance(self.error, (ProviderUnavailable, NoCredentialsError))
+
+    @property
+    def broken(self) -> bool:
+        """True where the chain would stop."""
+        return self.error is not None and not self.absent
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The sources in the order of the chain.
+
+    Args:
+        answers: one per source.
+        mismatch: why the credentials found are refused, where another identity is expected.
+    """
+
+    answers: tuple[Answer, ...]
+    mismatch: RamRoleError | None = None
+
+    @property
+    def winner(self) -> Answer | None:
+        """The source that a program uses, None where the chain finds nothing or stops."""
+        first = next((one for one in self.answers if not one.absent and (one.credentials or one.error)), None)
+        return first if first is not None and first.credentials is not None else None
+
+    @property
+    def broken(self) -> Answer | None:
+        """The source at which the chain stops, None where it does not."""
+        first = next((one for one in self.answers if not one.absent and (one.credentials or one.error)), None)
+        return first if first is not None and first.broken else None
+
+    @property
+    def metadata(self) -> Answer | None:
+        """What the metadata service answered."""
+        return next((one for one in self.answers if one.source == METADATA), None)
+
+    @property
+    def attached_role(self) -> str | None:
+        """The role of this instance, where the metadata service gave its credentials."""
+        answer = self.metadata
+        return answer.credentials.identity if answer is not None and answer.credentials is not None else None
+
+
+def survey_sources() -> Survey:
+    """Ask each source up to the one that a program uses, and the metadata service.
+
+    Raises:
+        RamRoleError: the chain cannot be made.
+    """
+    answers: list[Answer] = []
+    decided = False
+    mismatch: RamRoleError | None = None
+    with default_provider() as chain:
+        for provider in chain.providers:
+            name = provider.get_provider_name()
+            if decided and name != METADATA:
+                answers.append(Answer(name, _plan(provider)))
+                continue
+            answer = _ask(provider)
+            answers.append(answer)
+            if not decided and answer.credentials is not None:
+                mismatch = _mismatch(answer.credentials)
+            decided = decided or not answer.absent
+    return Survey(tuple(answers), mismatch)
+
+
+def check_metadata(survey: Survey, overlay: list[str]) -> Iterator[Check]:
+    """The lines about the metadata service, from the one conversation with it.
+
+    Args:
+        survey: what the sources answered.
+        overlay: this machine's addresses in the range that hides the metadata service.
+    """
+    answer = survey.metadata
+    if answer is None:
+        return
+    error = answer.error
+    mark: Mark = "failed" if survey.winner is None else "skipped"  # nothing is missed where another source is used
+    if answer.credentials is not None:
+        yield Check("metadata", "ok", f"The metadata service answers, role attached: {answer.credentials.identity}.")
+        yield _check_tokens()
+    elif isinstance(error, RoleNotAttached):
+        yield Check("metadata", mark, "The metadata service answers; no role is attached.", (str(error),))
+        yield _check_tokens()
+    elif isinstance(error, MetadataUnreachable):
+        yield Check("metadata", mark, "The metadata service does not answer.", (str(error),))
+        for address in overlay:
+            yield Check(
+                "overlay",
+                "warning",
+                f"This machine has the address {address}, of 100.64.0.0/10: an overlay network such as Tailscale "
+                "takes the metadata service's packets. Turn its packet filter off (tailscale up "
+                "--netfilter-mode=off), or route 100.100.100.200/32 past it.",
+            )
+    elif isinstance(error, MetadataError):
+        status = "nothing usable" if error.status is None else f"HTTP {error.status}"
+        yield Check("metadata", "failed", f"The metadata service answers {status} (step: {error.step}).", (str(error),))
+    elif isinstance(error, ProviderUnavailable):
+        yield Check("metadata", "skipped", "The metadata service is not asked: a variable forbids it.", (str(error),))
+    else:
+        yield Check("metadata", "failed", "The metadata service cannot be asked.", (str(error),))
+
+
+def check_sources(survey: Survey) -> Iterator[Check]:
+    """One line about the source that a program uses, one for each that it hides."""
+    winner, broken = survey.winner, survey.broken
+    details = tuple(f"{one.source}: {one.error or one.plan}" for one in survey.answers)
+    if winner is not None and winner.credentials is not None:
+        yield Check("source", "ok", f"A program uses {winner.source}: {winner.credentials!r}.", details)
+    elif broken is not None:
+        yield Check("source", "failed", f"The search stops at {broken.source}: it is configured and broken.", details)
+    else:
+        yield Check("source", "failed", "No source has credentials.", details)
+    if survey.mismatch is not None:
+        yield Check("identity", "failed", "The credentials belong to another identity than the expected one.")
+    used = winner or broken
+    if used is not None:
+        yield from _check_shadowed(survey, used)
+
+
+def _check_shadowed(survey: Survey, used: Answer) -> Iterator[Check]:
+    """The sources that are there and come too late."""
+    role = survey.attached_role
+    if role is not None and used.source != METADATA:
+        yield Check("shadowed", "warning", f"The attached role {role} is not used: {used.source} comes first.")
+    if used.source != "credential_uri" and os.environ.get("ALIBABA_CLOUD_CREDENTIALS_URI"):
+        text = f"ALIBABA_CLOUD_CREDENTIALS_URI is set and not used: {used.source} comes first."
+        yield Check("shadowed", "warning", text)
+
+
+def _ask(provider: CredentialProvider) -> Answer:
+    context = FetchContext.create(provider.default_policy.fetch_timeout)
+    name, plan = provider.get_provider_name(), _plan(provider)
+    try:
+        credentials = provider.fetch(context)
+    except RamRoleError as error:
+        return Answer(name, plan, error=error)
+    date = context.server_time
+    return Answer(name, plan, credentials, server_time=None if date is None else date[0] - context.clock.time())
+
+
+def _plan(provider: CredentialProvider) -> str:
+    explain = getattr(provider, "explain", None)
+    return str(explain()) if explain is not None else "would be asked"
+
+
+def _mismatch(credentials: Credentials) -> RamRoleError | None:
+    role, account = os.environ.get(EXPECT_ROLE_VARIABLE) or None, os.environ.get(EXPECT_ACCOUNT_VARIABLE) or None
+    if not role and not account:
+        return None
+    try:
+        IdentityGuard(role, account).check(credentials, FetchContext.create(20.0))
+    except RamRoleError as error:
+        return error
+    return None
+
+
+def _check_tokens() -> Check:
+    """Whether the security-hardened mode works from here."""
+    try:
+        MetadataClient(token_mode="require").get("instance-id")  # noqa: S106  # a mode
+    except MetadataError as error:
+        if error.step == "token":
+            return Check(
+                "hardened-mode",
+                "warning",
+                "The metadata service issues no session token to this program: the security-hardened mode cannot be "
+                "required. In a container, raise HttpPutResponseHopLimit of the instance to 2 or more.",
+                (str(error),),
+            )
+    except RamRoleError as error:
+        return Check("hardened-mode", "skipped", "Session tokens were not checked.", (str(error),))
+    return Check("hardened-mode", "ok", "The metadata service issues session tokens (security-hardened mode).")

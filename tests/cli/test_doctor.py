@@ -1,0 +1,403 @@
+"""`ramrole-creds doctor`: for each set-up that goes wrong, the cause and the fix in the last line."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ramrole_creds.cli.diagnosis import examination
+from ramrole_creds.cli.diagnosis.files import check_files, long_term_ids
+from ramrole_creds.cli.diagnosis.network import check_clock
+from ramrole_creds.cli.diagnosis.place import look_at_place
+from ramrole_creds.testing import assert_no_secret_in
+from tests.cli.invoke import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ramrole_creds.testing import FakeCloud
+
+    SetUp = Callable[[FakeCloud, pytest.MonkeyPatch, Path], object]
+
+ID = "ALIBABA_CLOUD_ACCESS_KEY_ID"
+SECRET = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+TOKEN = "ALIBABA_CLOUD_SECURITY_TOKEN"
+STS = "ALIBABA_CLOUD_STS_ENDPOINT"
+KEY = "LTAI5tFakeFakeFakeFake00"
+
+
+@pytest.fixture
+def cloud(ramrole_cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
+    """A cloud with the role `web` attached, whose STS is asked too."""
+    monkeypatch.setenv(STS, ramrole_cloud.url)
+    return ramrole_cloud
+
+
+def verdict(*options: str, status: int) -> str:
+    """The last line, which holds the verdict."""
+    result = run("doctor", *options)
+    assert result.exit_code == status, result.output
+    assert_no_secret_in(result.output)
+    return result.output.splitlines()[-1]
+
+
+def test_a_role_that_sts_accepts_is_named_with_its_end(cloud: FakeCloud) -> None:
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert result.output.splitlines()[-1].startswith("A program here runs as role web, until ")
+    assert "   ok: The metadata service answers, role attached: web." in result.output
+    assert "   ok: The metadata service issues session tokens" in result.output
+    assert "accepts the credentials: acs:ram::" in result.output
+    assert "clock and the server's differ by" in result.output
+    cloud.requests.assert_called_once("credentials")
+
+
+def test_offline_leaves_sts_out(cloud: FakeCloud) -> None:
+    assert verdict("--offline", status=0).startswith("A program here runs as role web, until ")
+    cloud.requests.assert_not_called("sts")
+
+
+def write(path: Path, text: str, mode: int = 0o600) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    return path
+
+
+def cli_profile(home: Path, **fields: str) -> Path:
+    document = {"current": "default", "profiles": [{"name": "default", **fields}]}
+    return write(home / ".aliyun" / "config.json", json.dumps(document))
+
+
+def half_a_pair(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    env.setenv(ID, KEY)
+
+
+def dead_keys(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    env.setenv(ID, KEY)
+    env.setenv(SECRET, "nobodys")
+
+
+def dead_token_in_a_profile(cloud: FakeCloud, _: pytest.MonkeyPatch, home: Path) -> None:
+    issued = cloud.access_key()
+    cli_profile(
+        home, mode="StsToken", access_key_id="STS.NTgone", access_key_secret=issued.access_key_secret, sts_token="gone"
+    )
+
+
+def broken_profile(_: FakeCloud, __: pytest.MonkeyPatch, home: Path) -> None:
+    write(home / ".aliyun" / "config.json", "{broken")
+
+
+def unreadable_profile(_: FakeCloud, env: pytest.MonkeyPatch, home: Path) -> None:
+    (home / "folder.ini").mkdir()
+    env.setenv("ALIBABA_CLOUD_CREDENTIALS_FILE", str(home / "folder.ini"))
+
+
+def wrong_role_pinned(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    env.setenv("ALIBABA_CLOUD_ECS_METADATA", "db")
+
+
+def other_role_expected(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    env.setenv("RAMROLE_CREDS_EXPECT_ROLE", "db")
+
+
+def no_role(cloud: FakeCloud, _: pytest.MonkeyPatch, __: Path) -> None:
+    cloud.detach_role()
+
+
+def metadata_forbidden_by_variable(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    env.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+
+
+def metadata_403(cloud: FakeCloud, _: pytest.MonkeyPatch, __: Path) -> None:
+    cloud.disable_endpoint("403")
+
+
+def metadata_500(cloud: FakeCloud, _: pytest.MonkeyPatch, __: Path) -> None:
+    cloud.faults.add("metadata", 500)
+
+
+def tokens_refused(cloud: FakeCloud, _: pytest.MonkeyPatch, __: Path) -> None:
+    cloud.faults.add("role", 401)
+
+
+def token_call_refused(cloud: FakeCloud, _: pytest.MonkeyPatch, __: Path) -> None:
+    cloud.faults.add("token", 400)
+
+
+def pod_role(cloud: FakeCloud, env: pytest.MonkeyPatch, home: Path, token: str | None) -> None:
+    env.setenv("ALIBABA_CLOUD_ROLE_ARN", f"acs:ram::{cloud.account.account_id}:role/pod")
+    env.setenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", cloud.oidc.provider_arn)
+    file = home / "token"
+    if token is not None:
+        write(file, token)
+    env.setenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE", str(file))
+
+
+def oidc_token_missing(cloud: FakeCloud, env: pytest.MonkeyPatch, home: Path) -> None:
+    pod_role(cloud, env, home, None)
+
+
+def oidc_token_expired(cloud: FakeCloud, env: pytest.MonkeyPatch, home: Path) -> None:
+    cloud.add_role("pod", trust=cloud.oidc.trust("system:serviceaccount:shop:web"))
+    pod_role(cloud, env, home, cloud.oidc.token(subject="system:serviceaccount:shop:web", lifetime=-60))
+
+
+def trust_policy(cloud: FakeCloud, env: pytest.MonkeyPatch, home: Path) -> None:
+    cloud.add_role("pod", trust=cloud.oidc.trust("system:serviceaccount:shop:other"))
+    pod_role(cloud, env, home, cloud.oidc.token(subject="system:serviceaccount:shop:web"))
+
+
+def stray_newline(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    env.setenv(ID, KEY + "\n")
+    env.setenv(SECRET, "s")
+
+
+SET_UPS: list[tuple[SetUp, str, str]] = [
+    (half_a_pair, f"Cause: {ID} is set and {SECRET} is not", f"Set both, or unset {ID}. Then the attached role web"),
+    (dead_keys, "of env: the AccessKey does not exist (InvalidAccessKeyId.NotFound)", "Then the attached role web is"),
+    (dead_token_in_a_profile, "Cause: STS refuses the credentials STS.NTgone of cli_profile", "Then the attached role"),
+    (broken_profile, "config.json cannot be used", "ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true. Then the attached role"),
+    (unreadable_profile, "folder.ini is", "Correct or remove the section of the ini file. Then the attached role web"),
+    (wrong_role_pinned, "ALIBABA_CLOUD_ECS_METADATA=db pins a role that is not attached", "Attach db, or unset"),
+    (
+        other_role_expected,
+        "belong to web, and RAMROLE_CREDS_EXPECT_ROLE=db expects another",
+        "Attach the expected role",
+    ),
+    (no_role, "Cause: No RAM role is attached to this instance.", "ramrole-creds role attach NAME"),
+    (
+        metadata_forbidden_by_variable,
+        "ALIBABA_CLOUD_ECS_METADATA_DISABLED=true forbids",
+        "Fix: Unset ALIBABA_CLOUD_ECS",
+    ),
+    (metadata_403, "refuses all requests (403)", "HttpEndpoint=enabled"),
+    (metadata_500, "The metadata service fails (HTTP 500)", "Try again in a minute"),
+    (tokens_refused, "refuses session tokens (HTTP 401, step role)", "Look for a proxy between"),
+    (token_call_refused, "refuses session tokens (HTTP 400, step token)", "Look for a proxy between"),
+    (oidc_token_missing, "Cause: The OIDC token file", "ack-pod-identity-webhook"),
+    (oidc_token_expired, "Cause: The OIDC token has expired", "restart the pod"),
+    (trust_policy, "trust policy does not accept this pod's OIDC token", "oidc:iss, oidc:aud and oidc:sub"),
+    (stray_newline, f"Cause: {ID} has a line end in it", f"Set {ID} again"),
+]
+
+
+@pytest.mark.parametrize(("set_up", "cause", "fix"), SET_UPS, ids=[set_up.__name__ for set_up, _, _ in SET_UPS])
+def test_a_set_up_that_goes_wrong_gets_its_cause_and_its_fix(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, set_up: SetUp, cause: str, fix: str
+) -> None:
+    set_up(cloud, monkeypatch, Path(os.environ["HOME"]))
+    line = verdict(status=1)
+    assert cause in line
+    assert fix in line.partition(" Fix: ")[1] + line.partition(" Fix: ")[2]
+
+
+@pytest.mark.slow
+def test_a_metadata_service_that_hangs_gets_its_cause(cloud: FakeCloud) -> None:
+    cloud.faults.add("metadata", "hang")
+    line = verdict("--offline", status=1)
+    assert "Cause: No source of credentials is configured here, and no metadata service answers." in line
+
+
+@pytest.mark.usefixtures("no_metadata")
+def test_on_an_instance_a_silent_metadata_service_is_the_cause(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write(tmp_path / "sys/class/dmi/id/product_name", "Alibaba Cloud ECS\n")
+    write(tmp_path / "proc/net/fib_trie", "    |-- 100.101.1.2\n       /32 host LOCAL\n")
+    monkeypatch.setattr(examination, "ROOT", tmp_path)
+    result = run("doctor", "--offline")
+    assert "WARNING: This machine has the address 100.101.1.2, of 100.64.0.0/10: an overlay network" in result.output
+    assert "Cause: This is an ECS instance, and its metadata service does not answer." in result.output
+
+
+def test_the_overlay_network_is_no_subject_where_the_service_answers(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write(tmp_path / "proc/net/fib_trie", "    |-- 100.101.1.2\n       /32 host LOCAL\n")
+    monkeypatch.setattr(examination, "ROOT", tmp_path)
+    assert "overlay" not in run("doctor").output
+    assert cloud.requests
+
+
+class SignInPage(BaseHTTPRequestHandler):
+    """Answers whatever is asked with a web page."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>Sign in</title>")
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@pytest.mark.usefixtures("no_metadata")
+def test_a_uri_that_answers_with_a_web_page_gets_its_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    with HTTPServer(("127.0.0.1", 0), SignInPage) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", f"http://127.0.0.1:{server.server_port}/credentials")
+        line = verdict("--offline", status=1)
+        server.shutdown()
+        thread.join()
+    assert "Cause: The credentials URI http://127.0.0.1:" in line
+    assert "answered 200 with" in line
+    assert "Point ALIBABA_CLOUD_CREDENTIALS_URI at the credential service itself" in line
+
+
+@pytest.fixture
+def dead_proxy() -> Iterator[str]:
+    """The address of a proxy where nothing listens."""
+    with socket.socket() as nothing_listens:
+        nothing_listens.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{nothing_listens.getsockname()[1]}"
+
+
+def test_a_dead_proxy_is_the_cause_without_its_password(
+    ramrole_cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, dead_proxy: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://somebody:hidden@{dead_proxy}")
+    result = run("doctor", "-v")
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1].startswith(
+        f"Cause: STS cannot be reached through the proxy http://{dead_proxy}. Fix: Correct HTTPS_PROXY"
+    )
+    assert "hidden" not in result.output
+    assert f"does not answer through the proxy http://{dead_proxy}" in result.output  # the region's endpoint
+    assert ramrole_cloud.requests
+
+
+def test_a_profile_that_hides_the_role_is_named(cloud: FakeCloud) -> None:
+    key = cloud.access_key()
+    cli_profile(
+        Path(os.environ["HOME"]),
+        mode="AK",
+        access_key_id=key.access_key_id,
+        access_key_secret=key.access_key_secret,
+    )
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert "WARNING: The attached role web is not used: cli_profile comes first." in result.output
+    assert "holds long-term keys (" in result.output
+    assert "user/alice" in result.output.splitlines()[-1]
+    assert key.access_key_secret not in result.output
+
+
+def test_json_has_the_verdict_and_each_check(cloud: FakeCloud) -> None:
+    cloud.detach_role()
+    result = run("doctor", "--json")
+    assert result.exit_code == 1
+    report = json.loads(result.output)
+    assert report["usable"] is False
+    assert report["cause"] == "No RAM role is attached to this instance."
+    assert {"place", "variables", "files", "metadata", "source", "clock"} <= {one["name"] for one in report["checks"]}
+
+
+@pytest.mark.usefixtures("no_metadata")
+def test_harmless_values_are_shown_and_secrets_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ID, "LTAI5tHidden")
+    monkeypatch.setenv("ALIBABA_CLOUD_PROFILE", "staging")
+    monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", "http://127.0.0.1:1/path-that-is-secret")
+    output = run("doctor", "-v", "--offline").output
+    assert f"{ID} is set" in output
+    assert "ALIBABA_CLOUD_PROFILE = staging" in output
+    assert "LTAI5tHidden" not in output
+
+
+@pytest.mark.usefixtures("no_metadata")
+def test_mistyped_and_foreign_variables_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECERT", "hidden")
+    monkeypatch.setenv("ALICLOUD_ACCESS_KEY", "hidden")
+    monkeypatch.setenv("ALICLOUD_REGION_ID", "cn-hangzhou")
+    output = run("doctor", "--offline").output
+    assert f"ALIBABA_CLOUD_ACCESS_KEY_SECERT is set, and no program reads it: did you mean {SECRET}?" in output
+    assert "ALICLOUD_ACCESS_KEY is set: other programs read it" in output
+    assert "ALICLOUD_REGION_ID is set" not in output
+    assert "hidden" not in output
+
+
+def test_metadata_is_not_asked_where_that_is_forbidden(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+    assert "The metadata service is not asked: a variable forbids it." in run("doctor").output
+    cloud.requests.assert_not_called("metadata")
+
+
+@pytest.mark.usefixtures("no_metadata")
+def test_a_file_that_a_variable_names_and_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_CONFIG_FILE", "/no/such/config.json")
+    assert "/no/such/config.json is not there, named by ALIBABA_CLOUD_CONFIG_FILE." in run("doctor").output
+
+
+@pytest.mark.usefixtures("no_metadata")
+def test_a_setting_that_is_not_valid_ends_with_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAMROLE_CREDS_METADATA_ENDPOINT", "nonsense")
+    assert "Cause: RAMROLE_CREDS_METADATA_ENDPOINT must be the address of a metadata service" in verdict(status=1)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes")
+def test_a_file_that_others_may_read_is_named_with_the_command_that_closes_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "credentials.ini", "[default]\naccess_key_id = LTAI5tAAAABBBBCCCC\n", 0o644)
+    monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_FILE", str(file))
+    texts = [check.text for check in check_files(posix=True) if check.mark == "warning"]
+    assert f"{file} may be read by other users (mode 0644): chmod 600 {file}" in texts
+    assert any("holds long-term keys (LTAI5tAA…CCCC)" in text for text in texts)
+
+
+def test_temporary_keys_in_a_file_are_not_long_term() -> None:
+    profiles = [{"access_key_id": "STS.NTone", "sts_token": "t"}, {"access_key_id": "LTAI5tAAAABBBBCCCC"}]
+    assert long_term_ids(json.dumps({"profiles": profiles})) == ["LTAI5tAA…CCCC"]
+    assert long_term_ids("accessKeyID = STS.NTone\naccessKeyID=LTAI5tAAAABBBBCCCC") == ["LTAI5tAA…CCCC"]
+    assert long_term_ids("{broken") == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "mark", "text"),
+    [
+        (None, "skipped", "not compared"),
+        (-3.0, "ok", "differ by 3 s"),
+        (120.0, "warning", "120 s behind"),
+        (-2000.0, "failed", "2000 s ahead of"),
+    ],
+)
+def test_the_clock_is_judged_by_what_services_accept(seconds: float | None, mark: str, text: str) -> None:
+    check = check_clock(seconds)
+    assert check.mark == mark
+    assert text in check.text
+
+
+@pytest.mark.parametrize(
+    ("files", "environ", "text"),
+    [
+        ({"sys/class/dmi/id/product_name": "Alibaba Cloud ECS"}, {}, "This is an ECS instance."),
+        ({".dockerenv": ""}, {}, "This is a machine of unknown type, in a container."),
+        ({"proc/1/cgroup": "0::/kubepods/x"}, {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "in a Kubernetes pod."),
+        ({}, {"FC_FUNCTION_NAME": "resize"}, "in the function 'resize'."),
+    ],
+    ids=["instance", "container", "pod", "function"],
+)
+def test_the_place_is_recognised(tmp_path: Path, files: dict[str, str], environ: dict[str, str], text: str) -> None:
+    for name, content in files.items():
+        write(tmp_path / name, content)
+    assert text in look_at_place(tmp_path, environ).check().text
+
+
+def test_a_survey_names_the_first_source_that_is_there(cloud: FakeCloud) -> None:
+    from ramrole_creds.cli.diagnosis.sources import survey_sources
+
+    survey = survey_sources()
+    assert survey.winner is not None
+    assert survey.winner.source == "ecs_ram_role"
+    assert survey.broken is None
+    nobody = replace(survey, answers=tuple(one for one in survey.answers if one.absent))
+    assert nobody.winner is None
+    assert cloud.requests
