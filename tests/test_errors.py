@@ -46,7 +46,7 @@ def test_no_error_is_both_not_here_and_broken(kind: type[RamRoleError]) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_error_survives_pickling_and_copying(kind: type[RamRoleError]) -> None:
     error = kind("what was asked, what came, what to do")
-    for name in ("status", "unrecoverable", "retry_after", "code", "request_id", "step", "best"):
+    for name in ("status", "unrecoverable", "retry_after", "code", "request_id", "step", "available"):
         if hasattr(error, name):
             setattr(error, name, f"a {name}")
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
@@ -66,7 +66,7 @@ def test_details_have_names() -> None:
     assert (metadata.step, metadata.status, metadata.retry_after, str(metadata)) == ("role", 429, 2.0, "m")
     sts = StsError("m", code="NoPermission", request_id="R-1", status=403, unrecoverable=True)
     assert (sts.code, sts.request_id, sts.status, sts.unrecoverable) == ("NoPermission", "R-1", 403, True)
-    assert LifetimeTooShort("m", best=7.0).best == 7.0
+    assert LifetimeTooShort("m", available=7.0).available == 7.0
     assert not FetchError().unrecoverable
 
 

@@ -51,7 +51,7 @@ def test_what_fails_for_some_instances_names_them(cloud: FakeCloud, roles: Insta
     roles.create("web")
     roles.create("other")
     roles.attach("other", ["i-second"])
-    with pytest.raises(RoleApiError, match=r"i-second \(InvalidInstance.RamRoleExists\).*detach") as raised:
+    with pytest.raises(RoleApiError, match=r"i-second \(InvalidInstance.RamRoleExists\).*Detach") as raised:
         roles.attach("web", [first_instance(cloud), "i-second"])
     assert raised.value.code == "InvalidInstance.RamRoleExists"
 
@@ -66,7 +66,7 @@ def test_a_refusal_has_code_request_id_and_hint(roles: InstanceRoles) -> None:
         roles.attach("nobody", ["i-second"])
 
 
-def test_apis_that_are_not_there_are_told() -> None:
+def test_apis_that_do_not_answer_are_an_error() -> None:
     roles = InstanceRoles(StaticProvider("LTAI", "s"), "cn-hangzhou", ecs_endpoint="http://127.0.0.1:9")
     with pytest.raises(RoleApiError, match="refused"):
         roles.describe(["i-1"])

@@ -1,9 +1,9 @@
-"""The names by which existing SDKs ask for credentials, all in this one place.
+"""The names by which existing SDKs ask for credentials, in one place.
 
-Each official SDK asks by names of its own: `get_credential()` (tea-openapi, DataHub), `get_credentials()` and three
+The official SDKs use different names: `get_credential()` (tea-openapi, DataHub), `get_credentials()` and three
 getters (oss2, log, tablestore, MNS, the credentials Client), attributes (tea-openapi, OSS v2), `has_keys()` (OSS v2).
 These mixins answer all of them, so that one provider goes unchanged into every client. All answers of a snapshot are
-of one fetch: what an SDK reads attribute by attribute can never be of two generations.
+of one fetch: an SDK that reads attribute by attribute never mixes two generations.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ CredentialsT = TypeVar("CredentialsT")
 
 
 class SdkCredentialsMixin:
-    """What SDKs ask of one set of credentials."""
+    """What SDKs read from one set of credentials."""
 
     __slots__ = ()
 
@@ -51,12 +51,12 @@ class SdkCredentialsMixin:
         return self.provider_name
 
     def has_keys(self) -> bool:
-        """Always True: credentials without keys cannot be made."""
+        """Always True: there are no credentials without keys."""
         return True
 
 
 class SdkProviderMixin(Generic[CredentialsT]):
-    """What SDKs ask of a provider. A type variable stands for `Credentials`, which builds on this module."""
+    """What SDKs call on a provider. A type variable stands for `Credentials`, which imports this module."""
 
     if TYPE_CHECKING:
         name: ClassVar[str]

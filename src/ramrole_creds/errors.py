@@ -1,9 +1,8 @@
 """Every error this library raises.
 
-Two questions matter to a caller and to the provider chain: *is there nothing here* (`ProviderUnavailable`: move
-on to the next source) or *is what is here broken* (`FetchError`: stop and say so). All errors derive from
-`RamRoleError`. Messages say what was tried, what came back and what to do next; none ever holds a secret, a token
-or an unredacted body.
+A caller and the provider chain need to know one thing: is the source *not here* (`ProviderUnavailable`: ask the next
+source) or is it *here but broken* (`FetchError`: stop and report it). All errors derive from `RamRoleError`. Messages
+say what was tried, what came back and what to do next. They never contain a secret, a token or an unredacted body.
 """
 
 from __future__ import annotations
@@ -34,29 +33,29 @@ class RamRoleError(Exception):
 
 
 class ConfigurationError(RamRoleError, ValueError):
-    """An argument, a variable or a setting makes no sense; raised before anything is asked of the network."""
+    """An argument, a variable or a setting is not valid; raised before any network call."""
 
 
 class SigningError(RamRoleError):
-    """A request cannot be signed as asked."""
+    """The request cannot be signed."""
 
 
 class WaitTimeout(RamRoleError, TimeoutError):
-    """The caller's own `timeout` ran out; the fetch it waited for goes on for the others."""
+    """The caller's own `timeout` ended. The fetch that it waited for continues for the other callers."""
 
 
 class NoCredentialsError(RamRoleError):
-    """No link of a chain had credentials; the message has one line per link."""
+    """No provider of a chain had credentials; the message has one line per provider."""
 
 
 class ProviderUnavailable(RamRoleError):
-    """This source does not apply here: nothing is configured, or nothing is attached."""
+    """The source does not apply here: nothing is configured, or nothing is attached."""
 
 
 class RoleNotAttached(ProviderUnavailable):
-    """The metadata service answers, and says that no RAM role is attached to the instance.
+    """The metadata service answers that no RAM role is attached to the instance.
 
-    `attempts` and `elapsed` (seconds) tell what it took to find out.
+    `attempts` and `elapsed` (seconds) say how many requests were sent and how long they took.
     """
 
     attempts: int = 0
@@ -66,7 +65,7 @@ class RoleNotAttached(ProviderUnavailable):
 class MetadataUnreachable(ProviderUnavailable):
     """No metadata service answers at the address: not on ECS, blocked, or routed elsewhere.
 
-    `attempts` and `elapsed` (seconds) tell what it took to find out.
+    `attempts` and `elapsed` (seconds) say how many requests were sent and how long they took.
     """
 
     attempts: int = 0
@@ -74,18 +73,18 @@ class MetadataUnreachable(ProviderUnavailable):
 
 
 class FetchError(RamRoleError):
-    """The source applies but could not give credentials.
+    """The source applies, but it did not return credentials.
 
     Args:
         message: what was tried, what came back, what to do next.
-        unrecoverable: True where trying again cannot help until somebody changes something (no permission).
-        retry_after: seconds that the source asked to be left alone, where it said so.
+        unrecoverable: True if trying again cannot help until somebody changes something, for instance a permission.
+        retry_after: seconds to wait before the next attempt, if the source named them.
     """
 
     def __init__(self, message: str = "", *, unrecoverable: bool = False, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.unrecoverable = unrecoverable
-        self.retry_after = retry_after
+        self.unrecoverable: bool = unrecoverable
+        self.retry_after: float | None = retry_after
 
 
 class FetchTimeout(FetchError, TimeoutError):
@@ -93,17 +92,17 @@ class FetchTimeout(FetchError, TimeoutError):
 
 
 class IdentityMismatch(FetchError):
-    """The source gave credentials of another identity than the one that was expected."""
+    """The source returned credentials of an identity other than the expected one."""
 
 
 class MetadataError(FetchError):
-    """The metadata service answered something that cannot be used.
+    """The answer of the metadata service cannot be used.
 
     Args:
         step: the step that failed: "token", "role", "credentials" or "item".
-        status: HTTP status of the answer, None where there was none.
+        status: HTTP status of the answer, None if there was no answer.
 
-    `attempts` and `elapsed` (seconds) tell what it took to find out.
+    `attempts` and `elapsed` (seconds) say how many requests were sent and how long they took.
     """
 
     attempts: int = 0
@@ -119,17 +118,17 @@ class MetadataError(FetchError):
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message, unrecoverable=unrecoverable, retry_after=retry_after)
-        self.step = step
-        self.status = status
+        self.step: str = step
+        self.status: int | None = status
 
 
 class StsError(FetchError):
-    """STS refused or could not answer a call.
+    """STS refused a call or did not answer it.
 
     Args:
         code: the service's error code, for instance "NoPermission".
         request_id: the service's request id, for a support ticket.
-        status: HTTP status of the answer, None where there was none.
+        status: HTTP status of the answer, None if there was no answer.
     """
 
     def __init__(
@@ -143,35 +142,35 @@ class StsError(FetchError):
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message, unrecoverable=unrecoverable, retry_after=retry_after)
-        self.code = code
-        self.request_id = request_id
-        self.status = status
+        self.code: str = code
+        self.request_id: str = request_id
+        self.status: int | None = status
 
 
 class ProfileError(FetchError):
-    """A profile file is there but cannot be used; the message names file and profile, never a value."""
+    """A profile file exists but cannot be used; the message names file and profile, never a value."""
 
 
 class ProcessError(FetchError):
-    """An external credential command failed, timed out or printed something unusable."""
+    """A credential command failed, did not end in time, or its output cannot be used."""
 
 
 class CredentialsExpired(RamRoleError):
-    """The credentials held have expired and no newer ones could be had; `__cause__` says why."""
+    """The held credentials have expired and there are no newer ones; `__cause__` says why."""
 
 
 class LifetimeTooShort(RamRoleError):
-    """No credentials live as long as `valid_for` asks.
+    """No credentials are valid for as long as `valid_for` requests.
 
     Args:
-        best: the most seconds of life that the source gave when it was last asked.
+        available: the longest validity in seconds that the source can provide now.
     """
 
-    def __init__(self, message: str = "", *, best: float = 0.0) -> None:
+    def __init__(self, message: str = "", *, available: float = 0.0) -> None:
         super().__init__(message)
-        self.best = best
+        self.available: float = available
 
 
 def describe_error(error: RamRoleError) -> str:
-    """What `explain()` tells of a source that would raise this: `broken` where a chain would stop."""
+    """What `explain()` says about a source that raises this error: `broken` if a chain stops at it."""
     return str(error) if isinstance(error, (ProviderUnavailable, NoCredentialsError)) else f"broken: {error}"

@@ -1,10 +1,10 @@
-"""Roles of instances through the APIs: made, attached, described and detached.
+"""Creates, attaches, describes and detaches RAM roles of instances through the APIs.
 
     roles = InstanceRoles(default_provider(), "cn-hangzhou")
     roles.create("web", policies=["AliyunOSSReadOnlyAccess"])
     roles.attach("web", ["i-bp1…"])
 
-Who calls needs ram:CreateRole, ram:AttachPolicyToRole, ram:PassRole and ecs:AttachInstanceRamRole, as the case may be.
+The caller needs ram:CreateRole, ram:AttachPolicyToRole, ram:PassRole and ecs:AttachInstanceRamRole, for the calls used.
 """
 
 from __future__ import annotations
@@ -34,44 +34,44 @@ RAM_HOST = "ram.aliyuncs.com"
 MAX_INSTANCES_PER_CALL = 100
 PAGE_SIZE = 50
 TIME_LIMIT_SECONDS = 30.0
-TRUST_ECS = {
+TRUST_ECS: dict[str, object] = {
     "Version": "1",
     "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": ["ecs.aliyuncs.com"]}}],
 }
 
 _HINTS = {
-    "EntityAlreadyExists.Role": "There is a role of that name: attach it, or choose another name.",
-    "EntityNotExist.Role": "There is no role of that name.",
-    "InvalidRamRole.NotFound": "There is no role of that name.",
+    "EntityAlreadyExists.Role": "A role of that name exists. Attach it, or choose another name.",
+    "EntityNotExist.Role": "There is no role of that name. Create it first.",
+    "InvalidRamRole.NotFound": "There is no role of that name. Create it first.",
     "InvalidRamRole.NotEcsRole": "The role's trust policy must name the service ecs.aliyuncs.com.",
-    "InvalidInstance.RamRoleExists": "An instance has one role at most: detach the one that it has.",
+    "InvalidInstance.RamRoleExists": "An instance can have only one role. Detach the current one first.",
     "InvalidNetworkType.MismatchRamRole": "Only instances in a VPC can have a role.",
     "InvalidUser.PassRoleForbidden": "The caller needs ram:PassRole on the role.",
-    "NoPermission": "The caller's policies do not allow it.",
+    "NoPermission": "The caller's policies do not allow the call. Add the permission.",
 }
 
 
 class RoleApiError(RamRoleError):
-    """RAM or ECS refused a call, or could not be asked.
+    """RAM or ECS refused a call, or did not answer it.
 
     Args:
         code: the service's error code.
-        request_id: its request id, for a support ticket.
+        request_id: the service's request ID, for a support ticket.
     """
 
     def __init__(self, message: str = "", *, code: str = "", request_id: str = "") -> None:
         super().__init__(message)
-        self.code = code
-        self.request_id = request_id
+        self.code: str = code
+        self.request_id: str = request_id
 
 
 @dataclass(frozen=True, slots=True)
 class RoleDescription:
-    """A role.
+    """A RAM role.
 
     Args:
-        name: its name.
-        arn: its ARN.
+        name: the name of the role.
+        arn: the ARN of the role.
     """
 
     name: str
@@ -79,17 +79,17 @@ class RoleDescription:
 
 
 class InstanceRoles:
-    """The roles of one region's instances.
+    """The RAM roles of the instances of one region.
 
     Args:
-        provider: whose credentials sign the calls.
-        region: the instances' region id.
-        ecs_endpoint: host or URL of the ECS API; that of the region where None.
-        ram_endpoint: host or URL of the RAM API.
-        clock: by which calls are signed.
+        provider: provides the credentials that sign the calls.
+        region: the region ID of the instances.
+        ecs_endpoint: host or URL of the ECS API; None for that of the region.
+        ram_endpoint: host or URL of the RAM API; None for the public one.
+        clock: source of the time of signatures.
 
     Raises:
-        ConfigurationError: an endpoint makes no sense.
+        ConfigurationError: an endpoint is not valid.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class InstanceRoles:
         description: str = "",
         max_session: float = 3600,
     ) -> RoleDescription:
-        """Make a role that instances can have.
+        """Create a role that can be attached to instances.
 
         Args:
             name: the role's name.
@@ -141,12 +141,12 @@ class InstanceRoles:
         return RoleDescription(name, text_of(role, "Arn") if isinstance(role, dict) else "")
 
     def attach(self, name: str, instances: Sequence[str], *, session_policy: Mapping[str, Any] | None = None) -> None:
-        """Attach a role; its credentials can be had on the instance a minute or two later.
+        """Attach a role; the instance gets its credentials within a minute or two.
 
         Args:
             name: the role's name.
-            instances: ids of instances without a role.
-            session_policy: narrows the role for these instances.
+            instances: IDs of instances without a role.
+            session_policy: restricts the role on these instances.
 
         Raises:
             RoleApiError: ECS refused it for some or all; the message names them.
@@ -157,11 +157,11 @@ class InstanceRoles:
             _require_all(answer, "Attach")
 
     def detach(self, instances: Sequence[str], name: str | None = None) -> None:
-        """Detach the roles of instances; what was issued stays valid until it expires.
+        """Detach the roles of instances; credentials that were issued stay valid until they expire.
 
         Args:
-            instances: their ids.
-            name: the role's name; whichever is attached where None.
+            instances: IDs of the instances.
+            name: the role's name; None for the one that is attached.
 
         Raises:
             RoleApiError: ECS refused it for some or all; the message names them.
@@ -170,14 +170,14 @@ class InstanceRoles:
             _require_all(self._call_ecs("DetachInstanceRamRole", some, RamRoleName=name or ""), "Detach")
 
     def describe(self, instances: Sequence[str] | None = None, name: str | None = None) -> dict[str, str]:
-        """Role names by instance id; instances without a role are not in it.
+        """The names of roles by instance ID, without instances that have no role.
 
         Args:
-            instances: ids; all that have the role `name` where None.
+            instances: IDs; None for all instances that have the role `name`.
             name: only this role.
 
         Raises:
-            RoleApiError: ECS refused, for instance because neither was given.
+            RoleApiError: ECS refused the call, for instance because neither argument was given.
         """
         found: dict[str, str] = {}
         for some in [None] if instances is None else _portions(instances):
@@ -203,7 +203,7 @@ class InstanceRoles:
         return self._call(self._ram, RAM_VERSION, action, parameters)
 
     def _call(self, url: str, version: str, action: str, parameters: Mapping[str, str]) -> dict[str, object]:
-        """One call, made once: an answer that was lost may have been a success."""
+        """One call, sent once: a call whose answer was lost may have succeeded."""
         headers = {
             "x-acs-action": action,
             "x-acs-version": version,
@@ -217,7 +217,9 @@ class InstanceRoles:
             answer = transport.request(
                 "POST", signed.url, headers=dict(signed.headers), body=form, time_limit=TIME_LIMIT_SECONDS, retry=False
             )
-            document = json_object(answer.body, lambda what: FetchError(f"{where} was answered with {what}."))
+            document = json_object(
+                answer.body, lambda what: FetchError(f"{where} was answered with {what}. Check the endpoint.")
+            )
         except HttpError as error:
             raise RoleApiError(f"{action} failed. {error}") from None
         except FetchError as error:
@@ -232,13 +234,13 @@ class InstanceRoles:
 
 
 def _portions(instances: Sequence[str]) -> Iterator[Sequence[str]]:
-    """As many at a time as one call takes."""
+    """The instances in portions that one call accepts."""
     for start in range(0, len(instances), MAX_INSTANCES_PER_CALL):
         yield instances[start : start + MAX_INSTANCES_PER_CALL]
 
 
 def _require_all(answer: dict[str, object], verb: str) -> None:
-    """The call as a whole succeeds where some of its rows have failed."""
+    """Raise for rows that failed, since the call as a whole succeeds then."""
     failed = [row for row in _rows(answer) if safe_code(row.get("Code")) or row.get("Success") is False]
     if failed:
         code = safe_code(failed[0].get("Code"))

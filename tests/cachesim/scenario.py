@@ -156,7 +156,7 @@ class Player:
             assert type(task.error).__name__ == expected["error"], (task.error, task.result)
             assert expected.get("mentions", "") in str(task.error), task.error
             if "best" in expected:
-                assert round(task.error.best) == expected["best"]  # type: ignore[union-attr]
+                assert round(task.error.available) == expected["best"]  # type: ignore[union-attr]
         else:
             assert task.error is None, repr(task.error)
             assert task.result is not None

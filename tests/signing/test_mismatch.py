@@ -1,6 +1,8 @@
-"""A refused signature is describe_error by the component that differs, and nothing secret is told."""
+"""A refused signature is explained by the component that differs, without a secret."""
 
 from __future__ import annotations
+
+import time
 
 import pytest
 
@@ -61,6 +63,32 @@ def test_the_same_string_means_another_secret() -> None:
 
 
 @pytest.mark.parametrize("answer", [b"", b"<html>", b"{}", b"[1]", b"\xff\xfe", b"<StringToSign></StringToSign>"])
-def test_an_answer_without_the_string_is_no_trouble(answer: bytes) -> None:
+def test_an_answer_without_the_string_is_explained_too(answer: bytes) -> None:
     signed = Signer(KEYS, signing.OSSV1()).sign(Request("GET", URL))
     assert explain_mismatch(signing.OSSV1(), signed, answer)
+
+
+HUGE = {
+    "openings": b"<StringToSign>" * 5000,
+    "message openings": b"<Message>" * 8000,
+    "canonical openings": b"<CanonicalRequest>" * 4000 + b"</StringToSign>" * 1000,
+    "closings": b"</Message>" * 7000,
+    "blanks": b"string to sign is" + b" " * 65000,
+    "many phrases": b"string to sign " * 5000,
+    "elements": b"<StringToSign>GET</StringToSign>" * 2000,
+    "lines": b"<StringToSign>GET\n" + b"a:b\n" * 16000 + b"</StringToSign>",
+    "ampersands": b"<StringToSign>GET&%2F&" + b"a%3Db%26" * 8000 + b"</StringToSign>",
+    "entities": b"<StringToSign>" + b"&amp" * 16000 + b"</StringToSign>",
+    "long number": b"<StringToSign>&#" + b"9" * 60000 + b";</StringToSign>",
+    "nested": b"[" * 65000,
+    "one object": b'{"a":' * 13000,
+}
+
+
+@pytest.mark.parametrize("answer", HUGE.values(), ids=HUGE)
+@pytest.mark.parametrize("scheme", [signing.OSSV1(), signing.OSSV4("r"), signing.RPC()], ids=lambda scheme: scheme.name)
+def test_an_answer_made_to_take_long_is_explained_at_once(scheme: Scheme, answer: bytes) -> None:
+    signed = Signer(KEYS, scheme).sign(Request("GET", URL))
+    began = time.process_time()
+    assert explain_mismatch(scheme, signed, answer * 20)
+    assert time.process_time() - began < 0.5

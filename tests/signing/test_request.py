@@ -67,7 +67,20 @@ def test_any_path_survives_and_is_stable(path: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["/path", "ftp://h/", "https:///x", "https://user:pw@h/", "https://h o/", "https://h\n/", "", None, b"https://h/"],
+    [
+        *(
+            "/path",
+            "ftp://h/",
+            "https:///x",
+            "https://user:pw@h/",
+            "https://h o/",
+            "https://h\n/",
+            "",
+            None,
+            b"https://h/",
+        ),
+        *("http://good\\@evil/", "http://good\\evil/", "https://h\\", "https://h\\?a=1"),
+    ],
 )
 def test_a_url_that_cannot_be_sent_is_refused(url: Any) -> None:
     with pytest.raises(SigningError) as refused:

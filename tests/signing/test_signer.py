@@ -44,7 +44,7 @@ SCHEMES: list[signing.Scheme] = [
     signing.SigV4("cn-hangzhou"),
     signing.S3V1(),
 ]
-PRESIGNING = [scheme for scheme in SCHEMES if scheme.longest_presign]
+PRESIGNING = [scheme for scheme in SCHEMES if scheme.max_presign_seconds]
 
 
 class Clock:
@@ -71,7 +71,7 @@ class Source:
     def get_credentials(self, valid_for: float = 0.0) -> Credentials:
         self.asked.append(valid_for)
         if self._life is not None and valid_for > self._life:
-            raise LifetimeTooShort("too short", best=self._life)
+            raise LifetimeTooShort("too short", available=self._life)
         return self.held
 
 
@@ -126,7 +126,7 @@ def test_a_file_is_hashed_from_where_it_stands_and_left_there(scheme: signing.Sc
 @pytest.mark.parametrize("scheme", [s for s in SCHEMES if s.covers_body and s.name not in ("RPC", "SigV4")], ids=ids)
 def test_a_body_that_can_be_read_once_is_refused_where_it_is_covered(scheme: signing.Scheme) -> None:
     clock = Clock()
-    with pytest.raises(SigningError, match=r"once|does not know"):
+    with pytest.raises(SigningError, match=r"once|length of this body is unknown"):
         Signer(Source(clock), scheme, clock).sign(Request("PUT", URL, body=iter([b"x"])))
 
 
@@ -179,7 +179,7 @@ def test_presign_ends_with_the_token_and_says_so(scheme: signing.Scheme, caplog:
         presigned = Signer(Source(clock, life=900.2), scheme, clock).presign(Request("GET", url), 3600)
     assert presigned.clamped
     assert presigned.expires_at == NOW + timedelta(seconds=900)
-    assert "ends after" in caplog.text
+    assert "expires after" in caplog.text
     assert "clamped" in repr(presigned)
 
 
@@ -227,7 +227,7 @@ def test_presign_of_version_1_has_no_maximum_but_wants_more_than_nothing() -> No
             signer.presign(Request("GET", URL), life)
 
 
-@pytest.mark.parametrize("scheme", [s for s in SCHEMES if not s.longest_presign], ids=ids)
+@pytest.mark.parametrize("scheme", [s for s in SCHEMES if not s.max_presign_seconds], ids=ids)
 def test_presign_says_where_a_scheme_has_none(scheme: signing.Scheme) -> None:
     clock = Clock()
     source = Source(clock)
@@ -296,6 +296,52 @@ def test_an_ordinary_answer_that_agrees_with_our_clock_ends_the_offset() -> None
     assert signer.knows_skew()
     signer.observe_server_time("h", clock.wall + 2)
     assert not signer.knows_skew()
+
+
+def test_a_clock_that_is_off_by_a_day_and_two_seconds_recovers() -> None:
+    clock = Clock()
+    signer = Signer(Source(clock, token=None), signing.ACS3(), clock)
+    assert signer.learn_server_time("h", clock.wall + 86402)
+    assert signer.sign(Request("GET", "https://h/")).header("x-acs-date") == "2026-01-03T03:04:07Z"
+
+
+@pytest.mark.parametrize("years", [-30, -1, 3, 30])
+def test_temporary_credentials_recover_from_a_clock_that_is_off_by_years(years: int) -> None:
+    clock = Clock()
+    source = Source(clock)
+    signer = Signer(source, signing.ACS3(), clock)
+    there = clock.wall + years * 365 * 86400
+    assert not signer.learn_server_time("h", there), "a long-term key could sign for a far future"
+    assert signer.learn_server_time("h", there, credentials=source.held)
+    signed = signer.sign(Request("GET", "https://h/")).header("x-acs-date")
+    assert signed == datetime.fromtimestamp(there, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_a_time_that_is_not_a_number_is_not_learnt() -> None:
+    source = Source(Clock())
+    signer = Signer(source, signing.ACS3(), Clock())
+    assert not signer.learn_server_time("h", float("nan"), credentials=source.held)
+    assert not signer.knows_skew()
+
+
+def test_expiring_credentials_in_place_of_a_provider_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    expiring = Source(Clock()).held
+    with caplog.at_level(logging.WARNING):
+        Signer(expiring, signing.ACS3())
+    assert "Signer.fixed" in caplog.text
+    assert "FAKE" not in caplog.text
+
+
+def test_fixed_credentials_are_accepted_without_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    expiring = Source(clock).held
+    with caplog.at_level(logging.WARNING):
+        fixed = Signer.fixed(expiring, signing.OSSV1(), clock)
+        Signer(Credentials("LTAIid", "secret"), signing.ACS3())
+    assert caplog.text == ""
+    assert fixed.sign(Request("GET", URL)) == Signer(Source(clock), signing.OSSV1(), clock).sign(Request("GET", URL))
+    with pytest.raises(ConfigurationError, match="needs Credentials, not Source"):
+        Signer.fixed(Source(clock), signing.OSSV1())  # type: ignore[arg-type]
 
 
 def test_offsets_are_bounded_in_size_and_number() -> None:

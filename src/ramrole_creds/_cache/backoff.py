@@ -106,7 +106,7 @@ def lifetime_error(
         f"(until {_moment(expiration)}). "
         "Ask for less, or ask again when the source has issued newer ones."
     )
-    too_short = LifetimeTooShort(text if error is None else f"{text} The last fetch failed: {error}", best=left)
+    too_short = LifetimeTooShort(text if error is None else f"{text} The last fetch failed: {error}", available=left)
     too_short.__cause__ = None if error is None else fresh_copy(error)
     return too_short
 

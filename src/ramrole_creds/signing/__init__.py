@@ -1,9 +1,9 @@
-"""Signatures for every scheme that Alibaba Cloud's services use.
+"""Request signatures of all schemes that Alibaba Cloud services use.
 
     signer = Signer(provider, signing.ACS3())
     signed = signer.sign(signing.Request("POST", url, headers, params, body))
 
-Each name is loaded when it is first used. `__init__.pyi` holds the same names for type checkers.
+Each name is imported when it is first used. `__init__.pyi` holds the same names for type checkers.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _LAZY = {
     "schemes.rpc": ("RPC",),
     "schemes.s3": ("S3V1", "SigV4"),
     "schemes.sls": ("SLSV1", "SLSV4"),
+    "server_time": ("read_server_time",),
     "signer": ("PresignedUrl", "Signer"),
 }
 _MODULES = {name: module for module, names in _LAZY.items() for name in names}

@@ -38,6 +38,7 @@ from ramrole_creds.signing.schemes.sls import (
 from ramrole_creds.signing.schemes.sls import (
     SLSV4 as SLSV4,
 )
+from ramrole_creds.signing.server_time import read_server_time as read_server_time
 from ramrole_creds.signing.signer import (
     PresignedUrl as PresignedUrl,
 )

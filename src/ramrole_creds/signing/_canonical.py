@@ -1,4 +1,4 @@
-"""Canonical forms that several schemes share: of the query, of the path, of sets of headers."""
+"""Canonical forms that several schemes share: of the query, the path and sets of headers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def query_pairs(query: str) -> list[tuple[str, str, str]]:
-    """The query taken apart and decoded, in its order: name, "=" or "" (a bare name), value."""
+    """The decoded parameters in their order: name, "=" or "" for a bare name, value."""
     pairs = []
     for text in query.split("&"):
         name, equals, value = text.partition("=")
@@ -22,34 +22,44 @@ def query_pairs(query: str) -> list[tuple[str, str, str]]:
     return pairs
 
 
-def canonical_query(query: str, *, equals_when_empty: bool, sort_encoded: bool) -> str:
+def canonical_query(query: str, *, equals_when_empty: bool, sort_encoded: bool, encode_names: bool = True) -> str:
     """The query with names and values encoded anew, sorted by name, then by value.
 
     Args:
-        query: as it stands in the URL.
+        query: as it is in the URL.
         equals_when_empty: whether an empty value is written `name=` or `name`.
         sort_encoded: whether names are compared as encoded or as decoded text; differs for names outside ASCII.
+        encode_names: whether names are encoded or enter as text.
     """
     if not query:
         return ""
-    if is_encoded_query(query):
-        # NUL sorts before everything that names are made of, as the end of a name does; "=" does not.
-        ordered = sorted(query.replace("=", "\0").split("&"))
-        if sort_encoded or "%" not in query or _sorts_alike(ordered):
-            if not equals_when_empty:
-                ordered = [pair.removesuffix("\0") for pair in ordered]
-            elif query.count("=") != len(ordered):
-                ordered = [pair if "\0" in pair else f"{pair}\0" for pair in ordered]
-            return "&".join(ordered).replace("\0", "=")
-    pairs = query_pairs(query)
-    if not sort_encoded:
-        pairs.sort(key=_name_and_value)
-    encoded = [(encode(name), encode(value)) for name, _, value in pairs]
-    if sort_encoded:
-        encoded.sort()
-    if equals_when_empty:
-        return "&".join([f"{name}={value}" for name, value in encoded])
-    return "&".join([f"{name}={value}" if value else name for name, value in encoded])
+    pairs = _sorted_as_written(query, sort_encoded=sort_encoded, encode_names=encode_names)
+    if pairs is None:
+        pairs = _sorted_anew(query, sort_encoded=sort_encoded, encode_names=encode_names)
+    if not equals_when_empty:
+        pairs = [pair.removesuffix("\0") for pair in pairs]
+    elif query.count("=") != len(pairs):
+        pairs = [pair if "\0" in pair else f"{pair}\0" for pair in pairs]
+    return "&".join(pairs).replace("\0", "=")
+
+
+def _sorted_as_written(query: str, *, sort_encoded: bool, encode_names: bool) -> list[str] | None:
+    """The pairs, with NUL for "=", of a query that is encoded as it must be; None for another one."""
+    if not is_encoded_query(query):
+        return None
+    # NUL sorts before every character of a name, as the end of a name does; "=" does not.
+    pairs = sorted(query.replace("=", "\0").split("&"))
+    if "%" not in query or (sort_encoded and encode_names):
+        return pairs
+    names = [pair.partition("\0")[0] for pair in pairs]
+    # The order of the decoded text is that of the encoded text if names are plain and none is there twice.
+    return pairs if len(set(names)) == len(names) and "%" not in "".join(names) else None
+
+
+def _sorted_anew(query: str, *, sort_encoded: bool, encode_names: bool) -> list[str]:
+    pairs = sorted((name, value) for name, _, value in query_pairs(query))
+    encoded = [f"{encode(name) if encode_names else name}\0{encode(value)}" for name, value in pairs]
+    return sorted(encoded) if sort_encoded else encoded
 
 
 def canonical_path(path: str) -> str:
@@ -58,7 +68,7 @@ def canonical_path(path: str) -> str:
 
 
 def without(request: Request, owned: frozenset[str]) -> list[tuple[str, str]]:
-    """The request's headers but for those that a scheme sets itself, whatever their case."""
+    """The request's headers without those that a scheme sets itself, whatever their case."""
     return [pair for lower, pair in request.lowered() if lower not in owned]
 
 
@@ -68,7 +78,7 @@ def with_host(headers: list[tuple[str, str]], request: Request) -> list[tuple[st
 
 
 def prefixed(headers: Iterable[tuple[str, str]], *prefixes: str) -> dict[str, str]:
-    """The headers whose names begin so, by lower-case name, sorted; repeated ones joined by a comma."""
+    """The headers with these prefixes, by lower-case name, sorted; repeated ones joined by a comma."""
     found: dict[str, str] = {}
     for name, value in headers:
         lower = name.lower()
@@ -78,15 +88,5 @@ def prefixed(headers: Iterable[tuple[str, str]], *prefixes: str) -> dict[str, st
 
 
 def header_lines(headers: dict[str, str]) -> str:
-    """One line `name:value` a header, each with its line end."""
+    """One line `name:value` for each header, each with its line end."""
     return "".join([f"{name}:{value}\n" for name, value in headers.items()])
-
-
-def _sorts_alike(ordered: list[str]) -> bool:
-    """Whether pairs sorted as encoded text are in the order of the decoded text: plain names, none twice."""
-    names = [pair.partition("\0")[0] for pair in ordered]
-    return len(set(names)) == len(names) and "%" not in "".join(names)
-
-
-def _name_and_value(pair: tuple[str, str, str]) -> tuple[str, str]:
-    return pair[0], pair[2]

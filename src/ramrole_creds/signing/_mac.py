@@ -1,4 +1,4 @@
-"""The message authentication codes in the forms in which signatures carry them."""
+"""Message authentication codes in the forms that signatures have."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 
 
 class KeyedHmac:
-    """HMAC (RFC 2104) under one key, which has been taken in beforehand.
+    """HMAC (RFC 2104) under one key, which is hashed in advance.
 
     OpenSSL takes longer to set up an HMAC than to hash the few hundred bytes of a string to sign; copying two hash
-    states costs a third of that. Holds the key, in effect: keep it no longer than the credentials.
+    states costs a third of that. It is as secret as the key: keep it no longer than the credentials.
     """
 
     __slots__ = ("_inner", "_outer")

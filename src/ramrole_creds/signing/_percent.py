@@ -1,7 +1,7 @@
-"""Percent-encoding as the signature rules want it: UTF-8, upper-case hex, `A-Z a-z 0-9 - _ . ~` kept.
+"""Percent-encoding as the signature rules define it: UTF-8, upper-case hex, `A-Z a-z 0-9 - _ . ~` kept.
 
-Text decoded from a URL carries bytes that are not UTF-8 as lone surrogates, so that decoding and encoding again
-gives the very bytes that were on the wire.
+Decoding turns bytes that are not UTF-8 into lone surrogates, so that decoding and encoding again returns the bytes
+that were on the wire.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ _ENCODED_PATH_BYTE = tuple("/" if byte == 0x2F else text for byte, text in enume
 _ENCODED_ASCII = dict(enumerate(_ENCODED_BYTE[:128]))
 _ENCODED_PATH_ASCII = dict(enumerate(_ENCODED_PATH_BYTE[:128]))
 
-# Text in which nothing would be encoded in another way than it is, so that it need not be taken apart. The hex pairs
-# left out stand for unreserved characters, which must not be encoded, and in a path for the slash.
+# Text that encoding would not change, so that it need not be decoded first. The hex pairs left out are those of
+# unreserved characters, which must not be encoded, and in a path that of the slash.
 _ESCAPE = "[0189A-F][0-9A-F]|3[A-F]|[46]0|5[B-E]|7[BCDF]"
 _PLAIN = r"[A-Za-z0-9\-_.~]*"
 _TEXT = rf"{_PLAIN}(?:%(?:{_ESCAPE}|2[0-9A-CF]){_PLAIN})*"

@@ -1,4 +1,4 @@
-"""The keys that signatures are made with: the secret itself, and keys derived for a day, a region and a product."""
+"""The keys of signatures: the secret itself, and keys derived for a day, a region and a product."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ MAX_KEYS = 16
 
 
 class SigningKeys:
-    """The ready keys of one secret, that of the last signature.
+    """A bounded cache of the keys of one secret, the one that signed last.
 
-    Deriving a key costs four HMACs, more than the signature itself. All that goes into a key is part of what it is
-    looked up by: secret, day, region, product. When another secret signs, the keys of the one before go, so that none
-    outlives its credentials.
+    Deriving a key costs four HMACs, more than the signature itself. A key is looked up by everything that it is derived
+    from: secret, day, region, product. When another secret signs, the keys of the previous one are dropped, so that no
+    key outlives its credentials.
 
-    Needs no lock: what is cached is one tuple that is replaced and never changed, so a reader sees the keys of one
-    secret or of another, never a mixture. Two threads that miss at once both derive the same key.
+    It needs no lock: the cache is one tuple that is replaced and never changed, so a reader sees the keys of one
+    secret, never a mixture. Two threads that miss at the same time derive the same key.
     """
 
     __slots__ = ("_held",)
@@ -32,7 +32,7 @@ class SigningKeys:
         Args:
             secret: the AccessKey secret.
             algorithm: "sha256", "sha1" or "sm3".
-            suffix: what the scheme puts behind the secret.
+            suffix: what the scheme appends to the secret.
         """
         held, keys = self._held
         if held == secret and algorithm in keys:
@@ -55,9 +55,9 @@ class SigningKeys:
         Args:
             secret: the AccessKey secret.
             day: of the signature, in UTC (YYYYMMDD).
-            region: as the scope has it.
-            product: as the scope has it.
-            prefix: what is put before the secret, and ends the scope with "_request": "aliyun_v4", "aws4".
+            region: the scope's region.
+            product: the scope's product.
+            prefix: comes before the secret, and ends the scope with "_request": "aliyun_v4", "aws4".
             algorithm: of the signature; keys are always derived with SHA-256.
             as_text: whether the text of the key's base64 is the key.
         """

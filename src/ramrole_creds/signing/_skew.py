@@ -1,14 +1,17 @@
-"""How far the clocks of servers are from ours, learnt from their answers."""
+"""How far the clocks of servers are from the local one, learnt from their answers."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ramrole_creds.clock import Clock
 
 MAX_HOSTS = 64
-MAX_OFFSET_SECONDS = 86400.0
+MAX_OFFSET_SECONDS = 36 * 3600.0
+"""For long-term keys. It covers every mistake of a time zone and a day of drift; a request that is signed for a time
+further away could be kept and sent then. Temporary credentials have expired by that time, so they have no limit."""
 MIN_OFFSET_SECONDS = 60.0
 STEP_SECONDS = 5.0
 
@@ -16,14 +19,14 @@ STEP_SECONDS = 5.0
 class _Offset(NamedTuple):
     seconds: float
     clock_origin: float
-    """Wall time less monotonic time when it was learnt; another value means that the local clock was set since."""
+    """Wall time minus monotonic time when it was learnt; another value means that the local clock was set since."""
 
 
 class ClockSkew:
-    """Offsets of servers' clocks by host, in a bounded map that is replaced and never changed, hence without a lock.
+    """Offsets of servers' clocks by host, in a bounded mapping that is replaced and never changed: it needs no lock.
 
-    An offset is learnt only from an answer that complained about the time, is at most a day, and is forgotten when
-    the local clock is set, or when a later answer's Date agrees with the local clock again.
+    An offset is learnt only from an answer that refused the request's time. It is dropped when the local clock is set,
+    or when the Date of a later answer agrees with the local clock.
     """
 
     __slots__ = ("_clock", "offsets")
@@ -42,11 +45,12 @@ class ClockSkew:
             return 0.0
         return known.seconds
 
-    def learn(self, host: str, server_time: float) -> bool:
-        """Take over a server's time; True when signing again with it makes a difference."""
+    def learn(self, host: str, server_time: float, *, temporary: bool) -> bool:
+        """Use a server's time from now on; True when signing again with it makes a difference."""
         local = self._clock.time()
         seconds = server_time - local
-        if abs(seconds) > MAX_OFFSET_SECONDS or abs(seconds - self.offset(host)) < MIN_OFFSET_SECONDS:
+        limit = math.inf if temporary else MAX_OFFSET_SECONDS
+        if not abs(seconds) <= limit or abs(seconds - self.offset(host)) < MIN_OFFSET_SECONDS:
             return False
         if abs(seconds) < MIN_OFFSET_SECONDS:
             self._forget(host)
@@ -59,7 +63,7 @@ class ClockSkew:
         return True
 
     def observe(self, host: str, server_time: float) -> None:
-        """Drop the offset held for the host where an ordinary answer shows that it is no longer true."""
+        """Drop the offset of the host if the time of an ordinary answer shows that it is no longer true."""
         if host in self.offsets and abs(server_time - self._clock.time()) < MIN_OFFSET_SECONDS:
             self._forget(host)
 

@@ -1,8 +1,8 @@
-"""What a request carries, and its digests.
+"""The body of a request and its digests.
 
-Bytes are hashed as they are. A file is hashed by reading from where it stands and going back there, so that the
-HTTP client sends what was signed. An iterator can be read once only: schemes that cover the body refuse it, those
-that do not (OSS, Function Compute, MaxCompute, ROA, RPC) let it through.
+Bytes are hashed as they are. A file is hashed from its current position and then rewound to it, so that the HTTP
+client sends what was signed. An iterator can be read only once: schemes that cover the body refuse it, the others
+(OSS, Function Compute, MaxCompute, ROA, RPC) accept it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class BinaryFile(Protocol):
     """An open binary file that can be read twice."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """Up to `size` bytes; all that is left for -1."""
+        """Read up to `size` bytes; the rest of the file for -1."""
 
     def tell(self) -> int:
-        """Where the next read begins."""
+        """The position of the next read."""
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to `offset`."""
+        """Set the position of the next read."""
 
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 
 
 def as_body(body: BodyLike | None) -> Body | None:
-    """The body as a request keeps it: text as UTF-8, changeable bytes copied, streams as they are.
+    """The body as a request keeps it: text as UTF-8, mutable bytes copied, streams as they are.
 
     Raises:
-        SigningError: it is something that no HTTP client could send.
+        SigningError: an HTTP client cannot send a body of this type.
     """
     if body is None or isinstance(body, bytes):
         return body
@@ -53,13 +53,13 @@ def as_body(body: BodyLike | None) -> Body | None:
     if hasattr(body, "read") or (hasattr(body, "__iter__") and not isinstance(body, dict)):
         return body
     raise SigningError(
-        f"A body of type {type(body).__name__} cannot be signed: give bytes, str, a binary file or an iterable of "
-        "bytes (encode JSON and forms first, so that what is signed is what is sent)."
+        f"A body of type {type(body).__name__} cannot be signed. Pass bytes, str, a binary file or an iterable "
+        "of bytes; encode JSON and forms first, so that what is signed is what is sent."
     )
 
 
 def is_empty(body: Body | None) -> bool:
-    """True when nothing is sent; a stream counts as something."""
+    """True when there is nothing to send; a stream counts as not empty."""
     return body is None or body == b""
 
 
@@ -72,19 +72,19 @@ def is_seekable(body: Body | None) -> TypeGuard[BinaryFile]:
 
 
 def digest(body: Body | None, algorithm: str) -> bytes:
-    """The digest of everything that will be sent; see `hex_digest`."""
+    """The digest of the body; see `hex_digest`."""
     return bytes.fromhex(hex_digest(body, algorithm))
 
 
 def hex_digest(body: Body | None, algorithm: str) -> str:
-    """The digest of everything that will be sent, in hexadecimal.
+    """The digest of the body in hexadecimal.
 
     Args:
-        body: bytes, or a file, which is left where it stood.
+        body: bytes, or a file, which is rewound to where it was.
         algorithm: a name of hashlib ("sha256", "md5", "sm3").
 
     Raises:
-        SigningError: the body can be read once only, the file is in text mode, or this Python lacks the algorithm.
+        SigningError: the body can be read only once, the file is in text mode, or this Python lacks the algorithm.
     """
     if body is None:
         body = b""
@@ -96,15 +96,15 @@ def hex_digest(body: Body | None, algorithm: str) -> str:
         return hasher.hexdigest()
     if not is_seekable(body):
         raise SigningError(
-            "This scheme covers the body, and the body can be read only once: signing it would leave nothing to "
-            "send. Give bytes or a seekable file, or use a scheme that leaves the body unsigned (OSSV1, OSSV4)."
+            "This scheme signs the body, and this body can be read only once: signing it would leave nothing to send. "
+            "Pass bytes or a seekable file, or use a scheme that does not sign the body (OSSV1, OSSV4)."
         )
     hasher = new_hash(algorithm)
     start = body.tell()
     try:
         while chunk := body.read(CHUNK_BYTES):
             if not isinstance(chunk, bytes):
-                raise SigningError("The body is a file opened in text mode: open it with mode 'rb'.")
+                raise SigningError("The body is a file in text mode. Open it with mode 'rb'.")
             hasher.update(chunk)
     finally:
         body.seek(start)
@@ -121,23 +121,25 @@ def new_hash(algorithm: str) -> hashlib._Hash:
         return hashlib.new(algorithm, usedforsecurity=False)
     except (ValueError, TypeError) as error:
         raise SigningError(
-            f"This Python's OpenSSL has no {algorithm.upper()}: use a build of OpenSSL 1.1.1 or later that has it, or "
-            "an algorithm of SHA-2."
+            f"This Python's OpenSSL does not support {algorithm.upper()}. Use a build of OpenSSL 1.1.1 or later that "
+            "does, or a SHA-2 algorithm."
         ) from error
 
 
 def length(body: Body | None) -> int:
-    """How many bytes will be sent.
+    """The length of the body in bytes.
 
     Raises:
-        SigningError: a stream that does not know.
+        SigningError: the body is a stream of unknown length.
     """
     if body is None:
         return 0
     if isinstance(body, bytes):
         return len(body)
     if not is_seekable(body):
-        raise SigningError("The length of the body is signed, and this body does not know it: give bytes or a file.")
+        raise SigningError(
+            "The length of the body is signed, and the length of this body is unknown. Pass bytes or a seekable file."
+        )
     start = body.tell()
     end = body.seek(0, 2)
     body.seek(start)

@@ -1,7 +1,8 @@
-"""One moment, written in every way the services want it."""
+"""One moment in every form that the services use."""
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class Instant(NamedTuple):
-    """A second in UTC, formatted without the locale: other languages' day names are no HTTP dates."""
+    """A second in UTC, formatted without the locale: HTTP dates have English names of days."""
 
     unix: int
     iso: str
@@ -24,19 +25,11 @@ class Instant(NamedTuple):
 
     @classmethod
     def at(cls, unix_seconds: float) -> Instant:
-        """The second that holds `unix_seconds`.
-
-        The last one is kept, since most signatures are of the same second as the one before. It is read and
-        replaced as one object, hence safe from any thread.
-        """
-        global _last  # noqa: PLW0603
-        unix = int(unix_seconds)
-        last = _last
-        if last.unix != unix:
-            last = _last = _format(unix)
-        return last
+        """The second that contains `unix_seconds`."""
+        return _format(int(unix_seconds))
 
 
+@functools.lru_cache(maxsize=4)  # most signatures are of the same second as the one before
 def _format(unix: int) -> Instant:
     year, month, day, hour, minute, second, weekday, _, _ = time.gmtime(unix)
     date = f"{year:04d}{month:02d}{day:02d}"
@@ -47,6 +40,3 @@ def _format(unix: int) -> Instant:
         date,
         f"{_DAYS[weekday]}, {day:02d} {_MONTHS[month - 1]} {year:04d} {hour:02d}:{minute:02d}:{second:02d} GMT",
     )
-
-
-_last = _format(0)

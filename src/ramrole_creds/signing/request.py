@@ -1,4 +1,4 @@
-"""The request that is signed: immutable, and byte for byte what goes on the wire."""
+"""The request to sign: immutable, and byte for byte what goes on the wire."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
 
 from ramrole_creds.errors import SigningError
+from ramrole_creds.signing._frames import clear_locals
 from ramrole_creds.signing._percent import encode
 from ramrole_creds.signing.body import as_body
 
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
     HeadersLike: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
     ParamsLike: TypeAlias = Mapping[str, str | int | None] | Iterable[tuple[str, str | int | None]]
 
-_split_url = re.compile(r"(?i)(https?)://([^/?#\\]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?", re.DOTALL).fullmatch
+_split_url = re.compile(r"(?i)(https?)://([^/?#\\]*)(/[^?#]*)?(?:\?([^#]*))?(?:#.*)?", re.DOTALL).fullmatch
 _is_method = re.compile(r"[A-Z][A-Z0-9_-]*").fullmatch
 _is_header_name = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _is_header_value = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*").fullmatch
 _is_authority = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]*))?").fullmatch
 _fold = re.compile(r"\r?\n[ \t]+")
-# All but the characters that RFC 3986 has in paths and queries; a % that begins no escape is one of them.
+# Every character that RFC 3986 does not allow in paths and queries, and a % that does not begin an escape.
 _illegal_in_url = re.compile(r"[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%\[\]]|%(?![0-9A-Fa-f]{2})")
 
 _DEFAULT_PORT = {"http": "80", "https": "443"}
@@ -38,20 +39,20 @@ _DEFAULT_PORT = {"http": "80", "https": "443"}
 class Request:
     """An HTTP request, immutable.
 
-    What is signed is what is sent, therefore the URL is brought into the form it has on the wire at once: characters
-    that no URL may hold are percent-encoded, existing escapes stay, a `+` in the query becomes the `%20` that every
-    service takes it for, an empty path is `/`, the fragment goes. Paths are not normalised: dots, doubled and
-    trailing slashes mean something to OSS. Header values are trimmed and unfolded, as HTTP would.
+    What is signed is what is sent. So the URL gets the form that it has on the wire: characters that a URL cannot
+    contain are percent-encoded, existing escapes stay, a `+` in the query becomes `%20`, as every service reads it, an
+    empty path becomes `/`, the fragment is dropped. Paths are not normalised, since dots, double and trailing slashes
+    are part of an OSS key. Header values are trimmed and unfolded, as HTTP does.
 
     Args:
-        method: the HTTP method, of any case.
-        url: absolute http or https URL, which may carry a query.
+        method: the HTTP method, in any case.
+        url: absolute http or https URL, with or without a query.
         headers: pairs or a mapping; names may repeat.
         params: decoded pairs or a mapping, added to the query percent-encoded; None as a value gives a bare name.
         body: bytes, text (sent as UTF-8), a binary file, or an iterable of bytes.
 
     Raises:
-        SigningError: something in it cannot be sent as it stands.
+        SigningError: HTTP cannot send one of the arguments as it is.
     """
 
     __slots__ = ("_lowered", "body", "headers", "host", "method", "path", "query", "scheme", "url")
@@ -61,11 +62,11 @@ class Request:
     """The exact URL that goes on the wire."""
     headers: Headers
     body: Body | None
-    """What is sent; for a file or an iterable, the object itself."""
+    """The body; for a file or an iterable, the object itself."""
     scheme: str
-    """http or https."""
+    """`http` or `https`."""
     host: str
-    """Host and port as the Host header has them: lower case, without the scheme's own port."""
+    """Host and port as in the Host header: lower case, without the default port of the scheme."""
     path: str
     """The path as it goes on the wire, encoded; never empty."""
     _lowered: Lowered
@@ -75,26 +76,32 @@ class Request:
     def __init__(
         self, method: str, url: str, headers: HeadersLike = (), params: ParamsLike = (), body: BodyLike | None = None
     ) -> None:
-        scheme, host, path, query = _take_apart(url)
-        if params:
-            query = _join_queries(query, _encode_params(params))
-        _set_method(self, _checked_method(method))
-        _set_scheme(self, scheme)
-        _set_host(self, host)
-        _set_path(self, path)
-        _set_query(self, query)
-        _set_url(self, f"{scheme}://{host}{path}?{query}" if query else f"{scheme}://{host}{path}")
-        _set_headers(self, _checked_headers(headers))
-        _set_body(self, as_body(body))
+        try:
+            scheme, host, path, query = _take_apart(url)
+            if params:
+                query = _join_queries(query, _encode_params(params))
+            _set_method(self, _checked_method(method))
+            _set_scheme(self, scheme)
+            _set_host(self, host)
+            _set_path(self, path)
+            _set_query(self, query)
+            _set_url(self, _url_of(scheme, host, path, query))
+            _set_headers(self, _checked_headers(headers))
+            _set_body(self, as_body(body))
+        except SigningError as error:
+            query = ""
+            del url, headers, params, body  # a traceback may show the variables of this frame
+            clear_locals(error)
+            raise
 
     def header(self, name: str) -> str | None:
-        """The value of a header, whatever the case of its name; repeated ones joined by a comma, None without."""
+        """The value of a header, in any case of its name; repeated ones joined by a comma, None if there is none."""
         wanted = name.lower()
         values = [value for given, value in self.headers if given.lower() == wanted]
         return ", ".join(values) if values else None
 
     def lowered(self) -> Lowered:
-        """The headers, each with its lower-case name in front; made once, when a scheme first asks."""
+        """The headers, each after its lower-case name; computed when a scheme first asks."""
         try:
             return self._lowered
         except AttributeError:
@@ -103,7 +110,7 @@ class Request:
             return lowered
 
     def with_headers(self, headers: Headers, query: str | None = None) -> Request:
-        """The same request with other headers, and another encoded query where one is given; nothing is checked."""
+        """The same request with other headers, and with another encoded query if one is given; nothing is checked."""
         copy = _new(Request)
         _set_method(copy, self.method)
         _set_scheme(copy, self.scheme)
@@ -114,17 +121,29 @@ class Request:
             _set_url(copy, self.url)
         else:
             _set_query(copy, query)
-            base = f"{self.scheme}://{self.host}{self.path}"
-            _set_url(copy, f"{base}?{query}" if query else base)
+            _set_url(copy, _url_of(self.scheme, self.host, self.path, query))
         _set_headers(copy, headers)
         _set_body(copy, self.body)
         return copy
 
+    def with_path(self, path: str) -> Request:
+        """The same request with another encoded path; nothing is checked."""
+        copy = self.with_headers(self.headers)
+        _set_path(copy, path)
+        _set_url(copy, _url_of(self.scheme, self.host, path, self.query))
+        return copy
+
+    def with_body(self, body: bytes) -> Request:
+        """The same request with another body; nothing is checked."""
+        copy = self.with_headers(self.headers)
+        _set_body(copy, body)
+        return copy
+
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"A Request cannot be changed: make a new one instead of setting {name!r}.")
+        raise AttributeError(f"A Request is immutable: {name!r} cannot be set. Create a new one.")
 
     def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"A Request cannot be changed: {name!r} stays.")
+        raise AttributeError(f"A Request is immutable: {name!r} cannot be deleted.")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Request):
@@ -138,7 +157,9 @@ class Request:
         return Request, (self.method, self.url, self.headers, (), self.body)
 
     def __repr__(self) -> str:
-        """Names only: the values of a signed request's headers and parameters are secrets, or as good as."""
+        """Names only, because the headers and parameters of a signed request contain its token and signature."""
+        if not hasattr(self, "body"):  # a traceback shows it before the constructor has filled it
+            return "<Request without values>"
         names = "&".join(f"{pair.partition('=')[0]}=…" for pair in self.query.split("&")) if self.query else ""
         url = f"{self.scheme}://{self.host}{self.path}{'?' if names else ''}{names}"
         headers = ", ".join(name for name, _ in self.headers)
@@ -151,7 +172,7 @@ class Request:
 
 _new = object.__new__
 
-# The slots' own setters: what this module alone uses to fill a request, past the refusal of __setattr__.
+# The setters of the slots, past the refusal of __setattr__; only this module uses them.
 _set_method = Request.__dict__["method"].__set__
 _set_scheme = Request.__dict__["scheme"].__set__
 _set_host = Request.__dict__["host"].__set__
@@ -161,6 +182,10 @@ _set_url = Request.__dict__["url"].__set__
 _set_headers = Request.__dict__["headers"].__set__
 _set_body = Request.__dict__["body"].__set__
 _set_lowered = Request.__dict__["_lowered"].__set__
+
+
+def _url_of(scheme: str, host: str, path: str, query: str) -> str:
+    return f"{scheme}://{host}{path}?{query}" if query else f"{scheme}://{host}{path}"
 
 
 def _checked_method(method: object) -> str:
@@ -173,30 +198,33 @@ def _checked_method(method: object) -> str:
 def _take_apart(url: object) -> tuple[str, str, str, str]:
     parts = _split_url(url) if isinstance(url, str) else None
     if parts is None:
-        raise SigningError("The URL of a request must be absolute and begin with http:// or https://.")
+        raise SigningError(
+            "The URL of a request must be absolute, as in https://host/path: a scheme of http or https, a host, and a "
+            "path that begins with a slash."
+        )
     scheme, authority, path, query = parts.groups()
     scheme = scheme.lower()
     if query and "+" in query:
         query = query.replace("+", "%20")
-    return scheme, _wire_host(scheme, authority), _wire_text(path) or "/", _wire_text(query) if query else ""
+    return scheme, _wire_host(scheme, authority), _wire_text(path or "/"), _wire_text(query) if query else ""
 
 
 @functools.lru_cache(maxsize=256)
 def _wire_host(scheme: str, authority: str) -> str:
     if "@" in authority:
         raise SigningError(
-            "The URL has user information before its host: a signed request authenticates by its signature. Take "
-            "everything up to the '@' out of the URL."
+            "The URL has user information before its host, but a signed request authenticates by its signature. Remove "
+            "everything up to the '@' from the URL."
         )
     if not authority.isascii():
         host, colon, port = authority.partition(":")
         try:
             authority = host.encode("idna").decode("ascii") + colon + port
         except UnicodeError as error:
-            raise SigningError("The URL's host name cannot be written in ASCII (IDNA).") from error
+            raise SigningError("The host name of the URL cannot be written in ASCII (IDNA). Correct it.") from error
     match = _is_authority(authority)
     if match is None:
-        raise SigningError("The URL has no valid host name.")
+        raise SigningError("The host name of the URL is not valid. Use a name, an IPv4 or a bracketed IPv6 address.")
     authority = authority.lower()
     port = match.group(1)
     if port is not None and port in ("", _DEFAULT_PORT[scheme]):
@@ -218,10 +246,11 @@ def _encode_params(params: ParamsLike) -> str:
                 for name, value in (params.items() if isinstance(params, Mapping) else params)
             ]
         )
-    except UnicodeEncodeError as error:
-        raise SigningError("A parameter has a lone surrogate, which has no bytes to send.") from error
-    except (AttributeError, TypeError) as error:
-        raise SigningError("Parameters are pairs of name and value, both text, or a mapping of them.") from error
+    except UnicodeEncodeError:
+        problem = "A parameter contains a lone surrogate, which has no bytes to send."
+    except (AttributeError, TypeError):
+        problem = "Parameters are pairs of name and value, both text, or a mapping of them."
+    raise SigningError(problem)  # outside of the handlers: their errors hold the parameters
 
 
 def _encode_other(name: str, value: object) -> str:
@@ -230,8 +259,8 @@ def _encode_other(name: str, value: object) -> str:
     if isinstance(value, int):
         return f"{encode(name)}={encode(str(value))}"
     raise SigningError(
-        f"The value of the parameter {name!r} is a {type(value).__name__}: give text or a whole number; lists travel "
-        "as Name.1, Name.2 in the OpenAPI, as repeated names elsewhere."
+        f"The value of the parameter {name!r} is a {type(value).__name__}. Pass text or a whole number; write a list "
+        "as Name.1, Name.2 for the OpenAPI, as repeated names elsewhere."
     )
 
 
@@ -244,9 +273,9 @@ def _checked_headers(headers: HeadersLike) -> Headers:
     checked = []
     for name, given in pairs:
         if name not in _KNOWN_NAMES and not (isinstance(name, str) and _is_header_name(name)):
-            raise SigningError(f"{name!r} is not the name of an HTTP header.")
+            raise SigningError(f"{name!r} is not a valid name of an HTTP header.")
         if not isinstance(given, str):
-            raise SigningError(f"The value of the header {name} is a {type(given).__name__}, not text.")
+            raise SigningError(f"The value of the header {name} must be text, not {type(given).__name__}.")
         value = given
         if not (value.isascii() and value.isprintable()):
             value = _checked_value(name, value)
@@ -257,25 +286,24 @@ def _checked_headers(headers: HeadersLike) -> Headers:
 def _checked_value(name: str, given: str) -> str:
     value = given if _is_header_value(given) else _fold.sub(" ", given)
     if not _is_header_value(value):
-        raise SigningError(f"The value of the header {name} has a line break or a control character.")
+        raise SigningError(f"The value of the header {name} contains a line break or a control character.")
     return _encodable(value, f"header {name}")
 
 
-# Names that need no look at their characters; most headers of most requests.
+# Names whose characters need no check; most headers of most requests.
 _KNOWN_NAMES = frozenset(
     name
-    for lower in """
-        accept accept-encoding authorization connection content-length content-md5 content-type date host range
-        user-agent x-acs-action x-acs-version x-acs-date x-acs-signature-nonce x-acs-content-sha256
-        x-acs-security-token x-log-apiversion x-log-bodyrawsize x-mns-version x-oss-meta-a
-    """.split()  # noqa: SIM905  (a table to read)
+    for lower in (
+        *("accept", "accept-encoding", "authorization", "connection", "content-length", "content-md5", "content-type"),
+        *("date", "host", "range", "user-agent"),
+        *("x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256"),
+        *("x-acs-security-token", "x-log-apiversion", "x-log-bodyrawsize", "x-mns-version", "x-oss-meta-a"),
+    )
     for name in (lower, lower.title())
 )
 
 
 def _encodable(text: str, what: str) -> str:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise SigningError(f"The {what} has a lone surrogate, which has no bytes to send.") from error
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise SigningError(f"The {what} contains a lone surrogate, which has no bytes to send.")
     return text

@@ -1,4 +1,4 @@
-"""The signer: a provider of credentials and a scheme, put together."""
+"""The signer: a provider of credentials together with a scheme."""
 
 from __future__ import annotations
 
@@ -21,25 +21,28 @@ if TYPE_CHECKING:
     from ramrole_creds.signing.request import Headers, Request
     from ramrole_creds.signing.scheme import Scheme, Signable
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
+
+MAX_PRESIGN_SECONDS = 100 * 365 * 86400
+"""For schemes without a maximum; a date further away may not exist in a datetime."""
 
 
 class CredentialSource(Protocol):
-    """Anything that gives credentials: every provider of this library, and most of others."""
+    """Anything that returns credentials: every provider of this library, and most others."""
 
     def get_credentials(self, valid_for: float = 0.0) -> Credentials:
-        """Credentials that live at least `valid_for` seconds."""
+        """Credentials that are valid for at least `valid_for` seconds."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PresignedUrl:
-    """A URL that carries its own signature.
+    """A URL that contains its own signature.
 
     Args:
-        url: what to hand out; whoever has it may do what it says until it ends.
-        expires_at: when it ends, in UTC.
-        headers: headers that are signed with it and must be sent with it, as they stand.
-        clamped: True where the URL ends sooner than asked, because the security token that signs it does.
+        url: the URL; everyone who has it can do what it says until it expires.
+        expires_at: when it expires, in UTC.
+        headers: headers that are signed with it and must be sent with it, unchanged.
+        clamped: True if the URL expires sooner than requested, because the security token does.
     """
 
     url: str
@@ -56,20 +59,21 @@ class PresignedUrl:
 
 
 class Signer:
-    """Signs requests with the credentials that the provider has at that moment.
+    """Signs requests with the current credentials of a provider.
 
-    Credentials are read once a signature, so id, secret and token are always of one fetch. Safe to share between
-    threads: it keeps immutable parts, a small cache of derived keys, and the clock offsets of servers that complained
-    about the time; the latter two are replaced as a whole and need no lock.
+    It reads the credentials once for each signature, so ID, secret and token are always of one fetch. Threads can share
+    it: it keeps immutable parts, a small cache of derived keys, and the clock offsets of servers that refused a
+    request's time. The latter two are replaced as a whole and need no lock.
 
     Args:
-        provider: anything with `get_credentials(valid_for=0.0)`, or one `Credentials` object.
+        provider: anything with `get_credentials(valid_for=0.0)`. For one `Credentials` object that never changes use
+            `Signer.fixed`; temporary ones are accepted here with a warning in the log, since they are not refreshed.
         scheme: one of `ramrole_creds.signing`, for instance `signing.ACS3()`.
-        clock: where the time comes from; the system's by default.
-        nonce: called without arguments for each signature of a scheme that has a nonce; gives a new str each time.
+        clock: source of the time; the system's by default.
+        nonce: called without arguments for each signature of a scheme that has a nonce; returns a new str each time.
 
     Raises:
-        ConfigurationError: it was given no provider or no scheme.
+        ConfigurationError: the provider or the scheme has the wrong type.
     """
 
     __slots__ = ("_clock", "_get_credentials", "_keys", "_nonce", "_now", "_scheme", "_skew", "provider", "scheme")
@@ -81,11 +85,17 @@ class Signer:
         clock: Clock | None = None,
         nonce: Callable[[], str] | None = None,
     ) -> None:
-        # Here and not above: hashlib would be a tenth of what importing this library costs.
+        # Not at module level: importing hashlib takes a tenth of the time of importing this library.
         from ramrole_creds.signing._signing_keys import SigningKeys
 
         if isinstance(provider, Credentials):
-            provider = _Fixed(provider)
+            if provider.expiration is not None:
+                _log.warning(
+                    "A Signer was given credentials that expire (%s) and does not refresh them. Pass the provider "
+                    "itself; use Signer.fixed(credentials, scheme) if they are meant to be fixed.",
+                    provider,
+                )
+            provider = _FixedSource(provider)
         if not hasattr(provider, "get_credentials"):
             raise ConfigurationError(f"A Signer needs a provider or Credentials, not {type(provider).__name__}.")
         if isinstance(scheme, type) or not hasattr(scheme, "sign"):
@@ -101,16 +111,42 @@ class Signer:
         self._keys = SigningKeys()
         self._skew = ClockSkew(self._clock)
 
-    def sign(self, request: Request, *, credentials: Signable | None = None) -> Request:
-        """The request as it is to be sent.
+    @classmethod
+    def fixed(
+        cls,
+        credentials: Credentials,
+        scheme: Scheme,
+        clock: Clock | None = None,
+        nonce: Callable[[], str] | None = None,
+    ) -> Signer:
+        """A signer that always signs with these credentials and never refreshes them.
 
         Args:
-            request: what to send; if it was signed before, the old signature is replaced.
-            credentials: one snapshot to sign with, for callers that fetch it themselves (asynchronously, say).
+            credentials: one snapshot; signatures with it are refused after it expires.
+            scheme: as for `Signer`.
+            clock: as for `Signer`.
+            nonce: as for `Signer`.
+
+        Raises:
+            ConfigurationError: an argument has the wrong type.
+        """
+        if not isinstance(credentials, Credentials):
+            raise ConfigurationError(
+                f"Signer.fixed() needs Credentials, not {type(credentials).__name__}. Pass a provider to Signer() "
+                "itself."
+            )
+        return cls(_FixedSource(credentials), scheme, clock, nonce)
+
+    def sign(self, request: Request, *, credentials: Signable | None = None) -> Request:
+        """The signed request, exactly as it must be sent.
+
+        Args:
+            request: what to send; an older signature on it is replaced.
+            credentials: one snapshot to sign with, for callers that get it themselves, for instance asynchronously.
 
         Raises:
             SigningError: the scheme cannot sign such a request.
-            RamRoleError: whatever the provider raises.
+            RamRoleError: the provider has no credentials.
         """
         now = self._now()
         if self._skew.offsets:
@@ -118,34 +154,38 @@ class Signer:
         return self._scheme.sign(request, credentials or self._get_credentials(), now, self._nonce, self._keys)
 
     def presign(self, request: Request, expires_in: float) -> PresignedUrl:
-        """A URL that does what the request says, for whoever has it, until it ends.
+        """A URL that does what the request says, for everyone who has it, until it expires.
 
-        The provider is asked for credentials that live as long as the URL. A URL signed with a security token ends
-        with the token, whatever it says: where no credentials live long enough, `expires_at` and the URL itself name
-        the true end, and `clamped` is True. An unknown expiration clamps nothing.
+        The provider is asked for credentials that are valid as long as the URL. A URL signed with a security token
+        expires with the token at the latest: if no credentials are valid long enough, the URL and `expires_at` name
+        that moment, and `clamped` is True. An unknown expiration clamps nothing.
 
         Args:
             request: method, URL and the headers that will be sent with it.
-            expires_in: seconds; whole ones count.
+            expires_in: seconds, rounded down to whole ones.
 
         Raises:
-            SigningError: the scheme has no presigned URLs, or none of that life; nothing has been signed then.
+            SigningError: the scheme has no presigned URLs, or not for that long; nothing was signed.
+            RamRoleError: the provider has no credentials.
         """
         life = self._presign_life(expires_in)
         try:
             credentials = self._get_credentials(valid_for=life)
         except LifetimeTooShort:
             credentials = self._get_credentials()
-        # By the server's clock where it is known to differ: the token ends by that one too.
+        # By the server's clock if it is known to differ: the token expires by that clock too.
         now = self._now() + (self._skew.offset(request.host) if self._skew.offsets else 0.0)
         clamped = False
         if credentials.security_token and credentials.expiration is not None:
             left = math.floor(credentials.expiration.timestamp() - math.floor(now))
             if left < 1:
-                raise SigningError("The credentials end within this second: no URL signed with them would be accepted.")
+                raise SigningError(
+                    "The credentials end within this second: no service would accept a URL signed with them. Try again "
+                    "when the provider has new ones."
+                )
             if left < life:
-                logger.warning(
-                    "A presigned URL was asked for %d s and ends after %d s, together with the security token.",
+                _log.warning(
+                    "A presigned URL was requested for %d s and expires after %d s, together with the security token.",
                     life,
                     left,
                 )
@@ -158,70 +198,71 @@ class Signer:
         """The fields of a browser's upload form (OSS PostObject).
 
         Args:
-            policy: the policy document. Text is signed as it is; a mapping gets the conditions that the scheme wants
-                and ends no later than the security token.
+            policy: the policy document. Text is signed as it is; a mapping gets the conditions that the scheme
+                requires, and expires no later than the security token.
 
         Raises:
-            SigningError: the scheme has no upload forms.
+            SigningError: the scheme has no upload forms, or the policy is not valid.
+            RamRoleError: the provider has no credentials.
         """
         return self._scheme.post_form(policy, self._get_credentials(), self._now(), self._keys)
 
-    def learn_server_time(self, host: str, server_time: float) -> bool:
+    def learn_server_time(self, host: str, server_time: float, *, credentials: Signable | None = None) -> bool:
         """Sign for `host` by the server's clock from now on, after it refused a request because of its time.
 
-        Forgotten as soon as the local clock is set. At most a day is believed.
+        The offset is dropped when the local clock is set. For a long-term key it can be up to 36 hours; for temporary
+        credentials, which expire soon, it can be any.
 
         Args:
-            host: as `Request.host` has it.
-            server_time: the Date of the refusal, as Unix seconds.
+            host: `Request.host` of the refused request.
+            server_time: the time of the refusal by the server's clock, as Unix seconds; see `signing.read_server_time`.
+            credentials: those that signed the refused request; treated as a long-term key if None.
 
         Returns:
-            True when signing again would give another time, so that a retry makes sense.
+            True if signing again gives another time, so that a retry makes sense.
         """
-        return self._skew.learn(host, server_time)
+        temporary = credentials is not None and bool(credentials.security_token)
+        return self._skew.learn(host, server_time, temporary=temporary)
 
     def observe_server_time(self, host: str, server_time: float) -> None:
-        """Take note of the Date of an ordinary answer: a learnt offset that is no longer true is forgotten."""
+        """Compare the time of an ordinary answer: an offset that is no longer true is dropped."""
         self._skew.observe(host, server_time)
 
     def knows_skew(self) -> bool:
-        """True when the clock of any server is known to differ."""
+        """True if the clock of any server is known to differ."""
         return bool(self._skew.offsets)
 
     def _presign_life(self, expires_in: object) -> int:
-        longest = self._scheme.longest_presign
+        longest = self._scheme.max_presign_seconds
         if not isinstance(expires_in, (int, float)) or isinstance(expires_in, bool) or math.isnan(expires_in):
             raise SigningError(f"expires_in must be a number of seconds, not {expires_in!r}.")
         if not longest:
             raise SigningError(
-                f"{self._scheme.name} has no presigned URLs; OSSV1, OSSV4, SigV4 and FCV2 (HTTP triggers) have. Sign "
-                "the request itself with sign()."
+                f"{self._scheme.name} has no presigned URLs. OSSV1, OSSV4, SigV4, S3V1 and FCV2 (HTTP triggers) have; "
+                "with this scheme sign the request itself with sign()."
             )
         if expires_in < 1 or expires_in > longest:
             limits = f"from 1 to {longest:.0f}" if longest < math.inf else "of at least 1"
             raise SigningError(
-                f"{self._scheme.name} presigns for a number of seconds {limits}, not {expires_in!r}: nothing was "
-                "signed (expires_in= is the life of the URL)."
+                f"{self._scheme.name} presigns for a number of seconds {limits}, not {expires_in!r}. Nothing was "
+                "signed; change expires_in=, the time for which the URL is valid."
             )
-        if longest == math.inf and expires_in > _LATEST:
-            raise SigningError(f"expires_in is too large to name a moment: {expires_in!r} seconds.")
+        if longest == math.inf and expires_in > MAX_PRESIGN_SECONDS:
+            raise SigningError(f"expires_in={expires_in!r} seconds is more than 100 years. Nothing was signed.")
         return int(expires_in)
 
     def __repr__(self) -> str:
         return f"Signer({type(self.provider).__name__}, {self._scheme!r})"
 
 
-_LATEST = 100 * 365 * 86400
-
-
-class _Fixed:
-    """A source that has one set of credentials."""
+class _FixedSource:
+    """A source that always returns the same credentials."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
     def get_credentials(self, valid_for: float = 0.0) -> Credentials:
-        """The credentials, whatever is left of them."""
+        """The credentials, whatever their remaining lifetime."""
         del valid_for
         return self._credentials
 

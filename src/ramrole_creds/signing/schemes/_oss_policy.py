@@ -1,4 +1,4 @@
-"""The policy document of an upload form, which is what OSS signs there."""
+"""The policy document of an upload form: the string that OSS signs."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ def encode_policy(policy: object, fields: dict[str, str], credentials: Signable,
     """The policy in base64.
 
     Args:
-        policy: text, which is taken byte for byte, or a mapping with "conditions" and perhaps "expiration" (a datetime
-            or text of ISO 8601; an hour from now where absent).
-        fields: form fields that a mapping's conditions must allow; added where no condition names them.
-        credentials: a mapping's expiration is moved to the end of their token.
+        policy: text, which is used byte for byte, or a mapping with "conditions" and an optional "expiration" (a
+            datetime or ISO 8601 text; an hour from now if absent).
+        fields: form fields that a mapping's conditions must allow; added if no condition names them.
+        credentials: a mapping expires no later than their token.
         now: Unix seconds.
 
     Raises:
-        SigningError: the policy is neither, or its expiration cannot be read.
+        SigningError: the policy is neither text nor a mapping, or its expiration is not valid.
     """
     if isinstance(policy, str):
         return b64encode(policy.encode()).decode()
     if not isinstance(policy, dict):
-        raise SigningError(f"A policy is text or a mapping with 'conditions', not a {type(policy).__name__}.")
+        raise SigningError(f"A policy must be text or a mapping with 'conditions', not {type(policy).__name__}.")
     conditions = policy.get("conditions", [])
     if not isinstance(conditions, list):
-        raise SigningError("The 'conditions' of a policy are a list.")
+        raise SigningError("The 'conditions' of a policy must be a list.")
     named = {name for condition in conditions for name in _names(condition)}
     document = {
         **policy,
@@ -65,8 +65,10 @@ def _moment(wanted: object) -> datetime:
     if isinstance(wanted, str):
         try:
             wanted = datetime.fromisoformat(wanted.replace("Z", "+00:00").replace(".000", ""))
-        except ValueError as error:
-            raise SigningError(f"The policy's expiration {wanted!r} is not as 2030-01-31T23:59:59.000Z.") from error
+        except ValueError:
+            raise SigningError(
+                f"The policy's expiration {wanted!r} is not valid. Write it as 2030-01-31T23:59:59.000Z."
+            ) from None
     if not isinstance(wanted, datetime) or wanted.tzinfo is None:
-        raise SigningError("The policy's expiration must be text or a datetime, with its time zone.")
+        raise SigningError("The policy's expiration must be text or a datetime, with a time zone.")
     return wanted

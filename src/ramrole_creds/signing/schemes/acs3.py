@@ -27,12 +27,15 @@ _HASHES = {"ACS3-HMAC-SHA256": "sha256", "ACS3-HMAC-SM3": "sm3"}
 class ACS3(Scheme):
     """Signs `host`, `content-type`, every `x-acs-*` header, and the headers named.
 
-    The official clients sign every header, so that a proxy which rewrites `user-agent` breaks the call; the
-    documentation asks for no more than this.
+    The documentation requires no other headers. The official clients sign every header, so that a proxy which rewrites
+    `user-agent` breaks the call.
 
     Args:
-        additional_headers: further headers to sign, where the request has them.
-        algorithm: "ACS3-HMAC-SHA256", or "ACS3-HMAC-SM3" where the rules ask for Chinese cryptography.
+        additional_headers: more headers to sign, if the request has them.
+        algorithm: "ACS3-HMAC-SHA256", or "ACS3-HMAC-SM3" where regulations require Chinese cryptography.
+
+    Raises:
+        SigningError: the algorithm is not known, or this Python does not support it.
     """
 
     __slots__ = ("_hash", "_signed", "algorithm")
@@ -52,8 +55,8 @@ class ACS3(Scheme):
 
     def __init__(self, additional_headers: Iterable[str] = (), algorithm: str = "ACS3-HMAC-SHA256") -> None:
         if algorithm not in _HASHES:
-            raise SigningError(f"ACS3 knows the algorithms {' and '.join(_HASHES)}, not {algorithm!r}.")
-        self.algorithm = algorithm
+            raise SigningError(f"ACS3 supports the algorithms {' and '.join(_HASHES)}, not {algorithm!r}.")
+        self.algorithm: str = algorithm
         self._hash = _HASHES[algorithm]
         self._signed = frozenset(
             {"host", "content-type", *(name.lower() for name in additional_headers)} - {"authorization"}
@@ -98,7 +101,7 @@ class ACS3(Scheme):
         return _canonical(signed, self._sort_out(signed, frozenset())[1])[1]
 
     def _sort_out(self, request: Request, owned: frozenset[str]) -> tuple[list[tuple[str, str]], dict[str, str]]:
-        """The headers that stay, and those of them that are signed, by lower-case name."""
+        """The headers to keep, and those of them to sign, by lower-case name."""
         stay: list[tuple[str, str]] = []
         signed: dict[str, str] = {}
         wanted = self._signed
@@ -118,7 +121,7 @@ class ACS3(Scheme):
 
 @functools.lru_cache(maxsize=256)
 def _ordered(names: tuple[str, ...]) -> tuple[list[str], str]:
-    """The names sorted, and joined; a program signs few sets of headers, many times."""
+    """The names sorted, and joined; a program signs the same few sets of headers again and again."""
     ordered = sorted(names)
     return ordered, ";".join(ordered)
 

@@ -1,6 +1,6 @@
 """Function Compute: the signature of version 2.0, and that of HTTP triggers of version 3.0.
 
-The API of version 3.0 takes ACS3.
+The API of version 3.0 uses ACS3.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ class FCV2(Scheme):
     """Signs method, Content-MD5, Content-Type, Date, `x-fc-*` headers and the path; for HTTP triggers the parameters.
 
     Args:
-        http_trigger: whether the request goes to an HTTP trigger; decided by its path where None. Triggers under a
-            domain of one's own need True.
+        http_trigger: whether the request goes to an HTTP trigger; None decides by its path. Set True for a trigger with
+            a custom domain.
     """
 
     __slots__ = ("http_trigger",)
 
     name: ClassVar[str] = "FCV2"
     owned_headers: ClassVar[frozenset[str]] = frozenset(("authorization", "date", "x-fc-security-token"))
-    longest_presign: ClassVar[float] = math.inf
+    max_presign_seconds: ClassVar[float] = math.inf
 
     def __init__(self, *, http_trigger: bool | None = None) -> None:
-        self.http_trigger = http_trigger
+        self.http_trigger: bool | None = http_trigger
 
     def sign(
         self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
@@ -63,7 +63,10 @@ class FCV2(Scheme):
     ) -> tuple[Request, Headers]:
         """The URL of an HTTP trigger with `x-fc-expires` and `x-fc-signature`."""
         if not self._is_trigger(request):
-            raise SigningError("Function Compute has presigned URLs for HTTP triggers only (/2016-08-15/proxy/…).")
+            raise SigningError(
+                "Function Compute has presigned URLs only for HTTP triggers (/2016-08-15/proxy/…). Set "
+                "http_trigger=True for a trigger with a custom domain."
+            )
         headers = tuple(without(request, self.owned_headers))
         added = [
             f"x-fc-access-key-id={encode(credentials.access_key_id)}",
@@ -98,7 +101,7 @@ class FCV2(Scheme):
 class FCV3Trigger(Scheme):
     """HTTP triggers of version 3.0 with signature authentication: ACS3 over date, token, path and parameters.
 
-    Neither Host nor body is covered, as the service's documentation has it.
+    The service's documentation signs neither Host nor body.
     """
 
     __slots__ = ()
@@ -129,10 +132,10 @@ class FCV3Trigger(Scheme):
         return f"ACS3-HMAC-SHA256\n{hashed}"
 
     def canonical_request(self, signed: Request) -> str:
-        """The canonical request of a signed request; its last line, the body's hash, is empty."""
+        """The canonical request of a signed request; its last line, for the body's hash, is empty."""
         headers = self._signed(signed)
         query = canonical_query(signed.query, equals_when_empty=True, sort_encoded=False)
-        # The documentation's sample writes "$" in a path as %24, though URLs may hold it as it is.
+        # The documentation's sample writes "$" in a path as %24, though a URL can contain "$" as it is.
         path = signed.path.replace("$", "%24")
         return f"{signed.method}\n{path}\n{query}\n{header_lines(headers)}\n{';'.join(headers)}\n"
 

@@ -23,8 +23,8 @@ API_VERSION = "2015-06-06"
 class MNS(Scheme):
     """Signs method, Content-MD5, Content-Type, Date, `x-mns-*` headers, and the target as it is sent.
 
-    The security token travels unsigned, as the service has it. `x-mns-version`, and for a body the Content-Type
-    `text/xml;charset=UTF-8`, are set where the caller does not.
+    The service does not sign the security token. `x-mns-version`, and for a body the Content-Type
+    `text/xml;charset=UTF-8`, are set if the caller does not set them.
     """
 
     __slots__ = ()
@@ -42,7 +42,7 @@ class MNS(Scheme):
         del nonce
         headers = with_host(without(request, self.owned_headers), request)
         if not is_empty(request.body):
-            # base64 of the hexadecimal text, not of the digest: so the official SDK; the service compares text.
+            # base64 of the hexadecimal text, not of the digest, as in the official SDK; the service compares text.
             headers.append(("Content-MD5", b64encode(hex_digest(request.body, "md5").encode()).decode()))
             if request.header("content-type") is None:
                 headers.append(("Content-Type", "text/xml;charset=UTF-8"))

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 class ODPSV2(Scheme):
     """Signs method, Content-MD5, Content-Type, Date, `x-odps-*` headers and parameters, and the resource.
 
-    The security token travels unsigned, as the service has it.
+    The service does not sign the security token.
 
     Args:
-        endpoint: the service's address, for instance "https://service.cn-hangzhou.maxcompute.aliyun.com/api"; its path
-            is no part of the resource.
+        endpoint: the service's address, for instance "https://service.cn-hangzhou.maxcompute.aliyun.com/api"; the
+            resource does not contain its path.
     """
 
     __slots__ = ("_base", "endpoint")
@@ -33,7 +33,7 @@ class ODPSV2(Scheme):
     owned_headers: ClassVar[frozenset[str]] = frozenset(("authorization", "authorization-sts-token", "date"))
 
     def __init__(self, endpoint: str) -> None:
-        self.endpoint = endpoint
+        self.endpoint: str = endpoint
         self._base = Request("GET", endpoint).path.rstrip("/")
 
     def sign(
@@ -83,7 +83,7 @@ class ODPSV4(ODPSV2):
 
     Args:
         endpoint: the service's address.
-        region: as "cn-hangzhou".
+        region: the region ID, for instance "cn-hangzhou".
     """
 
     __slots__ = ("region",)
@@ -92,11 +92,11 @@ class ODPSV4(ODPSV2):
 
     def __init__(self, endpoint: str, region: str) -> None:
         super().__init__(endpoint)
-        self.region = region
+        self.region: str = region
 
     def _authorization(self, string: str, credentials: Signable, instant: Instant, keys: SigningKeys) -> str:
         key = keys.derived(credentials.access_key_secret, instant.day, self.region, "odps", algorithm="sha1")
-        # HMAC-SHA1 under a key of HMAC-SHA256: no mistake of ours, the service has it so.
+        # HMAC-SHA1 with a key derived by HMAC-SHA256: the service defines it so.
         signature = key.base64(string)
         scope = f"{instant.day}/{self.region}/odps/aliyun_v4_request"
         return f"ODPS {credentials.access_key_id}/{scope}:{signature}"

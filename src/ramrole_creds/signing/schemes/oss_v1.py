@@ -19,25 +19,30 @@ if TYPE_CHECKING:
     from ramrole_creds.signing.request import Headers, Request
     from ramrole_creds.signing.scheme import Signable
 
-# Parameters that are part of the resource, the union of what oss2 and alibabacloud-oss-v2 sign (the latter names many
-# of them operation by operation); others are not.
-SUB_RESOURCES = frozenset(
-    """
-    accessPoint accessPointPolicy acl action append asyncFetch bucketArchiveDirectRead bucketInfo callback
-    callback-var cleanRestoredObject cloudboxes cname comp continuation-token cors dataPipeline delete
-    encryption endTime group httpsConfig inventory inventoryId legalHold lifecycle link live location logging
-    metadataConfiguration metadataInventoryTable metadataJournalTable metaQuery objectInfo objectMeta objectWorm
-    overwriteConfig partNumber policy policyStatus position publicAccessBlock qos qosInfo quota
-    redundancyTransition referer regionList replication replicationLocation replicationProgress requestPayment
-    resourceGroup response-cache-control response-content-disposition response-content-encoding
-    response-content-language response-content-type response-expires restore retention rtc seal security-token
-    sequential startTime stat status style styleName symlink tagging transferAcceleration uploadId uploads
-    userDefinedLogFieldsConfig versionId versioning versions vod website worm wormExtend wormId
-    x-oss-ac-forward-allow x-oss-ac-source-ip x-oss-ac-subnet-mask x-oss-ac-vpc-id x-oss-access-point-name
-    x-oss-async-process x-oss-process x-oss-redundancy-transition-taskid x-oss-request-payer
-    x-oss-target-redundancy-type x-oss-traffic-limit x-oss-write-get-object-response
-    """.split()  # noqa: SIM905  (a table to read)
+# Parameters that are part of the resource: all that oss2 or alibabacloud-oss-v2 sign (the latter names many of them
+# operation by operation).
+# fmt: off
+SUB_RESOURCES: frozenset[str] = frozenset(
+    (
+        "accessPoint", "accessPointPolicy", "acl", "action", "append", "asyncFetch", "bucketArchiveDirectRead",
+        "bucketInfo", "callback", "callback-var", "cleanRestoredObject", "cloudboxes", "cname", "comp",
+        "continuation-token", "cors", "dataPipeline", "delete", "encryption", "endTime", "group", "httpsConfig",
+        "inventory", "inventoryId", "legalHold", "lifecycle", "link", "live", "location", "logging",
+        "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable", "metaQuery", "objectInfo",
+        "objectMeta", "objectWorm", "overwriteConfig", "partNumber", "policy", "policyStatus", "position",
+        "publicAccessBlock", "qos", "qosInfo", "quota", "redundancyTransition", "referer", "regionList",
+        "replication", "replicationLocation", "replicationProgress", "requestPayment", "resourceGroup",
+        "response-cache-control", "response-content-disposition", "response-content-encoding",
+        "response-content-language", "response-content-type", "response-expires", "restore", "retention", "rtc",
+        "seal", "security-token", "sequential", "startTime", "stat", "status", "style", "styleName", "symlink",
+        "tagging", "transferAcceleration", "uploadId", "uploads", "userDefinedLogFieldsConfig", "versionId",
+        "versioning", "versions", "vod", "website", "worm", "wormExtend", "wormId", "x-oss-ac-forward-allow",
+        "x-oss-ac-source-ip", "x-oss-ac-subnet-mask", "x-oss-ac-vpc-id", "x-oss-access-point-name",
+        "x-oss-async-process", "x-oss-process", "x-oss-redundancy-transition-taskid", "x-oss-request-payer",
+        "x-oss-target-redundancy-type", "x-oss-traffic-limit", "x-oss-write-get-object-response",
+    )
 )
+# fmt: on
 
 _OWNED_PARAMETERS = frozenset(("OSSAccessKeyId", "Expires", "Signature", "security-token"))
 
@@ -53,10 +58,10 @@ class OSSV1(Scheme):
 
     name: ClassVar[str] = "OSSV1"
     owned_headers: ClassVar[frozenset[str]] = frozenset(("authorization", "date", "x-oss-date", "x-oss-security-token"))
-    longest_presign: ClassVar[float] = math.inf
+    max_presign_seconds: ClassVar[float] = math.inf
 
     def __init__(self, bucket: str | None = None) -> None:
-        self.bucket = checked_bucket(bucket)
+        self.bucket: str | None = checked_bucket(bucket)
 
     def sign(
         self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
@@ -114,24 +119,30 @@ class OSSV1(Scheme):
         return self._string_to_sign(signed, signed.headers, signed.query, expires or signed.header("date") or "")
 
     def _string_to_sign(self, request: Request, headers: Iterable[tuple[str, str]], query: str, date: str) -> str:
-        md5 = kind = ""
-        oss_headers: dict[str, str] = {}
-        for name, value in headers:
-            lower = name.lower()
-            if lower.startswith("x-oss-"):
-                oss_headers[lower] = f"{oss_headers[lower]},{value}" if lower in oss_headers else value
-            elif lower == "content-type":
-                kind = value
-            elif lower == "content-md5":
-                md5 = value
-        lines = "".join([f"{name}:{oss_headers[name]}\n" for name in sorted(oss_headers)])
-        resource = decode(bucket_path(request, self.bucket))
-        if query:
-            pairs = [(name, value) for name, _, value in query_pairs(query) if name in SUB_RESOURCES]
-            if pairs:
-                pairs.sort()
-                resource += "?" + "&".join([f"{name}={value}" if value else name for name, value in pairs])
-        return f"{request.method}\n{md5}\n{kind}\n{date}\n{lines}{resource}"
+        md5, kind, oss_headers = _signed_headers(headers)
+        resource = decode(bucket_path(request, self.bucket)) + _sub_resources(query)
+        return f"{request.method}\n{md5}\n{kind}\n{date}\n{oss_headers}{resource}"
 
     def __repr__(self) -> str:
         return f"OSSV1(bucket={self.bucket!r})"
+
+
+def _signed_headers(headers: Iterable[tuple[str, str]]) -> tuple[str, str, str]:
+    """Content-MD5, Content-Type, and the lines of the `x-oss-*` headers."""
+    md5 = kind = ""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        lower = name.lower()
+        if lower.startswith("x-oss-"):
+            found[lower] = f"{found[lower]},{value}" if lower in found else value
+        elif lower == "content-type":
+            kind = value
+        elif lower == "content-md5":
+            md5 = value
+    return md5, kind, "".join([f"{name}:{found[name]}\n" for name in sorted(found)])
+
+
+def _sub_resources(query: str) -> str:
+    """The parameters that are part of the resource, after a question mark; "" if there is none."""
+    pairs = sorted((name, value) for name, _, value in query_pairs(query) if name in SUB_RESOURCES) if query else []
+    return "?" + "&".join([f"{name}={value}" if value else name for name, value in pairs]) if pairs else ""

@@ -32,21 +32,21 @@ _OWNED_PARAMETERS = frozenset(
 
 
 class OSSV2(Scheme):
-    """Signs like OSSV1 with HMAC-SHA256, and covers every parameter.
+    """Signs like OSSV1, but with HMAC-SHA256 and with every parameter.
 
     Args:
         bucket: the bucket; read from a virtual-hosted or path-style URL where None.
-        additional_headers: further headers to sign, where the request has them.
+        additional_headers: more headers to sign, if the request has them.
     """
 
     __slots__ = ("_additional", "bucket")
 
     name: ClassVar[str] = "OSSV2"
     owned_headers: ClassVar[frozenset[str]] = frozenset(("authorization", "date", "x-oss-date", "x-oss-security-token"))
-    longest_presign: ClassVar[float] = math.inf
+    max_presign_seconds: ClassVar[float] = math.inf
 
     def __init__(self, bucket: str | None = None, additional_headers: Iterable[str] = ()) -> None:
-        self.bucket = checked_bucket(bucket)
+        self.bucket: str | None = checked_bucket(bucket)
         self._additional = checked_additional(additional_headers)
 
     def sign(
@@ -70,7 +70,7 @@ class OSSV2(Scheme):
     def presign(
         self, request: Request, credentials: Signable, now: float, life: int, keys: SigningKeys
     ) -> tuple[Request, Headers]:
-        """The URL with `x-oss-signature-version=OSS2` and what belongs to it."""
+        """The URL with `x-oss-signature-version=OSS2` and the parameters that belong to it."""
         headers = tuple(without(request, self.owned_headers))
         query = without_parameters(request.query, _OWNED_PARAMETERS)
         expires = str(math.floor(now) + life)
@@ -118,13 +118,15 @@ class OSSV2(Scheme):
 
 
 def checked_additional(names: Iterable[str]) -> tuple[str, ...]:
-    """Header names beyond those that OSS signs anyway, in lower case, sorted.
+    """Header names beyond those that OSS always signs, in lower case, sorted.
 
     Raises:
-        SigningError: a name has an underscore, which OSS refuses.
+        SigningError: a name contains an underscore, which OSS refuses.
     """
     lower = sorted({name.lower() for name in names} - {"authorization", "content-type", "content-md5"})
     for name in lower:
         if "_" in name:
-            raise SigningError(f"OSS refuses additional headers with an underscore in their name, as {name!r} has.")
+            raise SigningError(
+                f"The additional header {name!r} contains an underscore, which OSS refuses. Leave it out."
+            )
     return tuple(name for name in lower if not name.startswith("x-oss-"))

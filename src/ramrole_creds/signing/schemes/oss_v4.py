@@ -48,14 +48,13 @@ _OWNED_PARAMETERS = frozenset(
 class OSSV4(Scheme):
     """Signs method, bucket, key, all parameters, Content-Type, Content-MD5, `x-oss-*` and the headers named.
 
-    The body is not covered (`UNSIGNED-PAYLOAD`, as the official SDKs have it), except by a Content-MD5 that the caller
-    sets.
+    The body is not signed (`UNSIGNED-PAYLOAD`, as in the official SDKs), except by a Content-MD5 that the caller sets.
 
     Args:
-        region: as "cn-hangzhou", without "oss-".
+        region: the region ID, for instance "cn-hangzhou".
         bucket: the bucket; read from a virtual-hosted or path-style URL where None. Needed for a domain of one's own.
         product: "oss", or "oss-cloudbox" in a cloud box.
-        additional_headers: further headers to sign, where the request has them.
+        additional_headers: more headers to sign, if the request has them.
     """
 
     __slots__ = ("_additional", "_scope", "bucket", "product", "region")
@@ -64,14 +63,14 @@ class OSSV4(Scheme):
     owned_headers: ClassVar[frozenset[str]] = frozenset(
         ("authorization", "date", "x-oss-content-sha256", "x-oss-date", "x-oss-security-token")
     )
-    longest_presign: ClassVar[float] = ONE_WEEK_SECONDS
+    max_presign_seconds: ClassVar[float] = ONE_WEEK_SECONDS
 
     def __init__(
         self, region: str, bucket: str | None = None, product: str = "oss", additional_headers: Iterable[str] = ()
     ) -> None:
-        self.region = region.removeprefix("oss-")
-        self.bucket = checked_bucket(bucket)
-        self.product = product
+        self.region: str = region.removeprefix("oss-")
+        self.bucket: str | None = checked_bucket(bucket)
+        self.product: str = product
         self._additional = checked_additional(additional_headers)
         self._scope = f"{self.region}/{product}/aliyun_v4_request"
 
@@ -100,7 +99,7 @@ class OSSV4(Scheme):
     def presign(
         self, request: Request, credentials: Signable, now: float, life: int, keys: SigningKeys
     ) -> tuple[Request, Headers]:
-        """The URL with `x-oss-signature-version=OSS4-HMAC-SHA256` and what belongs to it."""
+        """The URL with `x-oss-signature-version=OSS4-HMAC-SHA256` and the parameters that belong to it."""
         instant = Instant.at(now)
         headers = without(request, self.owned_headers)
         if "host" in self._additional and request.header("host") is None:
@@ -126,7 +125,7 @@ class OSSV4(Scheme):
     def post_form(
         self, policy: str | dict[str, object], credentials: Signable, now: float, keys: SigningKeys
     ) -> dict[str, str]:
-        """The fields `policy`, `x-oss-signature` and what belongs to them."""
+        """The fields `policy`, `x-oss-signature` and the fields that belong to them."""
         instant = Instant.at(now)
         fields = {
             "x-oss-signature-version": ALGORITHM,

@@ -1,4 +1,4 @@
-"""Tablestore: signature versions 2 and 4, and the signature on its answers."""
+"""Tablestore: signature versions 2 and 4, and the signature of its answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SIGNATURES = frozenset(("x-ots-signature", "x-ots-signaturev4"))
 
 
 class OTSV2(Scheme):
-    """Signs path, method, parameters, and every `x-ots-*` header, the body's MD5 among them.
+    """Signs path, method, parameters, and every `x-ots-*` header, including the body's MD5.
 
     Args:
         instance: the name of the instance.
@@ -49,7 +49,7 @@ class OTSV2(Scheme):
     }
 
     def __init__(self, instance: str) -> None:
-        self.instance = instance
+        self.instance: str = instance
 
     def sign(
         self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
@@ -69,15 +69,15 @@ class OTSV2(Scheme):
     def verify_response(
         self, signed: Request, headers: Mapping[str, str] | Iterable[tuple[str, str]], credentials: Signable
     ) -> None:
-        """Check that an answer comes from the service.
+        """Check that the service signed an answer.
 
         Args:
             signed: the request that was answered.
-            headers: of the answer.
+            headers: the headers of the answer.
             credentials: those that signed the request.
 
         Raises:
-            SigningError: the answer has no signature or a wrong one: do not believe it.
+            SigningError: the answer has no signature or a wrong one. Do not use it.
         """
         _verify(signed, headers, credentials.access_key_id, credentials.access_key_secret.encode())
 
@@ -102,7 +102,7 @@ class OTSV4(OTSV2):
 
     Args:
         instance: the name of the instance.
-        region: as "cn-hangzhou".
+        region: the region ID, for instance "cn-hangzhou".
     """
 
     __slots__ = ("region",)
@@ -111,7 +111,7 @@ class OTSV4(OTSV2):
 
     def __init__(self, instance: str, region: str) -> None:
         super().__init__(instance)
-        self.region = region
+        self.region: str = region
 
     def sign(
         self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
@@ -134,7 +134,7 @@ class OTSV4(OTSV2):
     def verify_response(
         self, signed: Request, headers: Mapping[str, str] | Iterable[tuple[str, str]], credentials: Signable
     ) -> None:
-        """Check that an answer comes from the service; see `OTSV2.verify_response`."""
+        """Check that the service signed an answer; see `OTSV2.verify_response`."""
         day = signed.header("x-ots-signdate") or ""
         key = b64encode(derive_key(credentials.access_key_secret, day, self.region, "ots"))
         _verify(signed, headers, credentials.access_key_id, key)
@@ -146,7 +146,7 @@ class OTSV4(OTSV2):
 def _string_to_sign(request: Request) -> str:
     headers = {name: value for name, value in prefixed(request.headers, "x-ots-").items() if name not in _SIGNATURES}
     pairs = sorted((name, value) for name, _, value in query_pairs(request.query))
-    # Form encoding, the only place where a service wants it: a space is "+".
+    # Form encoding, which no other service uses in a signature: a space is "+".
     query = "&".join([f"{_form(name)}={_form(value)}" for name, value in pairs])
     return f"{request.path}\n{request.method}\n{query}\n{header_lines(headers)}"
 
@@ -167,5 +167,6 @@ def _verify(
     if not hmac.compare_digest(given.strip().encode(), wanted.encode()):
         what = "has a signature that is not the service's" if given else "is not signed"
         raise SigningError(
-            f"The answer from {signed.host} {what}: something between you and Tablestore has changed or made it."
+            f"The answer from {signed.host} {what}. Do not use it: look for a proxy between this program and "
+            "Tablestore that changes or creates answers."
         )

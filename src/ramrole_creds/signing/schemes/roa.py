@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class ROA(Scheme):
     """Signs method, Accept, Content-MD5, Content-Type, Date, `x-acs-*` headers, path and query.
 
-    The body is covered only by a Content-MD5 that the caller sets.
+    The body is signed only through a Content-MD5 that the caller sets.
     """
 
     __slots__ = ()
@@ -58,7 +58,7 @@ class ROA(Scheme):
         accept, md5, kind, date = (
             signed.header(name) or "" for name in ("accept", "content-md5", "content-type", "date")
         )
-        # The documentation turns a tab inside a value into a space.
+        # The documentation replaces a tab in a value by a space.
         lines = header_lines(prefixed(signed.headers, "x-acs-")).replace("\t", " ")
         return f"{signed.method}\n{accept}\n{md5}\n{kind}\n{date}\n{lines}{_resource(signed)}"
 
@@ -67,7 +67,7 @@ class ROA(Scheme):
 
 
 def _resource(request: Request) -> str:
-    """The path as it is sent and the parameters decoded; of an empty value tea-openapi signs the bare name."""
+    """The path as sent and the decoded parameters; for an empty value tea-openapi signs the bare name."""
     if not request.query:
         return request.path
     pairs = sorted((name, value) for name, _, value in query_pairs(request.query))

@@ -46,25 +46,29 @@ _OWNED_PARAMETERS = frozenset(
     )
 )
 _SIGNATURE = frozenset(("X-Amz-Signature",))
+# fmt: off
 _SUB_RESOURCES = frozenset(
-    """
-    accelerate acl cors defaultObjectAcl delete lifecycle location logging notification partNumber policy
-    replication requestPayment response-cache-control response-content-disposition response-content-encoding
-    response-content-language response-content-type response-expires restore select select-type tagging torrent
-    uploadId uploads versionId versioning versions website
-    """.split()  # noqa: SIM905  (a table to read)
+    (
+        "accelerate", "acl", "cors", "defaultObjectAcl", "delete", "lifecycle", "location", "logging",
+        "notification", "object-lock", "partNumber", "policy", "replication", "requestPayment",
+        "response-cache-control", "response-content-disposition", "response-content-encoding",
+        "response-content-language", "response-content-type", "response-expires", "restore", "select",
+        "select-type", "tagging", "torrent", "uploadId", "uploads", "versionId", "versioning", "versions",
+        "website",
+    )
 )
+# fmt: on
 _blanks = re.compile(r" {2,}")
 
 
 class SigV4(Scheme):
-    """Signs method, path, parameters, all headers but those that change on the way, and the body.
+    """Signs method, path, parameters, all headers except those that proxies change, and the body.
 
-    An iterator, which can be read only once, is sent unsigned; so is any body for which the caller sets
+    An iterator, which can be read only once, is sent unsigned, as is any body for which the caller sets
     `x-amz-content-sha256: UNSIGNED-PAYLOAD`.
 
     Args:
-        region: any text; the service compares it with nothing ("oss-cn-hangzhou" is usual).
+        region: any text, since the service does not check it; "oss-cn-hangzhou" is usual.
         service: "s3".
     """
 
@@ -75,11 +79,11 @@ class SigV4(Scheme):
     owned_headers: ClassVar[frozenset[str]] = frozenset(
         ("authorization", "date", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token")
     )
-    longest_presign: ClassVar[float] = ONE_WEEK_SECONDS
+    max_presign_seconds: ClassVar[float] = ONE_WEEK_SECONDS
 
     def __init__(self, region: str, service: str = "s3") -> None:
-        self.region = region
-        self.service = service
+        self.region: str = region
+        self.service: str = service
         self._scope = f"{region}/{service}/aws4_request"
 
     def sign(
@@ -106,7 +110,7 @@ class SigV4(Scheme):
     def presign(
         self, request: Request, credentials: Signable, now: float, life: int, keys: SigningKeys
     ) -> tuple[Request, Headers]:
-        """The URL with `X-Amz-Algorithm=AWS4-HMAC-SHA256` and what belongs to it."""
+        """The URL with `X-Amz-Algorithm=AWS4-HMAC-SHA256` and the parameters that belong to it."""
         instant = Instant.at(now)
         headers = without(request, self.owned_headers)
         unsigned = request.with_headers(tuple(headers))
@@ -165,7 +169,7 @@ class S3V1(Scheme):
     owned_headers: ClassVar[frozenset[str]] = frozenset(("authorization", "date", "x-amz-date", "x-amz-security-token"))
 
     def __init__(self, bucket: str | None = None) -> None:
-        self.bucket = checked_bucket(bucket)
+        self.bucket: str | None = checked_bucket(bucket)
 
     def sign(
         self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys

@@ -25,8 +25,8 @@ ALGORITHM = "SLS4-HMAC-SHA256"
 class SLSV1(Scheme):
     """Signs method, Content-MD5, Content-Type, Date, `x-log-*` and `x-acs-*` headers, path and parameters.
 
-    `x-log-apiversion` and `x-log-bodyrawsize` are set where the caller does not; a compressed body needs its raw size
-    from the caller.
+    `x-log-apiversion` and `x-log-bodyrawsize` are set if the caller does not set them; for a compressed body the caller
+    must set the raw size.
     """
 
     __slots__ = ()
@@ -53,7 +53,7 @@ class SLSV1(Scheme):
         unsigned = request.with_headers(tuple(headers))
         signature = keys.of_secret(credentials.access_key_secret, "sha1").base64(self.string_to_sign(unsigned))
         headers.append(("Authorization", f"LOG {credentials.access_key_id}:{signature}"))
-        # The service reads the time from either; the official SDK sends this one unsigned.
+        # The service reads the time from either header; the official SDK sends this one unsigned.
         headers.append(("x-log-date", date))
         return unsigned.with_headers(tuple(headers))
 
@@ -75,7 +75,7 @@ class SLSV4(Scheme):
     """Signs method, path, parameters, Content-Type, Host, `x-log-*` and `x-acs-*` headers, and the body.
 
     Args:
-        region: as "cn-hangzhou".
+        region: the region ID, for instance "cn-hangzhou".
     """
 
     __slots__ = ("_scope", "region")
@@ -87,7 +87,7 @@ class SLSV4(Scheme):
     )
 
     def __init__(self, region: str) -> None:
-        self.region = region
+        self.region: str = region
         self._scope = f"{region}/sls/aliyun_v4_request"
 
     def sign(
@@ -142,7 +142,7 @@ def _with_defaults(request: Request, owned: frozenset[str]) -> list[tuple[str, s
 
 
 def _log_headers(request: Request, left_out: frozenset[str], *names: str) -> dict[str, str]:
-    """The service's headers by lower-case name, sorted, and those named."""
+    """The service's headers and those named, by lower-case name, sorted."""
     found: dict[str, str] = {}
     for name, value in request.headers:
         lower = name.lower()
