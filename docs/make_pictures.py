@@ -165,7 +165,30 @@ def fixture(colours: Colours) -> str:
     return drawing.svg()
 
 
-PICTURES = {"life": life, "chain": chain, "call": call, "fixture": fixture}
+def machines(colours: Colours) -> str:
+    """Where fetches happen when tasks run on other machines."""
+    drawing = Drawing(760, 250, "Where fetches happen when tasks run on other machines", colours)
+    drawing.box(20, 90, 170, 60)
+    drawing.text(105, 115, "your program")
+    drawing.text(105, 135, "provider", colour="muted", size=12)
+    for number, name in enumerate(("machine A", "machine B")):
+        y = 20 + 120 * number
+        drawing.box(330, y, 200, 100, fill="none")
+        drawing.text(430, y + 22, name)
+        for worker in range(2):
+            drawing.box(342 + 92 * worker, y + 34, 84, 52)
+            drawing.text(384 + 92 * worker, y + 55, "worker", size=12)
+            drawing.text(384 + 92 * worker, y + 73, "1 fetch", colour=STATES["fresh"], size=12)
+        drawing.arrow(530, y + 60, 600, y + 60)
+        drawing.box(600, y + 35, 140, 50)
+        drawing.text(670, y + 56, "its own", size=12)
+        drawing.text(670, y + 74, "metadata service", size=12)
+        drawing.arrow(190, y + 60, 330, y + 60)
+        drawing.text(260, y + 50, "configuration only", colour="muted", size=11)
+    return drawing.svg()
+
+
+PICTURES = {"machines": machines, "life": life, "chain": chain, "call": call, "fixture": fixture}
 
 
 def main() -> int:
