@@ -16,8 +16,8 @@ from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.masking import leaked_marker
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 ENGINES = ("celery", "pyspark", "ray")
 LIFE_SECONDS = 6.0
