@@ -249,7 +249,7 @@ def test_a_url_is_shown_without_user_query_and_fragment() -> None:
 
 @pytest.mark.parametrize("options", [{"connect_timeout": 0}, {"read_timeout": -1}, {"connect_timeout": "1"}])
 def test_timeouts_are_numbers_above_zero(options: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="positive number of seconds"):
+    with pytest.raises(ConfigurationError, match="number of seconds above 0"):
         HttpTransport(**options)
 
 

@@ -48,7 +48,8 @@ def test_the_environment_is_read_when_a_client_is_made(monkeypatch: pytest.Monke
     [
         ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
         ("HTTP://127.0.0.1", "http://127.0.0.1"),
-        ("http://[::1]:80", "http://[::1]:80"),
+        ("http://[::1]:80", "http://[::1]"),
+        ("http://[::0001]:8080", "http://[::1]:8080"),
         ("https://metadata.internal", "https://metadata.internal"),
         ("http://a-b.c_d:1", "http://a-b.c_d:1"),
     ],

@@ -39,6 +39,9 @@ class TestCredentialsUri:
             "ftp://x",
             "x",
             "http://",
+            "http://attacker\\@127.0.0.1/",
+            "http://attacker%2f@127.1/",
+            "http://\uff11\uff12\uff17.0.0.1/",
         ],
     )
     def test_what_would_be_unsafe_or_is_no_url_is_refused(self, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,7 +128,7 @@ def read_credentials(
             identity=identity,
         )
     except ConfigurationError as error:
-        problem = str(error).partition(":")[0].rstrip(".")
+        problem = re.split(r"[:.] ", str(error))[0].rstrip(".")  # its advice is for whoever typed a key
         raise make_error(f"a document in which {problem}") from None
 
 

@@ -14,10 +14,11 @@ import time
 from dataclasses import dataclass, field
 from datetime import timezone
 from typing import TYPE_CHECKING, TypeVar, cast, overload
-from urllib.parse import urlsplit
 
+from ramrole_creds._checks import checked_seconds
 from ramrole_creds._http.errors import ConnectFailed, HttpError, ReadTimeout, TimeLimitExceeded
-from ramrole_creds.errors import ConfigurationError, FetchError
+from ramrole_creds._http.urls import InvalidUrlError, parse_url
+from ramrole_creds.errors import FetchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,10 +104,8 @@ class HttpTransport:
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("connect_timeout", "read_timeout"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-                raise ConfigurationError(f"{name} must be a positive number of seconds, not {value!r}.")
+        checked_seconds("connect_timeout", self.connect_timeout)
+        checked_seconds("read_timeout", self.read_timeout)
 
     def open(self, time_limit: float) -> HttpSession:
         """Start a session whose requests share one time limit in seconds."""
@@ -246,6 +245,10 @@ class HttpSession:
     ) -> HttpResponse | HttpError:
         """Send once. Errors are returned, not raised: no traceback then holds what was sent or read."""
         where = f"{method} {safe_url(url)}"
+        try:
+            parse_url(url)
+        except InvalidUrlError as error:
+            return ConnectFailed(f"{where}: {error}.")
         if not self.remaining():
             return TimeLimitExceeded(f"{where}: the time limit had passed before the request was sent.")
         try:
@@ -327,11 +330,10 @@ class _Attempts:
 def safe_url(url: str) -> str:
     """The URL as it may be printed: without user, query and fragment."""
     try:
-        parts = urlsplit(url)
-    except ValueError:
+        parts = parse_url(url)
+    except InvalidUrlError:
         return "a malformed URL"
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"
+    return f"{parts.base}{parts.path}"
 
 
 def is_html(content: bytes | str) -> bool:

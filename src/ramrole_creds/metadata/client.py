@@ -7,10 +7,10 @@ security-hardened mode, each GET carries a token that a PUT returned. This clien
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from ramrole_creds._http.transport import HttpTransport
+from ramrole_creds._http.urls import InvalidUrlError, parse_base_url
 from ramrole_creds._tracebacks import without_frames
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
 from ramrole_creds.errors import ConfigurationError, MetadataError, MetadataUnreachable, RoleNotAttached
@@ -34,15 +34,6 @@ ENDPOINT_VARIABLES = (
 )
 IDENTITY_DOCUMENT_PATH = "/latest/dynamic/instance-identity/document"
 DEFAULT_TIME_LIMIT_SECONDS = 10.0
-
-MAX_HOST_CHARACTERS = 253
-
-_ENDPOINT = re.compile(
-    r"(?P<scheme>https?)://"
-    r"(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?)"
-    r"(:(?P<port>[0-9]{1,5}))?/?",
-    re.ASCII | re.IGNORECASE,
-)
 
 Answer = TypeVar("Answer")
 
@@ -187,13 +178,12 @@ def _find_endpoint(endpoint: str | None) -> str:
     return DEFAULT_ENDPOINT
 
 
-def _checked_endpoint(endpoint: str, source: str) -> str:
-    """`http://host[:port]` and nothing more."""
-    match = _ENDPOINT.fullmatch(endpoint)
-    if match is None or not 0 < int(match["port"] or 80) < 65536 or len(match["host"]) > MAX_HOST_CHARACTERS:
+def _checked_endpoint(endpoint: object, source: str) -> str:
+    """`http://host[:port]`."""
+    try:
+        return parse_base_url(endpoint).base
+    except InvalidUrlError as error:
         raise ConfigurationError(
             f"{source} must be the address of a metadata service, http://HOST or http://HOST:PORT without user, path "
-            "or query. The value given is not valid."
-        )
-    port = f":{match['port']}" if match["port"] else ""
-    return f"{match['scheme'].lower()}://{match['host']}{port}"
+            f"or query; {error}."
+        ) from None

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds._http.errors import HttpError
 from ramrole_creds._http.transport import HttpTransport, safe_url
+from ramrole_creds._http.urls import InvalidUrlError, parse_url
 from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.variables import URI_VARIABLE, argument_or_variable
-from ramrole_creds.sts.endpoints import is_loopback
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -120,27 +120,13 @@ def _read(answer: HttpResponse, asked: str) -> Credentials:
 
 def _problem_with(uri: str, source: str, *, allow_http: bool) -> str | None:
     """Why the URL is not allowed; None if it is. Shows no part that may be secret."""
-    from urllib.parse import urlsplit
-
     try:
-        parts = urlsplit(uri)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        host, port, parts = "", None, None
-    if parts is None or not host or port == 0 or parts.scheme.lower() not in ("http", "https") or not uri.isprintable():
-        return f"{source} must be an http or https URL; the value given is not one."
-    if parts.scheme.lower() == "https" or allow_http or is_loopback(host) or _is_link_local(host):
+        url = parse_url(uri)
+    except InvalidUrlError as error:
+        return f"{source} must be an http or https URL; {error}."
+    if url.scheme == "https" or allow_http or url.is_loopback or url.is_link_local:
         return None
     return (
-        f"{source}: plain http to {host} would send credentials over the network unprotected. Use https, or an address "
-        "of this machine. If you trust the network, use CredentialsUriProvider(uri, allow_http=True)."
+        f"{source}: plain http to {url.host} would send credentials over the network unprotected. Use https, or an "
+        "address of this machine. If you trust the network, use CredentialsUriProvider(uri, allow_http=True)."
     )
-
-
-def _is_link_local(host: str) -> bool:
-    import ipaddress
-
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_link_local
-    except ValueError:
-        return False

@@ -1,10 +1,11 @@
-"""Where STS is: argument, then variables, then the region's own endpoint, then the central one."""
+"""The address of STS: argument, then variables, then the endpoint of the region, then the central one."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from ramrole_creds._http.urls import InvalidUrlError, parse_base_url
+from ramrole_creds._regions import region_id
 from ramrole_creds.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -15,9 +16,9 @@ REGION_VARIABLE = "ALIBABA_CLOUD_STS_REGION"
 VPC_VARIABLE = "ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED"
 CENTRAL_HOST = "sts.aliyuncs.com"
 
-# Regions in which STS has no host of its own: the official SDK of STS (alibabacloud_sts20150401 1.2.0) sends their
-# calls to the central one. Finance and government clouds, retired regions and the vendor's own test regions.
-REGIONS_WITHOUT_ENDPOINT = frozenset(
+# Regions without an STS host: the official SDK of STS (alibabacloud_sts20150401 1.2.0) sends their calls to the central
+# one. Finance and government clouds, retired regions and the vendor's test regions.
+REGIONS_WITHOUT_ENDPOINT: frozenset[str] = frozenset(
     {
         "ap-northeast-2-pop",
         "ap-south-1",
@@ -54,29 +55,27 @@ REGIONS_WITHOUT_ENDPOINT = frozenset(
     }
 )
 
-_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
-
 
 def find_sts_url(endpoint: str | None, *, region: str | None, vpc: bool | None, environ: Mapping[str, str]) -> str:
     """Base URL of STS.
 
     Args:
-        endpoint: host or base URL; plain http is kept for loopback and made https for everything else.
+        endpoint: host or base URL. Plain http is kept for loopback only, and becomes https otherwise.
         region: region id.
-        vpc: True for the region's endpoint inside a VPC; without a region there is none.
+        vpc: True for the region's endpoint inside a VPC. Without a region there is none.
         environ: the environment.
 
     Raises:
-        ConfigurationError: endpoint or region make no sense.
+        ConfigurationError: the endpoint or the region is not valid.
     """
     for given, source in ((endpoint, "endpoint"), (environ.get(ENDPOINT_VARIABLE), ENDPOINT_VARIABLE)):
         if given:
             return base_url(given, source)
+    source = "region" if region else REGION_VARIABLE
     region = region or environ.get(REGION_VARIABLE) or None
     if region is None:
         return f"https://{CENTRAL_HOST}"
-    if _REGION.fullmatch(region) is None:
-        raise ConfigurationError('The STS region must be a region id, such as "cn-hangzhou"; what was given is none.')
+    region = region_id(region, source)
     if region in REGIONS_WITHOUT_ENDPOINT:
         return f"https://{CENTRAL_HOST}"
     if vpc is None:
@@ -85,47 +84,21 @@ def find_sts_url(endpoint: str | None, *, region: str | None, vpc: bool | None, 
 
 
 def base_url(endpoint: str, source: str) -> str:
-    """`https://host[:port]` of a host or URL; http where that is loopback and asked for.
+    """`https://host[:port]` of a host or URL; http only for loopback, if the URL says so.
+
+    Args:
+        endpoint: host, or URL without user, path and query.
+        source: the argument or variable that it comes from, for the error.
 
     Raises:
-        ConfigurationError: it is no host and no URL of one.
+        ConfigurationError: it is something else.
     """
-    from urllib.parse import urlsplit
-
-    text = endpoint.strip()
+    text = str(endpoint).strip()
     try:
-        parts = urlsplit(text if "://" in text else f"https://{text}")
-        sane = parts.port is None or parts.port > 0
-    except ValueError:
-        parts, sane = None, False
-    if (
-        parts is None
-        or not sane
-        or parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or parts.username is not None
-        or parts.path not in ("", "/")
-        or parts.query
-        or parts.fragment
-        or not text.isprintable()
-        or " " in text
-    ):
+        url = parse_base_url(text if "://" in text else f"https://{text}")
+    except InvalidUrlError as error:
         raise ConfigurationError(
-            f"{source} must be a host, such as {CENTRAL_HOST}, or https://HOST, without user, path or query; what it "
-            "holds is neither."
-        )
-    scheme = "http" if parts.scheme == "http" and is_loopback(parts.hostname) else "https"
-    return f"{scheme}://{parts.netloc}"
-
-
-def is_loopback(host: str) -> bool:
-    """True for `localhost` and loopback addresses; names below it may be asked of any name server."""
-    name = host.lower().rstrip(".")
-    if name == "localhost":
-        return True
-    import ipaddress
-
-    try:
-        return ipaddress.ip_address(name.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
+            f"{source} must be a host, such as {CENTRAL_HOST}, or https://HOST, without user, path or query; {error}."
+        ) from None
+    scheme = "http" if url.scheme == "http" and url.is_loopback else "https"
+    return f"{scheme}://{url.authority}"

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from ramrole_creds import FetchContext, RamRoleError, StsError, default_region
 from ramrole_creds._http.errors import HttpError
 from ramrole_creds._http.transport import HttpTransport, safe_url
+from ramrole_creds._http.urls import parse_url
 from ramrole_creds.cli.diagnosis.report import Check
 from ramrole_creds.cli.diagnosis.variables import proxies_of
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.sts import StsClient
-from ramrole_creds.sts.endpoints import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +112,7 @@ def check_proxies() -> Iterator[Check]:
 
 def check_region_endpoint(sts_url: str) -> Iterator[Check]:
     """Whether the ECS endpoint of the region is reached; not where STS is on loopback, as with a fake cloud."""
-    if is_loopback(urlsplit(sts_url).hostname or ""):
+    if parse_url(sts_url).is_loopback:
         return
     try:
         url = f"https://ecs.{default_region()}.aliyuncs.com"

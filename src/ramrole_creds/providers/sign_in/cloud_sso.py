@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, ClassVar, NoReturn
-from urllib.parse import urlsplit
 
 from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds._formats.credential_json import PASCAL_CASE, inner_object, read_credentials
+from ramrole_creds._http.urls import InvalidUrlError, parse_url
 from ramrole_creds.errors import ConfigurationError
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.sign_in._client import SignInClient
@@ -61,8 +61,7 @@ class CloudSsoProvider(CredentialProvider):
                 "CloudSSO needs sign_in_url, account_id, access_configuration and access_token. Sign in with the "
                 "aliyun CLI to get them."
             )
-        parts = urlsplit(sign_in_url)
-        self._url = base_url(f"{parts.scheme}://{parts.netloc}", "sign_in_url") + "/cloud-credentials"
+        self._url = _service_url(sign_in_url)
         self._body = json.dumps({"AccountId": account_id, "AccessConfigurationId": access_configuration}).encode()
         self._access_token = access_token
         self._expire = access_token_expire
@@ -102,3 +101,12 @@ class CloudSsoProvider(CredentialProvider):
 
     def __dask_tokenize__(self) -> NoReturn:
         self.__reduce__()
+
+
+def _service_url(sign_in_url: str) -> str:
+    """The URL of the credentials call on the host of the sign-in page."""
+    try:
+        url = parse_url(sign_in_url)
+    except InvalidUrlError as error:
+        raise ConfigurationError(f"sign_in_url must be the URL of the sign-in page, https://HOST/…; {error}.") from None
+    return base_url(url.base, "sign_in_url") + "/cloud-credentials"
