@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "doctor": "doctor",
     "explain": "explain",
     "fake-cloud": "fake_cloud",
+    "serve": "serve",
     "whoami": "whoami",
 }
 

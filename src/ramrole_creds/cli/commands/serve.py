@@ -1,0 +1,56 @@
+"""`ramrole-creds serve`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Local address to bind.")
+@click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port.")
+@click.option("--socket", "socket_path", type=click.Path(dir_okay=False), help="Unix socket instead of TCP.")
+@click.option("--socket-mode", default="0600", show_default=True, help="Mode of the Unix socket, in octal.")
+@click.option("--metadata", is_flag=True, help="Answer the metadata protocol too, in security-hardened mode.")
+@click.option("--allow-item", multiple=True, metavar="ITEM", help="Metadata item to pass on; repeatable.")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="Accept this in the Host header too; repeatable.")
+@click.option("--map", "maps", multiple=True, metavar="CLIENT=ROLE", help="Who gets which role; repeatable.")
+@click.option("--config", type=click.Path(dir_okay=False), help="JSON file with map and only; read again at SIGHUP.")
+@click.option("--only", multiple=True, metavar="SOURCE", help="Sources of the chain to use; repeatable.")
+@click.option("--admin-port", type=click.IntRange(0, 65535), help="Port of the status page, probes and metrics.")
+@click.option(
+    "--rate",
+    default=200.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Requests a second per client; 0 for any number.",
+)
+def command(**options: object) -> None:
+    """Serve credentials to the other programs of this host, in any language, until SIGTERM or Ctrl-C.
+
+    Prints one line when it is ready: the URI that ALIBABA_CLOUD_CREDENTIALS_URI must be. On TCP the URI holds a random
+    secret, so only those who are given it get credentials. All clients share one fetch.
+
+    CLIENT is uid:NUMBER, user:NAME (both by the peer of the Unix socket), addr:NETWORK or *. ROLE is self (the
+    credentials that this command finds), the ARN of a role to assume with them, or a provider URL. With a map, clients
+    that are not in it get nothing.
+
+    SIGTERM finishes the requests in progress and ends; SIGHUP reads the configuration again.
+
+    \b
+    Exit status: 0 after SIGTERM or Ctrl-C, 1 when it cannot start, 2 for a wrong option.
+
+    \b
+    Examples:
+      ramrole-creds serve
+      ramrole-creds serve --port 8200 --admin-port 8201
+      ramrole-creds serve --socket /run/ramrole/creds.sock --socket-mode 0666 --map user:shop=self
+      ramrole-creds serve --host 100.100.100.200 --port 80 --metadata --allow-item region-id
+    """
+    from ramrole_creds.cli.extras import require_extra
+
+    require_extra("serve", "uvicorn", "starlette", "httptools")
+    from ramrole_creds.cli.serving import ServeOptions, run_service
+
+    sys.exit(run_service(ServeOptions(**options)))  # type: ignore[arg-type]  # click has checked them

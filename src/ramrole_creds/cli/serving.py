@@ -1,0 +1,202 @@
+"""The service as a process: its configuration, its signals, its one line of output."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ramrole_creds import RamRoleArnProvider, RamRoleError, default_provider, provider_from_url
+from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.local_service import ClientRules, History, LocalService, ServiceLimits, parse_rule
+
+if TYPE_CHECKING:
+    from ramrole_creds import CredentialProvider
+
+SELF = "self"
+POLL_SECONDS = 1.0  # a wait without end cannot be interrupted on Windows
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """The options of `serve`; see its help."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    socket_path: str | None = None
+    socket_mode: str = "0600"
+    metadata: bool = False
+    allow_item: tuple[str, ...] = ()
+    allow_host: tuple[str, ...] = ()
+    maps: tuple[str, ...] = ()
+    config: str | None = None
+    only: tuple[str, ...] = ()
+    admin_port: int | None = None
+    rate: float = 200.0
+
+
+@dataclass(slots=True)
+class Sources:
+    """The providers of a service, made from options and the configuration file.
+
+    Args:
+        options: the options.
+        history: takes the providers' events.
+    """
+
+    options: ServeOptions
+    history: History
+    opened: list[CredentialProvider] = field(default_factory=list)
+
+    def rules(self) -> ClientRules:
+        """Read the configuration and make the providers.
+
+        Raises:
+            ConfigurationError: an option or the file is not valid.
+        """
+        maps, only = self._settings()
+        base = default_provider(only=only or None, on_event=self.history)
+        made: dict[str, CredentialProvider] = {SELF: base}
+        try:
+            rules = [(parse_rule(client), self._provider(made, target)) for client, target in maps]
+        except BaseException:
+            for provider in made.values():
+                provider.close()
+            raise
+        self.opened = list(made.values())
+        return ClientRules(rules) if rules else ClientRules.everybody(base)
+
+    def _settings(self) -> tuple[list[tuple[str, str]], list[str]]:
+        maps = [_split(text) for text in self.options.maps]
+        only = list(self.options.only)
+        if self.options.config is not None:
+            document = _read_config(Path(self.options.config))
+            table, names = document.get("map", {}), document.get("only", only)
+            if not isinstance(table, dict) or not isinstance(names, list) or not set(document) <= {"map", "only"}:
+                raise ConfigurationError(
+                    f'{self.options.config} must hold an object with "map" (an object) and "only" (a list) at most.'
+                )
+            maps += [(str(client), str(target)) for client, target in table.items()]
+            only = [str(name) for name in names]
+        return maps, only
+
+    def _provider(self, made: dict[str, CredentialProvider], target: str) -> CredentialProvider:
+        if target not in made:
+            if target.startswith("acs:ram::"):
+                made[target] = RamRoleArnProvider(made[SELF], target, on_event=self.history)
+            elif "://" in target:
+                made[target] = provider_from_url(target)
+            else:
+                raise ConfigurationError(
+                    f"{target!r} is not a role. Write {SELF}, a role's ARN (acs:ram::ACCOUNT:role/NAME) or a provider "
+                    "URL (ecs-ram-role://NAME)."
+                )
+        return made[target]
+
+
+def run_service(options: ServeOptions) -> int:
+    """Serve until SIGTERM or SIGINT.
+
+    Returns:
+        The exit status.
+    """
+    history = History()
+    sources = Sources(options, history)
+    try:
+        service = LocalService(
+            sources.rules(),
+            host=options.host,
+            port=options.port,
+            socket_path=options.socket_path,
+            socket_mode=_mode(options.socket_mode),
+            metadata=options.metadata,
+            items=options.allow_item,
+            hosts=options.allow_host,
+            admin_port=options.admin_port,
+            limits=ServiceLimits(requests_per_second=options.rate, burst=max(1.0, 2 * options.rate)),
+            history=history,
+        )
+        service.start()
+    except RamRoleError as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        where = options.socket_path or f"{options.host}:{options.port}"
+        raise click.ClickException(
+            f"Cannot listen on {where}: {error.strerror or error}. Choose an address of this machine with --host, and "
+            "another --port (0 takes a free port)."
+        ) from error
+    _run_until_signal(service, sources)
+    return 0
+
+
+def _run_until_signal(service: LocalService, sources: Sources) -> None:
+    waking = threading.Event()
+    received: list[int] = []
+
+    def take(number: int, _: object) -> None:
+        received.append(number)
+        waking.set()
+
+    reload_signal = getattr(signal, "SIGHUP", None)  # not on Windows
+    for number in (signal.SIGTERM, signal.SIGINT, *([reload_signal] if reload_signal else [])):
+        signal.signal(number, take)
+    click.echo(service.uri)
+    if service.admin_url is not None:
+        click.echo(f"status page: {service.admin_url}/", err=True)
+    while True:
+        waking.wait(POLL_SECONDS)
+        waking.clear()
+        numbers, received[:] = list(received), []
+        if any(number != reload_signal for number in numbers):
+            break
+        if numbers:
+            _reload(service, sources)
+    service.close()
+
+
+def _reload(service: LocalService, sources: Sources) -> None:
+    """Read the configuration again; what is not valid changes nothing."""
+    before = sources.opened
+    try:
+        rules = sources.rules()
+    except RamRoleError as error:
+        click.echo(f"The configuration was not read again, the old one stays: {error}", err=True)
+        return
+    service.replace_rules(rules)
+    for provider in before:
+        provider.close()
+    click.echo("The configuration was read again.", err=True)
+
+
+def _split(text: str) -> tuple[str, str]:
+    client, separator, target = text.rpartition("=") if "://" not in text else text.partition("=")
+    if not separator or not client or not target:
+        raise ConfigurationError(f"{text!r} is not a map. Write CLIENT=ROLE, for instance uid:1000={SELF}.")
+    return client, target
+
+
+def _mode(text: str) -> int:
+    try:
+        mode = int(text, 8)
+    except ValueError:
+        mode = -1
+    if not 0 <= mode <= 0o777:
+        raise ConfigurationError(f"--socket-mode must be an octal mode such as 0600, not {text!r}.")
+    return mode
+
+
+def _read_config(path: Path) -> dict[str, object]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError:
+        raise ConfigurationError(f"{path} is not JSON.") from None
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"{path} must hold a JSON object.")
+    return document

@@ -1,0 +1,132 @@
+"""The status page: one HTML document without secrets, without script and without anything from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import datetime, timedelta, timezone
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+from ramrole_creds import events as kinds
+from ramrole_creds._cache.policy import RefreshPolicy
+from ramrole_creds.local_service._plot import draw_timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ramrole_creds._cache.status import ProviderStatus
+    from ramrole_creds.events import Event
+
+MAX_SHOWN_EVENTS: Final = 20
+REFRESH_SECONDS: Final = 10
+
+STYLE: Final = """
+:root { color-scheme: light dark; --line: #8888; --ok: #2f9e63; --wait: #d99b2b; --bad: #d0453e; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.3rem; } h2 { font-size: 1.05rem; margin-top: 2rem; }
+table { border-collapse: collapse; width: 100%; }
+td, th { text-align: left; padding: .25rem .75rem .25rem 0; vertical-align: top; }
+tr + tr td, tr + tr th { border-top: 1px solid var(--line); }
+th { font-weight: 600; white-space: nowrap; width: 10rem; }
+.state { padding: .1rem .5rem; border-radius: .3rem; color: #fff; background: var(--bad); }
+.fresh { background: var(--ok); } .advisory, .mandatory { background: var(--wait); }
+svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; }
+svg text { fill: currentColor; } svg .axis, svg .now { stroke: currentColor; } svg .axis { opacity: .4; }
+svg .held { fill: var(--ok); } svg .advisory { fill: var(--wait); } svg .mandatory { fill: var(--bad); }
+svg .failed { fill: var(--bad); } svg .next { fill: currentColor; }
+.key { font-size: .85rem; opacity: .8; } code { overflow-wrap: anywhere; }
+"""
+STYLE_HASH: Final = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode("ascii")
+CONTENT_SECURITY_POLICY: Final = (
+    f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def render_page(
+    statuses: Sequence[ProviderStatus], events: Sequence[Event], requests: dict[str, int], now: float
+) -> str:
+    """The page.
+
+    Args:
+        statuses: one per provider.
+        events: of all providers, oldest first.
+        requests: number of requests by outcome.
+        now: Unix seconds.
+    """
+    sections = "".join(_section(status, events, now) for status in statuses)
+    rows = "".join(_row(name.replace("_", " "), str(count)) for name, count in sorted(requests.items()))
+    told = "".join(
+        f"<tr><td>{_time(event.at)}</td><td>{escape(describe_event(event))}</td></tr>"
+        for event in reversed(events[-MAX_SHOWN_EVENTS:])
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="{REFRESH_SECONDS}">'
+        f"<title>ramrole-creds</title><style>{STYLE}</style></head><body>"
+        f"<h1>Local credential service</h1>{sections}"
+        f"<h2>Requests</h2><table>{rows or '<tr><td>none yet</td></tr>'}</table>"
+        f"<h2>Last events</h2><table>{told or '<tr><td>none yet</td></tr>'}</table>"
+        f'<p class="key">At {_time(now)} UTC. This page holds no secrets and reloads every {REFRESH_SECONDS} s.</p>'
+        "</body></html>"
+    )
+
+
+def window_starts(status: ProviderStatus) -> tuple[float, float]:
+    """When the two windows of the credentials held begin, in seconds before their end, without jitter."""
+    if status.expiration is None or status.last_fetch is None:
+        return 0.0, 0.0
+    life = (status.expiration - status.last_fetch).total_seconds()
+    policy = RefreshPolicy()
+    return policy.advisory_left(life, 0.0), policy.mandatory_left(life)
+
+
+def describe_event(event: Event) -> str:
+    """An event in one line, without secrets."""
+    if isinstance(event, kinds.Fetched):
+        until = f"{event.expiration:%Y-%m-%d %H:%M:%S}" if event.expiration else "an unknown time"
+        return f"{event.provider}: new credentials {event.access_key_id}, until {until} ({event.seconds:.2f} s)"
+    if isinstance(event, kinds.FetchFailed):
+        pause = f"{event.next_attempt_in:.0f} s"
+        return f"{event.provider}: fetch failed ({event.failures} in a row), next in {pause}: {event.message}"
+    if isinstance(event, kinds.StateChanged):
+        return f"{event.provider}: {event.old} → {event.new}"
+    if isinstance(event, kinds.IdentityChanged):
+        return f"{event.provider}: the identity changed from {event.old_identity} to {event.new_identity}"
+    if isinstance(event, kinds.FetchedUnchanged):
+        return f"{event.provider}: the same credentials again, next fetch in {event.next_attempt_in:.0f} s"
+    return f"{event.provider}: {type(event).__name__}"
+
+
+def _section(status: ProviderStatus, events: Sequence[Event], now: float) -> str:
+    own = [event for event in events if event.provider == status.provider_name.partition("/")[0]] or list(events)
+    next_attempt = None if status.next_attempt is None else status.next_attempt.timestamp()
+    plot = draw_timeline(own, now=now, next_attempt=next_attempt, windows=window_starts(status))
+    return (
+        f"<h2>{escape(status.provider_name)}</h2>{plot}"
+        '<p class="key">green: held, yellow: advisory window, red: mandatory window; dots: failed fetches, triangle: '
+        "next fetch</p><table>"
+        f'<tr><th>State</th><td><span class="state {escape(status.state)}">{escape(status.state)}</span></td></tr>'
+        + _row("Identity", status.identity or "unknown")
+        + _row("AccessKey ID", status.access_key_id or "none")
+        + _row("Ends", _end(status.expiration, now))
+        + _row("Fetches", f"{status.fetches}, {status.failures} failed in a row")
+        + _row("Last error", status.last_error or "none")
+        + "</table>"
+    )
+
+
+def _row(name: str, value: str) -> str:
+    return f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>"
+
+
+def _end(expiration: datetime | None, now: float) -> str:
+    if expiration is None:
+        return "unknown"
+    left = int(expiration.timestamp() - now)
+    when = f"{expiration:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{when} (in {timedelta(seconds=left)})" if left > 0 else f"{when} (over)"
+
+
+def _time(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, timezone.utc):%H:%M:%S}"

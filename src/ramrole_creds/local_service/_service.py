@@ -1,0 +1,289 @@
+"""A running service: sockets, a thread with an event loop, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+import stat
+import threading
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import uvicorn
+
+from ramrole_creds.errors import ConfigurationError, RamRoleError
+from ramrole_creds.local_service._admin import admin_app
+from ramrole_creds.local_service._app import CredentialApp
+from ramrole_creds.local_service._clients import ClientRules
+from ramrole_creds.local_service._history import History
+from ramrole_creds.local_service._limits import ServiceLimits
+from ramrole_creds.local_service._protocol import LimitedProtocol
+from ramrole_creds.local_service._rate import RateLimiter
+from ramrole_creds.metadata import MetadataClient
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from ramrole_creds.provider import CredentialProvider
+
+SECRET_BYTES: Final = 24
+SOCKET_PATH: Final = "/credentials"
+METADATA_ADDRESS: Final = "100.100.100.200"
+LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
+START_SECONDS: Final = 10.0
+BACKLOG: Final = 512
+
+
+class LocalService:
+    """Serves the credentials of a provider to other programs of this host; a context manager.
+
+    Args:
+        provider: whose credentials are served, or `ClientRules` where clients get different ones.
+        host: the local address to bind.
+        port: 0 for a free one.
+        socket_path: listen on this Unix socket instead of TCP.
+        socket_mode: its mode; 0600 is for processes of the same user.
+        metadata: answer the metadata protocol in security-hardened mode too.
+        items: metadata items that are passed on from the real service, for instance "region-id".
+        hosts: more names to accept in the Host header.
+        admin_port: port of the status page, probes and metrics on the same host; None for none, 0 for a free one.
+        limits: how much a client may ask for.
+        history: what the status page and the metrics show; the same object is the providers' `on_event`.
+
+    Raises:
+        ConfigurationError: an argument is not valid.
+    """
+
+    def __init__(  # noqa: PLR0913  # one place to configure everything, by keyword
+        self,
+        provider: CredentialProvider | ClientRules,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        socket_path: str | os.PathLike[str] | None = None,
+        socket_mode: int = 0o600,
+        metadata: bool = False,
+        items: Collection[str] = (),
+        hosts: Collection[str] = (),
+        admin_port: int | None = None,
+        limits: ServiceLimits | None = None,
+        history: History | None = None,
+    ) -> None:
+        if socket_path is not None and not hasattr(socket, "AF_UNIX"):
+            raise ConfigurationError("This system has no Unix sockets. Use host and port instead.")
+        if items and not metadata:
+            raise ConfigurationError("items are passed on by the metadata protocol: set metadata=True.")
+        self._host, self._port = host, port
+        self._socket_path = None if socket_path is None else Path(socket_path)
+        self._socket_mode = socket_mode
+        self._admin_port = admin_port
+        self._limits = limits or ServiceLimits()
+        self._history = history or History()
+        self._path = SOCKET_PATH if self._socket_path else f"/{secrets.token_urlsafe(SECRET_BYTES)}"
+        accepted = {host, *LOOPBACK_NAMES, *hosts}
+        if metadata:
+            accepted.add(METADATA_ADDRESS)
+        self._hosts = accepted
+        self._app = CredentialApp(
+            self._path,
+            provider if isinstance(provider, ClientRules) else ClientRules.everybody(provider),
+            hosts=accepted,
+            limits=self._limits,
+            rate=RateLimiter(self._limits.requests_per_second, self._limits.burst, time.monotonic),
+            history=self._history,
+            metadata=metadata,
+            items=items,
+            read_item=_read_item if items else None,
+        )
+        self._servers: list[_Server] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._admin_url: str | None = None
+
+    @property
+    def uri(self) -> str:
+        """The credentials URI: what ALIBABA_CLOUD_CREDENTIALS_URI must be. It is a secret on TCP."""
+        if self._socket_path is not None:
+            return f"http+unix://{quote(str(self._socket_path), safe='')}{self._path}"
+        return f"{self.url}{self._path}"
+
+    @property
+    def url(self) -> str:
+        """Base URL, which is also the endpoint of the metadata protocol."""
+        return _url(self._host, self._port)
+
+    @property
+    def admin_url(self) -> str | None:
+        """Base URL of the status page, probes and metrics; None where there are none."""
+        return self._admin_url
+
+    def start(self) -> Self:
+        """Listen and answer from now on.
+
+        Raises:
+            OSError: the address is taken or not local.
+            ConfigurationError: there is something else than a socket at `socket_path`.
+        """
+        if self._thread is not None:
+            return self
+        listening = (
+            _bind_unix(self._socket_path, self._socket_mode) if self._socket_path else _bind(self._host, self._port)
+        )
+        sockets = [listening]
+        try:
+            if self._socket_path is None:
+                self._port = listening.getsockname()[1]
+            protocol = type("Protocol", (LimitedProtocol,), {"limits": self._limits})
+            self._servers = [_Server(_config(self._app, self._limits, protocol))]
+            if self._admin_port is not None:
+                sockets.append(_bind(self._host, self._admin_port))
+                self._admin_url = _url(self._host, sockets[1].getsockname()[1])
+                admin = admin_app(lambda: self._app.rules, self._history, self._hosts)
+                self._servers.append(_Server(_config(admin, self._limits, protocol)))
+        except BaseException:
+            for one in sockets:
+                one.close()
+            raise
+        self._thread = threading.Thread(target=self._run, args=(sockets,), name="ramrole-creds-service", daemon=True)
+        self._thread.start()
+        for server in self._servers:
+            if not server.is_up.wait(START_SECONDS):
+                self.close()
+                raise RuntimeError("The service did not start in time.")
+        return self
+
+    def replace_rules(self, rules: ClientRules) -> None:
+        """Use other providers from the next request on."""
+        self._app.rules = rules
+
+    def close(self) -> None:
+        """Accept no more connections, finish the requests that are being answered, and stop."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        for server in self._servers:
+            server.should_exit = True
+        thread.join(self._limits.drain_seconds + START_SECONDS)
+        if self._socket_path is not None:
+            self._socket_path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self, sockets: list[socket.socket]) -> None:
+        loop = _new_event_loop()
+        self._loop = loop
+        try:
+            loop.run_until_complete(self._serve(sockets))
+        finally:
+            loop.close()
+
+    async def _serve(self, sockets: list[socket.socket]) -> None:
+        warming = asyncio.create_task(self._warm_up())
+        await asyncio.gather(*(server.serve([one]) for server, one in zip(self._servers, sockets, strict=True)))
+        warming.cancel()
+        with suppress(asyncio.CancelledError):
+            await warming
+
+    async def _warm_up(self) -> None:
+        """Fetch before the first request; a failure is in the log, and the first client tries again."""
+        for provider in self._app.rules.providers:
+            with suppress(RamRoleError):
+                await provider.get_credentials_async()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server without its signal handlers: signals belong to the program."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_up = threading.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and report that it is up."""
+        await super().startup(sockets)
+        self.is_up.set()
+
+
+def _config(app: Any, limits: ServiceLimits, protocol: type) -> uvicorn.Config:  # noqa: ANN401  # an ASGI application
+    return uvicorn.Config(
+        app,
+        http=protocol,  # type: ignore[arg-type]  # a class is accepted too
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        limit_concurrency=limits.max_connections,
+        timeout_keep_alive=int(limits.idle_seconds) or 1,
+        timeout_graceful_shutdown=int(limits.drain_seconds) or 1,
+    )
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ModuleNotFoundError:  # not on Windows
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+async def _read_item(item: str) -> str:
+    return await asyncio.to_thread(MetadataClient().get, item)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def _bind_unix(path: Path, mode: int) -> socket.socket:
+    """A socket with the mode from its first moment on; a stale one of an earlier run is replaced."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise ConfigurationError(f"{path} is there and is not a socket. Choose another path, or remove it.")
+        path.unlink()
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listening.bind(str(path))
+    except BaseException:
+        listening.close()
+        raise
+    finally:
+        os.umask(before)
+    path.chmod(mode)
+    return listening
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,97 @@
+"""Probes, metrics and the status page of the local service."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from ramrole_creds import EcsRamRoleProvider
+from ramrole_creds.local_service import History, LocalService
+from ramrole_creds.testing import assert_no_secret_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ramrole_creds.testing import FakeCloud
+
+
+@pytest.fixture
+def watched(ramrole_cloud: FakeCloud) -> Iterator[LocalService]:
+    """A service with a port for operators, over a provider whose events it shows."""
+    history = History()
+    with (
+        EcsRamRoleProvider(endpoint=ramrole_cloud.url, clock=ramrole_cloud.clock, on_event=history) as provider,
+        LocalService(provider, admin_port=0, history=history) as service,
+    ):
+        provider.get_credentials()
+        yield service
+
+
+def get(url: str, **headers: str) -> requests.Response:
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(url, headers=headers, timeout=10)
+
+
+def test_the_page_shows_state_life_and_events_and_no_secret(watched: LocalService, ramrole_cloud: FakeCloud) -> None:
+    get(watched.uri)
+    answer = get(f"{watched.admin_url}/")
+    assert answer.status_code == 200
+    for text in ("ecs_ram_role", "web", "<svg ", "new credentials STS.", "empty → fresh", "<th>served</th><td>1</td>"):
+        assert text in answer.text
+    assert_no_secret_in(answer.text)
+    ramrole_cloud.faults.add("metadata", 503)
+    ramrole_cloud.clock.advance(hours=5, minutes=50)
+    later = get(f"{watched.admin_url}/").text
+    assert "fetch failed (" in later
+    assert '<circle class="failed"' in later
+    assert_no_secret_in(later)
+    assert watched.uri.rpartition("/")[2] not in answer.text
+
+
+def test_the_page_has_no_script_and_a_policy_that_allows_none(watched: LocalService) -> None:
+    answer = get(f"{watched.admin_url}/")
+    assert "<script" not in answer.text
+    assert not re.search(r"https?://", answer.text.replace("http-equiv", ""))
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_probes_say_whether_the_service_lives_and_has_credentials(
+    watched: LocalService, ramrole_cloud: FakeCloud
+) -> None:
+    assert get(f"{watched.admin_url}/healthz").status_code == 200
+    assert get(f"{watched.admin_url}/readyz").status_code == 200
+    ramrole_cloud.detach_role()
+    ramrole_cloud.clock.advance(hours=7)
+    assert get(watched.uri).status_code == 503
+    assert get(f"{watched.admin_url}/healthz").status_code == 200
+    assert get(f"{watched.admin_url}/readyz").status_code == 503
+
+
+def test_metrics_are_in_the_format_of_prometheus(watched: LocalService) -> None:
+    get(watched.uri)
+    get(watched.url + "/nothing")
+    answer = get(f"{watched.admin_url}/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    lines = answer.text.splitlines()
+    assert 'ramrole_creds_local_service_requests_total{outcome="served"} 1' in lines
+    assert 'ramrole_creds_local_service_requests_total{outcome="not_found"} 1' in lines
+    assert 'ramrole_creds_local_service_fetches_total{provider="ecs_ram_role",number="0"} 1' in lines
+    assert 'ramrole_creds_local_service_state{provider="ecs_ram_role",number="0",state="fresh"} 1' in lines
+    for line in lines:
+        assert re.fullmatch(r'# (HELP|TYPE) \w+ .+|\w+\{\w+="[^"]*"(,\w+="[^"]*")*\} (\d+|NaN)', line), line
+
+
+def test_another_name_in_host_is_refused_here_too(watched: LocalService) -> None:
+    assert get(f"{watched.admin_url}/", Host="evil.example").status_code == 400
+
+
+def test_the_credentials_are_not_on_this_port_and_the_page_not_on_the_other(watched: LocalService) -> None:
+    assert get(f"{watched.admin_url}/{watched.uri.rpartition('/')[2]}").status_code == 404
+    assert get(f"{watched.url}/metrics").status_code == 404

@@ -1,0 +1,288 @@
+"""What a client of the local service gets, and what it does not."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from ramrole_creds import CredentialsUriProvider, EcsRamRoleProvider, StaticProvider
+from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.local_service import LocalService, ServiceLimits
+
+if TYPE_CHECKING:
+    from ramrole_creds.testing import FakeCloud
+
+TTL = "X-aliyun-ecs-metadata-token-ttl-seconds"
+TOKEN = "X-aliyun-ecs-metadata-token"
+ROLES = "/latest/meta-data/ram/security-credentials/"
+
+
+def ask(service: LocalService, method: str = "GET", path: str | None = None, **headers: str) -> requests.Response:
+    """One request without any of the environment's settings."""
+    url = service.uri if path is None else service.url + path
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.request(method, url, headers=named, timeout=10, allow_redirects=False)
+
+
+def token_of(service: LocalService, ttl: str = "60") -> str:
+    answer = ask(service, "PUT", "/latest/api/token", **{TTL: ttl})
+    assert answer.status_code == 200
+    return answer.text
+
+
+def test_the_uri_gives_the_document_that_the_sdks_read(service: LocalService) -> None:
+    answer = ask(service)
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    document = answer.json()
+    assert document["Code"] == "Success"
+    assert set(document) == {
+        "AccessKeyId",
+        "AccessKeySecret",
+        "SecurityToken",
+        "Expiration",
+        "LastUpdated",
+        "Code",
+    }
+    time.strptime(document["Expiration"], "%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_our_own_provider_reads_it(service: LocalService, ramrole_provider: EcsRamRoleProvider) -> None:
+    with CredentialsUriProvider(service.uri) as provider:
+        got = provider.get_credentials()
+    held = ramrole_provider.get_credentials()
+    assert (got.access_key_id, got.security_token) == (held.access_key_id, held.security_token)
+
+
+def test_all_clients_share_one_fetch(service: LocalService, ramrole_cloud: FakeCloud) -> None:
+    for _ in range(20):
+        assert ask(service).status_code == 200
+    ramrole_cloud.requests.assert_called_once("credentials")
+
+
+def test_without_the_secret_path_there_is_nothing(service: LocalService) -> None:
+    for path in ("/", "/credentials", service.uri.rpartition("/")[2][:-1], "/%2e%2e/"):
+        assert ask(service, path=f"/{path.lstrip('/')}").status_code == 404
+
+
+def test_two_services_have_different_secret_paths(ramrole_provider: EcsRamRoleProvider) -> None:
+    paths = {urlsplit(LocalService(ramrole_provider).uri).path for _ in range(10)}
+    assert len(paths) == 10
+    assert all(len(path) >= 32 for path in paths)
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[::2]:80"], ids=range(4))
+def test_another_name_in_host_is_refused(service: LocalService, host: str) -> None:
+    assert ask(service, Host=host).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "LOCALHOST:1", "[::1]:80"], ids=range(4))
+def test_names_of_loopback_in_host_are_accepted_with_and_without_a_port(service: LocalService, host: str) -> None:
+    assert ask(service, Host=host).status_code == 200
+
+
+@pytest.mark.parametrize("header", ["Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode"])
+def test_a_page_in_a_browser_is_refused(service: LocalService, header: str) -> None:
+    assert ask(service, **{header: "http://127.0.0.1"}).status_code == 403
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE", "OPTIONS", "HEAD", "TRACE", "PATCH"])
+def test_methods_other_than_get_and_put_are_refused(service: LocalService, method: str) -> None:
+    assert ask(service, method).status_code == 405
+
+
+def test_the_uri_takes_get_only(service: LocalService) -> None:
+    assert ask(service, "PUT").status_code == 405
+
+
+def test_the_metadata_protocol_gives_the_role_to_our_own_client(service: LocalService) -> None:
+    with EcsRamRoleProvider(endpoint=service.url, token_mode="require") as provider:
+        credentials = provider.get_credentials()
+    assert credentials.identity == "web"
+
+
+def test_the_metadata_protocol_demands_a_token(service: LocalService) -> None:
+    assert ask(service, path=ROLES).status_code == 403
+    assert ask(service, path=ROLES, **{TOKEN: "x" * 72}).status_code == 401
+    assert ask(service, path=ROLES, **{TOKEN: "é".encode().decode("latin-1")}).status_code == 401
+    token = token_of(service)
+    assert ask(service, path=ROLES, **{TOKEN: token}).text == "web"
+    assert ask(service, path=f"{ROLES}web", **{TOKEN: token}).json()["Code"] == "Success"
+    assert ask(service, path=f"{ROLES}other", **{TOKEN: token}).status_code == 404
+    flipped = token[:-1] + ("A" if token[-1] != "A" else "B")
+    assert ask(service, path=ROLES, **{TOKEN: flipped}).status_code == 401
+
+
+def test_a_token_is_for_its_service_and_its_time() -> None:
+    from ramrole_creds.local_service._tokens import SessionTokens
+
+    now = [100.0]
+    tokens, others = SessionTokens(lambda: now[0]), SessionTokens(lambda: now[0])
+    token = tokens.issue(60)
+    assert tokens.is_valid(token)
+    assert not others.is_valid(token)
+    now[0] = 160.0
+    assert not tokens.is_valid(token)
+
+
+@pytest.mark.parametrize("ttl", ["", "0", "21601", "-1", "1.5", "\uff19"])
+def test_a_life_that_no_token_has_is_refused(service: LocalService, ttl: str) -> None:
+    sent = ttl.encode().decode("latin-1")
+    assert ask(service, "PUT", "/latest/api/token", **{TTL: sent}).status_code == 400
+
+
+def test_a_token_is_not_issued_through_a_proxy(service: LocalService) -> None:
+    assert ask(service, "PUT", "/latest/api/token", **{TTL: "60", "X-Forwarded-For": "10.0.0.1"}).status_code == 403
+
+
+def test_nothing_else_of_the_instance_is_passed_on(service: LocalService) -> None:
+    token = token_of(service)
+    for path in ("/latest/meta-data/region-id", "/latest/user-data", "/latest/meta-data/", "/latest/dynamic/"):
+        assert ask(service, path=path, **{TOKEN: token}).status_code == 404
+
+
+def test_items_that_are_allowed_are_passed_on(ramrole_provider: EcsRamRoleProvider, ramrole_cloud: FakeCloud) -> None:
+    with LocalService(ramrole_provider, metadata=True, items=["region-id", "no-such"]) as service:
+        token = token_of(service)
+        region = ask(service, path="/latest/meta-data/region-id", **{TOKEN: token})
+        assert region.text == ramrole_cloud.items["region-id"]
+        assert ask(service, path="/latest/meta-data/no-such", **{TOKEN: token}).status_code == 404
+        assert ask(service, path="/latest/meta-data/instance-id", **{TOKEN: token}).status_code == 404
+
+
+def test_the_metadata_protocol_is_off_unless_it_is_asked_for(ramrole_provider: EcsRamRoleProvider) -> None:
+    with LocalService(ramrole_provider) as service:
+        assert ask(service, "PUT", "/latest/api/token", **{TTL: "60"}).status_code == 404
+    with pytest.raises(ConfigurationError, match="metadata=True"):
+        LocalService(ramrole_provider, items=["region-id"])
+
+
+def test_a_long_term_key_is_not_handed_out() -> None:
+    with LocalService(StaticProvider("LTAI5tKey", "hidden-secret")) as service:
+        answer = ask(service)
+    assert answer.status_code == 503
+    assert "long-term key" in answer.json()["Message"]
+    assert "hidden-secret" not in answer.text
+
+
+def test_a_token_of_unknown_life_is_given_fifteen_minutes() -> None:
+    with LocalService(StaticProvider("STS.NTKey", "secret", "token")) as service:
+        document = ask(service).json()
+    assert document["SecurityToken"] == "token"
+    assert document["Expiration"] > document["LastUpdated"]
+
+
+def test_a_role_that_is_gone_is_an_error_with_its_reason(service: LocalService, ramrole_cloud: FakeCloud) -> None:
+    ramrole_cloud.detach_role()
+    ramrole_cloud.clock.advance(hours=7)
+    answer = ask(service)
+    assert answer.status_code == 503
+    assert answer.json()["Code"] == "ServiceUnavailable"
+    assert answer.headers["Retry-After"]
+
+
+def test_an_outage_upstream_is_survived(service: LocalService, ramrole_cloud: FakeCloud) -> None:
+    first = ask(service).json()
+    ramrole_cloud.faults.add("metadata", 503)
+    ramrole_cloud.clock.advance(hours=5, minutes=50)
+    assert ask(service).json()["AccessKeyId"] == first["AccessKeyId"]
+    ramrole_cloud.clock.advance(minutes=11)
+    assert ask(service).status_code == 503  # expired credentials are not handed out
+
+
+def test_a_client_beyond_its_rate_is_answered_429(ramrole_provider: EcsRamRoleProvider) -> None:
+    with LocalService(ramrole_provider, limits=ServiceLimits(requests_per_second=0.001, burst=3)) as service:
+        answers = [ask(service) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+    assert answers[-1].headers["Retry-After"] == "1"
+
+
+def test_the_rate_is_counted_for_each_client_and_recovers() -> None:
+    from ramrole_creds.local_service._rate import MAX_CLIENTS, RateLimiter
+
+    now = [0.0]
+    rate = RateLimiter(2.0, 2.0, lambda: now[0])
+    assert [rate.allows("a") for _ in range(3)] == [True, True, False]
+    assert rate.allows("b")
+    now[0] = 0.5
+    assert [rate.allows("a") for _ in range(2)] == [True, False]
+    for number in range(2 * MAX_CLIENTS):
+        rate.allows(str(number))
+    assert len(rate._buckets) <= MAX_CLIENTS  # noqa: SLF001  # the bound is what is tested
+
+
+def raw(service: LocalService, content: bytes, *, wait: float = 10.0) -> bytes:
+    """What the service sends for some bytes, until it closes the connection."""
+    parts = urlsplit(service.url)
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=wait) as connection:
+        connection.sendall(content)
+        received = b""
+        while chunk := connection.recv(65536):
+            received += chunk
+    return received
+
+
+def test_a_head_that_is_too_large_is_refused(service: LocalService) -> None:
+    content = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 20000
+    assert raw(service, content).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_body_that_is_too_large_ends_the_connection(service: LocalService) -> None:
+    content = b"PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000
+    assert b" 200 " not in raw(service, content)
+
+
+def test_what_is_not_http_is_refused(service: LocalService) -> None:
+    assert raw(service, b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [b"", b"GET / HTTP/1.1\r\nHost: lo", b"PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nx"],
+    ids=["silent", "half a head", "half a body"],
+)
+def test_a_slow_client_is_cut_off(ramrole_provider: EcsRamRoleProvider, begin: bytes) -> None:
+    with LocalService(ramrole_provider, limits=ServiceLimits(request_seconds=0.2)) as service:
+        before = time.monotonic()
+        raw(service, begin)
+        assert time.monotonic() - before < 5
+
+
+def test_a_connection_serves_several_requests_one_after_the_other(service: LocalService) -> None:
+    parts = urlsplit(service.uri)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    for _ in range(3):
+        connection.request("GET", parts.path)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert json.loads(answer.read())["Code"] == "Success"
+    connection.close()
+
+
+def test_closing_gives_the_port_back(ramrole_provider: EcsRamRoleProvider) -> None:
+    with LocalService(ramrole_provider) as service:
+        port = urlsplit(service.url).port
+    with LocalService(ramrole_provider, port=port or 0) as again:
+        assert ask(again).status_code == 200
+
+
+def test_a_port_that_is_taken_is_an_error_of_the_start(service: LocalService) -> None:
+    second = LocalService(StaticProvider("STS.a", "b", "c"), port=urlsplit(service.url).port or 0)
+    with pytest.raises(OSError, match="in use"):
+        second.start()
+
+
+@pytest.mark.parametrize("values", [{"burst": -1}, {"request_seconds": 0}, {"max_connections": True}], ids=str)
+def test_a_limit_that_makes_no_sense_is_refused(values: dict[str, float]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(values))):
+        ServiceLimits(**values)  # type: ignore[arg-type]  # on purpose
