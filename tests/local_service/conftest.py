@@ -1,14 +1,10 @@
-"""A service on loopback over a provider of the fake cloud; without the extra `serve` these tests are skipped."""
+"""A service on loopback over a provider of the fake cloud."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-
-pytest.importorskip("uvicorn", reason="the extra serve")
-pytest.importorskip("starlette", reason="the extra serve")
-pytest.importorskip("httptools", reason="the extra serve")
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

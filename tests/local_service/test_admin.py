@@ -9,8 +9,12 @@ import pytest
 import requests
 
 from ramrole_creds import EcsRamRoleProvider
-from ramrole_creds.local_service import History, LocalService
 from ramrole_creds.testing import assert_no_secret_in
+
+pytest.importorskip("uvicorn", reason="the extra serve")
+pytest.importorskip("httptools", reason="the extra serve")
+
+from ramrole_creds.local_service import History, LocalService
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,6 +13,10 @@ import pytest
 
 from ramrole_creds import StaticProvider
 from ramrole_creds.errors import ConfigurationError
+
+pytest.importorskip("uvicorn", reason="the extra serve")
+pytest.importorskip("httptools", reason="the extra serve")
+
 from ramrole_creds.local_service import Client, ClientRules, LocalService, parse_rule
 
 if TYPE_CHECKING:

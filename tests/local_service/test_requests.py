@@ -14,6 +14,10 @@ import requests
 
 from ramrole_creds import CredentialsUriProvider, EcsRamRoleProvider, StaticProvider
 from ramrole_creds.errors import ConfigurationError
+
+pytest.importorskip("uvicorn", reason="the extra serve")
+pytest.importorskip("httptools", reason="the extra serve")
+
 from ramrole_creds.local_service import LocalService, ServiceLimits
 
 if TYPE_CHECKING:
