@@ -4,6 +4,8 @@ import json
 import logging
 import os
 import shlex
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -12,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from ramrole_creds import (
-    ConfigurationError,
-    ProcessError,
-    ProcessProvider,
-)
+from ramrole_creds import ConfigurationError, ProcessError, ProcessProvider
 from ramrole_creds.providers import process as external
-from ramrole_creds.providers.process import split_command
+from ramrole_creds.providers._command_line import split_command, split_windows
+from ramrole_creds.providers.process import describe_stderr
 
 
 def command(code: str) -> list[str]:
@@ -69,9 +70,9 @@ class TestProcess:
             ProcessProvider([*command("raise SystemExit(3)"), "--password", "hunter2"]).get_credentials()
         assert "hunter2" not in str(raised.value)
 
-    def test_a_command_that_is_not_there_is_told(self) -> None:
-        with pytest.raises(ProcessError, match="No such file"):
-            ProcessProvider("/no/such/command").get_credentials()
+    def test_a_command_that_does_not_exist_is_named_with_its_path(self) -> None:
+        with pytest.raises(ProcessError, match=r"/no/such/command cannot be run \(No such file"):
+            ProcessProvider("/no/such/command --password hunter2").get_credentials()
 
     @pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX's")
     def test_command_and_children_are_ended_on_timeout(self, tmp_path: Path) -> None:
@@ -130,11 +131,36 @@ class TestProcess:
             (r"tool --name 'a b' c\ d", False, ["tool", "--name", "a b", "c d"]),
             ("tool \\\n --x", False, ["tool", "--x"]),
             (r'"C:\Program Files\tool.exe" --name a#b', True, [r"C:\Program Files\tool.exe", "--name", "a#b"]),
+            (r'tool "say \"hi\""', True, ["tool", 'say "hi"']),
+            (r'tool C:\a\ "C:\b c\\" \\\"x', True, ["tool", "C:\\a\\", "C:\\b c\\", '\\"x']),
+            ("tool 'a b'", True, ["tool", "'a", "b'"]),
+            ('tool "" "a""b" c"d e"f', True, ["tool", "", 'a"b', "cd ef"]),
             ("tool $HOME; rm -rf /", False, ["tool", "$HOME;", "rm", "-rf", "/"]),
         ],
     )
     def test_a_text_is_split_and_no_shell_sees_it(self, text: str, windows: object, arguments: list[str]) -> None:
         assert split_command(text, windows=bool(windows)) == arguments
+
+    @pytest.mark.parametrize("text", ['tool "open', '"open', '"open" "open'])
+    def test_an_open_quotation_mark_is_a_configuration_error_on_windows(
+        self, monkeypatch: pytest.MonkeyPatch, text: str
+    ) -> None:
+        monkeypatch.setattr(external, "ON_WINDOWS", True)
+        with pytest.raises(ConfigurationError, match="No closing quotation"):
+            ProcessProvider(text)
+
+    @given(arguments=st.lists(st.text("ab \t\"\\'", max_size=8), max_size=4))
+    @example(arguments=["", '"', "\\", 'a\\\\" b'])
+    def test_windows_arguments_are_split_as_python_joins_them(self, arguments: list[str]) -> None:
+        line = subprocess.list2cmdline(["tool.exe", *arguments])
+        assert split_windows(line) == ["tool.exe", *arguments]
+
+    @given(text=st.text('ab \t"\\', max_size=20))
+    def test_any_text_is_a_windows_command_or_refused(self, text: str) -> None:
+        try:
+            split_windows(text)
+        except ValueError as error:
+            assert "quotation" in str(error)  # noqa: PT017  # either is right
 
     @pytest.mark.parametrize("wrong", ["", "  ", "'open", [], [""], [1], 5, None, b"true"])
     def test_no_command_is_a_configuration_error(self, wrong: Any) -> None:
@@ -145,6 +171,117 @@ class TestProcess:
     def test_no_time_out_is_a_configuration_error(self, wrong: Any) -> None:
         with pytest.raises(ConfigurationError, match="timeout"):
             ProcessProvider("true", timeout=wrong)
+
+
+PRINT_AND_LEAVE_A_CHILD = """
+import json, os, sys
+if {leave_group}:
+    pid = os.posix_spawn("/bin/sh", ["sh", "-c", "sleep 60"], os.environ, setsid=True)
+else:
+    pid = os.posix_spawn("/bin/sh", ["sh", "-c", "sleep 60"], os.environ)
+open(sys.argv[1], "w").write(str(pid))
+print(json.dumps({{"access_key_id": "LTAIexample", "access_key_secret": "s"}}))
+sys.stdout.flush()
+print("token=hunter2", file=sys.stderr)
+sys.exit({status})
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+class TestChildrenThatHoldTheOutput:
+    """A command that ends and leaves a child on its pipes."""
+
+    def leaving(self, tmp_path: Path, *, leave_group: bool = False, status: int = 0) -> ProcessProvider:
+        code = PRINT_AND_LEAVE_A_CHILD.format(leave_group=leave_group, status=status)
+        return ProcessProvider([*command(code), str(tmp_path / "pid")], timeout=30)
+
+    def test_a_good_document_is_served_at_once_and_the_child_is_killed(self, tmp_path: Path) -> None:
+        before = time.monotonic()
+        assert self.leaving(tmp_path).get_credentials().access_key_id == "LTAIexample"
+        assert time.monotonic() - before < 15
+        wait_until_gone(int((tmp_path / "pid").read_text()))
+
+    def test_a_daemon_goes_on_and_costs_neither_thread_nor_descriptor(self, tmp_path: Path) -> None:
+        provider = self.leaving(tmp_path, leave_group=True)
+        provider.get_credentials()
+        threads, descriptors = threading.active_count(), count_descriptors()
+        daemons = [int((tmp_path / "pid").read_text())]
+        try:
+            for _ in range(3):
+                provider.refresh()
+                daemons.append(int((tmp_path / "pid").read_text()))
+            assert all(_runs(daemon) for daemon in daemons)
+            assert count_descriptors() == descriptors
+            assert threading.active_count() <= threads
+        finally:
+            for daemon in daemons:
+                os.killpg(daemon, signal.SIGKILL)
+
+    def test_a_failure_is_reported_at_once(self, tmp_path: Path) -> None:
+        before = time.monotonic()
+        with pytest.raises(ProcessError, match="status 3") as raised:
+            self.leaving(tmp_path, status=3).get_credentials()
+        assert time.monotonic() - before < 15
+        assert "hunter2" not in str(raised.value)
+        wait_until_gone(int((tmp_path / "pid").read_text()))
+
+    def test_a_child_that_finishes_the_document_is_waited_for(self) -> None:
+        code = (
+            "import os, sys\n"
+            'sys.stdout.write(\'{"access_key_id": "LTAIexample",\'); sys.stdout.flush()\n'
+            "parent = os.getpid()\n"
+            "if os.fork() == 0:\n"
+            "    while os.getppid() == parent: pass\n"
+            '    print(\'"access_key_secret": "s"}\')\n'
+        )
+        assert ProcessProvider(command(code), timeout=30).get_credentials().access_key_id == "LTAIexample"
+
+
+def count_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def wait_until_gone(pid: int) -> None:
+    deadline = time.monotonic() + 10
+    while _runs(pid) and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
+    assert not _runs(pid)
+
+
+LONG = "Zq7" * 14  # as a secret looks
+
+
+@pytest.mark.parametrize(
+    ("written", "cut"),
+    [
+        pytest.param(f"{LONG}hunter2", True, id="the-end-of-a-line"),
+        pytest.param(f"{LONG}hunter2{' w' * 996}", False, id="where-it-is-cut-off"),
+        pytest.param('{"password": "correct hunter2 staple"}', False, id="quoted-with-blanks"),
+        pytest.param(f"{LONG}\nhunter2==\ndone", False, id="wrapped"),
+        pytest.param(f"-----BEGIN PRIVATE KEY-----\n{LONG}\nhunter2=\n-----END PRIVATE KEY-----\nok", False, id="pem"),
+        pytest.param("-----BEGIN PRIVATE KEY-----\nhunter2=", False, id="half-a-pem"),
+        pytest.param("Authorization: Bearer hunter2", False, id="bearer"),
+        pytest.param("ACCESS_KEY_SECRET =\n  hunter2", False, id="on-the-next-line"),
+    ],
+)
+def test_no_part_of_a_secret_is_shown_of_what_a_command_wrote(written: str, cut: bool) -> None:
+    assert "hunter2" not in describe_stderr(written.encode(), cut=cut)
+
+
+def test_the_last_lines_of_a_long_complaint_are_shown() -> None:
+    written = "".join(f"line {number}\n" for number in range(9000)) + "login needed\n"
+    assert describe_stderr(written.encode()[-65536:], cut=True).endswith("line 8999 login needed")
+
+
+@pytest.mark.parametrize(
+    "piece", ["secret", "token ", "password=", 'secret="', "a", "secret\n", "-----BEGIN ", "bearer "], ids=repr
+)
+def test_what_a_command_wrote_is_searched_in_linear_time(piece: str) -> None:
+    written = (piece * 65536)[:65536].encode()
+    before = time.process_time()
+    describe_stderr(written, cut=False)
+    describe_stderr(b"token" + b" " * 65000, cut=False)
+    assert time.process_time() - before < 1.0  # seconds; a quadratic search takes ten and more
 
 
 def _runs(pid: int) -> bool:
