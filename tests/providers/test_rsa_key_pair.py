@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ import pytest
 
 from ramrole_creds import (
     ConfigurationError,
+    FetchContext,
     FetchError,
     RsaKeyPairProvider,
 )
@@ -77,6 +79,15 @@ class TestRsaKeyPair:
         assert "hunter2" not in str(raised.value)
         with pytest.raises(ConfigurationError):
             RsaKeyPairProvider("id", "-----BEGIN PRIVATE KEY-----")
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are POSIX's")
+    def test_a_key_file_that_has_no_end_is_not_read(self, tmp_path: Path) -> None:
+        pytest.importorskip("cryptography", reason="the extra rsa")
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        for path in (pipe, "/dev/zero", tmp_path):
+            with pytest.raises(FetchError, match="it is a directory, a pipe or a device"):
+                RsaKeyPairProvider("id", path).fetch(FetchContext.create(5.0))
 
     def test_the_default_endpoint_is_that_of_the_japan_site(self) -> None:
         assert "sts.ap-northeast-1.aliyuncs.com" in RsaKeyPairProvider("id", "/x").explain()

@@ -95,6 +95,10 @@ def default_token_mode() -> TokenMode:
 def _checked_role(name: object) -> str | None:
     if name is None:
         return None
-    if not isinstance(name, str) or not name.isprintable() or set(name) & set("/?#\\ ") or name in (".", ".."):
+    if not isinstance(name, str):
+        what = type(name).__name__
+        hint = " provider_from_config(config) makes a provider of a configuration." if hasattr(name, "type") else ""
+        raise ConfigurationError(f"role_name must be the name of a RAM role as a text, not {what}.{hint}")
+    if not name.isprintable() or set(name) & set("/?#\\ ") or name in (".", ".."):
         raise ConfigurationError("role_name must be the name of a RAM role, not its ARN or a path.")
     return name

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError, describe_error
 from ramrole_creds.providers._home import expand_path
+from ramrole_creds.providers._regular_file import read_regular_file
 from ramrole_creds.providers.session_arguments import (
     DEFAULT_TEMPLATE,
     checked_duration,
@@ -209,10 +210,9 @@ def _checked_token(token: str, source: str) -> str:
 
 def _read(path: str, source: str) -> str:
     try:
-        with expand_path(path).open("rb") as file:
-            return file.read(2 * MAX_TOKEN_CHARACTERS).decode("ascii", "replace")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "the path is not valid"
+        return read_regular_file(expand_path(path), 2 * MAX_TOKEN_CHARACTERS).decode("ascii", "replace")
+    except OSError as error:
+        reason = error.strerror
     raise FetchError(
         f"{source} cannot be read ({reason}). In ACK, check the volume that the webhook mounts, and whether the user "
         "of this process may read it."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ramrole_creds.errors import ConfigurationError, FetchError
 from ramrole_creds.providers._home import expand_path
+from ramrole_creds.providers._regular_file import read_regular_file
 from ramrole_creds.providers.session_arguments import checked_duration
 from ramrole_creds.providers.sts_provider import StsProvider
 from ramrole_creds.providers.variables import argument_or_variable
@@ -113,10 +114,9 @@ def _load_key(path: str) -> Callable[[bytes], bytes]:
 
 def _read(path: str) -> bytes:
     try:
-        with expand_path(path).open("rb") as file:
-            return file.read(MAX_KEY_BYTES)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "the path is not valid"
+        return read_regular_file(expand_path(path), MAX_KEY_BYTES)
+    except OSError as error:
+        reason = error.strerror
     raise FetchError(f"The private key file {path} cannot be read ({reason}). Check the path and the mode of the file.")
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ramrole_creds.errors import ProfileError, ProviderUnavailable
+from ramrole_creds.errors import FetchError, ProfileError, ProviderUnavailable
 from ramrole_creds.providers.profiles.source_settings import SourceSettings
 
 if TYPE_CHECKING:
@@ -58,11 +59,22 @@ def fetch_from_profile(source: CredentialProvider, context: FetchContext, *, kin
     try:
         credentials = source.fetch(context)
     except ProviderUnavailable as error:
-        problem = str(error)
+        problem: FetchError = ProfileError(f"{profile}: {error}")
+    except FetchError as error:
+        problem = _with_profile(error, profile)
     else:
         context.recheck_after()  # the file may be edited
         return credentials.replace(provider_name=f"{kind}/{credentials.provider_name}")
-    raise ProfileError(f"{profile}: {problem}")
+    raise problem
+
+
+def _with_profile(error: FetchError, profile: str) -> FetchError:
+    """The same error, which also says which profile is meant."""
+    if isinstance(error, ProfileError):
+        return error
+    named = copy(error)  # it may be an error that a cache keeps
+    named.args = (f"{profile}: {error}",)
+    return named
 
 
 def _external_forbidden() -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ramrole_creds._checks import is_number
-from ramrole_creds.errors import ProfileError
+from ramrole_creds.errors import ProfileError, ProviderUnavailable
 from ramrole_creds.providers._home import expand_path, home_directory
 from ramrole_creds.providers.profiles._file_lock import LockSystem, file_lock
 from ramrole_creds.providers.profiles._file_replacement import atomic_replace
@@ -101,14 +101,16 @@ def load_config(file: ProfilePath) -> dict[str, object]:
     """The content of the file.
 
     Raises:
-        ProviderUnavailable: there is no such file.
+        ProviderUnavailable: there is no such file, or it is empty.
         ProfileError: the file cannot be used.
     """
     text, path = read_profile_file(file), file.path
+    if not text.strip():
+        raise ProviderUnavailable(f"{path} is empty: it has no credentials. Run `aliyun configure` to use it.")
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        problem = f"it is not JSON (line {error.lineno}, column {error.colno})" if text.strip() else "it is empty"
+        problem = f"it is not JSON (line {error.lineno}, column {error.colno})"
     except (ValueError, RecursionError):
         problem = "it is not JSON"
     else:

@@ -123,11 +123,13 @@ class CliProfileProvider(CredentialProvider):
     def _select(self, document: Mapping[str, object], path: Path) -> CliProfile:
         name = self._named or _current(document)
         profile = find_profile(document, path, name)
+        if self._argument is None and all(_is_unconfigured(fields) for fields in profiles_of(document, path)):
+            # As the CLI leaves it when it is first run, and when its last profile is deleted.
+            raise ProviderUnavailable(f"{path} has no credentials. Run `aliyun configure` to use it.")
         if profile is None:
             raise self._not_found(document, path, name)
-        if self._argument is None and _is_unconfigured(profile):
-            # The CLI writes this when it is first run.
-            raise ProviderUnavailable(f"Profile {name!r} in {path} has no credentials: run `aliyun configure`.")
+        if self._argument is None and _is_unconfigured(profile.fields):
+            raise ProviderUnavailable(f"Profile {name!r} in {path} has no credentials. Run `aliyun configure`.")
         return profile
 
     def _not_found(self, document: Mapping[str, object], path: Path, name: str) -> ProviderUnavailable | FetchError:
@@ -169,11 +171,11 @@ def _current(document: Mapping[str, object]) -> str:
     return current if isinstance(current, str) and current else "default"
 
 
-def _is_unconfigured(profile: CliProfile) -> bool:
-    """Whether the profile says nothing about credentials."""
-    if profile.text("mode").lower() not in ("", "ak"):
+def _is_unconfigured(fields: Mapping[str, object]) -> bool:
+    """Whether a profile says nothing about credentials."""
+    if fields.get("mode") not in (None, "", "AK", "ak"):
         return False
-    return not any(value for key, value in profile.fields.items() if key not in ("name", "mode", *_SETTINGS))
+    return not any(value for key, value in fields.items() if key not in ("name", "mode", *_SETTINGS))
 
 
 # Fields that say nothing about credentials.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ramrole_creds.errors import ProfileError, ProviderUnavailable, RamRoleError
+from ramrole_creds.providers._regular_file import NotARegularFile, read_regular_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,19 +61,19 @@ def read_profile_file(file: ProfilePath) -> str:
     path = file.path
     if os.fspath(path) == os.devnull:
         raise ProviderUnavailable(f"{path} means: use no profile file.")
-    # Checked first: opening a pipe would wait for a writer.
-    if not stat.S_ISREG(_mode_of(file)):
-        raise ProfileError(f"{path} is not a regular file: it is a directory, a pipe or a device.", unrecoverable=True)
+    if not stat.S_ISREG(_mode_of(file)):  # also says why a file cannot even be looked at
+        raise _not_regular(path)
     try:
-        with path.open("rb") as opened:
-            return _decoded(opened.read(MAX_FILE_BYTES + 1), path)
+        content = read_regular_file(path, MAX_FILE_BYTES + 1)
+    except NotARegularFile:
+        problem: RamRoleError = _not_regular(path)
     except FileNotFoundError:
-        reason = None
+        problem = file.absent()
     except OSError as error:
-        reason = error.strerror
-    if reason is None:
-        raise file.absent()
-    raise ProfileError(f"{path} cannot be read ({reason}). Check its owner and mode.")
+        problem = ProfileError(f"{path} cannot be read ({error.strerror}). Check its owner and mode.")
+    else:
+        return _decoded(content, path)
+    raise problem
 
 
 def is_there(path: Path) -> bool:
@@ -95,6 +96,10 @@ def warn_of_readers(path: Path, *, posix: bool = os.name == "posix") -> None:
     if mode & (stat.S_IROTH | stat.S_IWOTH):
         _warned.add(str(path))
         _log.warning("%s holds secrets, and every user of this machine can read it. Run: chmod 600 %s", path, path)
+
+
+def _not_regular(path: Path) -> ProfileError:
+    return ProfileError(f"{path} is not a regular file: it is a directory, a pipe or a device.", unrecoverable=True)
 
 
 def _mode_of(file: ProfilePath) -> int:

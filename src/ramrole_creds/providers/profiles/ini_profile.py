@@ -65,6 +65,7 @@ class IniProfileProvider(CredentialProvider):
         **options: Unpack[ProviderOptions],
     ) -> None:
         super().__init__(**options)
+        self._argument = section or None
         self._named = argument_or_variable(section, PROFILE_VARIABLE)
         self._path = path or None
         self._environ = {FILE_VARIABLE: os.environ.get(FILE_VARIABLE, "")}
@@ -106,14 +107,21 @@ class IniProfileProvider(CredentialProvider):
         except MalformedIni as error:
             problem = str(error)
         else:
-            name = self._named or "default"
-            if name not in sections:
-                raise self._not_found(path, name, list(sections))
-            section = IniSection(path, name, sections[name])
-            if section.text("enable").lower() == "false":
-                raise ProviderUnavailable(f"Section [{name}] in {path} has enable = false.")
-            return section
+            return self._section(path, sections)
         raise ProfileError(f"{path} cannot be used: {problem}.", unrecoverable=True)
+
+    def _section(self, path: Path, sections: Mapping[str, Mapping[str, str]]) -> IniSection:
+        name = self._named or "default"
+        if self._argument is None and all(_is_unconfigured(keys) for keys in sections.values()):
+            raise ProviderUnavailable(f"{path} has no credentials.")
+        if name not in sections:
+            raise self._not_found(path, name, list(sections))
+        section = IniSection(path, name, sections[name])
+        if section.text("enable").lower() == "false":
+            raise ProviderUnavailable(f"Section [{name}] in {path} has enable = false.")
+        if self._argument is None and _is_unconfigured(section.fields):
+            raise ProviderUnavailable(f"Section [{name}] in {path} has no credentials.")
+        return section
 
     def _open(self) -> tuple[IniSection, CredentialProvider]:
         section = self.select()
@@ -196,7 +204,8 @@ def configured_region() -> str | None:
     Raises:
         RamRoleError: there is no such section, or it cannot be used.
     """
-    return IniProfileProvider().select().text("region_id") or None
+    provider = IniProfileProvider(os.environ.get(PROFILE_VARIABLE) or "default")  # also a section without credentials
+    return provider.select().text("region_id") or None
 
 
 def _make(section: IniSection, options: ProfileOptions) -> CredentialProvider:
@@ -204,12 +213,24 @@ def _make(section: IniSection, options: ProfileOptions) -> CredentialProvider:
     if kind == "bearer":
         raise section.problem(KEYLESS_REASON)
     if kind not in BUILDERS:
-        raise section.problem(f"its type must be one of {', '.join(BUILDERS)}")
+        hint = ". A line that is indented continues the value above it" if "\n" in kind else ""
+        raise section.problem(f"its type must be one of {', '.join(BUILDERS)}{hint}")
     try:
         return build_source(kind, options.settings(section, NAMES))
     except ConfigurationError as error:
         problem = str(error).rstrip(".")
     raise section.problem(problem)
+
+
+def _is_unconfigured(keys: Mapping[str, str]) -> bool:
+    """Whether a section says nothing about credentials."""
+    if keys.get("type", "") not in ("", "access_key"):
+        return False
+    return not any(value for key, value in keys.items() if key not in ("type", *_SETTINGS))
+
+
+# Keys that say nothing about credentials.
+_SETTINGS = ("enable", "region_id", "timeout", "connect_timeout", "proxy", "host")
 
 
 def _type_of(section: IniSection) -> str:

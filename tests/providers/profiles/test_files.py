@@ -1,0 +1,239 @@
+"""The files of profiles: where they are, and what is wrong with them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ramrole_creds import (
+    CliProfileProvider,
+    IniProfileProvider,
+    ProfileError,
+    ProviderUnavailable,
+    RamRoleError,
+    default_provider,
+)
+from ramrole_creds.providers._home import home_directory
+from ramrole_creds.providers.profiles.files import warn_of_readers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ramrole_creds.testing import FakeCloud
+    from tests.providers.conftest import Files
+
+
+def cli(cloud: FakeCloud, name: str | None = None, **more: Any) -> CliProfileProvider:
+    return CliProfileProvider(name, endpoint=cloud.url, sts_endpoint=cloud.url, clock=cloud.clock, **more)
+
+
+def ini(cloud: FakeCloud, section: str | None = None) -> IniProfileProvider:
+    return IniProfileProvider(section, endpoint=cloud.url, sts_endpoint=cloud.url, clock=cloud.clock)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_file_with_secrets_that_everybody_may_read_warns_once(
+    cloud: FakeCloud, files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = files.write_cli({"mode": "AK", "access_key_id": "a", "access_key_secret": "s"})
+    path.chmod(0o644)
+    provider = cli(cloud)
+    with caplog.at_level(logging.WARNING):
+        provider.get_credentials()
+        provider.refresh()
+    warnings = [record for record in caplog.records if "chmod 600" in record.getMessage()]
+    assert len(warnings) == 1
+
+
+def test_where_files_have_no_modes_nobody_is_warned_of_them(
+    cloud: FakeCloud, files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = files.write_cli({"mode": "AK", "access_key_id": "a", "access_key_secret": "s"})
+    path.chmod(0o666)
+    warn_of_readers(path, posix=False)
+    assert not caplog.records
+    if os.name == "posix":
+        cli(cloud).get_credentials()
+        assert "chmod 600" in caplog.text
+
+
+def test_a_key_pair_of_either_file_signs_for_a_session(cloud: FakeCloud, files: Files, tmp_path: Path) -> None:
+    rsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.rsa", reason="the extra rsa")
+    from cryptography.hazmat.primitives import serialization as form
+
+    key = rsa.generate_private_key(65537, 2048)
+    public = key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo).decode()
+    key_id = cloud.account.add_public_key(cloud.add_user("rsa"), public, cloud.clock.time())
+    path = tmp_path / "key.pem"
+    path.write_bytes(key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()))
+    files.write_cli({"mode": "RsaKeyPair", "private_key": str(path), "key_pair_name": key_id, "expired_seconds": 900})
+    files.write_ini(f"[default]\ntype = rsa_key_pair\npublic_key_id = {key_id}\nprivate_key_file = {path}\n")
+    assert cli(cloud).get_credentials().provider_name == "cli_profile/rsa_key_pair"
+    assert ini(cloud).get_credentials().provider_name == "profile/rsa_key_pair"
+
+
+@pytest.mark.parametrize("make", [cli, ini])
+def test_a_directory_in_place_of_the_file_is_named(cloud: FakeCloud, files: Files, make: Any) -> None:
+    files.cli.mkdir(parents=True)
+    files.ini.mkdir(parents=True)
+    with pytest.raises(ProfileError, match="directory"):
+        make(cloud).get_credentials()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may enter, and those above it."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@contextmanager
+def shut(path: Path) -> Iterator[None]:
+    """Nobody may open the file or enter the folder; root, which may everything, becomes nobody meanwhile."""
+    path.chmod(0)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        path.chmod(0o700)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_home_directory_of_somebody_else_is_no_source_and_no_trouble(
+    cloud: FakeCloud, files: Files, home: Path
+) -> None:
+    files.write_cli({"mode": "AK"})
+    files.write_ini("[default]\n")
+    with shut(home):
+        for provider in (cli(cloud), ini(cloud)):
+            assert home.name in provider.explain()
+            with pytest.raises(ProviderUnavailable):
+                provider.get_credentials()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_folder_that_may_not_be_entered_is_told_where_the_file_in_it_was_named(
+    cloud: FakeCloud, files: Files, home: Path
+) -> None:
+    path = files.write_cli({"mode": "AK"})
+    with shut(home), pytest.raises(ProfileError, match="cannot be accessed"):
+        cli(cloud, path=path).get_credentials()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_file_that_may_not_be_read_is_named(cloud: FakeCloud, open_folder: Path) -> None:
+    path = open_folder / "config.json"
+    path.write_text("{}")
+    with shut(path), pytest.raises(ProfileError, match=rf"{path} cannot be read \(Permission denied\)"):
+        cli(cloud, path=path).get_credentials()
+
+
+@pytest.mark.parametrize(
+    ("variable", "make"), [("ALIBABA_CLOUD_CONFIG_FILE", cli), ("ALIBABA_CLOUD_CREDENTIALS_FILE", ini)]
+)
+@pytest.mark.parametrize("name", ["missing", "~no-such-user/missing"])
+def test_a_missing_file_that_a_variable_names_is_passed_over_with_a_warning(
+    cloud: FakeCloud,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    variable: str,
+    make: Any,
+    name: str,
+) -> None:
+    """As the official libraries do it; but whoever set the variable meant the file."""
+    monkeypatch.setattr("ramrole_creds.providers.profiles.files._warned", set())
+    monkeypatch.setenv(variable, name)
+    with pytest.raises(ProviderUnavailable, match=rf"missing does not exist, and {variable} names it"):
+        make(cloud).get_credentials()
+    assert "does not exist" in make(cloud).explain()
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len([text for text in warnings if f"does not exist, although {variable} names it" in text]) == 1
+    monkeypatch.setenv(variable, os.devnull)
+    with pytest.raises(ProviderUnavailable, match="use no profile file"):
+        make(cloud).get_credentials()
+
+
+def test_a_file_that_an_argument_names_may_be_missing(cloud: FakeCloud) -> None:
+    with pytest.raises(ProviderUnavailable):
+        cli(cloud, path="/no/such/file").get_credentials()
+    with pytest.raises(ProviderUnavailable):
+        IniProfileProvider(path="~no-such-user/file").get_credentials()
+
+
+def test_a_tilde_in_a_variable_is_the_home_directory(
+    cloud: FakeCloud, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write_cli({"mode": "AK", "access_key_id": "LTAI", "access_key_secret": "s"})
+    monkeypatch.setenv("ALIBABA_CLOUD_CONFIG_FILE", "~/.aliyun/config.json")
+    assert cli(cloud).get_credentials().access_key_id == "LTAI"
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
+def test_no_bytes_in_a_file_end_in_anything_but_a_typed_error_that_names_it(files: Files, content: bytes) -> None:
+    def outcome(provider: CliProfileProvider | IniProfileProvider, path: Path) -> str:
+        path.write_bytes(content)
+        try:
+            return repr(provider.get_credentials()) and str(path)
+        except RamRoleError as error:
+            return str(error)
+
+    files.write_cli()
+    files.write_ini("")
+    assert str(files.cli) in outcome(CliProfileProvider(), files.cli)
+    assert str(files.ini) in outcome(IniProfileProvider(), files.ini)
+
+
+@pytest.mark.parametrize(
+    ("environ", "windows", "home"),
+    [
+        ({"HOME": "/h"}, False, "/h"),
+        ({"HOME": "/h", "USERPROFILE": "/u"}, True, "/h"),
+        ({"HOMEDRIVE": "C:", "HOMEPATH": "/p", "USERPROFILE": "/u"}, True, "C:/p"),
+        ({"USERPROFILE": "/u"}, True, "/u"),
+    ],
+)
+def test_the_home_directory_is_where_the_official_libraries_look(
+    environ: dict[str, str], windows: object, home: str
+) -> None:
+    assert home_directory(environ, windows=bool(windows)) == Path(home)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the users of POSIX")
+def test_without_home_it_is_that_of_the_user_where_the_system_knows_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pwd
+
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    assert home_directory({}, windows=False) == Path(pwd.getpwuid(os.getuid()).pw_dir)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)  # as in a container that runs as a number
+    with pytest.raises(ProviderUnavailable, match="Set HOME"):
+        home_directory({}, windows=False)
+    monkeypatch.delenv("HOME")
+    assert "Set HOME" in default_provider().explain()
+
+
+@pytest.mark.parametrize("make", [CliProfileProvider, IniProfileProvider])
+def test_a_path_that_is_none_is_refused(make: Any) -> None:
+    assert "by its path, not by int" in make(path=5).explain()
+    with pytest.raises(ProfileError, match="not a valid path"):
+        make(path="a\0b").get_credentials()
+
+
+def test_an_unset_userprofile_is_told_and_not_ignored() -> None:
+    with pytest.raises(ProviderUnavailable, match="USERPROFILE"):
+        home_directory({}, windows=True)
