@@ -113,6 +113,6 @@ class TestOidc:
 
     def test_a_scoped_session_keeps_role_and_token(self, cloud: FakeCloud) -> None:
         scoped = self.provider(cloud, token=cloud.oidc.token).scoped(READ_ONLY)
-        issued = cloud.issuer.lookup(scoped.get_credentials().access_key_id)
+        issued = cloud.credential_store.lookup(scoped.get_credentials().access_key_id)
         assert issued is not None
         assert not issued.allows("oss:PutObject", "x")
