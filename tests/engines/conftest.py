@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-ENGINES = ("celery", "pyspark", "ray")
+ENGINES = ("airflow", "celery", "pyspark", "ray")
 LIFE_SECONDS = 6.0
 # ENGINE_TESTS, where it is set, names the engine that must be there: a missing one fails instead of going unseen.
 REQUIRED = os.environ.get("ENGINE_TESTS", "").split()

@@ -1,0 +1,80 @@
+"""Apache Airflow: a hook and a connection type `ramrole`.
+
+    provider = RamRoleHook("my_connection").get_conn()
+    bucket = oss2.Bucket(oss2.ProviderAuthV4(provider), endpoint, "bucket", region="cn-hangzhou")
+
+The connection holds no key. Its extra field `provider` is a provider's URL (see `provider_from_url`); without one it is
+the default chain. Airflow finds the hook by the entry point `apache_airflow_provider`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.integrations._airflow_info import CONNECTION_TYPE, HOOK_NAME
+from ramrole_creds.integrations._sdk import load_sdk
+
+if TYPE_CHECKING:
+    from ramrole_creds.provider import CredentialProvider
+
+load_sdk("airflow", "airflow")
+
+from airflow.sdk import BaseHook  # noqa: E402  # after the check that says what to install
+
+__all__ = ["RamRoleHook"]
+
+DEFAULT_CONNECTION = "ramrole_default"
+DEFAULT_URL = "default://"
+MAX_PROVIDERS = 64
+
+
+class RamRoleHook(BaseHook):
+    """Returns the provider that a connection describes; one per process and URL, so that tasks share its cache.
+
+    Args:
+        ramrole_conn_id: id of a connection of type `ramrole`.
+        options: what Airflow's own hooks take.
+    """
+
+    conn_name_attr = "ramrole_conn_id"
+    default_conn_name = DEFAULT_CONNECTION
+    conn_type = CONNECTION_TYPE
+    hook_name = HOOK_NAME
+
+    def __init__(self, ramrole_conn_id: str = DEFAULT_CONNECTION, **options: Any) -> None:  # noqa: ANN401  # Airflow's
+        super().__init__(**options)
+        self.ramrole_conn_id = ramrole_conn_id
+
+    def get_conn(self) -> CredentialProvider:
+        """The provider.
+
+        Raises:
+            ConfigurationError: the connection holds a login or a password, or the URL is not valid.
+        """
+        connection = self.get_connection(self.ramrole_conn_id)
+        if connection.login or connection.password:
+            raise ConfigurationError(
+                f"The connection {self.ramrole_conn_id!r} holds a login or a password, and a connection of type "
+                f"{CONNECTION_TYPE} has none. Clear both. Name the source of credentials in the extra field "
+                '"provider", for instance "ecs-ram-role://web".'
+            )
+        url = connection.extra_dejson.get("provider") or DEFAULT_URL
+        return _provider(str(url))
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Which fields the form of a connection shows."""
+        return {
+            "hidden_fields": ["host", "schema", "login", "password", "port"],
+            "relabeling": {},
+            "placeholders": {"extra": '{"provider": "default://?expect_role=web"}'},
+        }
+
+
+@lru_cache(maxsize=MAX_PROVIDERS)
+def _provider(url: str) -> CredentialProvider:
+    from ramrole_creds import provider_from_url
+
+    return provider_from_url(url)
