@@ -72,9 +72,7 @@ def run(environment: Mapping[str, str], *arguments: str) -> str:
     return done.stdout
 
 
-def test_a_task_outlives_rotations_and_leaks_nothing(
-    cloud: FakeCloud, airflow: Mapping[str, str], tmp_path: Path
-) -> None:
+def test_a_task_outlives_rotations_and_leaks_nothing(airflow: Mapping[str, str], tmp_path: Path) -> None:
     types = json.loads(run(airflow, "providers", "hooks", "--output", "json").splitlines()[-1])
     assert [one["hook_name"] for one in types if one["connection_type"] == "ramrole"] == ["Alibaba Cloud RAM role"]
 
