@@ -43,6 +43,11 @@ class ProviderRecipe:
         self._kwargs = kwargs
         self._surroundings = _surroundings()
 
+    def repeat(self, provider: object) -> None:
+        """Call the constructor again, in the environment as it is now."""
+        self._surroundings = _surroundings()
+        self._class.__init__(provider, *self._args, **self._kwargs)
+
     def reduce_args(self, provider: object) -> tuple[Any, ...]:
         """The arguments of `restore`. A pickle that returns to this process becomes the pickled provider."""
         with _arrivals:

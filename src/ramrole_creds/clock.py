@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "DEFAULT_CLOCK",
     "SYSTEM_CLOCK",
     "Cancellable",
     "Clock",
+    "DefaultClock",
     "Pending",
     "SchedulingClock",
     "SystemClock",
@@ -92,3 +94,29 @@ class SystemClock:
 
 
 SYSTEM_CLOCK = SystemClock()
+
+
+class DefaultClock:
+    """The clock of every provider, client and signer that was given no other clock: the system's.
+
+    A test may put another clock in its place for some time; see `ramrole_creds.testing.process_clock`.
+    """
+
+    __slots__ = ("target",)
+
+    def __init__(self) -> None:
+        self.target: Clock = SYSTEM_CLOCK
+
+    def time(self) -> float:
+        """Unix time in seconds."""
+        return self.target.time()
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary moment of the clock that is in place."""
+        return self.target.monotonic()
+
+    def __reduce__(self) -> str:
+        return "DEFAULT_CLOCK"
+
+
+DEFAULT_CLOCK = DefaultClock()

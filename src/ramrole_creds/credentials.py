@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final, NoReturn, TypedDict, TypeVar
 
 from ramrole_creds._sdk_names import SdkCredentialsMixin
+from ramrole_creds.clock import DEFAULT_CLOCK
 from ramrole_creds.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Credentials(SdkCredentialsMixin):
 
     def is_expired(self) -> bool:
         """True when `expiration` has passed by the local wall clock; a provider's cache uses a better one."""
-        return self._expiration is not None and self._expiration.timestamp() <= time.time()
+        return self._expiration is not None and self._expiration.timestamp() <= DEFAULT_CLOCK.time()
 
     def replace(self, **changes: Unpack[CredentialsFields]) -> Credentials:
         """The same credentials with some fields changed.
@@ -262,5 +262,5 @@ def _expiration_complaint(expiration: object) -> str:
 def _describe_expiration(credentials: Credentials) -> str:
     if credentials.expiration is None:
         return "expiry unknown" if credentials.security_token else "never expires"
-    left = int(credentials.expiration.timestamp() - time.time())
+    left = int(credentials.expiration.timestamp() - DEFAULT_CLOCK.time())
     return f"expires in {timedelta(seconds=left)}" if left > 0 else f"expired {timedelta(seconds=-left)} ago"

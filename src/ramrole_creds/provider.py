@@ -15,7 +15,7 @@ from ramrole_creds._cache.fetch_context import FetchContext
 from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds._pickling import ProviderRecipe, forget, restore
 from ramrole_creds._sdk_names import SdkProviderMixin
-from ramrole_creds.clock import SYSTEM_CLOCK, Clock
+from ramrole_creds.clock import DEFAULT_CLOCK, Clock
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, ProviderUnavailable
 
@@ -63,6 +63,7 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
         """Note the arguments: they are all that travels in a pickle."""
         provider = super().__new__(cls)
         provider._recipe = ProviderRecipe(cls, args, kwargs)
+        _providers[id(provider)] = provider
         return provider
 
     def __init__(
@@ -150,6 +151,7 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
         """Forget the credentials and stop refreshing; later calls raise ConfigurationError."""
         self._open_cache().close()
         forget(self)
+        _providers.pop(id(self), None)
 
     def __enter__(self) -> Self:
         return self
@@ -174,6 +176,17 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
     def __dask_tokenize__(self) -> tuple[str, ...]:
         return self._recipe.token()
 
+    def _restart(self) -> None:
+        cache = self.__dict__.pop("_cache", None)
+        if cache is not None:
+            cache.close()
+        if type(self).__module__.startswith("ramrole_creds."):  # of another class only its author knows what it keeps
+            before = dict(self.__dict__)
+            try:
+                self._recipe.repeat(self)
+            except ConfigurationError:  # of the environment as it is now; it was made in another
+                self.__dict__.update(before)
+
     def _open_cache(self) -> CredentialCache:
         try:
             return self._cache
@@ -183,11 +196,25 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
                 _WeakFetch(self),
                 name=self.get_provider_name(),
                 policy=policy,
-                clock=self._clock if self._clock is not None else SYSTEM_CLOCK,
+                clock=self._clock if self._clock is not None else DEFAULT_CLOCK.target,
                 on_event=self._on_event,
             )
             # Two first callers at once: `setdefault` gives both the same cache, and so one fetch.
             return self.__dict__.setdefault("_cache", cache)  # type: ignore[no-any-return]
+
+
+_providers: weakref.WeakValueDictionary[int, CredentialProvider] = weakref.WeakValueDictionary()
+"""By their ids, in the order of their creation: a provider need not be hashable."""
+
+
+def restart_providers() -> None:
+    """Make every provider that has no clock of its own as new: nothing fetched, and the environment read again.
+
+    For a test toolkit that has just put another default clock or another environment in place.
+    """
+    for provider in list(_providers.values()):
+        if provider._clock is None:  # noqa: SLF001  # of this module
+            provider._restart()  # noqa: SLF001  # as above
 
 
 class _WeakFetch:

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from ramrole_creds._formats.credential_json import json_object, safe_code, safe_message, safe_request_id, text_of
 from ramrole_creds._http.errors import HttpError
 from ramrole_creds._http.transport import HttpTransport, safe_url
-from ramrole_creds.clock import SYSTEM_CLOCK
+from ramrole_creds.clock import DEFAULT_CLOCK
 from ramrole_creds.errors import FetchError, RamRoleError
 from ramrole_creds.signing import ACS3, Request, Signer
 from ramrole_creds.sts.endpoints import base_url
@@ -99,7 +99,7 @@ class InstanceRoles:
         *,
         ecs_endpoint: str | None = None,
         ram_endpoint: str | None = None,
-        clock: Clock = SYSTEM_CLOCK,
+        clock: Clock = DEFAULT_CLOCK,
     ) -> None:
         self._region = region
         self._ecs = base_url(ecs_endpoint or f"ecs.{region}.aliyuncs.com", "ecs_endpoint")

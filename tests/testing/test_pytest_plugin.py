@@ -55,7 +55,7 @@ def test_the_marker_sets_the_cloud_up(ramrole_cloud: FakeCloud, ramrole_clock: V
     assert ramrole_cloud.instance.credential_lifetime == 7200
 
 
-def test_an_option_that_the_marker_does_not_take_is_told_with_those_that_it_takes(pytester: pytest.Pytester) -> None:
+def test_an_unknown_argument_of_the_marker_is_refused_with_the_known_ones(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         import pytest
@@ -67,7 +67,7 @@ def test_an_option_that_the_marker_does_not_take_is_told_with_those_that_it_take
     )
     result = pytester.runpytest_subprocess()
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*@pytest.mark.ramrole takes no 'rol'. It takes role, faults, *mode*"])
+    result.stdout.fnmatch_lines(["*@pytest.mark.ramrole has no argument 'rol'. Its arguments are role, faults, *mode*"])
 
 
 def test_default_provider_finds_the_cloud_without_arguments(ramrole_cloud: FakeCloud) -> None:

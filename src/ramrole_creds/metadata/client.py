@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, overload
 from ramrole_creds._http.transport import HttpTransport
 from ramrole_creds._http.urls import InvalidUrlError, parse_base_url
 from ramrole_creds._tracebacks import without_frames
-from ramrole_creds.clock import SYSTEM_CLOCK, Clock
+from ramrole_creds.clock import DEFAULT_CLOCK, Clock
 from ramrole_creds.errors import ConfigurationError, MetadataError, MetadataUnreachable, RoleNotAttached
 from ramrole_creds.metadata._parsing import parse_identity_document
 from ramrole_creds.metadata._session import MetadataSession, TokenCache
@@ -95,7 +95,7 @@ class MetadataClient:
         connect_timeout: float = 1.0,
         read_timeout: float = 2.0,
         *,
-        clock: Clock = SYSTEM_CLOCK,
+        clock: Clock = DEFAULT_CLOCK,
         transport: HttpTransport | None = None,
     ) -> None:
         if token_mode not in ("prefer", "require", "off"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from ramrole_creds.clock import SYSTEM_CLOCK
+from ramrole_creds.clock import DEFAULT_CLOCK
 from ramrole_creds.errors import ConfigurationError, ProviderUnavailable
 from ramrole_creds.metadata.client import MetadataClient
 from ramrole_creds.provider import CredentialProvider
@@ -56,7 +56,7 @@ class EcsRamRoleProvider(CredentialProvider):
         self._disabled = env_flag(DISABLED_VARIABLE)
         self._role_name = _checked_role(argument_or_variable(role_name, ROLE_VARIABLE))
         self._client = MetadataClient(
-            endpoint, token_mode, connect_timeout, read_timeout, clock=self._clock or SYSTEM_CLOCK
+            endpoint, token_mode, connect_timeout, read_timeout, clock=self._clock or DEFAULT_CLOCK
         )
         self._attached: str | None = None
 

@@ -32,9 +32,10 @@ class PushProvider(CredentialProvider):
 
     name: ClassVar[str] = "push"
 
+    _given: Credentials | None = None
+
     def __init__(self, **options: Unpack[ProviderOptions]) -> None:
         super().__init__(**options)
-        self._given: Credentials | None = None
 
     def update(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds._cache.policy import RefreshPolicy
-from ramrole_creds.clock import SYSTEM_CLOCK
+from ramrole_creds.clock import DEFAULT_CLOCK
 from ramrole_creds.provider import CredentialProvider, ProviderOptions
 from ramrole_creds.sts.client import StsClient
 
@@ -57,5 +57,5 @@ class StsProvider(CredentialProvider):
             vpc=vpc,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
-            clock=self._clock or SYSTEM_CLOCK,
+            clock=self._clock or DEFAULT_CLOCK,
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Protocol
 
-from ramrole_creds.clock import SYSTEM_CLOCK
+from ramrole_creds.clock import DEFAULT_CLOCK
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, LifetimeTooShort, SigningError
 from ramrole_creds.signing._skew import ClockSkew
@@ -105,7 +105,7 @@ class Signer:
         self.scheme: Scheme = scheme
         self._get_credentials = provider.get_credentials
         self._scheme = scheme
-        self._clock: Clock = clock or SYSTEM_CLOCK
+        self._clock: Clock = clock or DEFAULT_CLOCK
         self._now = self._clock.time
         self._nonce = nonce or _random_nonce
         self._keys = SigningKeys()

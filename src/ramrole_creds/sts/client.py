@@ -17,7 +17,7 @@ from ramrole_creds._formats.credential_json import PASCAL_CASE, inner_object, js
 from ramrole_creds._http.errors import HttpError
 from ramrole_creds._http.transport import HttpTransport, safe_url
 from ramrole_creds._tracebacks import hide_frames
-from ramrole_creds.clock import SYSTEM_CLOCK, Clock
+from ramrole_creds.clock import DEFAULT_CLOCK, Clock
 from ramrole_creds.errors import StsError
 from ramrole_creds.signing import Signer
 from ramrole_creds.sts.endpoints import find_sts_url
@@ -86,7 +86,7 @@ class StsClient:
         vpc: bool | None = None,
         connect_timeout: float = 5.0,
         read_timeout: float = 10.0,
-        clock: Clock = SYSTEM_CLOCK,
+        clock: Clock = DEFAULT_CLOCK,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.url = find_sts_url(endpoint, region=region, vpc=vpc, environ=os.environ)

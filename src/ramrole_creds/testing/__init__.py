@@ -15,13 +15,16 @@ _LAZY = {
     "faults.hostile": ("hostile_answers",),
     "faults.hostile_answer": ("HostileAnswer",),
     "faults.script": ("Fault", "Faults"),
+    "in_place": ("cloud_in_place",),
     "network": ("RealAddressError", "connect_rule", "forbid_metadata", "forbid_network", "redirect_metadata"),
+    "clock_in_place": ("process_clock",),
     "request_log": ("RecordedRequest", "RequestLog", "assert_no_secret_in"),
     "server.messages": ("WireRequest", "WireResponse"),
     "server.standalone": ("serve",),
     "services.instance": ("Instance", "RoleAlreadyAttached"),
     "services.metadata_service": ("Quirks",),
     "services.service": ("Service", "ServiceError"),
+    "machine_time": ("system_time",),
     "unittest_case": ("RamRoleTestCase",),
 }
 _MODULES = {name: module for module, names in _LAZY.items() for name in names}

@@ -17,6 +17,7 @@ from ramrole_creds.testing.account.credential_store import (
     IssuedCredentials as IssuedCredentials,
 )
 from ramrole_creds.testing.account.oidc_issuer import OidcIssuer as OidcIssuer
+from ramrole_creds.testing.clock_in_place import process_clock as process_clock
 from ramrole_creds.testing.clocks import (
     TickingClock as TickingClock,
 )
@@ -37,6 +38,8 @@ from ramrole_creds.testing.faults.script import (
 from ramrole_creds.testing.faults.script import (
     Faults as Faults,
 )
+from ramrole_creds.testing.in_place import cloud_in_place as cloud_in_place
+from ramrole_creds.testing.machine_time import system_time as system_time
 from ramrole_creds.testing.network import (
     RealAddressError as RealAddressError,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import threading
@@ -10,7 +11,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ramrole_creds.clock import Pending
 
@@ -33,6 +34,7 @@ class VirtualClock:
         self._wall_at_zero = _unix(start)
         self._monotonic = 0.0
         self._calls: list[tuple[float, int, ScheduledCall]] = []
+        self._watchers: tuple[Callable[[float], object], ...] = ()
         self._numbers = itertools.count()
         self._lock = threading.Lock()  # guards all of the above
         self._moving = threading.RLock()  # one mover at a time; a callback may move the clock itself
@@ -64,6 +66,15 @@ class VirtualClock:
             heapq.heappush(self._calls, (when, next(self._numbers), call))
         return call
 
+    @contextlib.contextmanager
+    def watched(self, watcher: Callable[[float], object]) -> Iterator[None]:
+        """Call `watcher` with the Unix time after each move of the clock, while the context lasts."""
+        self._watchers += (watcher,)
+        try:
+            yield
+        finally:
+            self._watchers = tuple(one for one in self._watchers if one is not watcher)
+
     def advance(self, seconds: float = 0.0, *, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0) -> None:
         """Let time pass, and stop at everything that falls due, in order.
 
@@ -76,6 +87,7 @@ class VirtualClock:
             target = self._monotonic + span
             for _ in range(MAX_CALLS_PER_ADVANCE):
                 call = self._next_due(target)
+                self._report_move()
                 if call is None:
                     return
                 _finish(call)
@@ -94,6 +106,11 @@ class VirtualClock:
         """Set the wall clock forward or back, as an administrator or NTP does; `monotonic` stays as it is."""
         with self._lock:
             self._wall_at_zero += seconds
+        self._report_move()
+
+    def _report_move(self) -> None:
+        for watcher in self._watchers:
+            watcher(self.time())
 
     def _next_due(self, target: float) -> ScheduledCall | None:
         """Move to the first call that is due by `target` and remove it; without one, move to `target`."""

@@ -38,7 +38,13 @@ def isolated_environment(endpoint: str | None, home: Path | None = None) -> Iter
             with isolated_environment(endpoint, Path(directory)):
                 yield
             return
-    changes = _changes(endpoint, home)
+    with changed_environment(_changes(endpoint, home)):
+        yield
+
+
+@contextmanager
+def changed_environment(changes: Mapping[str, str | None]) -> Iterator[None]:
+    """Set variables (None removes one) while the context lasts, then restore them."""
     before = {name: os.environ.get(name) for name in changes}
     _apply(changes)
     try:

@@ -6,6 +6,7 @@ own streams. It does not work for code that connects in C (uvloop, pycurl); run 
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import ipaddress
 import socket
@@ -83,33 +84,77 @@ def forbid_network() -> Iterator[list[str]]:
 def connect_rule(rule: Rule) -> Iterator[None]:
     """Apply a rule to every connection of this process while the context lasts; the newest rule is applied first."""
     with _lock:
-        if not _rules:
-            socket.socket.connect = _connect  # type: ignore[assignment, method-assign]
-            socket.socket.connect_ex = _connect_ex  # type: ignore[assignment, method-assign]
         _rules.append(rule)
+        _patch()
     try:
         yield
     finally:
         with _lock:
             _rules.remove(rule)
             if not _rules:
-                # `socket.socket` inherits these two from C; deleting ours uncovers them.
-                del socket.socket.connect
-                del socket.socket.connect_ex
+                _restore()
 
 
+@contextlib.contextmanager
+def usable_sockets() -> Iterator[None]:
+    """Sockets on loopback while the context lasts, where pytest-socket has disabled all sockets."""
+    if socket.socket is _Socket:
+        yield
+        return
+    _disabled.append(socket.socket)
+    socket.socket = _Socket  # type: ignore[misc]
+    try:
+        with forbid_network():
+            yield
+    finally:
+        socket.socket = _disabled.pop()  # type: ignore[misc]
+
+
+def keep_rules() -> None:
+    """Put the rules back in force where another package has patched `socket` in the meantime.
+
+    pytest-socket does so before and after each test, also after one that does not use it.
+    """
+    with _lock:
+        if _rules:
+            _patch()
+        if _disabled:
+            socket.socket = _Socket  # type: ignore[misc]
+
+
+# The class itself, where pytest-socket has put one in its place that refuses to be created.
+_Socket: type[socket.socket] = next(one for one in socket.socket.__mro__ if one.__module__ == "socket")
 _rules: list[Rule] = []
-_lock = threading.Lock()  # guards _rules, and whether socket.socket is patched
-_real_connect = socket.socket.connect
-_real_connect_ex = socket.socket.connect_ex
+_disabled: list[type[socket.socket]] = []
+_beneath: dict[str, Any] = {}  # the methods of `_Socket` that ours have replaced; None for inherited ones
+_lock = threading.Lock()  # guards _rules, _beneath and the patch
+
+
+def _patch() -> None:
+    for name, ours in (("connect", _connect), ("connect_ex", _connect_ex)):
+        present = vars(_Socket).get(name)
+        if present is not ours:
+            _beneath[name] = present
+            setattr(_Socket, name, ours)
+
+
+def _restore() -> None:
+    for name, before in _beneath.items():
+        if before is not None:
+            setattr(_Socket, name, before)
+        elif name in vars(_Socket):
+            delattr(_Socket, name)  # uncovers the inherited one
+    _beneath.clear()
 
 
 def _connect(self: socket.socket, address: Address) -> None:
-    _real_connect(self, _ruled(self, address))
+    beneath = _beneath.get("connect") or _socket.socket.connect
+    beneath(self, _ruled(self, address))
 
 
 def _connect_ex(self: socket.socket, address: Address) -> int:
-    return _real_connect_ex(self, _ruled(self, address))
+    beneath = _beneath.get("connect_ex") or _socket.socket.connect_ex
+    return int(beneath(self, _ruled(self, address)))
 
 
 def _ruled(sock: socket.socket, address: Address) -> Address:

@@ -1,53 +1,88 @@
-"""The pytest plugin: fixtures that put code under test into a cloud of its own.
+"""The pytest plugin: fixtures that put the code under test into a fake cloud.
 
-Nothing happens, and nothing else of this package is imported, until a test asks for one of the fixtures.
+Nothing happens, and nothing else of this package is imported, until a test uses one of the fixtures.
 
 - `ramrole_cloud`: a running `FakeCloud`. Connections to 100.100.100.200:80 reach it, so code on the official SDKs
-  works unchanged; the environment is isolated (home directory, ALIBABA_CLOUD_*, proxies).
+  works unchanged; the environment is isolated (home directory, ALIBABA_CLOUD_*, proxies); every provider and signer
+  that was given no clock follows the cloud's clock.
 - `ramrole_clock`: its `VirtualClock`.
 - `ramrole_role`: name of the attached role, "web" by default; override the fixture or use the marker.
 - `ramrole_provider`: an `EcsRamRoleProvider` on that cloud and clock, closed afterwards.
+- `ramrole_module_cloud`, `ramrole_session_cloud`: one cloud for a module or for the whole run.
 - `no_metadata`: a machine without a metadata service.
 
-The marker `@pytest.mark.ramrole(role=…, mode=…, faults=[…], start=…, redirect=…, **arguments of FakeCloud)` sets a
-test's cloud up. When a test fails, the requests to the cloud are printed; secrets are masked everywhere.
+The marker `@pytest.mark.ramrole(role=…, mode=…, faults=[…], start=…, redirect=…, system_time=…, **arguments of
+FakeCloud)` sets a test's cloud up; on a module (`pytestmark`) also that of `ramrole_module_cloud`. When a test fails,
+the requests to the cloud are printed; secrets are masked everywhere.
 """
 
 from __future__ import annotations
 
+import sys
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
+    from pathlib import Path
 
     from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
     from ramrole_creds.testing.clocks import VirtualClock
     from ramrole_creds.testing.fake_cloud import FakeCloud
 
 DEFAULT_ROLE = "web"
-_FIXTURES = frozenset({"ramrole_cloud", "ramrole_clock", "ramrole_role", "ramrole_provider", "no_metadata"})
+REPORTED_DIFFERENCE_SECONDS = 60.0
+_FIXTURES = frozenset(
+    {
+        *("ramrole_cloud", "ramrole_clock", "ramrole_role", "ramrole_provider"),
+        *("ramrole_module_cloud", "ramrole_session_cloud", "no_metadata"),
+    }
+)
+_CLOUD: pytest.StashKey[Any] = pytest.StashKey()
+_HOME: pytest.StashKey[Any] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line(
         "markers",
-        "ramrole(role, mode, faults, start, redirect, **arguments of FakeCloud): how this test's fake cloud is set up",
+        "ramrole(role, mode, faults, start, redirect, system_time, **arguments of FakeCloud): "
+        "how this test's fake cloud is set up",
     )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse a marker that has no effect, and keep the redirect of a cloud that serves several tests."""
+    _keep_rules()
+    if not any(marker.name == "ramrole" for marker in item.own_markers):
+        return
+    names = getattr(item, "fixturenames", ())
+    if _FIXTURES.isdisjoint(names) and "request" not in names:
+        raise pytest.UsageError(
+            "@pytest.mark.ramrole has no effect: the test uses none of the fixtures of ramrole-creds. "
+            "Add the argument ramrole_cloud to the test, or @pytest.mark.usefixtures('ramrole_cloud')."
+        )
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """Keep the redirect until the fixtures end, whatever other plugins do to `socket`."""
+    yield
+    _keep_rules()
 
 
 @pytest.fixture
 def ramrole_role(request: pytest.FixtureRequest) -> str | None:
-    """Name of the role attached to the instance; None for none."""
+    """Name of the role attached to the instance; None for no role."""
     role = _marked(request).get("role", DEFAULT_ROLE)
     return None if role is None else str(role)
 
 
 @pytest.fixture
 def ramrole_clock(request: pytest.FixtureRequest) -> VirtualClock:
-    """The clock of the fake cloud and the provider: `ramrole_clock.advance(hours=6)`."""
+    """The clock of the fake cloud, the providers and the signers: `ramrole_clock.advance(hours=6)`."""
     from ramrole_creds.testing.clocks import VirtualClock
 
     return VirtualClock(_marked(request).get("start"))
@@ -55,29 +90,25 @@ def ramrole_clock(request: pytest.FixtureRequest) -> VirtualClock:
 
 @pytest.fixture
 def ramrole_cloud(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    ramrole_clock: VirtualClock,
-    ramrole_role: str | None,
+    request: pytest.FixtureRequest, ramrole_clock: VirtualClock, ramrole_role: str | None
 ) -> Iterator[FakeCloud]:
     """A fake cloud with a role attached; see the plugin's own description."""
-    from ramrole_creds.testing.environment import isolated_environment
-    from ramrole_creds.testing.fake_cloud import FakeCloud
-    from ramrole_creds.testing.network import forbid_metadata, redirect_metadata
+    with _cloud(request, ramrole_role, ramrole_clock) as cloud:
+        yield cloud
 
-    options = _marked(request)
-    faults = options.pop("faults", ())
-    redirect = options.pop("redirect", True)
-    for name in ("role", "start"):
-        options.pop(name, None)
-    options.setdefault("seed", request.node.nodeid)
-    _refuse_unknown(options, FakeCloud)
-    with FakeCloud(ramrole_role, clock=ramrole_clock, **options) as cloud:
-        cloud.faults.load(faults)
-        request.node.stash[_CLOUD] = cloud
-        network = redirect_metadata(cloud.url) if redirect else forbid_metadata()
-        with isolated_environment(cloud.url, tmp_path_factory.mktemp("home")), network:
-            yield cloud
+
+@pytest.fixture(scope="module")
+def ramrole_module_cloud(request: pytest.FixtureRequest) -> Iterator[FakeCloud]:
+    """One fake cloud for all tests of a module; its clock is `ramrole_module_cloud.clock`."""
+    with _cloud_from_marker(request) as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="session")
+def ramrole_session_cloud(request: pytest.FixtureRequest) -> Iterator[FakeCloud]:
+    """One fake cloud for the whole run; its clock is `ramrole_session_cloud.clock`."""
+    with _cloud_from_marker(request) as cloud:
+        yield cloud
 
 
 @pytest.fixture
@@ -90,49 +121,120 @@ def ramrole_provider(ramrole_cloud: FakeCloud, ramrole_clock: VirtualClock) -> I
 
 
 @pytest.fixture
-def no_metadata(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A machine that is not on ECS: connections to the metadata service are refused. Gives the endpoint's URL."""
+def no_metadata(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A machine that is not on ECS: connections to the metadata service are refused. Yields the endpoint's URL."""
     import socket
 
+    from ramrole_creds.clock import SYSTEM_CLOCK
+    from ramrole_creds.testing.children import reach_children
+    from ramrole_creds.testing.clock_in_place import process_clock
     from ramrole_creds.testing.environment import isolated_environment
-    from ramrole_creds.testing.network import redirect_metadata
+    from ramrole_creds.testing.network import redirect_metadata, usable_sockets
 
     if "ramrole_cloud" in request.fixturenames:
         raise pytest.UsageError("A test has either ramrole_cloud or no_metadata, not both.")
-    with socket.socket() as nothing_listens:
+    with ExitStack() as stack:
+        stack.enter_context(usable_sockets())
+        nothing_listens = stack.enter_context(socket.socket())
         nothing_listens.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nothing_listens.getsockname()[1]}"
-        with isolated_environment(url, tmp_path_factory.mktemp("home")), redirect_metadata(url):
-            yield url
+        stack.enter_context(isolated_environment(url, _home(request.config)))
+        stack.enter_context(redirect_metadata(url))
+        stack.enter_context(reach_children(url))
+        stack.enter_context(process_clock(SYSTEM_CLOCK))
+        yield url
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
-    """Print the cloud's request log with a failure, and mask secrets in all of the report."""
+    """Print the requests to the cloud with a failure, and mask secrets in the whole report."""
     outcome = yield
-    if _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
-        return
     report: pytest.TestReport = outcome.get_result()
     if not report.failed:
         return
+    clouds = [cloud for node in item.listchain() if (cloud := node.stash.get(_CLOUD, None)) is not None]
+    if not clouds and _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+        return
     from ramrole_creds.testing.masking import leaked_marker, mask_text
 
-    cloud = item.stash.get(_CLOUD, None)
-    if cloud is not None:
-        asked = f"{cloud.requests}\n{_unmet(cloud)}seed: {cloud.credential_store.seed}"
-        report.sections.append(("Requests to the fake cloud", asked))
+    for cloud in clouds:
+        requests = f"{cloud.requests}\n{_unmet(cloud)}{_clock_difference(cloud)}seed: {cloud.credential_store.seed}"
+        report.sections.append(("Requests to the fake cloud", requests))
     report.sections = [(title, mask_text(text)) for title, text in report.sections]
     if leaked_marker(report.longreprtext) is not None:
         report.longrepr = mask_text(report.longreprtext)
 
 
-_CLOUD: pytest.StashKey[Any] = pytest.StashKey()
+def _keep_rules() -> None:
+    network = sys.modules.get("ramrole_creds.testing.network")
+    if network is not None:
+        network.keep_rules()
+
+
+@contextmanager
+def _cloud_from_marker(request: pytest.FixtureRequest) -> Iterator[FakeCloud]:
+    from ramrole_creds.testing.clocks import VirtualClock
+
+    options = _marked(request)
+    with _cloud(request, options.get("role", DEFAULT_ROLE), VirtualClock(options.get("start"))) as cloud:
+        yield cloud
+
+
+@contextmanager
+def _cloud(request: pytest.FixtureRequest, role: str | None, clock: VirtualClock) -> Iterator[FakeCloud]:
+    from ramrole_creds.testing.fake_cloud import FakeCloud
+    from ramrole_creds.testing.in_place import cloud_in_place
+    from ramrole_creds.testing.network import usable_sockets
+
+    options = _marked(request)
+    faults = options.pop("faults", ())
+    redirect, move = options.pop("redirect", True), options.pop("system_time", False)
+    for name in ("role", "start"):
+        options.pop(name, None)
+    options.setdefault("seed", request.node.nodeid)
+    _refuse_unknown(options, FakeCloud)
+    with usable_sockets(), FakeCloud(role, clock=clock, **options) as cloud:
+        cloud.faults.load(faults)
+        request.node.stash[_CLOUD] = cloud
+        home = _home(request.config)
+        with cloud_in_place(cloud, redirect=redirect, move_system_time=move, home=home):
+            yield cloud
+        del request.node.stash[_CLOUD]
+
+
+def _home(config: pytest.Config) -> Path:
+    """An empty directory: that of the last test, unless the test has left something in it."""
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    home: TemporaryDirectory[str] | None = config.stash.get(_HOME, None)
+    if home is None or any(Path(home.name).iterdir()):
+        home = config.stash[_HOME] = TemporaryDirectory(prefix="ramrole-creds-", ignore_cleanup_errors=True)
+        config.add_cleanup(home.cleanup)
+    return Path(home.name)
 
 
 def _unmet(cloud: FakeCloud) -> str:
     """The faults that struck nothing: one whose place is misspelt looks like this."""
     unmet = ", ".join(f"{one} at {one.where!r}" for one in cloud.faults if not one.is_port_fault and not one.played)
     return f"Faults that no request met: {unmet}\n" if unmet else ""
+
+
+def _clock_difference(cloud: FakeCloud) -> str:
+    """A line about the cloud's clock where it differs from this machine's, by which SDKs date their requests."""
+    import time
+    from datetime import timedelta
+
+    seconds = cloud.clock.time() - time.time()
+    if abs(seconds) < REPORTED_DIFFERENCE_SECONDS:
+        return ""
+    hours = seconds / 3600
+    size = f"{abs(hours):.3g} h" if 1 <= abs(hours) < 48 else str(timedelta(seconds=round(abs(seconds))))
+    side = "ahead of" if seconds > 0 else "behind"
+    return (
+        f"The cloud's clock is {size} {side} this machine's. Code that reads the system's time does not follow it "
+        "unless the test has @pytest.mark.ramrole(system_time=True).\n"
+    )
 
 
 def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
@@ -151,5 +253,5 @@ def _refuse_unknown(options: Mapping[str, object], cloud: type[FakeCloud]) -> No
     known = {name for name, one in signature(cloud).parameters.items() if one.kind is one.KEYWORD_ONLY} - {"clock"}
     for name in options:
         if name not in known:
-            takes = ", ".join(["role", "faults", "start", "redirect", *sorted(known)])
-            raise pytest.UsageError(f"@pytest.mark.ramrole takes no {name!r}. It takes {takes}.")
+            accepted = ", ".join(["role", "faults", "start", "redirect", "system_time", *sorted(known)])
+            raise pytest.UsageError(f"@pytest.mark.ramrole has no argument {name!r}. Its arguments are {accepted}.")

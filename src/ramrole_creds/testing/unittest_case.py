@@ -6,9 +6,8 @@ import unittest
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
-from ramrole_creds.testing.environment import isolated_environment
 from ramrole_creds.testing.fake_cloud import FakeCloud
-from ramrole_creds.testing.network import redirect_metadata
+from ramrole_creds.testing.in_place import cloud_in_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,25 +20,27 @@ class RamRoleTestCase(unittest.TestCase):
 
     Attributes:
         cloud_options: arguments of `FakeCloud` for all tests of the class.
+        in_place_options: arguments of `cloud_in_place`, for instance `{"move_system_time": True}`.
         cloud: the running fake cloud; connections to 100.100.100.200:80 reach it.
-        clock: its virtual clock.
+        clock: its virtual clock: `self.clock.advance(hours=6)`. Providers and signers without a clock follow it.
         provider: an `EcsRamRoleProvider` on it.
     """
 
     cloud_options: ClassVar[Mapping[str, Any]] = {}
+    in_place_options: ClassVar[Mapping[str, Any]] = {}
     cloud: FakeCloud
     clock: VirtualClock
     provider: EcsRamRoleProvider
 
     def setUp(self) -> None:
-        """Start the cloud and isolate the environment until the test ends."""
+        """Start the cloud and put it in place of the real one until the test ends."""
         super().setUp()
         self.cloud = FakeCloud(**self.cloud_options).start()
         self.addCleanup(self.cloud.check)
         self.addCleanup(self.cloud.stop)
         self.clock = self.cloud.clock
-        for context in (isolated_environment(self.cloud.url), redirect_metadata(self.cloud.url)):
-            context.__enter__()
-            self.addCleanup(context.__exit__, None, None, None)
+        context = cloud_in_place(self.cloud, **self.in_place_options)
+        context.__enter__()
+        self.addCleanup(context.__exit__, None, None, None)
         self.provider = EcsRamRoleProvider(endpoint=self.cloud.url, clock=self.clock)
         self.addCleanup(self.provider.close)
