@@ -55,18 +55,21 @@ class HttpxAuth(httpx.Auth):
         call = _Call(self._auth, request)
         request.extensions = {**request.extensions, "trace": call.trace(signer)}
         credentials = signer.provider.get_credentials()
-        while True:
-            call.sign(request, credentials)
-            response = yield request
-            body = response.read() if response.status_code in ERROR_STATUSES else b""
-            if (hop := call.unsigned_hop(request, response)) is not None:
-                request, credentials = hop, signer.provider.get_credentials()
-                continue
-            step = call.next_step(response, body)
-            fresh = call.flow.refresh() if step is NextStep.REFRESH else credentials
-            if step is NextStep.RETURN or fresh is None:
-                return
-            credentials = fresh
+        try:
+            while True:
+                call.sign(request, credentials)
+                response = yield request
+                body = response.read() if response.status_code in ERROR_STATUSES else b""
+                if (hop := call.unsigned_hop(request, response)) is not None:
+                    request, credentials = hop, signer.provider.get_credentials()
+                    continue
+                step = call.next_step(response, body)
+                fresh = call.flow.refresh() if step is NextStep.REFRESH else credentials
+                if step is NextStep.RETURN or fresh is None:
+                    return
+                credentials = fresh
+        finally:
+            call.ended = True
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """The same for an asynchronous client. Fetching credentials does not block the event loop."""
@@ -74,18 +77,21 @@ class HttpxAuth(httpx.Auth):
         call = _Call(self._auth, request)
         request.extensions = {**request.extensions, "trace": call.async_trace(signer)}
         credentials = await _credentials(signer)
-        while True:
-            call.sign(request, credentials)
-            response = yield request
-            body = await response.aread() if response.status_code in ERROR_STATUSES else b""
-            if (hop := call.unsigned_hop(request, response)) is not None:
-                request, credentials = hop, await _credentials(signer)
-                continue
-            step = call.next_step(response, body)
-            fresh = await _in_thread(call.flow.refresh) if step is NextStep.REFRESH else credentials
-            if step is NextStep.RETURN or fresh is None:
-                return
-            credentials = fresh
+        try:
+            while True:
+                call.sign(request, credentials)
+                response = yield request
+                body = await response.aread() if response.status_code in ERROR_STATUSES else b""
+                if (hop := call.unsigned_hop(request, response)) is not None:
+                    request, credentials = hop, await _credentials(signer)
+                    continue
+                step = call.next_step(response, body)
+                fresh = await _in_thread(call.flow.refresh) if step is NextStep.REFRESH else credentials
+                if step is NextStep.RETURN or fresh is None:
+                    return
+                credentials = fresh
+        finally:
+            call.ended = True
 
 
 class _SignedRequest(httpx.Request):
@@ -169,6 +175,8 @@ class _Call:
         self._user_trace = request.extensions.get("trace")
         self._hop_signed = False
         self._sends_first = False
+        self.ended = False
+        """True after the call; then httpx may send what it built from the request, which is unsigned."""
         try:
             self._body: Any = request.content
             self._replayable = True
@@ -253,7 +261,7 @@ class _Call:
             SigningError: the hop leaves the host.
         """
         request = info.get("request")
-        if request is None or request.method == b"CONNECT":
+        if request is None or request.method == b"CONNECT" or self.ended:
             return None
         self._require_same_host(request)
         if not event.endswith("send_request_headers.started"):

@@ -1,0 +1,208 @@
+"""However a redirect's target is written, a token arrives only where the call was signed for."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ramrole_creds import Credentials, Signer, signing
+from tests.integrations.http.conftest import CLIENTS
+from tests.integrations.http.test_foreign_transports import AiohttpTransport, Urllib3Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+TOKEN = "CAISfake-token-of-the-redirect-tests"
+GOOD, EVIL = "good.invalid", "evil.invalid"
+
+
+class Recorder(ThreadingHTTPServer):
+    """A server that redirects /start to wherever it is set to, and records what arrives."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.location = b""
+        self.arrived: list[tuple[str, str, bytes]] = []
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Recorder
+
+    def do_GET(self) -> None:
+        names = self.headers.get_all("Host") or [""]
+        self.server.arrived.append((self.path, ", ".join(names), str(self.headers).encode() + self.path.encode()))
+        if self.path.startswith("/start"):
+            answer = b"HTTP/1.0 307 Temporary Redirect\r\nLocation: " + self.server.location + b"\r\n"
+        else:
+            answer = b"HTTP/1.0 403 Forbidden\r\n"
+        self.wfile.write(answer + b"Content-Length: 0\r\n\r\n")
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[tuple[Recorder, Recorder]]:
+    with Recorder() as good, Recorder() as evil:
+        for server in (good, evil):
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield good, evil
+        good.shutdown()
+        evil.shutdown()
+
+
+@pytest.fixture
+def every_name_is_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever name a client reads from a URL, nothing leaves this machine."""
+    real = socket.getaddrinfo
+
+    def resolve(_: Any, port: Any, family: int = 0, *more: Any, **options: Any) -> Any:
+        del family
+        options.pop("flags", None)
+        return real("127.0.0.1", port, socket.AF_INET, *more[:2], **options)  # without AI_NUMERICHOST
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+
+def with_httpx_over_urllib3(signer: Signer, method: str, url: str, **_: Any) -> None:
+    import httpx
+
+    from ramrole_creds.integrations.httpx import HttpxAuth
+
+    with httpx.Client(transport=Urllib3Transport(), follow_redirects=True) as client:
+        client.request(method, url, auth=HttpxAuth(signer))
+
+
+def with_httpx_over_aiohttp(signer: Signer, method: str, url: str, **_: Any) -> None:
+    import asyncio
+
+    import httpx
+
+    from ramrole_creds.integrations.httpx import HttpxAuth
+
+    async def send() -> None:
+        async with httpx.AsyncClient(transport=AiohttpTransport(), follow_redirects=True) as client:
+            await client.request(method, url, auth=HttpxAuth(signer))
+
+    asyncio.run(send())
+
+
+SENDERS: dict[str, Callable[..., object]] = {
+    **CLIENTS,
+    "httpx-urllib3": with_httpx_over_urllib3,
+    "httpx-aiohttp": with_httpx_over_aiohttp,
+}
+
+# Each is a table to read: one line per kind of spelling.
+HOSTS = """
+{host} {HOST} {host}. {host}.. {wide} {host}%00 {host}%2e {host}。 {host}­ xn--{host} a.{host} {host}a
+[::1] [::ffff:127.0.0.1] [::1%25lo] [fe80::1%25{host}] [{host}] 127.0.0.1 127.1 2130706433 0x7f.1 localhost {host}:80
+""".split()  # noqa: SIM905  # as said
+USERINFO = """
+user@ user:word@ {good}@ {good}:80@ {good}%40 {good}\\@ {good}\\\\@ {good}/@ {good}#@ {good}?@ \\@ @ {good}{at}
+{good}%5c@ {good}{slash}@ {good};@ {good},@
+""".split()  # noqa: SIM905  # as said
+BEGINNINGS = """
+http:// HTTP:// https:// // \\\\ /\\ \\/ /// http:/ http: http:/// http:\\\\ ftp:// / ? # ./ ../ http://{slash}{slash}
+""".split()  # noqa: SIM905  # as said
+PORTS = """
+: :{good_port} :{evil_port} :0{evil_port} :80 :443 :+{evil_port} :{evil_port}@ :99999 :{one}
+""".split()  # noqa: SIM905  # as said
+PATHS = """
+/ /new \\new /\\new ?x=1 #f /a@b /new?x=http://{good} \\@{evil}:{evil_port}/ @{evil}:{evil_port}/ /杭
+""".split()  # noqa: SIM905  # as said
+
+
+@st.composite
+def locations(draw: st.DrawFn) -> str:
+    """A Location, as a template over the two hosts and their ports."""
+    host = draw(st.sampled_from(["good", "evil"]))
+    named = draw(st.sampled_from([*HOSTS, ""]))
+    for shape in ("", "_upper", "_wide"):
+        named = named.replace({"": "{host}", "_upper": "{HOST}", "_wide": "{wide}"}[shape], f"{{{host}{shape}}}")
+    beginning = draw(st.sampled_from([*BEGINNINGS, "", " http://", "\thttp://", "ht\ttp://"]))
+    userinfo = draw(st.sampled_from([*USERINFO, "", "", ""]))
+    return beginning + userinfo + named + draw(st.sampled_from([*PORTS, ""])) + draw(st.sampled_from([*PATHS, ""]))
+
+
+def fill(template: str, good: Recorder, evil: Recorder) -> bytes:
+    values = {
+        "good": GOOD, "evil": EVIL, "good_upper": GOOD.upper(), "evil_upper": EVIL.upper(), "good_wide": _wide(GOOD),
+        "evil_wide": _wide(EVIL), "at": "\uff20", "slash": "\uff0f", "one": "\u0661",
+        "good_port": str(good.port), "evil_port": str(evil.port),
+    }  # fmt: skip
+    text = re.sub(r"\{(\w+)\}", lambda match: values[match.group(1)], template)
+    return text.replace("\r", "").encode()
+
+
+def _wide(text: str) -> str:
+    return "".join(chr(ord(each) + 0xFEE0) if each != "." else each for each in text)
+
+
+KNOWN = [
+    "http://{good}:{good_port}\\@{evil}:{evil_port}/",
+    "//{good}:{good_port}\\@{evil}:{evil_port}/",
+    "http://{good}:{good_port}@{evil}:{evil_port}/",
+    "http://{evil}:{evil_port}/",
+    "//{evil}:{evil_port}/",
+    "\\\\{evil}:{evil_port}/",
+    "/\\{evil}:{evil_port}/",
+    "http:{evil}:{evil_port}/",
+    "http:///{evil}:{evil_port}/",
+    "http://{good}:{evil_port}/",
+    "http://{good}.:{good_port}/",
+    "http://{good_wide}:{evil_port}/",
+    "http://{evil_wide}:{good_port}/",
+    "http://[::1]:{good_port}/",
+    "http://127.0.0.1:{good_port}/",
+    "https://{good}:{good_port}/",
+]
+
+
+@pytest.mark.usefixtures("every_name_is_loopback")
+@pytest.mark.may_leak  # clients write URLs and headers into their own logs
+@pytest.mark.parametrize("client", SENDERS)
+class TestNoTokenLeavesTheHost:
+    @pytest.mark.parametrize("scheme", ["ACS3", "RPC"])
+    @pytest.mark.parametrize("template", KNOWN, ids=range(len(KNOWN)))
+    def test_by_a_known_way(
+        self, client: str, scheme: str, template: str, servers: tuple[Recorder, Recorder]
+    ) -> None:  # fmt: skip
+        check(client, template, servers, scheme)
+
+    @settings(
+        max_examples=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+    )
+    @given(template=locations())
+    def test_by_any_spelling(self, client: str, template: str, servers: tuple[Recorder, Recorder]) -> None:
+        check(client, template, servers, "ACS3")
+
+
+def check(client: str, template: str, servers: tuple[Recorder, Recorder], scheme: str) -> None:
+    good, evil = servers
+    good.location = fill(template, good, evil)
+    good.arrived, evil.arrived = [], []
+    signer = Signer(Credentials("LTAI5tFake", "secret", TOKEN), getattr(signing, scheme)())
+    with contextlib.suppress(Exception):  # a client may refuse the target; what counts is what arrived
+        SENDERS[client](signer, "GET", f"http://{GOOD}:{good.port}/start?Action=A&Version=V")
+
+    assert TOKEN.encode() in good.arrived[0][2], "the first request is signed"
+    assert not [path for path, _, everything in evil.arrived if TOKEN.encode() in everything]
+    for _, host, everything in good.arrived:
+        assert host == f"{GOOD}:{good.port}" or TOKEN.encode() not in everything
