@@ -78,6 +78,7 @@ class _SignedRequest(PreparedRequest):
         self.__dict__["url"] = url
         flow: AuthFlow | None = self.__dict__.get("flow")
         if flow is not None and not flow.covers_url(str(url)):
+            self.__dict__["withdrawn"] = True
             for name in self.signer.scheme.owned_headers:
                 self.headers.pop(name, None)
 
@@ -91,7 +92,7 @@ class _SignedRequest(PreparedRequest):
     def prepare_cookies(self, cookies: Any) -> None:  # noqa: ANN401  # as the base class has it
         """Take the cookies, the last step of a session that builds a hop, and sign the hop."""
         super().prepare_cookies(cookies)
-        if self.flow.covers_url(str(self.url)):
+        if "withdrawn" not in self.__dict__:
             if _is_replayable(self):
                 _rewind(self)  # the session rewinds too, but later
             _sign(self, self.flow, self.signer)
@@ -132,8 +133,8 @@ def _on_response(
 
 
 def _next_step(flow: AuthFlow, sent: PreparedRequest, response: Response) -> NextStep:
-    if not flow.covers_url(str(sent.url)):
-        return NextStep.RETURN  # a hop that was sent unsigned
+    if "withdrawn" in sent.__dict__:
+        return NextStep.RETURN
     return flow.next_step(
         response.status_code,
         response.headers.get,
