@@ -1,22 +1,28 @@
-"""A provider on its way to another process: its configuration travels, nothing that was fetched, and it stays one."""
+"""A pickled provider: it carries its configuration and nothing that was fetched, and is one object per process."""
 
 from __future__ import annotations
 
 import copy
 import gc
+import marshal
 import pickle
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import partial
+from types import CellType, FunctionType
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ramrole_creds import (
     CliProfileProvider,
+    CredentialProvider,
+    Credentials,
     EcsRamRoleProvider,
     EnvironmentProvider,
+    FunctionProvider,
     ProviderChain,
     RefreshPolicy,
     StaticProvider,
@@ -25,6 +31,9 @@ from ramrole_creds._pickling import restore
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.masking import leaked_marker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_a_provider_that_comes_back_is_the_one_that_left() -> None:
@@ -81,7 +90,7 @@ def test_one_that_is_sent_on_from_another_environment_does_not_arrive_in_that(mo
     assert pickle.loads(sent) is first
 
 
-def test_nothing_that_was_fetched_travels() -> None:
+def test_nothing_that_was_fetched_is_pickled() -> None:
     with FakeCloud(role="web", clock=SYSTEM_CLOCK) as cloud:
         provider = EcsRamRoleProvider(endpoint=cloud.url)
         credentials = provider.get_credentials()
@@ -105,7 +114,7 @@ def test_in_another_process_it_fetches_by_itself_and_only_once() -> None:
         chain.close()
 
 
-def test_a_provider_of_secrets_refuses_to_travel() -> None:
+def test_a_provider_of_secrets_cannot_be_pickled() -> None:
     with pytest.raises(TypeError):
         pickle.dumps(StaticProvider("LTAIid", "MarkerSecret"))
 
@@ -127,7 +136,7 @@ def test_one_that_nobody_holds_is_not_kept_alive() -> None:
     assert isinstance(address, int)
 
 
-def test_the_token_of_a_configuration_is_the_same_everywhere_and_tells_no_argument() -> None:
+def test_the_token_of_a_configuration_is_the_same_everywhere_and_shows_no_argument() -> None:
     program = (
         "from ramrole_creds import EcsRamRoleProvider; "
         "print(*EcsRamRoleProvider('web', endpoint='http://127.0.0.1:9').__dask_tokenize__())"
@@ -149,3 +158,79 @@ def test_chains_of_equal_links_arrive_as_one() -> None:
     contents = [pickle.dumps(ProviderChain(EnvironmentProvider(), EcsRamRoleProvider("api"))) for _ in range(8)]
     arrived = [pickle.loads(content) for content in contents]
     assert len({id(chain) for chain in arrived}) == 1
+
+
+TOKEN_URL = "https://vault.example"
+
+
+def make_fetch(suffix: str, calls: dict[str, int] | None = None) -> Callable[[], Credentials]:
+    def fetch() -> Credentials:
+        return Credentials(f"LTAI{len(TOKEN_URL)}{suffix}", "secret", provider_name=str(calls))
+
+    return fetch
+
+
+def unpickled(function: Callable[..., Any], **changed: object) -> Callable[..., Any]:
+    """The function as a library such as cloudpickle makes it anew: same code, copies of everything around it."""
+    assert isinstance(function, FunctionType)
+    code = marshal.loads(marshal.dumps(function.__code__))
+    cells = tuple(CellType(copy.deepcopy(cell.cell_contents)) for cell in function.__closure__ or ())
+    return FunctionType(code, {**function.__globals__, **changed}, function.__name__, function.__defaults__, cells)
+
+
+def shared(function: Callable[..., Any], **options: Any) -> CredentialProvider:
+    return restore(FunctionProvider, (function,), options)
+
+
+def test_tasks_that_receive_a_function_with_its_code_share_one_provider() -> None:
+    fetch = make_fetch("a", {"b": 1})
+    first = shared(unpickled(fetch))
+    assert all(shared(unpickled(fetch)) is first for _ in range(200))
+
+
+def test_a_function_of_other_code_closure_or_globals_is_another_provider() -> None:
+    first = shared(unpickled(make_fetch("a")))
+    assert shared(unpickled(make_fetch("b"))) is not first
+    assert shared(unpickled(make_fetch("a"), TOKEN_URL="https://other.example")) is not first
+    assert shared(unpickled(lambda: Credentials("LTAI", "s"))) is not first
+    assert shared(unpickled(make_fetch("a"))) is first
+
+
+def test_the_closure_is_compared_by_position() -> None:
+    def fetch_of(one: str | None, other: str | None) -> Callable[[], object]:
+        return lambda: (one, other)
+
+    assert shared(unpickled(fetch_of(None, "a"))) is not shared(unpickled(fetch_of("a", None)))
+
+
+def test_a_listener_is_known_by_its_code_too() -> None:
+    def listen(event: object) -> None:
+        pass
+
+    first = shared(unpickled(make_fetch("c")), on_event=unpickled(listen))
+    assert shared(unpickled(make_fetch("c")), on_event=unpickled(listen)) is first
+    assert shared(unpickled(make_fetch("c")), on_event=partial(unpickled(listen))) is not first
+    assert shared(unpickled(make_fetch("c"))) is not first
+
+
+def test_a_function_that_calls_itself_is_known_too() -> None:
+    def again(depth: int = 0) -> object:
+        return again(depth - 1) if depth else Credentials("LTAI", "s")
+
+    assert shared(again) is shared(again)
+
+
+def test_functions_pickled_by_cloudpickle_share_one_provider() -> None:
+    cloudpickle = pytest.importorskip("cloudpickle")
+    sent = cloudpickle.dumps(FunctionProvider(make_fetch("cloudpickle")))
+    received = {id(cloudpickle.loads(sent)) for _ in range(20)}
+    assert len(received) == 1
+
+
+def test_a_function_of_a_module_is_itself() -> None:
+    assert shared(Credentials) is shared(Credentials)
+    assert pickle.loads(pickle.dumps(FunctionProvider(everyday))) is shared(everyday)
+
+
+def everyday() -> Credentials:
+    return Credentials("LTAI", "s")

@@ -11,7 +11,7 @@ _LAZY = {
     "_cache.policy": ("RefreshPolicy",),
     "_cache.status": ("ProviderStatus",),
     "_discovery.chain": ("ProviderChain",),
-    "_discovery.default": ("default_provider",),
+    "_discovery.default": ("default_provider", "shared_provider"),
     "_discovery.from_config": ("provider_from_config",),
     "_discovery.from_url": ("provider_from_url",),
     "_discovery.region": ("default_region",),

@@ -4,6 +4,7 @@ from ramrole_creds._cache.policy import RefreshPolicy as RefreshPolicy
 from ramrole_creds._cache.status import ProviderStatus as ProviderStatus
 from ramrole_creds._discovery.chain import ProviderChain as ProviderChain
 from ramrole_creds._discovery.default import default_provider as default_provider
+from ramrole_creds._discovery.default import shared_provider as shared_provider
 from ramrole_creds._discovery.from_config import provider_from_config as provider_from_config
 from ramrole_creds._discovery.from_url import provider_from_url as provider_from_url
 from ramrole_creds._discovery.region import default_region as default_region

@@ -1,23 +1,25 @@
-"""How a provider travels between processes: as its configuration, to become one provider where it arrives.
+"""How a provider is pickled: as its configuration, from which one provider is made in the receiving process.
 
-Eight tasks in one worker process that were each sent the provider unpickle eight times; they all get the one object
-that the process has for this configuration, and so fetch once.
+If eight tasks in a worker process receive the same provider, it is unpickled eight times. All of them get the one
+object that the process has for this configuration, and so they fetch once.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
+from types import CodeType, FunctionType, MethodType
 from typing import Any, TypeVar
 
-ProviderT = TypeVar("ProviderT")
+Made = TypeVar("Made")
 
-MAX_KEPT = 64
-# What providers read of the environment when they are made. Keys and tokens they read at each fetch, and they are
-# secret.
+MAX_RECENT = 64
+# The variables that providers read in their constructors. Keys and tokens are read at each fetch, and are secret.
 _FAMILIES = ("ALIBABA_CLOUD_", "ALIBABACLOUD_", "RAMROLE_CREDS_")
 _READ_LATER = frozenset(
     f"{family}{name}"
@@ -25,41 +27,42 @@ _READ_LATER = frozenset(
     for name in ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN", "BEARER_TOKEN")
 )
 
-_arrived: weakref.WeakValueDictionary[Hashable, Any] = weakref.WeakValueDictionary()
-_kept: OrderedDict[Hashable, Any] = OrderedDict()
-"""The latest arrivals: a worker holds nothing between two tasks, and the next one shall not fetch again."""
-_arrivals = threading.RLock()
-"""Guards _arrived and _kept; re-entered by a provider that is another one's argument."""
+_made: weakref.WeakValueDictionary[Hashable, Any] = weakref.WeakValueDictionary()
+_recent: OrderedDict[Hashable, Any] = OrderedDict()
+"""The latest ones: between two tasks a worker holds no reference, and the next task must not fetch again."""
+_lock = threading.RLock()
+"""Guards _made and _recent."""
 
 
 class ProviderRecipe:
-    """Class and constructor arguments of a provider, and the environment that it was made in."""
+    """The class and the constructor arguments of a provider, and the environment in which it was made."""
 
-    __slots__ = ("_args", "_class", "_kwargs", "_surroundings")
+    __slots__ = ("_args", "_class", "_environment_key", "_kwargs")
 
     def __init__(self, cls: type[object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._class = cls
         self._args = args
         self._kwargs = kwargs
-        self._surroundings = _surroundings()
+        self._environment_key = _environment_key()
 
     def repeat(self, provider: object) -> None:
         """Call the constructor again, in the environment as it is now."""
-        self._surroundings = _surroundings()
+        self._environment_key = _environment_key()
         self._class.__init__(provider, *self._args, **self._kwargs)
 
     def reduce_args(self, provider: object) -> tuple[Any, ...]:
         """The arguments of `restore`. A pickle that returns to this process becomes the pickled provider."""
-        with _arrivals:
-            _arrived[self.key()] = provider
+        key = self.key()
+        with _lock:
+            _made[key] = provider
         return self._class, self._args, self._kwargs
 
     def key(self) -> Hashable:
-        """The same for all providers of this configuration."""
-        return _key(self._class, self._args, self._kwargs, self._surroundings)
+        """A value that is equal for all providers of this configuration."""
+        return _key(self._class, self._args, self._kwargs, self._environment_key)
 
     def token(self) -> tuple[str, ...]:
-        """A name for this configuration, the same in every process, from which no argument can be read."""
+        """A name of this configuration, the same in every process, that shows no argument."""
         import hashlib
         import pickle
 
@@ -67,51 +70,70 @@ class ProviderRecipe:
         return f"{self._class.__module__}.{self._class.__qualname__}", hashlib.sha256(content).hexdigest()
 
 
-def restore(cls: type[ProviderT], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ProviderT:
-    """The provider that this process has for this configuration, made where there is none yet.
+def restore(make: Callable[..., Made], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Made:
+    """The one provider of this process for this configuration; made if there is none yet.
 
-    The environment is a part of it: a worker whose next task names another profile must not go on with the last one's.
+    The environment is part of the configuration: if the next task of a worker names another profile, it gets another
+    provider.
+
+    Args:
+        make: the class, or a function that returns a provider.
+        args: its arguments.
+        kwargs: its keyword arguments.
     """
-    key = _key(cls, args, kwargs, _surroundings())
-    with _arrivals:
-        provider = _arrived.get(key) or _kept.get(key)
-        if provider is None:
-            provider = _arrived[key] = cls(*args, **kwargs)
-        _kept[key] = provider
-        _kept.move_to_end(key)
-        if len(_kept) > MAX_KEPT:
-            _kept.popitem(last=False)
+    key = _key(make, args, kwargs, _environment_key())
+    with _lock:
+        found = _made.get(key, _recent.get(key))
+    # Made without the lock: a constructor imports modules. Of two at once, one is dropped, which has done nothing yet.
+    provider: Made = found if found is not None else make(*args, **kwargs)
+    with _lock:
+        provider = _made.setdefault(key, provider)
+        _recent[key] = provider
+        _recent.move_to_end(key)
+        if len(_recent) > MAX_RECENT:
+            _recent.popitem(last=False)
         return provider
 
 
-def forget(provider: object) -> None:
-    """Let the next arrival of this configuration become a provider of its own, since this one was closed."""
-    with _arrivals:
-        for registry in (_kept, _arrived):
+def discard(provider: object) -> None:
+    """Forget a provider that was closed: for its configuration, a new one is made."""
+    with _lock:
+        for registry in (_recent, _made):
             for key in [key for key, one in registry.items() if one is provider]:
                 registry.pop(key, None)
 
 
-def _key(cls: type[object], args: tuple[Any, ...], kwargs: dict[str, Any], surroundings: Hashable) -> Hashable:
-    return cls, _frozen(args), _frozen(kwargs), surroundings
+def discard_all() -> None:
+    """Forget every provider: each configuration gets a new one."""
+    with _lock:
+        _recent.clear()
+        _made.clear()
 
 
-def _surroundings() -> Hashable:
+def _key(make: object, args: tuple[Any, ...], kwargs: dict[str, Any], environment: Hashable) -> Hashable:
+    return make, _frozen(args), _frozen(kwargs), environment
+
+
+def _environment_key() -> Hashable:
     names = [name for name in os.environ if name.startswith(_FAMILIES) and name not in _READ_LATER]
     return frozenset((name, os.environ.get(name)) for name in names)  # another thread may unset one meanwhile
 
 
-def _frozen(value: object) -> Hashable:
-    """The value in hashable form, with its type: 1 and True are two configurations."""
-    if isinstance(value, Mapping):
-        return "mapping", frozenset((_frozen(key), _frozen(item)) for key, item in value.items())
-    if isinstance(value, (list, tuple)):
-        return type(value).__name__, tuple(_frozen(item) for item in value)
-    if isinstance(value, (set, frozenset)):
-        return "set", frozenset(_frozen(item) for item in value)
-    itinerary = getattr(value, "_recipe", None)
-    if isinstance(itinerary, ProviderRecipe):
-        return itinerary.key()  # a link of a chain is known by what it was made of, as the chain is
+def _frozen(value: object, seen: frozenset[int] = frozenset()) -> Hashable:
+    """The value in hashable form, with its type: 1 and True are two configurations.
+
+    Args:
+        value: any object.
+        seen: the ids of the objects around this one.
+    """
+    recipe = getattr(value, "_recipe", None)
+    if isinstance(recipe, ProviderRecipe):
+        return recipe.key()  # a provider in a chain is known by its configuration, as the chain is
+    if id(value) in seen:
+        return "recursion"
+    for kinds, freeze in _FREEZERS:
+        if isinstance(value, kinds):
+            return freeze(value, seen | {id(value)})
     try:
         hash(value)
     except TypeError:
@@ -119,9 +141,69 @@ def _frozen(value: object) -> Hashable:
     return type(value), value
 
 
+def _frozen_mapping(value: Mapping[Any, Any], seen: frozenset[int]) -> Hashable:
+    return "mapping", frozenset((_frozen(key, seen), _frozen(item, seen)) for key, item in value.items())
+
+
+def _frozen_sequence(value: list[Any] | tuple[Any, ...], seen: frozenset[int]) -> Hashable:
+    return type(value).__name__, tuple(_frozen(item, seen) for item in value)
+
+
+def _frozen_set(value: set[Any] | frozenset[Any], seen: frozenset[int]) -> Hashable:
+    return "set", frozenset(_frozen(item, seen) for item in value)
+
+
+def _frozen_method(value: MethodType, seen: frozenset[int]) -> Hashable:
+    return "method", _frozen(value.__func__, seen), _frozen(value.__self__, seen)
+
+
+def _frozen_partial(value: partial[Any], seen: frozenset[int]) -> Hashable:
+    return "partial", *(_frozen(part, seen) for part in (value.func, value.args, value.keywords))
+
+
+def _frozen_function(function: FunctionType, seen: frozenset[int]) -> Hashable:
+    """A function of a module is itself. One that is pickled with its code is known by that, since each copy is new."""
+    if _is_importable(function):
+        return function
+    cells = [_content_of(cell) for cell in function.__closure__ or ()]
+    used = {name: function.__globals__[name] for name in _names_in(function.__code__) if name in function.__globals__}
+    parts = (function.__defaults__, function.__kwdefaults__, cells, used)
+    return "function", function.__code__, *(_frozen(part, seen) for part in parts)
+
+
+def _is_importable(function: FunctionType) -> bool:
+    found: object = sys.modules.get(function.__module__ or "")
+    for name in function.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is function and function.__module__ != "__main__"
+
+
+def _content_of(cell: Any) -> object:  # noqa: ANN401  # the type of cells has no public name
+    try:
+        return cell.cell_contents
+    except ValueError:  # the name is not assigned yet
+        return ValueError
+
+
+def _names_in(code: CodeType) -> set[str]:
+    """The names that a function and the functions within it use."""
+    inner = [one for one in code.co_consts if isinstance(one, CodeType)]
+    return set(code.co_names).union(*(_names_in(one) for one in inner))
+
+
+_FREEZERS: tuple[tuple[type | tuple[type, ...], Callable[[Any, frozenset[int]], Hashable]], ...] = (
+    (Mapping, _frozen_mapping),
+    ((list, tuple), _frozen_sequence),
+    ((set, frozenset), _frozen_set),
+    (FunctionType, _frozen_function),
+    (MethodType, _frozen_method),
+    (partial, _frozen_partial),
+)
+
+
 def _after_fork_in_child() -> None:
-    global _arrivals  # noqa: PLW0603  # a lock can only be replaced
-    _arrivals = threading.RLock()  # another thread of the parent may have held the old one
+    global _lock  # noqa: PLW0603  # a lock can only be replaced
+    _lock = threading.RLock()  # another thread of the parent may have held the old one
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,7 +1,8 @@
-"""Removes from errors what a debugger or a crash report would show: frames of ours hold tokens and secrets."""
+"""What a traceback may show: frames of this library hold tokens and secrets, and those of users' code may too."""
 
 from __future__ import annotations
 
+import os
 from functools import wraps
 from typing import TYPE_CHECKING, TypeVar
 
@@ -9,6 +10,7 @@ from ramrole_creds.errors import RamRoleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
     from typing_extensions import ParamSpec
 
@@ -46,3 +48,27 @@ def hide_frames(function: Callable[Arguments, Result]) -> Callable[Arguments, Re
             raise without_frames(error) from error.__cause__
 
     return call
+
+
+def describe_exception(error: BaseException) -> str:
+    """Class, file and line of an exception of somebody else's code, for instance "KeyError at /app/vault.py:12".
+
+    Neither its text nor a local variable is shown: both may be secret. The line is the last one outside of this
+    library, the standard library and installed packages; without such a line, the last one.
+    """
+    lines = _lines_of(error.__traceback__)
+    own = [line for line in lines if not line.startswith(_LIBRARIES) and not any(part in line for part in _PACKAGES)]
+    where = (own or lines)[-1:]
+    return f"{type(error).__name__} at {where[0]}" if where else type(error).__name__
+
+
+_LIBRARIES = (os.path.dirname(os.__file__) + os.sep, os.path.dirname(__file__) + os.sep, "<frozen ")  # noqa: PTH120  # loading pathlib costs time
+_PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+
+def _lines_of(traceback: TracebackType | None) -> list[str]:
+    lines = []
+    while traceback is not None:
+        lines.append(f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}")
+        traceback = traceback.tb_next
+    return lines

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 from ramrole_creds._cache.credential_cache import CredentialCache
 from ramrole_creds._cache.fetch_context import FetchContext
 from ramrole_creds._cache.policy import RefreshPolicy
-from ramrole_creds._pickling import ProviderRecipe, forget, restore
+from ramrole_creds._cache.readiness import wait_until_ready
+from ramrole_creds._pickling import ProviderRecipe, discard, discard_all, restore
 from ramrole_creds._sdk_names import SdkProviderMixin
+from ramrole_creds._tracebacks import describe_exception, hide_frames
 from ramrole_creds.clock import DEFAULT_CLOCK, Clock
 from ramrole_creds.credentials import Credentials
-from ramrole_creds.errors import ConfigurationError, ProviderUnavailable
+from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -58,6 +60,12 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
     _on_event: EventListener | None = None
     _cache: CredentialCache
     _recipe: ProviderRecipe
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        """Errors leave `fetch` without its frames, which hold secrets, when it is called directly too."""
+        super().__init_subclass__(**kwargs)
+        if "fetch" in vars(cls):
+            cls.fetch = hide_frames(cls.fetch)  # type: ignore[method-assign]  # of the same type
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Note the arguments: they are all that travels in a pickle."""
@@ -143,6 +151,22 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
             )
         return self._open_cache().refresh(rejected)
 
+    def wait_ready(self, timeout: float) -> Credentials:
+        """Wait at the start of a program until there are credentials, for instance until a role is attached.
+
+        The source is asked again with the back-off of `policy`, also after errors that `get_credentials` raises at
+        once. In a coroutine, use `await asyncio.to_thread(provider.wait_ready, timeout)`.
+
+        Args:
+            timeout: maximum seconds to wait.
+
+        Raises:
+            ProviderUnavailable, NoCredentialsError, FetchError: the last error when the time is over.
+            WaitTimeout: the time is over, and the first fetch has not ended.
+            ConfigurationError: the provider is closed, or `timeout` is not valid.
+        """
+        return wait_until_ready(self.get_credentials, self._clock or DEFAULT_CLOCK.target, timeout)
+
     def status(self) -> ProviderStatus:
         """What is held and what is going on, without secrets; never fetches."""
         return self._open_cache().status()
@@ -150,7 +174,7 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
     def close(self) -> None:
         """Forget the credentials and stop refreshing; later calls raise ConfigurationError."""
         self._open_cache().close()
-        forget(self)
+        discard(self)
         _providers.pop(id(self), None)
 
     def __enter__(self) -> Self:
@@ -212,6 +236,7 @@ def restart_providers() -> None:
 
     For a test toolkit that has just put another default clock or another environment in place.
     """
+    discard_all()
     for provider in list(_providers.values()):
         if provider._clock is None:  # noqa: SLF001  # of this module
             provider._restart()  # noqa: SLF001  # as above
@@ -228,5 +253,24 @@ class _WeakFetch:
     def __call__(self, context: FetchContext) -> Credentials:
         provider = self._provider()
         if provider is None:
-            raise ProviderUnavailable("The provider is gone.")
+            raise ProviderUnavailable("The provider no longer exists.")
+        return fetch_from(provider, context)
+
+
+def fetch_from(provider: CredentialProvider, context: FetchContext) -> Credentials:
+    """Call `fetch` of a provider whose code may be somebody else's.
+
+    Raises:
+        RamRoleError: what it raised.
+        FetchError: it raised something else; names class, file and line, and shows no text.
+    """
+    try:
         return provider.fetch(context)
+    except RamRoleError:
+        raise
+    except Exception as error:  # noqa: BLE001  # plug-ins raise anything
+        failure = describe_exception(error)
+        raise FetchError(
+            f"{provider.get_provider_name()} failed with {failure}. The text of the error is not shown, since it may "
+            "contain a secret."
+        ) from None

@@ -21,7 +21,7 @@ from ramrole_creds.errors import (
     ProviderUnavailable,
     RamRoleError,
 )
-from ramrole_creds.provider import CredentialProvider, FetchContext
+from ramrole_creds.provider import CredentialProvider, FetchContext, fetch_from
 from ramrole_creds.providers.variables import URI_VARIABLE
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class ProviderChain(CredentialProvider):
     def _fetch_from(self, link: CredentialProvider, context: FetchContext) -> Credentials:
         """One link within its own time limit: that of the whole may be meant for a slower one."""
         part = context.limited_to(link.default_policy.fetch_timeout)
-        credentials = ensure_credentials(link.fetch(part), _title(link))
+        credentials = ensure_credentials(fetch_from(link, part), _title(link))
         context.merge(part)
         if self._guard is not None:
             self._guard.check(credentials, context)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds._discovery.chain import ProviderChain
 from ramrole_creds._discovery.entry_points import registered_provider
+from ramrole_creds._pickling import restore
 from ramrole_creds.errors import ConfigurationError, FetchError
 from ramrole_creds.provider import CredentialProvider
 
@@ -70,6 +71,45 @@ def default_provider(
         guard=guard,
         **options,
     )
+
+
+def shared_provider(
+    *,
+    only: Collection[str] | None = None,
+    expect_role: str | None = None,
+    expect_account: str | None = None,
+    endpoint: str | None = None,
+    sts_endpoint: str | None = None,
+    on_error: OnError = "stop",
+    **options: Unpack[ProviderOptions],
+) -> ProviderChain:
+    """The one default chain of this process for these arguments and this environment.
+
+    For code that makes a client per request or per task: a hundred calls of `default_provider()` make a hundred
+    providers that each fetch, a hundred calls of `shared_provider()` return the same one. After `close()`, the next
+    call makes a new one. The environment means the variables that providers read when they are made.
+
+    Args:
+        only: see `default_provider`, as all arguments.
+        expect_role: see there.
+        expect_account: see there.
+        endpoint: see there.
+        sts_endpoint: see there.
+        on_error: see there.
+        options: see there.
+
+    Raises:
+        ConfigurationError: see there.
+    """
+    arguments = {
+        "only": only,
+        "expect_role": expect_role,
+        "expect_account": expect_account,
+        "endpoint": endpoint,
+        "sts_endpoint": sts_endpoint,
+        "on_error": on_error,
+    }
+    return restore(default_provider, (), {**arguments, **options})
 
 
 class MisconfiguredProvider(CredentialProvider):

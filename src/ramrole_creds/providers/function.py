@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ramrole_creds._tracebacks import describe_exception
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, FetchError, RamRoleError
 from ramrole_creds.provider import CredentialProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from ramrole_creds._cache.policy import RefreshPolicy
     from ramrole_creds.clock import Clock
@@ -20,23 +21,27 @@ if TYPE_CHECKING:
 class FunctionProvider(CredentialProvider):
     """Fetches by calling a function, and caches as every provider does.
 
+    The function runs on a worker thread. A coroutine function runs there on a new event loop, and is cancelled at the
+    end of `policy.fetch_timeout`; HTTP clients and other objects that belong to a loop must be made within it.
+
     Args:
-        fn: called without arguments, returns Credentials. An error of this library passes as it is; any other
-            counts as a FetchError that names its class only, since its text may hold a secret.
-        name: the provider's name in status, events and messages.
+        fn: a function or coroutine function without arguments that returns Credentials. Errors of this library are
+            raised unchanged. Any other error becomes a FetchError that names its class, file and line, but not its
+            text, since that may contain a secret.
+        name: the name of the provider in status, events and messages.
         policy: when to refresh.
-        clock: by which credentials live.
-        on_event: takes the provider's events.
+        clock: the time by which credentials expire.
+        on_event: receives the events of the provider.
 
     Raises:
-        ConfigurationError: `fn` cannot be called.
+        ConfigurationError: `fn` is not callable.
     """
 
     name = "function"
 
     def __init__(
         self,
-        fn: Callable[[], Credentials],
+        fn: Callable[[], Credentials] | Callable[[], Awaitable[Credentials]],
         *,
         name: str = "function",
         policy: RefreshPolicy | None = None,
@@ -50,27 +55,39 @@ class FunctionProvider(CredentialProvider):
         self._name = name
 
     def fetch(self, context: FetchContext) -> Credentials:
-        """What the function returns.
+        """Call the function.
 
         Raises:
-            FetchError: the function raised something that is not an error of this library, or returned something else.
+            FetchError: the function raised an error that is not of this library, returned something else, or is a
+                coroutine function that did not end in time.
         """
         try:
             given: object = self._fn()
+            if hasattr(given, "__await__"):
+                given = _run(given, context.remaining())
         except RamRoleError:
             raise
         except Exception as error:  # noqa: BLE001  # whatever the function raises
-            kind = type(error).__name__
-        else:
-            if isinstance(given, Credentials):
-                return given
             raise FetchError(
-                f"The function of provider {self._name!r} must return Credentials, not {type(given).__name__}."
-            )
+                f"The function of provider {self._name!r} raised {describe_exception(error)}. The text of the error is "
+                "not shown, since it may contain a secret."
+            ) from None
+        if isinstance(given, Credentials):
+            return given
         raise FetchError(
-            f"The function of provider {self._name!r} raised {kind}. Look at it: its text is not shown here."
+            f"The function of provider {self._name!r} must return Credentials, not {type(given).__name__}."
         )
 
     def get_provider_name(self) -> str:
-        """The name it was given."""
+        """The name that it was given."""
         return self._name
+
+
+def _run(awaitable: Awaitable[object], time_limit: float) -> object:
+    """The result of a coroutine, on a new event loop."""
+    import asyncio
+
+    async def wait() -> object:
+        return await asyncio.wait_for(awaitable, time_limit)
+
+    return asyncio.run(wait())
