@@ -209,6 +209,50 @@ def test_a_folder_that_takes_no_file_is_told_before_a_token_is_used_up(
         update_profile(path, "default", change, time_limit=1.0)
 
 
+def test_a_disk_without_room_is_noticed_before_a_token_is_used_up(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.write_cli({"mode": "AK"})
+    content = path.read_bytes()
+
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def change(_: CliProfile) -> Mapping[str, object]:
+        raise AssertionError
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(ProfileError, match=r"is not renewed.*No space left on device"):
+        update_profile(path, "default", change, time_limit=1.0)
+    assert path.read_bytes() == content
+    assert sorted(one.name for one in path.parent.iterdir()) == ["config.json", "config.json.lock"]
+
+
+def test_new_files_that_a_killed_process_left_behind_are_removed_and_no_others(files: Files) -> None:
+    path = files.write_cli({"mode": "AK"})
+    program = (
+        "import os, sys; from pathlib import Path\n"
+        "from ramrole_creds.providers.profiles._file_replacement import atomic_replace\n"
+        "with atomic_replace(Path(sys.argv[1])): os._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True)
+    (left,) = [one for one in path.parent.iterdir() if one != path]
+    swap = path.with_name(".config.json.swp")
+    swap.touch()
+    update_profile(path, "default", lambda _: {"note": "x"}, time_limit=1.0)
+    assert not left.exists()
+    assert swap.exists()
+
+
+def test_a_link_in_place_of_the_lock_file_is_not_followed(folder: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (folder / "x.lock").symlink_to(elsewhere)
+    refused = pytest.raises(ProfileError, match="it is a symbolic link")
+    with refused, file_lock(folder / "x.lock", 1.0):
+        pass
+    assert not elsewhere.exists()
+
+
 def test_the_new_file_is_private_while_it_is_written_and_keeps_its_owner(folder: Path) -> None:
     target = folder / "config.json"
     target.write_text("old")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import pickle
@@ -23,6 +24,20 @@ if TYPE_CHECKING:
 
     from ramrole_creds.testing import FakeCloud
     from tests.providers.conftest import Files, SignIn
+
+
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """No file can be replaced while the list that is returned is not empty."""
+    full = [1]
+    replace = os.replace
+
+    def refuse(source: str, target: Path) -> None:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    return full
 
 
 class TestOAuth:
@@ -117,6 +132,38 @@ class TestOAuth:
         with pytest.raises(FetchError, match="accessKeyId is missing") as raised:
             self.profile(files, gate).get_credentials()
         assert "hunter2" not in str(raised.value)
+
+    def test_a_renewal_that_cannot_be_saved_stays_in_memory_and_is_saved_later(
+        self, gate: FakeCloud, files: Files, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        provider = self.profile(files, gate, left=60)
+        full = full_disk(monkeypatch)
+        assert provider.get_credentials().access_key_id == "STS.oauth"
+        assert "refresh-0" in files.cli.read_text()
+        provider.refresh()
+        another = CliProfileProvider(oauth_endpoint=gate.url, clock=gate.clock)
+        another.get_credentials()
+        assert len(gate.requests.to("/v1/token")) == 1
+        assert [record.levelname for record in caplog.records if "is not saved" in record.getMessage()] == ["WARNING"]
+        assert "refresh-1" not in caplog.text
+        full.clear()
+        provider.refresh()
+        assert "refresh-1" in files.cli.read_text()
+        assert len(gate.requests.to("/v1/token")) == 1
+
+    def test_a_new_sign_in_of_the_user_replaces_tokens_that_were_not_saved(
+        self, gate: FakeCloud, files: Files, monkeypatch: pytest.MonkeyPatch, sign_in: SignIn
+    ) -> None:
+        provider = self.profile(files, gate, left=60)
+        full = full_disk(monkeypatch)
+        provider.get_credentials()
+        full.clear()
+        sign_in.access_token = "access-by-the-user"
+        text = files.cli.read_text().replace("access-0", "access-by-the-user").replace("refresh-0", "refresh-user")
+        files.cli.write_text(text.replace(str(int(gate.clock.time() + 60)), str(int(gate.clock.time() + 7200))))
+        assert provider.refresh().access_key_id == "STS.oauth"
+        assert gate.requests.to("/v1/exchange")[-1].header("Authorization") == "Bearer access-by-the-user"
+        assert "refresh-user" in files.cli.read_text()
 
     def test_what_json_can_hold_and_utf_8_cannot_costs_no_token(self, gate: FakeCloud, files: Files) -> None:
         self.profile(files, gate, left=60, note="\ud800").get_credentials()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 POLL_SECONDS: Final = 0.05
+# A link that another user has put in place of the lock file is not followed.
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 # The errors by which a platform says that another process holds the lock. Any other error: it cannot lock here.
 _HELD = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK)
 
@@ -84,9 +86,12 @@ def file_lock(path: Path, time_limit: float, *, locks: LockSystem | None = None)
     """
     locks = locks or SYSTEM_LOCKS
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NOFOLLOW, 0o600)
     except OSError as error:
-        raise ProfileError(f"The lock file {path} cannot be opened ({error.strerror}).") from None
+        reason = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
+        raise ProfileError(
+            f"The lock file {path} cannot be opened ({reason}). Check its folder, or remove it."
+        ) from None
     try:
         _wait_for(locks, descriptor, path, time_limit)
         try:

@@ -6,7 +6,8 @@ import os
 import tempfile
 import time
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING
+from glob import escape
+from typing import IO, TYPE_CHECKING, Final
 
 from ramrole_creds.errors import ProfileError
 
@@ -14,17 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-POLL_SECONDS = 0.02
+POLL_SECONDS: Final = 0.02
 # Windows refuses to replace an open file; readers of a profile keep it open for a moment only.
-READER_WAIT_SECONDS = 2.0
+READER_WAIT_SECONDS: Final = 2.0
+# A new content is not much longer than the old one.
+GROWTH_BYTES: Final = 65536
+_MARK = "ramrole-creds-"
 
 
 @contextmanager
 def atomic_replace(target: Path, *, windows: bool = os.name == "nt") -> Iterator[Callable[[bytes], None]]:
     """A function that replaces the content of a file; the mode becomes 0600, the owner is kept.
 
-    The new file is created when the block begins. So a block that must not run twice, such as one that uses up a
-    token, does not run at all if nothing can be written.
+    The new file is created when the block begins, and disk space is reserved for it. So a block that must not run
+    twice, such as one that uses up a token, does not run at all if nothing can be written. The caller holds the lock
+    of the target: new files that a killed process has left behind are removed.
 
     Args:
         target: the file; not a symbolic link.
@@ -33,12 +38,12 @@ def atomic_replace(target: Path, *, windows: bool = os.name == "nt") -> Iterator
     Raises:
         ProfileError: no file can be created beside the target, or the target cannot be replaced.
     """
+    _remove_leftovers(target)
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # mode 0600
+        file, temporary = _create(target)
     except OSError as error:
         reason = error.strerror
     else:
-        file = os.fdopen(descriptor, "wb")
 
         def put(content: bytes) -> None:
             try:
@@ -48,23 +53,44 @@ def atomic_replace(target: Path, *, windows: bool = os.name == "nt") -> Iterator
                 reason = error.strerror
             else:
                 return
-            raise ProfileError(
-                f"{target} cannot be written ({reason}): the new tokens of the sign-in are lost, and the old ones are "
-                "used up. Free some disk space, and sign in again with the aliyun CLI."
-            )
+            raise ProfileError(f"{target} cannot be written ({reason}).")
 
         try:
             yield put
         finally:
-            with suppress(OSError):
-                file.close()
-            with suppress(OSError):  # it is the target now
-                os.unlink(temporary)  # noqa: PTH108  # the name is a str
+            _discard(file, temporary)
         return
     raise ProfileError(
-        f"The sign-in is not renewed: no file can be created beside {target} ({reason}) to save it in. Make the folder "
-        "writable for the user of this process."
+        f"The sign-in is not renewed: no file can be created beside {target} ({reason}) to save it in. Free some disk "
+        "space, or make the folder writable for the user of this process."
     )
+
+
+def _create(target: Path) -> tuple[IO[bytes], str]:
+    """A new file of mode 0600 beside the target, with room for its content."""
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.{_MARK}", dir=target.parent)
+    file = os.fdopen(descriptor, "wb")
+    try:
+        file.write(b"\0" * (target.stat().st_size + GROWTH_BYTES))
+        file.flush()
+        os.fsync(descriptor)
+    except BaseException:
+        _discard(file, temporary)
+        raise
+    return file, temporary
+
+
+def _discard(file: IO[bytes], temporary: str) -> None:
+    with suppress(OSError):
+        file.close()
+    with suppress(OSError):  # it is the target now
+        os.unlink(temporary)  # noqa: PTH108  # the name is a str
+
+
+def _remove_leftovers(target: Path) -> None:
+    with suppress(OSError):
+        for path in target.parent.glob(f".{escape(target.name)}.{_MARK}*"):
+            path.unlink()
 
 
 def _fill(file: IO[bytes], content: bytes, target: Path) -> None:
@@ -72,7 +98,9 @@ def _fill(file: IO[bytes], content: bytes, target: Path) -> None:
         with suppress(OSError):
             owner = target.stat()
             os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+    file.seek(0)
     file.write(content)
+    file.truncate()
     file.flush()
     os.fsync(file.fileno())
     file.close()  # Windows does not rename an open file

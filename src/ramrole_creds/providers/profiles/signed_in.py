@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import os
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final
 
 from ramrole_creds.credentials import Credentials
-from ramrole_creds.errors import ConfigurationError, ProfileError
+from ramrole_creds.errors import ConfigurationError, FetchError, ProfileError
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.profiles.cli_config import find_profile, load_config, update_profile
 from ramrole_creds.providers.profiles.files import ProfilePath
@@ -19,6 +23,10 @@ if TYPE_CHECKING:
     from ramrole_creds.providers.profiles.cli_config import CliProfile
     from ramrole_creds.providers.sign_in.cloud_sso import CloudSsoProvider
 
+_log = logging.getLogger(__name__)
+
+# How long another process may delay that unsaved tokens are saved.
+SAVE_SECONDS: Final = 1.0
 # The CLI keeps the last session in the profile. A session that ends sooner than this is not used.
 MIN_KEPT_SESSION_SECONDS: Final = 900.0
 
@@ -77,6 +85,9 @@ class SignedInProvider(CredentialProvider):
 class ProfileTokens:
     """The tokens of an OAuth sign-in, kept where the CLI keeps them: in the profile.
 
+    If renewed tokens cannot be saved, they stay in memory and are saved as soon as that is possible: the tokens in
+    the file are used up then.
+
     Args:
         profile: the profile as it was when the provider was made.
     """
@@ -84,36 +95,80 @@ class ProfileTokens:
     def __init__(self, profile: CliProfile) -> None:
         self._path = profile.path
         self._name = profile.name
+        self._key = (os.path.realpath(profile.path), profile.name)
 
     def load(self) -> OAuthTokens:
-        """The tokens in the file now.
+        """The current tokens.
 
         Raises:
             ProfileError: the file cannot be used, or no longer has the profile.
         """
+        if self._key in _unsaved:
+            with suppress(FetchError):
+                return self.update(lambda _: None, SAVE_SECONDS)
         profile = find_profile(load_config(ProfilePath(self._path)), self._path, self._name)
         if profile is None:
             raise ProfileError(f"{self._path} no longer has a profile {self._name!r}.", unrecoverable=True)
-        return _tokens_of(profile)
+        stored = _tokens_of(profile)
+        return self._pending(stored) or stored
 
     def update(self, change: Callable[[OAuthTokens], OAuthTokens | None], time_limit: float) -> OAuthTokens:
         """Replace the tokens, under a lock file beside the profile's file; see `TokenStore`.
 
         Raises:
-            FetchError: the lock was not free in time, or the file cannot be written.
+            FetchError: the lock was not free in time, or no file can be created to save the tokens in.
         """
+        renewed: list[_Renewal] = []
 
         def fields(profile: CliProfile) -> Mapping[str, object]:
-            tokens = change(_tokens_of(profile))
+            stored = _tokens_of(profile)
+            pending = self._pending(stored)
+            tokens = change(pending or stored) or pending
             if tokens is None:
                 return {}
+            renewed.append(_Renewal(stored, tokens))
             return {
                 "oauth_access_token": tokens.access_token,
                 "oauth_refresh_token": tokens.refresh_token or "",
                 "oauth_access_token_expire": int(tokens.access_token_expire or 0),
             }
 
-        return _tokens_of(update_profile(self._path, self._name, fields, time_limit=time_limit))
+        try:
+            profile = update_profile(self._path, self._name, fields, time_limit=time_limit)
+        except ProfileError as error:
+            if not renewed:
+                raise
+            self._keep(renewed[-1], str(error))
+            return renewed[-1].tokens
+        _unsaved.pop(self._key, None)
+        return _tokens_of(profile)
+
+    def _pending(self, stored: OAuthTokens) -> OAuthTokens | None:
+        """The tokens that could not be saved yet; None after somebody else has changed those in the file."""
+        renewal = _unsaved.get(self._key)
+        return renewal.tokens if renewal is not None and renewal.stored == stored else None
+
+    def _keep(self, renewal: _Renewal, problem: str) -> None:
+        known = _unsaved.get(self._key)
+        _unsaved[self._key] = renewal
+        if known != renewal:
+            _log.warning(
+                "The renewed sign-in of profile %r is not saved: %s It stays in memory, and is saved as soon as that "
+                "is possible. Free some disk space: if this process ends before, sign in again with the aliyun CLI",
+                *(self._name, problem),
+            )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Renewal:
+    """Renewed tokens, and those in the file that they replace."""
+
+    stored: OAuthTokens
+    tokens: OAuthTokens
+
+
+_unsaved: dict[tuple[str, str], _Renewal] = {}
+"""By file and profile, for all providers of this process; changed under the lock of the file."""
 
 
 def _tokens_of(profile: CliProfile) -> OAuthTokens:
