@@ -319,7 +319,7 @@ def test_mistyped_and_foreign_variables_are_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("ALICLOUD_REGION_ID", "cn-hangzhou")
     output = run("doctor", "--offline").output
     assert f"ALIBABA_CLOUD_ACCESS_KEY_SECERT is set, and no program reads it: did you mean {SECRET}?" in output
-    assert "ALICLOUD_ACCESS_KEY is set: other programs read it" in output
+    assert "rename it to ALIBABA_CLOUD_ACCESS_KEY_ID" in output
     assert "ALICLOUD_REGION_ID is set" not in output
     assert "hidden" not in output
 

@@ -517,7 +517,7 @@ def test_names_that_the_cli_alone_reads_are_told_and_change_no_identity(
     monkeypatch.setenv("ALICLOUD_ACCESS_KEY_ID", "LTAIcli")
     monkeypatch.setenv("ALICLOUD_ACCESS_KEY_SECRET", "s")
     provider = chain(cloud)
-    assert "ALICLOUD_ACCESS_KEY_ID is set, a name that the aliyun CLI alone reads" in provider.explain()
+    assert "ALICLOUD_ACCESS_KEY_ID is set, but this library does not read it" in provider.explain()
     assert provider.get_credentials().identity == "web"
 
 

@@ -75,6 +75,20 @@ class TestCredentialsUri:
             CredentialsUriProvider(cloud.url + METADATA_PATH, clock=cloud.clock).get_credentials()
         assert "hunter2" not in str(raised.value)
 
+    @pytest.mark.parametrize(
+        ("body", "says"),
+        [
+            pytest.param("<!DOCTYPE html><title>Sign in</title>", "with an HTML page", id="html"),
+            pytest.param("ok", "are not a JSON object", id="text"),
+        ],
+    )
+    def test_a_page_in_place_of_credentials_is_named_with_what_is_expected(
+        self, cloud: FakeCloud, body: str, says: str
+    ) -> None:
+        cloud.faults.add("credentials", 200, body=body)
+        with pytest.raises(FetchError, match=f"{says}.*Check that the URL is that of the credentials service"):
+            CredentialsUriProvider(cloud.url + METADATA_PATH, clock=cloud.clock).get_credentials()
+
     def test_nobody_listening_is_an_error_and_not_absent(self) -> None:
         with pytest.raises(FetchError, match="Check that its service is running"):
             CredentialsUriProvider("http://127.0.0.1:9/x").get_credentials()

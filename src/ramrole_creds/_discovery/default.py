@@ -10,6 +10,7 @@ from ramrole_creds._discovery.entry_points import registered_provider
 from ramrole_creds._pickling import restore
 from ramrole_creds.errors import ConfigurationError, FetchError
 from ramrole_creds.provider import CredentialProvider
+from ramrole_creds.providers.variables import warn_of_misspelt_variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -54,6 +55,7 @@ def default_provider(
     Raises:
         ConfigurationError: a name in `only` is known to nobody, or another argument makes no sense.
     """
+    warn_of_misspelt_variables()
     makers = _official_links(endpoint, sts_endpoint, options)
     if only is not None:
         makers = _narrowed(makers, [only] if isinstance(only, str) else list(only))

@@ -9,7 +9,7 @@ from ramrole_creds._http.transport import HttpTransport, safe_url
 from ramrole_creds._http.urls import InvalidUrlError, parse_url
 from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable
 from ramrole_creds.provider import CredentialProvider
-from ramrole_creds.providers.variables import URI_VARIABLE, argument_or_variable
+from ramrole_creds.providers.variables import URI_VARIABLE, argument_or_variable, rename_hint
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -66,7 +66,7 @@ class CredentialsUriProvider(CredentialProvider):
             FetchError: the URL is not allowed, does not answer, or its answer cannot be used.
         """
         if self._uri is None:
-            raise ProviderUnavailable(f"{URI_VARIABLE} is not set.")
+            raise ProviderUnavailable(f"{URI_VARIABLE} is not set.{rename_hint(URI_VARIABLE)}")
         if self._problem is not None:
             raise FetchError(self._problem, unrecoverable=True)
         shown = safe_url(self._uri)
@@ -89,7 +89,7 @@ class CredentialsUriProvider(CredentialProvider):
     def explain(self) -> str:
         """What a fetch would do."""
         if self._uri is None:
-            return f"{URI_VARIABLE} is not set"
+            return f"{URI_VARIABLE} is not set.{rename_hint(URI_VARIABLE)}"
         return f"would ask {safe_url(self._uri)}" if self._problem is None else f"broken: {self._problem}"
 
 
@@ -99,12 +99,19 @@ def _read(answer: HttpResponse, asked: str) -> Credentials:
     def make_error(what: str) -> FetchError:
         return FetchError(f"{asked} answered {answer.status} with {what}. The answer is not used.")
 
+    def not_json(what: str) -> FetchError:
+        what = "an HTML page" if answer.body.lstrip()[:1] == b"<" else what
+        return FetchError(
+            f"{asked} answered {answer.status} with {what}. The answer is not used. Check that the URL is that of the "
+            "credentials service: it must answer with a JSON object that has AccessKeyId and AccessKeySecret."
+        )
+
     if answer.status != 200:
         hint = " Redirects are not followed. Give the final URL." if 300 <= answer.status < 400 else ""
         raise FetchError(
             f"{asked} answered {answer.status} with {answer.describe_body()}.{hint}", retry_after=answer.retry_after()
         )
-    document = json_object(answer.body, make_error)
+    document = json_object(answer.body, make_error if answer.body.lstrip()[:1] == b"{" else not_json)
     code = document.get("Code", "Success")
     if code != "Success":
         raise make_error(f"a document whose Code {safe_code(code)} is not Success")

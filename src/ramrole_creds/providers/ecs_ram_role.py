@@ -8,7 +8,7 @@ from ramrole_creds.clock import DEFAULT_CLOCK
 from ramrole_creds.errors import ConfigurationError, ProviderUnavailable
 from ramrole_creds.metadata.client import MetadataClient
 from ramrole_creds.provider import CredentialProvider
-from ramrole_creds.providers.variables import argument_or_variable, env_flag
+from ramrole_creds.providers.variables import argument_or_variable, env_flag, warn_of_misspelt_variables
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -51,6 +51,7 @@ class EcsRamRoleProvider(CredentialProvider):
         **options: Unpack[ProviderOptions],
     ) -> None:
         super().__init__(**options)
+        warn_of_misspelt_variables()
         if token_mode == "prefer":  # noqa: S105  # a mode
             token_mode = default_token_mode()
         self._disabled = env_flag(DISABLED_VARIABLE)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError, describe_error
 from ramrole_creds.provider import CredentialProvider
+from ramrole_creds.providers.variables import KEY_ID_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE, rename_hint
 
 if TYPE_CHECKING:
     from ramrole_creds.provider import FetchContext
-
-ID_VARIABLE: Final = "ALIBABA_CLOUD_ACCESS_KEY_ID"
-SECRET_VARIABLE: Final = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"  # noqa: S105  # the name of a variable
-TOKEN_VARIABLE: Final = "ALIBABA_CLOUD_SECURITY_TOKEN"  # noqa: S105  # the name of a variable
-# The aliyun CLI takes these too, no SDK does: a program that changes its import must not change its identity.
-NAMES_OF_THE_CLI = ("ALIBABACLOUD_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY_ID")
 
 
 class EnvironmentProvider(CredentialProvider):
@@ -45,17 +40,19 @@ class EnvironmentProvider(CredentialProvider):
             self._read()
         except RamRoleError as error:
             return describe_error(error)
-        there = [name for name in (ID_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE) if os.environ.get(name)]
+        there = [name for name in (KEY_ID_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE) if os.environ.get(name)]
         return f"would use {', '.join(there)}"
 
     def _read(self) -> Credentials:
-        key_id, secret = os.environ.get(ID_VARIABLE, ""), os.environ.get(SECRET_VARIABLE, "")
+        key_id, secret = os.environ.get(KEY_ID_VARIABLE, ""), os.environ.get(SECRET_VARIABLE, "")
         if not key_id and not secret:
-            raise ProviderUnavailable(f"{_unset()}.")
+            hint = rename_hint(KEY_ID_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE)
+            raise ProviderUnavailable(f"{KEY_ID_VARIABLE} and {SECRET_VARIABLE} are not set.{hint}")
         if not key_id or not secret:
-            present, missing = (ID_VARIABLE, SECRET_VARIABLE) if key_id else (SECRET_VARIABLE, ID_VARIABLE)
+            present, missing = (KEY_ID_VARIABLE, SECRET_VARIABLE) if key_id else (SECRET_VARIABLE, KEY_ID_VARIABLE)
             raise FetchError(
-                f"{present} is set, but {missing} is not. Set both, or unset {present} to use another source.",
+                f"{present} is set, but {missing} is not. Set both, or unset {present} to use another source."
+                + rename_hint(missing),
                 unrecoverable=True,
             )
         try:
@@ -63,9 +60,3 @@ class EnvironmentProvider(CredentialProvider):
         except ConfigurationError as error:
             problem = str(error)
         raise FetchError(f"The key pair in the ALIBABA_CLOUD_… variables cannot be used: {problem}", unrecoverable=True)
-
-
-def _unset() -> str:
-    text = f"{ID_VARIABLE} and {SECRET_VARIABLE} are not set"
-    others = [name for name in NAMES_OF_THE_CLI if os.environ.get(name)]
-    return f"{text}; {' and '.join(others)} is set, a name that the aliyun CLI alone reads" if others else text

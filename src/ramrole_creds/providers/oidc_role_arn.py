@@ -18,7 +18,7 @@ from ramrole_creds.providers.session_arguments import (
     session_namer,
 )
 from ramrole_creds.providers.sts_provider import StsProvider
-from ramrole_creds.providers.variables import ROLE_ARN_VARIABLE, argument_or_variable
+from ramrole_creds.providers.variables import ROLE_ARN_VARIABLE, argument_or_variable, rename_hint
 from ramrole_creds.sts.client import DEFAULT_SESSION_SECONDS
 from ramrole_creds.sts.endpoints import CENTRAL_HOST
 
@@ -144,6 +144,7 @@ class OidcRoleArnProvider(StsProvider):
             # The role alone means nothing: it may be meant for AssumeRole.
             raise ProviderUnavailable(
                 f"{PROVIDER_ARN_VARIABLE} and {TOKEN_FILE_VARIABLE} are not set: RRSA is not configured in this pod."
+                + rename_hint(PROVIDER_ARN_VARIABLE, TOKEN_FILE_VARIABLE)
             )
         parts = {
             ROLE_ARN_VARIABLE: self._role_arn,
@@ -155,7 +156,7 @@ class OidcRoleArnProvider(StsProvider):
             verb = "is" if len(missing) == 1 else "are"
             raise FetchError(
                 f"RRSA is configured only in part: {' and '.join(missing)} {verb} not set. Set it, or check the labels "
-                "and annotations by which ack-pod-identity-webhook injects all three.",
+                "and annotations by which ack-pod-identity-webhook injects all three." + rename_hint(*missing),
                 unrecoverable=True,
             )
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ramrole_creds._http.transport import safe_url
 from ramrole_creds.cli.diagnosis.report import Check
+from ramrole_creds.providers.variables import FOREIGN_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,7 +83,7 @@ def check_variables(environ: Mapping[str, str]) -> Iterator[Check]:
         "variables", "ok", f"Variables that decide: {named}." if found else "No variable decides here.", details
     )
     for name in sorted(environ):
-        if name in KNOWN or not name.startswith((*FAMILY, *OTHER_FAMILIES)):
+        if name in KNOWN or not (name in FOREIGN_VARIABLES or name.startswith((*FAMILY, *OTHER_FAMILIES))):
             continue
         yield Check("variables", "warning", _about_unknown(name))
 
@@ -110,6 +111,8 @@ def _shown(name: str, value: str) -> str:
 
 
 def _about_unknown(name: str) -> str:
+    if name in FOREIGN_VARIABLES:
+        return f"{name} is set, but this library and the SDKs do not read it: rename it to {FOREIGN_VARIABLES[name]}."
     close = difflib.get_close_matches(name, sorted(KNOWN), n=1, cutoff=MATCH_CUTOFF)
     if close:
         return f"{name} is set, and no program reads it: did you mean {close[0]}?"

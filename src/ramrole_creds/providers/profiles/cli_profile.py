@@ -19,7 +19,7 @@ from ramrole_creds.providers.profiles.cli_config import (
 )
 from ramrole_creds.providers.profiles.files import is_there, warn_of_readers
 from ramrole_creds.providers.profiles.ini_profile import FILE_VARIABLE, ini_paths
-from ramrole_creds.providers.variables import PROFILE_VARIABLE, argument_or_variable, env_flag
+from ramrole_creds.providers.variables import PROFILE_VARIABLE, argument_or_variable, env_flag, rename_hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,13 +100,18 @@ class CliProfileProvider(CredentialProvider):
         except RamRoleError as error:
             return describe_error(error)
         detail = getattr(provider, "explain", lambda: "would use the keys in it")()
-        return f"profile {profile.name!r} in {profile.path}, mode {mode_of(profile)}: {detail}"
+        hint = "" if self._argument else rename_hint(PROFILE_VARIABLE).replace(" ", "; ", 1).rstrip(".")
+        return f"profile {profile.name!r} in {profile.path}, mode {mode_of(profile)}: {detail}{hint}"
 
     def _open(self) -> tuple[CliProfile, CredentialProvider]:
         if self._disabled is not None:
             raise ProviderUnavailable(f"{self._disabled} is set: profiles of the aliyun CLI are not used.")
         file = config_path(self._path, self._environ)
-        document, path = load_config(file), file.path
+        try:
+            document, path = load_config(file), file.path
+        except ProviderUnavailable as error:
+            hint = "" if self._path else rename_hint(CONFIG_VARIABLE)
+            raise ProviderUnavailable(f"{error}{hint}") from None
         profile = self._select(document, path)
         # Imported here: it imports other kinds of providers, and most programs have no such file.
         from ramrole_creds.providers.profiles.cli_modes import CliProfileBuilder
@@ -134,7 +139,7 @@ class CliProfileProvider(CredentialProvider):
 
     def _not_found(self, document: Mapping[str, object], path: Path, name: str) -> ProviderUnavailable | FetchError:
         names = ", ".join(repr(one.get("name")) for one in profiles_of(document, path)[:20]) or "none"
-        text = f"{path} has no profile {name!r}; its profiles: {names}."
+        text = f"{path} has no profile {name!r}; its profiles: {names}.{rename_hint(PROFILE_VARIABLE)}"
         if self._argument is not None:
             return ProfileError(text, unrecoverable=True)
         if self._named is not None:

@@ -137,7 +137,9 @@ class IniProfileProvider(CredentialProvider):
         files = ini_paths(self._environ)
         found = next((file for file in files if file.variable or is_there(file.path)), None)
         if found is None:
-            raise ProviderUnavailable(f"{' and '.join(str(file.path) for file in files)} do not exist.")
+            raise ProviderUnavailable(
+                f"{' and '.join(str(file.path) for file in files)} do not exist.{_hint_of_other_files()}"
+            )
         return found
 
     def _not_found(self, path: Path, name: str, there: list[str]) -> ProviderUnavailable | ProfileError:
@@ -196,6 +198,20 @@ def ini_paths(environ: Mapping[str, str] = os.environ) -> list[ProfilePath]:
         return [ProfilePath(expand_path(given), FILE_VARIABLE)]
     folder = home_directory() / ".alibabacloud"
     return [ProfilePath(folder / name, usual=True) for name in ("credentials.ini", "credentials")]
+
+
+def _hint_of_other_files() -> str:
+    """Names files of other tools that hold credentials, as sentences after a text; "" if there are none."""
+    home = home_directory()
+    return "".join(
+        f" {path} exists, but only {tools} read it."
+        for path, tools in (
+            (home / ".oss" / "credentials", "OSS tools"),
+            (home / ".ossutilconfig", "ossutil and OSS tools"),
+            (home / ".aliyuncli" / "credentials", "old versions of the aliyun CLI"),
+        )
+        if is_there(path)
+    )
 
 
 def configured_region() -> str | None:
