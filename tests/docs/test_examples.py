@@ -23,6 +23,7 @@ RUN_BY = {
     "docs/migrate-oss2.md": "tests/docs/test_guides.py",
     "docs/migrate-sdk-core.md": "tests/docs/test_guides.py",
     "docs/providers.md": "tests/docs/test_providers_page.py",
+    "docs/quick-start.md": "tests/docs/test_quick_start.py",
     "docs/signing.md": "tests/docs/test_manual_pages.py",
     "docs/testing.md": "tests/testing/test_tutorial.py",
 }
