@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ramrole_creds.testing.account.access import condition_context
 from ramrole_creds.testing.account.ram_policy import ALLOW_ALL, allow, allows, parse_policy, trusts
 
 DENY_DELETE = {"Version": "1", "Statement": [{"Effect": "Deny", "Action": ["oss:Delete*"], "Resource": "*"}]}
@@ -55,7 +56,8 @@ def test_a_deny_of_all_beats_every_allow(action: str, resource: str) -> None:
 )
 def test_conditions_of_trust(condition: dict[str, object], context: dict[str, str], expected: bool) -> None:
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"RAM": "me"}, "Condition": condition}
-    assert trusts({"Statement": [statement]}, "sts:AssumeRole", "RAM", ["me"], context) is expected
+    values = condition_context(context)
+    assert trusts({"Statement": [statement]}, "sts:AssumeRole", "RAM", ["me"], values) is expected
 
 
 def test_a_denied_principal_is_not_trusted() -> None:

@@ -1,8 +1,24 @@
-"""A permission that a call needs."""
+"""Every call's permissions: what it needs, what the caller's policies decide, and a record of both."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, NamedTuple
+
+from ramrole_creds.testing.account.ram_policy import Decision, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from ramrole_creds.testing.account.credential_store import IssuedCredentials
+    from ramrole_creds.testing.account.policy_conditions import Context
+
+Values = str | tuple[str, ...]
+
+SOURCE_IP = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +28,124 @@ class Access:
     Args:
         action: "oss:GetObject" for instance.
         resource: "acs:oss:oss-cn-hangzhou:1234567890123456:bucket/key" for instance; "*" where the API has none.
+        conditions: the service's own condition keys with their values, "oss:Prefix" for instance.
     """
 
     action: str
     resource: str = "*"
+    conditions: Mapping[str, Values] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedAccess:
+    """An access that was asked for, and the decision.
+
+    Args:
+        principal: name of the role or user, "web" for instance.
+        identity_type: "AssumedRoleUser", "RAMUser" or "Account".
+        action: the action.
+        resource: the resource.
+        decision: what the policies said.
+    """
+
+    principal: str
+    identity_type: str
+    action: str
+    resource: str
+    decision: Decision
+
+
+class Judgement(NamedTuple):
+    """A decision, and the kind of policy that it comes from, as `PolicyType` of `AccessDeniedDetail` names it."""
+
+    decision: Decision
+    policy_type: str
+
+    @property
+    def allowed(self) -> bool:
+        """True where every layer of policies allows the access."""
+        return self.decision is Decision.ALLOW
+
+
+_recorders: list[Callable[[JudgedAccess], None]] = []
+
+
+@contextmanager
+def record_accesses(recorder: Callable[[JudgedAccess], None]) -> Iterator[None]:
+    """Report every access that any fake cloud of this process judges, until the block ends."""
+    _recorders.append(recorder)
+    try:
+        yield
+    finally:
+        _recorders.remove(recorder)
+
+
+class Authorizer:
+    """Judges calls by the policies of their callers as they are at that moment; safe for many threads.
+
+    `condition_values` holds the values of condition keys that a fake cloud cannot know, such as `acs:SourceIp`,
+    `acs:SecureTransport`, `acs:SourceVpc` or `acs:ResourceTag/team`. Change it at any time: a text, or a tuple of
+    texts for a key with several values.
+    """
+
+    def __init__(self) -> None:
+        self.condition_values: dict[str, Values] = {
+            "acs:SourceIp": SOURCE_IP,
+            "acs:SecureTransport": "false",
+            "acs:MFAPresent": "false",
+        }
+        self._lock = threading.Lock()  # guards _judged
+        self._judged: dict[JudgedAccess, None] = {}
+
+    def judge(self, caller: IssuedCredentials, access: Access, at: float) -> Judgement:
+        """Decide whether the caller may do this at the Unix time `at`, and record it."""
+        context = self.context(caller, access.conditions, at)
+        judgement = decide_for(caller, access, context)
+        judged = JudgedAccess(
+            caller.name, caller.identity.identity_type, access.action, access.resource, judgement.decision
+        )
+        with self._lock:
+            self._judged[judged] = None
+        for recorder in _recorders:
+            recorder(judged)
+        return judgement
+
+    def judged(self, principal: str | None = None) -> list[JudgedAccess]:
+        """The accesses so far, each once, in the order in which they came; of one role or user, or of all."""
+        with self._lock:
+            return [one for one in self._judged if principal is None or one.principal.lower() == principal.lower()]
+
+    def forget(self) -> None:
+        """Forget the accesses so far."""
+        with self._lock:
+            self._judged.clear()
+
+    def context(self, caller: IssuedCredentials | None, given: Mapping[str, Values], at: float) -> Context:
+        """The values of condition keys for a call at the Unix time `at`: common ones, the service's, those set here."""
+        moment = datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        common = {"acs:CurrentTime": moment}
+        if caller is not None:
+            common |= {"acs:PrincipalARN": caller.principal_arn, "acs:AccessId": caller.access_key_id}
+        return condition_context(common, given, self.condition_values)
+
+
+def condition_context(*sources: Mapping[str, Values]) -> Context:
+    """Values by condition key in lower case; a later source wins."""
+    return {
+        key.lower(): (value,) if isinstance(value, str) else tuple(value)
+        for source in sources
+        for key, value in source.items()
+    }
+
+
+def decide_for(caller: IssuedCredentials, access: Access, context: Context) -> Judgement:
+    """What identity and session policy decide together: the session policy can only narrow."""
+    layers = [("AccountLevelIdentityBasedPolicy", list(caller.identity.policies()))]
+    if caller.session_policy is not None:
+        layers.append(("SessionPolicy", [caller.session_policy]))
+    judged = [Judgement(decide(documents, access.action, access.resource, context), kind) for kind, documents in layers]
+    for worst in (Decision.EXPLICIT_DENY, Decision.IMPLICIT_DENY):
+        for one in judged:
+            if one.decision is worst:
+                return one
+    return judged[0]

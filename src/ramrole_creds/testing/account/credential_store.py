@@ -1,4 +1,4 @@
-"""The book of every credential the fake cloud has issued: what its endpoints verify against."""
+"""Every credential that the fake cloud has issued: what its endpoints verify against."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ramrole_creds.testing.account import ram_policy as policies
+from ramrole_creds.testing.account.access import Access, Authorizer, condition_context, decide_for
+from ramrole_creds.testing.account.ram_policy import ALLOW_ALL
 
 ACCOUNT_ID = "1234567890123456"
 
@@ -28,7 +29,7 @@ Policies = Iterable[Mapping[str, Any]]
 
 
 def _allow_all() -> Policies:
-    return (policies.ALLOW_ALL,)
+    return (ALLOW_ALL,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,28 @@ class IssuedCredentials:
         """True from the very second of the expiry on."""
         return self.expires_at is not None and at >= self.expires_at
 
-    def allows(self, action: str, resource: str = "*") -> bool:
-        """True when identity and session policy both allow the action, by the policies as they are at this moment."""
-        if self.session_policy is not None and not policies.allows([self.session_policy], action, resource):
-            return False
-        return policies.allows(self.identity.policies(), action, resource)
+    @property
+    def name(self) -> str:
+        """Name of the role or user, the account's number for the account itself."""
+        identity = self.identity
+        return identity.role_name or (identity.arn.rpartition("/")[2] if "/" in identity.arn else identity.account_id)
+
+    @property
+    def principal_arn(self) -> str:
+        """The value of the condition key `acs:PrincipalARN`: ARN of the user, or of the role of a session."""
+        role = self.identity.role_name
+        return self.principal if role is None else f"acs:ram::{self.account_id}:role/{role}"
+
+    def allows(self, action: str, resource: str = "*", **conditions: str) -> bool:
+        """True when identity and session policy both allow the action, by the policies as they are at this moment.
+
+        Args:
+            action: "oss:GetObject".
+            resource: as RAM names it.
+            **conditions: values of condition keys, as in `allows("oss:ListObjects", **{"oss:Prefix": "logs/"})`.
+        """
+        context = condition_context(conditions)
+        return decide_for(self, Access(action, resource), context).allowed
 
     def __repr__(self) -> str:
         return f"IssuedCredentials({self.access_key_id!r}, principal={self.principal!r}, expires_at={self.expires_at})"
@@ -116,6 +134,7 @@ class CredentialStore:
         self._issued: dict[str, IssuedCredentials] = {}
         self._revoked: set[str] = set()
         self._lock = threading.Lock()  # guards all of the above but `seed`
+        self.authorizer = Authorizer()
 
     def issue(
         self,

@@ -1,18 +1,51 @@
-"""RAM policies, evaluated: deny wins, nothing is allowed that no statement allows."""
+"""RAM policies: their grammar, and what they decide.
+
+The language is that of RAM's documentation ("Policy elements", alibabacloud.com/help/en/ram/policy-elements, and
+"Policy structure and syntax"): an explicit deny wins, and nothing is allowed that no statement allows. Actions are
+compared without regard to case, resources with it. A request for the resource "*" is one of an API that knows no
+resources: only a statement whose resource is "*" covers it.
+"""
 
 from __future__ import annotations
 
+import difflib
+import enum
 import json
-from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-ALLOW_ALL: Mapping[str, Any] = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-READ_ONLY: Mapping[str, Any] = {
-    "Version": "1",
-    "Statement": [{"Effect": "Allow", "Action": ["*:Describe*", "*:List*", "*:Get*"], "Resource": "*"}],
-}
-TRUST_ECS: Mapping[str, Any] = {
+from ramrole_creds.testing.account.policy_conditions import (
+    OPERATORS,
+    Context,
+    conditions_hold,
+    find_operator,
+    matches_any,
+    texts,
+)
+
+Document = Mapping[str, Any]
+
+_ELEMENTS = frozenset(
+    {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition", "Principal", "NotPrincipal"}
+)
+
+
+class Decision(enum.Enum):
+    """What policies say about one access; the values are those of `NoPermissionType`."""
+
+    ALLOW = "Allow"
+    IMPLICIT_DENY = "ImplicitDeny"
+    EXPLICIT_DENY = "ExplicitDeny"
+
+
+def allow(*actions: str, resource: str = "*") -> Document:
+    """A policy that allows the actions."""
+    return {"Version": "1", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": resource}]}
+
+
+ALLOW_ALL: Document = allow("*")
+READ_ONLY: Document = allow("*:Describe*", "*:List*", "*:Get*")
+TRUST_ECS: Document = {
     "Version": "1",
     "Statement": [
         {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": ["ecs.aliyuncs.com"]}},
@@ -20,23 +53,18 @@ TRUST_ECS: Mapping[str, Any] = {
 }
 
 
-def trust_account(account_id: str) -> Mapping[str, Any]:
+def trust_account(account_id: str) -> Document:
     """A trust policy for ECS and for everybody in the account."""
     principal = {"Service": ["ecs.aliyuncs.com"], "RAM": [f"acs:ram::{account_id}:root"]}
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}
     return {"Version": "1", "Statement": [statement]}
 
 
-def allow(*actions: str, resource: str = "*") -> Mapping[str, Any]:
-    """A policy that allows the actions."""
-    return {"Version": "1", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": resource}]}
-
-
-def parse_policy(document: str | Mapping[str, Any]) -> Mapping[str, Any]:
-    """The document as a mapping.
+def parse_policy(document: str | Document) -> Document:
+    """The document as a mapping, once its grammar is right.
 
     Raises:
-        ValueError: it is not JSON, or not shaped like a policy.
+        ValueError: it is not a policy; the text names the place.
     """
     try:
         parsed = json.loads(document) if isinstance(document, str) else document
@@ -44,33 +72,86 @@ def parse_policy(document: str | Mapping[str, Any]) -> Mapping[str, Any]:
         raise ValueError("a policy is not nested a thousand levels deep") from None
     if not isinstance(parsed, Mapping) or not isinstance(parsed.get("Statement"), list):
         raise ValueError("a policy is an object with a list of statements")  # noqa: TRY004  # bad content, not bad use
-    for statement in parsed["Statement"]:
-        if not isinstance(statement, Mapping) or statement.get("Effect") not in {"Allow", "Deny"}:
-            raise ValueError('each statement of a policy is an object with "Effect": "Allow" or "Deny"')
-        if not _texts(statement.get("Action")) and not _texts(statement.get("NotAction")):
-            raise ValueError("each statement of a policy names an Action")
+    if parsed.get("Version", "1") != "1":
+        raise ValueError(f'the Version of a policy is "1", not {parsed["Version"]!r}')
+    for index, statement in enumerate(parsed["Statement"]):
+        problem = _problem_of(statement)
+        if problem is not None:
+            raise ValueError(f"Statement[{index}]: {problem}")
     return parsed
 
 
-def allows(documents: Iterable[Mapping[str, Any]], action: str, resource: str = "*") -> bool:
-    """True when some statement allows the action on the resource and none denies it.
+def _problem_of(statement: object) -> str | None:
+    if not isinstance(statement, Mapping):
+        return "a statement is an object"
+    unknown = [str(name) for name in statement if name not in _ELEMENTS]
+    if unknown:
+        return f"{unknown[0]!r} is not an element of a statement{_hint(unknown[0], _ELEMENTS)}"
+    if statement.get("Effect") not in ("Allow", "Deny"):
+        return 'the Effect is "Allow" or "Deny"'
+    exclusive = [("Action", "NotAction")]
+    if "Principal" not in statement:
+        exclusive.append(("Resource", "NotResource"))
+    for one, other in exclusive:
+        if bool(texts(statement.get(one))) == bool(texts(statement.get(other))):
+            return f"a statement has either {one} or {other}"
+    return _problem_of_condition(statement.get("Condition"))
 
-    Actions ("oss:GetObject") are compared without regard to case, resources ("acs:oss:*:*:bucket/key") with it;
-    both may hold `*` and `?`.
+
+def _problem_of_condition(condition: object) -> str | None:
+    if condition is None:
+        return None
+    if not isinstance(condition, Mapping) or not all(isinstance(block, Mapping) for block in condition.values()):
+        return "a Condition maps operators to condition keys with their values"
+    for operator in map(str, condition):
+        if operator != "Null" and find_operator(operator) is None:
+            return f"RAM has no condition operator {operator!r}{_hint(operator, OPERATORS)}"
+    return None
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def decide(documents: Iterable[Document], action: str, resource: str = "*", context: Context | None = None) -> Decision:
+    """What the policies of one identity say about an action on a resource.
+
+    Args:
+        documents: the policies, each of which `parse_policy` accepts.
+        action: "oss:GetObject".
+        resource: "acs:oss:oss-cn-hangzhou:1234567890123456:bucket/key", or "*".
+        context: the request's values by condition key, in lower case.
     """
-    allowed = False
+    decision = Decision.IMPLICIT_DENY
     for document in documents:
         for statement in document["Statement"]:
-            if _covers(statement, action, resource):
+            if covers(statement, action, resource) and conditions_hold(statement.get("Condition"), context or {}):
                 if statement["Effect"] == "Deny":
-                    return False
-                allowed = True
-    return allowed
+                    return Decision.EXPLICIT_DENY
+                decision = Decision.ALLOW
+    return decision
 
 
-def trusts(
-    document: Mapping[str, Any], action: str, kind: str, principals: Iterable[str], context: Mapping[str, str]
-) -> bool:
+def allows(documents: Iterable[Document], action: str, resource: str = "*", context: Context | None = None) -> bool:
+    """True when some statement allows the action on the resource and none denies it."""
+    return decide(documents, action, resource, context) is Decision.ALLOW
+
+
+def covers(statement: Mapping[str, Any], action: str, resource: str) -> bool:
+    """True when action and resource are those of the statement, its conditions aside."""
+    wanted = action.lower()
+    if "NotAction" in statement:
+        if matches_any(_lower(statement["NotAction"]), wanted):
+            return False
+    elif not matches_any(_lower(statement.get("Action")), wanted):
+        return False
+    if "NotResource" in statement:
+        return not matches_any(texts(statement["NotResource"]), resource)
+    return matches_any(texts(statement.get("Resource", "*")), resource)
+
+
+def trusts(document: Document, action: str, kind: str, principals: Iterable[str], context: Context) -> bool:
     """True when a trust policy lets one of the principals assume the role.
 
     Args:
@@ -78,70 +159,21 @@ def trusts(
         action: "sts:AssumeRole" or "sts:AssumeRoleWithOIDC" (which a policy may also spell "sts:AssumeRole").
         kind: "RAM", "Service" or "Federated".
         principals: every name under which the caller may be trusted (its ARN, its account's root).
-        context: condition keys, for instance "oidc:aud", with their values.
+        context: the request's values by condition key, in lower case.
     """
-    names = set(principals)
-    allowed = False
-    for statement in document["Statement"]:
-        actions = _texts(statement.get("Action"))
-        if not any(fnmatchcase(action.lower(), pattern.lower()) or pattern == "sts:AssumeRole" for pattern in actions):
-            continue
-        principal = statement.get("Principal")
-        named = _texts(principal.get(kind)) if isinstance(principal, Mapping) else ["*"] if principal == "*" else []
-        if not any(pattern in names | {"*"} for pattern in named):
-            continue
-        if not _conditions_hold(statement.get("Condition"), context):
-            continue
-        if statement["Effect"] == "Deny":
-            return False
-        allowed = True
-    return allowed
+    names = {*principals, "*"}
+    trusting = [one for one in document["Statement"] if _trust_covers(one, action, kind, names, context)]
+    return bool(trusting) and all(one["Effect"] == "Allow" for one in trusting)
 
 
-def _covers(statement: Mapping[str, Any], action: str, resource: str) -> bool:
-    if "NotAction" in statement:
-        if _any_match(_texts(statement["NotAction"]), action, fold=True):
-            return False
-    elif not _any_match(_texts(statement.get("Action")), action, fold=True):
+def _trust_covers(statement: Mapping[str, Any], action: str, kind: str, names: set[str], context: Context) -> bool:
+    actions = _lower(statement.get("Action"))
+    if not matches_any(actions, action.lower()) and "sts:assumerole" not in actions:
         return False
-    resources = _texts(statement.get("Resource", "*"))
-    return resource == "*" or _any_match(resources, resource, fold=False)
+    principal = statement.get("Principal")
+    named: Sequence[str] = texts(principal.get(kind)) if isinstance(principal, Mapping) else texts(principal)
+    return not names.isdisjoint(named) and conditions_hold(statement.get("Condition"), context)
 
 
-def _any_match(patterns: list[str], value: str, *, fold: bool) -> bool:
-    if fold:
-        value = value.lower()
-        patterns = [pattern.lower() for pattern in patterns]
-    return any(fnmatchcase(value, pattern.replace("[", "[[]")) for pattern in patterns)
-
-
-def _conditions_hold(conditions: object, context: Mapping[str, str]) -> bool:
-    if not isinstance(conditions, Mapping):
-        return True
-    for operator, wanted in conditions.items():
-        if not isinstance(wanted, Mapping):
-            return False
-        for key, values in wanted.items():
-            if not _condition_holds(str(operator), context.get(key), _texts(values)):
-                return False
-    return True
-
-
-def _condition_holds(operator: str, actual: str | None, wanted: list[str]) -> bool:
-    if operator in {"StringNotEquals", "StringNotLike"}:
-        return actual is None or not _condition_holds(operator.replace("Not", ""), actual, wanted)
-    if actual is None:
-        return False
-    if operator == "StringEqualsIgnoreCase":
-        return actual.lower() in {value.lower() for value in wanted}
-    if operator == "StringLike":
-        return _any_match(wanted, actual, fold=False)
-    return operator == "StringEquals" and actual in wanted
-
-
-def _texts(value: object) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, (list, tuple)):
-        return [item for item in value if isinstance(item, str)]
-    return []
+def _lower(value: object) -> list[str]:
+    return [each.lower() for each in texts(value)]

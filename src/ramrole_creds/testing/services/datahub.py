@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
+    from ramrole_creds.testing.services.denial import Denial
     from ramrole_creds.testing.verify import Rejected
 
 _VERBS = {"GET": "Get", "POST": "Create", "PUT": "Update", "DELETE": "Delete"}
@@ -40,13 +41,18 @@ class DatahubService(SignedService):
         return self.issuer.nonce().replace("-", "").lower()
 
     def needs(self, call: SignedCall) -> Iterable[Access]:
-        """One action on a project."""
-        action = "ListProject" if call.path == "/projects" else f"{_VERBS.get(call.method, 'Get')}Project"
-        yield Access(f"dhs:{action}", f"acs:dhs:*:{call.account_id}:{call.path.lstrip('/')}")
+        """One action on a project, a topic or a subscription.
 
-    def denied(self, access: Access) -> ServiceError:
+        Known, from "Access control" of DataHub: these actions, `projects/<name>/topics/<name>/subscriptions/<id>`, and
+        `*` in place of the name for creating and listing. Assumed: records and shards are judged by their topic, by
+        the `Action` in the request's body where there is one.
+        """
+        action, resource = _access(call)
+        yield Access(f"dhs:{action}", f"acs:dhs:{call.region}:{call.account_id}:{resource}")
+
+    def denied(self, denial: Denial) -> ServiceError:
         """`NoPermission`."""
-        message = f"No permission, action: {access.action}, resource: {access.resource}"
+        message = f"No permission, action: {denial.access.action}, resource: {denial.access.resource}"
         return ServiceError("NoPermission", message, 403)
 
     def answer(self, call: SignedCall) -> WireResponse:
@@ -77,6 +83,27 @@ class DatahubService(SignedService):
             return _json(call, 200, {})
         created = int(self._projects[project])
         return _json(call, 200, {"Comment": "", "CreateTime": created, "LastModifyTime": created, "Creator": "fake"})
+
+
+_KINDS = {"projects": "Project", "topics": "Topic", "subscriptions": "Subscription"}
+_SHARD_ACTIONS = {b"pub": "PutRecords", b"sub": "GetRecords", b"cursor": "GetCursor", b"split": "SplitShard"}
+
+
+def _access(call: SignedCall) -> tuple[str, str]:
+    """Action, and resource below the account."""
+    parts = call.path.strip("/").split("/")
+    known = 0
+    while known < len(parts) and parts[known] in _KINDS:
+        known += 2
+    named, below = parts[:known], parts[known:]
+    resource = "/".join(named) + ("/*" if len(named) % 2 else "") or "projects/*"
+    if below:
+        match = re.search(rb'"Action"\s*:\s*"([a-z]+)"', call.request.body)
+        return _SHARD_ACTIONS.get(match[1] if match else b"", "ListShard"), resource
+    kind = _KINDS[named[-1 if len(named) % 2 else -2]] if named else "Project"
+    if call.method == "POST":
+        return f"Create{kind}", resource.rpartition("/")[0] + "/*"
+    return f"{'List' if len(named) % 2 else _VERBS.get(call.method, 'Get')}{kind}", resource
 
 
 def _json(call: SignedCall, status: int, content: object) -> WireResponse:

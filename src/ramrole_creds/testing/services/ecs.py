@@ -6,9 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.testing.account import ram_policy as policy
+from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.services.instance import Instance, RoleAlreadyAttached
 from ramrole_creds.testing.services.openapi import Answer, Call, OpenApi
 from ramrole_creds.testing.services.service import ServiceError
+from ramrole_creds.testing.services.signed_service import DEFAULT_REGION
 from ramrole_creds.testing.verify import rpc_parameters
 
 if TYPE_CHECKING:
@@ -65,8 +67,8 @@ class EcsService(OpenApi):
     def _attach(self, call: Call) -> Answer:
         role_name = call.required("RamRoleName")
         instances = self._named(call)
-        account = self.account.account_id
-        if not call.caller.allows("ram:PassRole", f"acs:ram:*:{account}:role/{role_name}"):
+        passed = Access("ram:PassRole", f"acs:ram::{self.account.account_id}:role/{role_name}")
+        if not call.authorizer.judge(call.caller, passed, call.at).allowed:
             raise ServiceError(
                 "InvalidUser.PassRoleForbidden", "The RAM user does not have the privilege to pass a role.", 403
             )
@@ -104,7 +106,12 @@ class EcsService(OpenApi):
             raise ServiceError(
                 "InvalidParameter.AllEmpty", "The InstanceIds and RamRoleName can not be empty at the same time.", 403
             )
-        instances = self._named(call) if call.parameters.get("InstanceIds") else list(self._instances.values())
+        if call.parameters.get("InstanceIds"):
+            instances = self._named(call)
+        else:
+            instances = list(self._instances.values())
+            region = call.parameters.get("RegionId") or DEFAULT_REGION
+            call.require_permission(f"ecs:{call.action}", f"acs:ecs:{region}:{self.account.account_id}:instance/*")
         rows = [
             {"InstanceId": one.instance_id, "RamRoleName": name}
             for one in instances
@@ -169,7 +176,7 @@ def _attached(
 
 
 def _arn(call: Call, instance: Instance) -> str:
-    region = call.parameters.get("RegionId") or "*"
+    region = call.parameters.get("RegionId") or DEFAULT_REGION
     return f"acs:ecs:{region}:{instance.account.account_id}:instance/{instance.instance_id}"
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ramrole_creds.testing.server.messages import WireRequest
+    from ramrole_creds.testing.services.denial import Denial
     from ramrole_creds.testing.verify import Rejected
 
 API_PATH = "/2016-08-15/"
@@ -39,13 +40,20 @@ class FcService(SignedService):
         return self.issuer.nonce().lower()
 
     def needs(self, call: SignedCall) -> Iterable[Access]:
-        """Invoking a function, or managing a service."""
-        action = "InvokeFunction" if _is_invocation(call) else f"{_VERBS.get(call.method, 'Get')}Service"
-        yield Access(f"fc:{action}", f"acs:fc:*:{call.account_id}:{_path(call).lstrip('/')}")
+        """Invoking a function, or managing a service and what is in it.
 
-    def denied(self, access: Access) -> ServiceError:
+        Known, from "RAM authorization" of Function Compute: `fc:InvokeFunction`, actions of verb and kind, and the
+        resource `services/<name>/functions/<name>`. Assumed: the function behind a trigger of 3.0 is named by the first
+        label of its host.
+        """
+        action, below = _access(call)
+        yield Access(f"fc:{action}", f"acs:fc:{call.region}:{call.account_id}:{below}")
+
+    def denied(self, denial: Denial) -> ServiceError:
         """`AccessDenied`."""
-        return ServiceError("AccessDenied", f"the caller is not authorized to perform '{access.action}'", 403)
+        access = denial.access
+        message = f"the caller is not authorized to perform '{access.action}' on resource '{access.resource}'"
+        return ServiceError("AccessDenied", message, 403)
 
     def answer(self, call: SignedCall) -> WireResponse:
         """The body of an invocation; of other calls an empty collection, or what was sent."""
@@ -68,6 +76,23 @@ class FcService(SignedService):
 
 def _path(call: SignedCall) -> str:
     return call.path.removeprefix(API_PATH.rstrip("/"))
+
+
+def _access(call: SignedCall) -> tuple[str, str]:
+    if call.verdict.scheme == "fc_trigger":
+        return "InvokeFunction", f"functions/{call.host.partition('.')[0].partition(':')[0]}"
+    path = _path(call).strip("/")
+    if path.startswith("proxy/"):
+        service, _, rest = path.removeprefix("proxy/").partition("/")
+        return "InvokeFunction", f"services/{service}/functions/{rest.partition('/')[0]}"
+    if _is_invocation(call):
+        return "InvokeFunction", path.rpartition("/")[0]
+    parts = path.split("/")
+    if len(parts) % 2:  # a collection
+        kind = parts[-1].title()
+        action = f"List{kind}" if call.method == "GET" else f"Create{kind.removesuffix('s')}"
+        return action, f"{path}/*"
+    return f"{_VERBS.get(call.method, 'Get')}{parts[-2].title().removesuffix('s')}", path
 
 
 def _is_invocation(call: SignedCall) -> bool:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ramrole_creds.testing.server.messages import WireRequest
+    from ramrole_creds.testing.services.service import ServiceError
+    from ramrole_creds.testing.verify import Rejected
 
     Node = str | int | Mapping[str, "Node"] | Iterable["Node"]
 
@@ -48,18 +50,18 @@ def openapi_answer(
 
 
 def openapi_error(
-    request: WireRequest, error: tuple[str, str, int], request_id: str, product: str, *, as_xml: bool
+    request: WireRequest, error: ServiceError | Rejected, request_id: str, product: str, *, as_xml: bool
 ) -> WireResponse:
-    """The error document of the OpenAPI gateway: code, message and status, and where to read on."""
-    code, message, status = error
+    """The error document of the OpenAPI gateway: code and message, and where to read on."""
     content = {
         "RequestId": request_id,
-        "Message": message,
-        "Recommend": f"https://api.aliyun.com/troubleshoot?q={code}&product={product}&requestId={request_id}",
+        "Message": error.message,
+        "Recommend": f"https://api.aliyun.com/troubleshoot?q={error.code}&product={product}&requestId={request_id}",
         "HostId": request.header("host") or "",
-        "Code": code,
+        "Code": error.code,
+        **dict(error.extra),
     }
-    return openapi_answer("Error", content, status, as_xml=as_xml)
+    return openapi_answer("Error", content, error.status, as_xml=as_xml)
 
 
 def texts(body: bytes, name: str) -> list[str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
+    from ramrole_creds.testing.services.denial import Denial
     from ramrole_creds.testing.services.markup import Node
     from ramrole_creds.testing.verify import Rejected
 
@@ -62,9 +63,9 @@ class MnsService(SignedService):
 
     def needs(self, call: SignedCall) -> Iterable[Access]:
         """One action on a queue or topic."""
-        yield Access(f"mns:{_action(call.method, call.path)}", f"acs:mns:*:{call.account_id}:{call.path}")
+        yield Access(f"mns:{_action(call)}", f"acs:mns:{call.region}:{call.account_id}:{call.path}")
 
-    def denied(self, access: Access) -> ServiceError:
+    def denied(self, denial: Denial) -> ServiceError:
         """`AccessDenied`."""
         message = "The OwnerId that your Access Key Id is associated to is forbidden."
         return ServiceError("AccessDenied", message, 403)
@@ -211,11 +212,42 @@ def _shown(message: _Message, *, peek: bool) -> dict[str, Node]:
     return content
 
 
-def _action(method: str, path: str) -> str:
-    messages = path.endswith("/messages")
-    what = "Message" if messages else "Queue" if path.startswith("/queues") else "Topic"
-    verbs = {"GET": "Receive" if messages else "Get", "POST": "Send", "PUT": "Create", "DELETE": "Delete"}
-    return f"{verbs.get(method, method.title())}{what}"
+_MESSAGE_ACTIONS = {
+    ("queues", "POST"): "SendMessage",
+    ("queues", "GET"): "ReceiveMessage",
+    ("queues", "DELETE"): "DeleteMessage",
+    ("queues", "PUT"): "ChangeMessageVisibility",
+    ("topics", "POST"): "PublishMessage",
+}
+
+
+def _action(call: SignedCall) -> str:
+    """The action of a call, on the path as resource.
+
+    Known, from "Authorization policies and examples" of MNS: the actions on queues, topics and messages and that the
+    resource is the path. Assumed: the actions on subscriptions, and `GetAccountAttributes` for other paths.
+    """
+    kind, _, rest = call.path.strip("/").partition("/")
+    name, _, below = rest.partition("/")
+    if kind not in ("queues", "topics"):
+        return "GetAccountAttributes"
+    element = kind[:-1].title()
+    if not name:
+        return f"List{element}"
+    if below == "messages":
+        peeking = call.method == "GET" and call.query.get("peekonly") == "true"
+        return "PeekMessage" if peeking else _MESSAGE_ACTIONS.get((kind, call.method), "SendMessage")
+    if below:
+        return _subscription_action(call.method, below)
+    if call.method in ("PUT", "POST"):
+        return f"Set{element}Attributes" if call.query.get("metaoverride") == "true" else f"Create{element}"
+    return f"Delete{element}" if call.method == "DELETE" else f"Get{element}Attributes"
+
+
+def _subscription_action(method: str, below: str) -> str:
+    if "/" not in below:
+        return "ListSubscriptionByTopic"
+    return {"DELETE": "Unsubscribe", "GET": "GetSubscriptionAttributes"}.get(method, "Subscribe")
 
 
 def _md5(text: str) -> str:

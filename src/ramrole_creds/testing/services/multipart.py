@@ -9,9 +9,8 @@ from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.bucket_listing import XML
 from ramrole_creds.testing.services.bucket_store import StoredObject, Upload
 from ramrole_creds.testing.services.markup import document, texts
-from ramrole_creds.testing.services.object_operations import no_such_key
+from ramrole_creds.testing.services.object_operations import copy_source, no_such_key, put_actions
 from ramrole_creds.testing.services.service import ServiceError
-from ramrole_creds.testing.verify.canonical import decode
 from ramrole_creds.testing.verify.times import utc_text
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ MAX_PARTS = 10_000
 
 def initiate_upload(call: StorageCall) -> WireResponse:
     """`POST /bucket/key?uploads`."""
-    call.permit("PutObject")
+    call.permit(*put_actions(call))
     with call.store.lock:
         upload = Upload(call.store.new_upload_id(), call.key, call.kept_headers(), call.now)
         call.bucket().uploads[upload.upload_id] = upload
@@ -33,13 +32,14 @@ def initiate_upload(call: StorageCall) -> WireResponse:
 
 def upload_part(call: StorageCall) -> WireResponse:
     """`PUT /bucket/key?partNumber=n&uploadId=id`, from the body or from another object."""
-    call.permit("PutObject")
+    source = call.own_header("copy-source")
+    reads = () if source is None else (call.needs("GetObject", *copy_source(call)),)
+    call.permit(*reads, "PutObject")
     number = call.query.get("partNumber", "")
     if not (number.isascii() and number.isdigit()) or not 1 <= int(number) <= MAX_PARTS:
         raise ServiceError("InvalidArgument", f"Part number must be an integer between 1 and {MAX_PARTS}.", 400)
     with call.store.lock:
-        source = call.own_header("copy-source")
-        body = call.body if source is None else _copied(call, source)
+        body = call.body if source is None else _copied(call)
         part = StoredObject.of(body, {}, call.now)
         _upload(call).parts[int(number)] = part
     if source is None:
@@ -140,8 +140,8 @@ def _chosen_parts(call: StorageCall, upload: Upload) -> list[int]:
     return chosen
 
 
-def _copied(call: StorageCall, source: str) -> bytes:
-    bucket_name, _, key = decode(source).lstrip("/").partition("/")
+def _copied(call: StorageCall) -> bytes:
+    bucket_name, key = copy_source(call)
     bucket = call.store.find(bucket_name)
     stored = bucket.objects.get(key) if bucket else None
     if stored is None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def put_object(call: StorageCall) -> WireResponse:
     """`PUT /bucket/key`."""
-    call.permit("PutObject")
+    call.permit(*put_actions(call))
     stored = StoredObject.of(call.body, call.kept_headers(), call.now)
     with call.store.lock:
         _require_absent_if_asked(call)
@@ -28,11 +28,22 @@ def put_object(call: StorageCall) -> WireResponse:
     return WireResponse(200, (("ETag", f'"{stored.etag}"'),))
 
 
+def put_actions(call: StorageCall) -> tuple[str, ...]:
+    """The actions that writing an object needs: one more where it gives tags or an ACL."""
+    more = {"tagging": "PutObjectTagging", "object-acl": "PutObjectAcl"}
+    return ("PutObject", *(action for header, action in more.items() if call.own_header(header)))
+
+
+def copy_source(call: StorageCall) -> tuple[str, str]:
+    """Bucket and key of the object to copy from."""
+    bucket, _, key = decode(call.own_header("copy-source") or "").lstrip("/").partition("/")
+    return bucket, key.partition("?versionId=")[0]
+
+
 def copy_object(call: StorageCall) -> WireResponse:
     """`PUT /bucket/key` with a source header."""
-    call.permit("PutObject")
-    source_bucket, _, source_key = decode(call.own_header("copy-source") or "").lstrip("/").partition("/")
-    source_key = source_key.partition("?versionId=")[0]
+    source_bucket, source_key = copy_source(call)
+    call.permit(call.needs("GetObject", source_bucket, source_key), *put_actions(call))
     with call.store.lock:
         _require_absent_if_asked(call)
         bucket = call.store.find(source_bucket)
@@ -86,7 +97,7 @@ def get_object(call: StorageCall) -> WireResponse:
 
 def get_object_meta(call: StorageCall) -> WireResponse:
     """`HEAD` and `GET /bucket/key?objectMeta`."""
-    call.permit("GetObjectMeta")
+    call.permit("GetObject")
     stored = _find(call)
     headers = (
         ("ETag", f'"{stored.etag}"'),

@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ramrole_creds.testing.account.access import Access
+from ramrole_creds.testing.services.denial import Denial, no_permission
 from ramrole_creds.testing.services.markup import openapi_answer, openapi_error
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify import VERIFIERS, Accepted, NonceMemory, rpc_parameters
 
 if TYPE_CHECKING:
+    from ramrole_creds.testing.account.access import Authorizer
     from ramrole_creds.testing.account.account import Account
     from ramrole_creds.testing.account.credential_store import IssuedCredentials
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
@@ -27,12 +30,14 @@ class Call:
         parameters: query and form, decoded.
         signer: whose key signed it; None for an anonymous call.
         at: Unix time of arrival.
+        authorizer: judges what the caller may do.
     """
 
     action: str
     parameters: Mapping[str, str]
     signer: IssuedCredentials | None
     at: float
+    authorizer: Authorizer
 
     @property
     def caller(self) -> IssuedCredentials:
@@ -58,10 +63,9 @@ class Call:
         Raises:
             ServiceError: `NoPermission`.
         """
-        if not self.caller.allows(action, resource):
-            raise ServiceError(
-                "NoPermission", "You are not authorized to do this action. You should be authorized by RAM.", 403
-            )
+        judgement = self.authorizer.judge(self.caller, Access(action, resource), self.at)
+        if not judgement.allowed:
+            raise no_permission(Denial(self.caller, Access(action, resource), judgement))
 
 
 class OpenApi:
@@ -96,8 +100,7 @@ class OpenApi:
         try:
             answer = self._answer(request, action, parameters)
         except ServiceError as refusal:
-            error = (refusal.code, refusal.message, refusal.status)
-            return openapi_error(request, error, request_id, self.name, as_xml=as_xml)
+            return openapi_error(request, refusal, request_id, self.name, as_xml=as_xml)
         return openapi_answer(f"{action}Response", {"RequestId": request_id, **answer}, as_xml=as_xml)
 
     def _answer(self, request: WireRequest, action: str, parameters: Mapping[str, str]) -> Answer:
@@ -106,7 +109,15 @@ class OpenApi:
             raise ServiceError(
                 "InvalidAction.NotFound", "Specified api is not found, please check your url and method.", 404
             )
-        return handler(Call(action, parameters, self._signer(request, action, parameters), request.at))
+        return handler(
+            Call(
+                action,
+                parameters,
+                self._signer(request, action, parameters),
+                request.at,
+                self.account.issuer.authorizer,
+            )
+        )
 
     def verify_other(self, call: Call) -> IssuedCredentials | None:
         """Verify a signature that only this API takes; None for any other kind of signature."""
@@ -115,7 +126,8 @@ class OpenApi:
         if request.header("Authorization"):
             verdict = VERIFIERS["acs3"](request, self.account.issuer, request.at, self._nonces)
         elif "Signature" in parameters:
-            other = self.verify_other(Call(action, parameters, None, request.at))
+            unverified = Call(action, parameters, None, request.at, self.account.issuer.authorizer)
+            other = self.verify_other(unverified)
             if other is not None:
                 return other
             verdict = VERIFIERS["rpc"](request, self.account.issuer, request.at, self._nonces)

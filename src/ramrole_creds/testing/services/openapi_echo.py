@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.account.access import Access
@@ -16,9 +17,10 @@ from ramrole_creds.testing.verify.error_catalogs import OPENAPI
 from ramrole_creds.testing.verify.verification import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
+    from ramrole_creds.testing.services.denial import Denial
     from ramrole_creds.testing.verify import Accepted, Rejected
 
 # Which product a version stands for, where the host name does not say.
@@ -33,6 +35,22 @@ PRODUCTS = {
     "2016-04-28": "vpc",
     "2015-12-15": "cs",
     "2023-03-30": "fc",
+}
+# The parameter that names a resource, and the resource's kind, by product.
+RESOURCES: Mapping[str, Mapping[str, str]] = {
+    "ecs": {
+        "InstanceId": "instance",
+        "DiskId": "disk",
+        "ImageId": "image",
+        "SnapshotId": "snapshot",
+        "SecurityGroupId": "securitygroup",
+        "KeyPairName": "keypair",
+    },
+    "vpc": {"VpcId": "vpc", "VSwitchId": "vswitch", "AllocationId": "eip"},
+    "rds": {"DBInstanceId": "dbinstance"},
+    "slb": {"LoadBalancerId": "loadbalancer"},
+    "alb": {"LoadBalancerId": "loadbalancer"},
+    "kms": {"KeyId": "key", "SecretName": "secret"},
 }
 _COMMON = {
     "AccessKeyId",
@@ -62,17 +80,25 @@ class OpenApiEcho(SignedService):
         return self.issuer.nonce()
 
     def needs(self, call: SignedCall) -> Iterable[Access]:
-        """The action of the product."""
+        """The action of the product, on the resources that the parameters name.
+
+        Known, from "RAM authorization" of the products: an action is `<product>:<API>`, a resource
+        `acs:<product>:<region>:<account>:<kind>/<id>`. Assumed: which parameter names which kind (`RESOURCES`), `*` as
+        the id of every other call, and `*` as the action of a ROA call, which does not carry the API's name.
+        """
         action, version = _operation(call.request)
         if call.verdict.scheme == "rpc" and not action:
             message = "The input parameter Action that is mandatory for processing is missing."
             raise ServiceError("MissingParameter", message)
-        yield Access(f"{_product(call.request, version)}:{action or '*'}")
+        product, parameters = _product(call.request, version), rpc_parameters(call.request)
+        region = parameters.get("RegionId") or call.region
+        for resource in _resources(product, call.path, parameters):
+            yield Access(f"{product}:{action or '*'}", f"acs:{product}:{region}:{call.account_id}:{resource}")
 
-    def denied(self, access: Access) -> ServiceError:
+    def denied(self, denial: Denial) -> ServiceError:
         """`Forbidden.RAM`."""
         message = "User not authorized to operate on the specified resource, or this API doesn't support RAM."
-        return ServiceError("Forbidden.RAM", message, 403)
+        return ServiceError("Forbidden.RAM", message, 403, extra=(("AccessDeniedDetail", denial.detail),))
 
     def answer(self, call: SignedCall) -> WireResponse:
         """The request as it was understood."""
@@ -87,8 +113,7 @@ class OpenApiEcho(SignedService):
     def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
         """The error document of the gateway, in the format that was asked for."""
         product = _product(request, _operation(request)[1])
-        error = (refused.code, refused.message, refused.status)
-        return openapi_error(request, error, request_id, product, as_xml=_wants_xml(request))
+        return openapi_error(request, refused, request_id, product, as_xml=_wants_xml(request))
 
 
 def _operation(request: WireRequest) -> tuple[str, str]:
@@ -103,6 +128,30 @@ def _product(request: WireRequest, version: str) -> str:
     return PRODUCTS.get(version) or (
         host.partition(".")[0] if host.partition(":")[0].endswith(".aliyuncs.com") else "api"
     )
+
+
+def _resources(product: str, path: str, parameters: Mapping[str, str]) -> Iterator[str]:
+    """What stands after the account in the resources of a call."""
+    function = re.match(r"/2023-03-30/(functions/[^/]+)", path)
+    if function:
+        yield function[1]
+        return
+    named = False
+    for name, kind in RESOURCES.get(product, {}).items():
+        for identifier in _listed(name, parameters):
+            named = True
+            yield f"{kind}/{identifier}"
+    if not named:
+        yield "*"
+
+
+def _listed(name: str, parameters: Mapping[str, str]) -> list[str]:
+    """The values of `Name`, `Name.1` …, and of the JSON list `Names`."""
+    values = [value for key, value in parameters.items() if value and re.fullmatch(rf"{name}(\.\d+)?", key)]
+    with contextlib.suppress(ValueError, RecursionError):
+        listed = json.loads(parameters.get(f"{name}s") or "[]")
+        values += [str(each) for each in listed] if isinstance(listed, list) else []
+    return list(dict.fromkeys(values))
 
 
 def _understood(request: WireRequest, verdict: Accepted) -> dict[str, object]:

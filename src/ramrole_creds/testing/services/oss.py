@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.bucket_store import BucketStore
+from ramrole_creds.testing.services.denial import no_right
 from ramrole_creds.testing.services.markup import document
 from ramrole_creds.testing.services.object_operations import put_object
 from ramrole_creds.testing.services.object_storage import perform
@@ -21,6 +22,7 @@ from ramrole_creds.testing.verify.error_catalogs import OSS
 if TYPE_CHECKING:
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
+    from ramrole_creds.testing.services.denial import Denial
     from ramrole_creds.testing.verify import PostForm, Rejected
 
 
@@ -50,9 +52,13 @@ class OssService(SignedService):
 
     def answer(self, call: SignedCall) -> WireResponse:
         """Do what the request asks."""
-        stored = StorageCall.of(call, self.store, "x-oss-")
+        stored = StorageCall.of(call, self.store, "x-oss-", lambda accesses: self.require(call, *accesses))
         response = _post_object(stored) if call.verdict.scheme == "oss_post" else perform(stored)
         return replace(response, headers=(*_own_headers(call.request_id), *response.headers))
+
+    def denied(self, denial: Denial) -> ServiceError:
+        """`AccessDenied` with its detail."""
+        return no_right(denial)
 
     def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
         """The error of OSS; for a HEAD request, whose answer has no body, in a header as well."""

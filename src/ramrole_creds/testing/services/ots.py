@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ramrole_creds.clock import Clock
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
+    from ramrole_creds.testing.services.denial import Denial
     from ramrole_creds.testing.verify import Rejected
 
 
@@ -42,10 +43,17 @@ class OtsService(SignedService):
         return self.issuer.nonce().lower()
 
     def needs(self, call: SignedCall) -> Iterable[Access]:
-        """One operation on the instance."""
-        yield Access(f"ots:{_operation(call)}", f"acs:ots:*:{call.account_id}:instance/{_instance(call)}*")
+        """One operation on a table, or on the instance.
 
-    def denied(self, access: Access) -> ServiceError:
+        Known, from "RAM policy" of Tablestore: the action is the operation, the resource
+        `instance/<instance>/table/<table>`, with the instance in lower case. Assumed: `ListTable` is judged by
+        `instance/<instance>/table/*`, batches by the first table that they name.
+        """
+        instance = f"instance/{_instance(call).lower()}"
+        resource = f"acs:ots:{call.region}:{call.account_id}:{instance}/table/{_table(call) or '*'}"
+        yield Access(f"ots:{_operation(call)}", resource)
+
+    def denied(self, denial: Denial) -> ServiceError:
         """`OTSNoPermissionAccess`."""
         return ServiceError("OTSNoPermissionAccess", "You have no permission.", 403)
 
@@ -81,6 +89,13 @@ def _operation(call: SignedCall) -> str:
 
 def _instance(call: SignedCall) -> str:
     return call.request.header("x-ots-instancename") or ""
+
+
+def _table(call: SignedCall) -> str | None:
+    """The table that a request names first: in its field 1, or in field 1 of that."""
+    first = _first_bytes(call.request.body)
+    nested = None if first is None else _first_bytes(first)
+    return _first_text(call.request.body) if nested is None else nested.decode("utf-8", "replace")
 
 
 def _perform(operation: str, body: bytes, tables: list[str]) -> bytes:

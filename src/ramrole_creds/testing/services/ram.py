@@ -167,7 +167,7 @@ class RamService(OpenApi):
         return name, kind, document
 
     def _permit(self, call: Call, resource: str) -> None:
-        call.require_permission(f"ram:{call.action}", f"acs:ram:*:{self.account.account_id}:{resource}")
+        call.require_permission(f"ram:{call.action}", f"acs:ram::{self.account.account_id}:{resource}")
 
 
 def _described(role: Role) -> dict[str, Any]:

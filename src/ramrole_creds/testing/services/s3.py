@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.bucket_store import BucketStore
+from ramrole_creds.testing.services.denial import no_right
 from ramrole_creds.testing.services.object_storage import perform
 from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
 from ramrole_creds.testing.services.storage_call import StorageCall
@@ -17,6 +18,8 @@ from ramrole_creds.testing.verify.error_catalogs import S3
 if TYPE_CHECKING:
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
+    from ramrole_creds.testing.services.denial import Denial
+    from ramrole_creds.testing.services.service import ServiceError
     from ramrole_creds.testing.verify import Rejected
 
 
@@ -41,11 +44,15 @@ class S3Service(SignedService):
 
     def answer(self, call: SignedCall) -> WireResponse:
         """Do what the request asks."""
-        stored = StorageCall.of(call, self.store, "x-amz-")
+        stored = StorageCall.of(call, self.store, "x-amz-", lambda accesses: self.require(call, *accesses))
         if (stored.own_header("content-sha256") or "").startswith("STREAMING-"):
             stored = replace(stored, body=_unchunked(stored.body))
         response = perform(stored)
         return replace(response, headers=(("x-amz-request-id", call.request_id), *response.headers))
+
+    def denied(self, denial: Denial) -> ServiceError:
+        """`AccessDenied` with its detail."""
+        return no_right(denial)
 
     def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
         """A document in XML."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
+    from ramrole_creds.testing.verify.result import Extra
 
 
 @runtime_checkable
@@ -37,7 +38,7 @@ class ServiceError(Exception):
         extra: further fields of the error document.
     """
 
-    def __init__(self, code: str, message: str, status: int = 400, *, extra: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(self, code: str, message: str, status: int = 400, *, extra: Extra = ()) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
+from ramrole_creds.testing.services.denial import Denial
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify import NonceMemory, Rejected, find_verifier
 from ramrole_creds.testing.verify.canonical import decode, query_pairs
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
     from ramrole_creds.testing.verify import Accepted
     from ramrole_creds.testing.verify.error_catalogs import ErrorCatalog
+
+
+DEFAULT_REGION = "cn-hangzhou"
+REGION = re.compile(r"(?:^|[.-])((?:cn|us|eu|ap|me|na|sa)-[a-z]+(?:-[0-9a-z]+)*?)(?:-(?:internal|vpc|intranet))?\.")
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,17 @@ class SignedCall:
         """The Host header."""
         return self.request.header("host") or ""
 
+    @property
+    def region(self) -> str:
+        """The region of the credential scope, else of the host name, else `cn-hangzhou`."""
+        return self.verdict.region or region_of(self.host)
+
+
+def region_of(host: str) -> str:
+    """The region in a host name of a service; `cn-hangzhou` where the name has none."""
+    found = REGION.findall(host)
+    return str(found[-1]) if found else DEFAULT_REGION
+
 
 class SignedService(ABC):
     """An endpoint that verifies each request, judges it by the caller's policies, and answers.
@@ -104,9 +121,7 @@ class SignedService(ABC):
             return self.refuse(request, request_id, result)
         call = SignedCall(request, request_id, result)
         try:
-            for access in self.needs(call):
-                if not call.caller.allows(access.action, access.resource):
-                    raise self.denied(access)
+            self.require(call, *self.needs(call))
             return self.answer(call)
         except ServiceError as error:
             verdict = Rejected(self.name, error.code, error.status, error.message, extra=error.extra)
@@ -124,9 +139,24 @@ class SignedService(ABC):
         """The permissions that the call needs."""
         return ()
 
-    def denied(self, access: Access) -> ServiceError:
+    def require(self, call: SignedCall, *accesses: Access) -> None:
+        """Judge the accesses, and refuse the call where one is denied.
+
+        Raises:
+            ServiceError: what `denied` gives.
+        """
+        authorizer, at = self.issuer.authorizer, call.request.at
+        denials = [
+            Denial(call.caller, access, judgement)
+            for access in accesses
+            if not (judgement := authorizer.judge(call.caller, access, at)).allowed
+        ]
+        if denials:
+            raise self.denied(denials[0])
+
+    def denied(self, denial: Denial) -> ServiceError:
         """The refusal of a caller who lacks a permission."""
-        return ServiceError("NoPermission", f"You are not authorized to do {access.action}.", 403)
+        return ServiceError("NoPermission", f"You are not authorized to do {denial.access.action}.", 403)
 
     @abstractmethod
     def answer(self, call: SignedCall) -> WireResponse:

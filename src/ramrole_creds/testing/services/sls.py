@@ -14,10 +14,11 @@ from ramrole_creds.testing.services.signed_service import SignedCall, SignedServ
 from ramrole_creds.testing.verify.error_catalogs import SLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
+    from ramrole_creds.testing.services.denial import Denial
     from ramrole_creds.testing.verify import Rejected
 
 _SHARD = {
@@ -45,14 +46,13 @@ class SlsService(SignedService):
         return request.header("x-log-apiversion") is not None
 
     def needs(self, call: SignedCall) -> Iterable[Access]:
-        """One action on a path of the project."""
-        resource = f"acs:log:*:{call.account_id}:project/{_project(call.request)}{call.path}"
-        yield Access(f"log:{_action(call.method, call.path)}", resource)
+        """One action on the project or on what is in it."""
+        action, below = _access(call)
+        yield Access(f"log:{action}", f"acs:log:{call.region}:{call.account_id}:project/{below}")
 
-    def denied(self, access: Access) -> ServiceError:
+    def denied(self, denial: Denial) -> ServiceError:
         """`Unauthorized`."""
-        resource = access.resource.split(":", 4)[4]
-        message = f"denied by sts or ram, action: {access.action}, resource: {resource}"
+        message = f"denied by sts or ram, action: {denial.access.action}, resource: {denial.access.resource}"
         return ServiceError("Unauthorized", message, 401)
 
     def received(self, project: str, logstore: str) -> list[bytes]:
@@ -123,11 +123,68 @@ def _project(request: WireRequest) -> str:
     return "default" if not label or label.isdigit() or label == "localhost" else label
 
 
-def _action(method: str, path: str) -> str:
-    verb = {"GET": "Get", "POST": "Post", "PUT": "Update", "DELETE": "Delete"}.get(method, method.title())
-    if path == "/logstores":
-        return "ListLogStores" if method == "GET" else "CreateLogStore"
-    return f"{verb}LogStoreLogs" if path.startswith("/logstores/") else f"{verb}Project"
+_VERBS = {"GET": "Get", "POST": "Create", "PUT": "Update", "DELETE": "Delete"}
+# Action by method and what stands below a logstore; a query may name another.
+_LOGSTORE_ACTIONS: Mapping[tuple[str, str], str] = {
+    ("POST", ""): "PostLogStoreLogs",
+    ("POST", "shards/lb"): "PostLogStoreLogs",
+    ("POST", "shards/route"): "PostLogStoreLogs",
+    ("POST", "track"): "PostLogStoreLogs",
+    ("PUT", "track"): "PostLogStoreLogs",
+    ("GET", "logs"): "GetLogStoreLogs",
+    ("POST", "logs"): "GetLogStoreLogs",
+    ("GET", "shards"): "ListShards",
+}
+_QUERY_ACTIONS: Mapping[str, str] = {
+    "log": "GetLogStoreLogs",
+    "histogram": "GetLogStoreHistogram",
+    "context_log": "GetLogStoreContextLogs",
+}
+
+
+def _access(call: SignedCall) -> tuple[str, str]:
+    """Action, and resource below `project/`.
+
+    Known, from "Authorization rules" of SLS and the page of each API: the names below, `logstore/<name>`, and
+    `logstore/*` for what concerns no single logstore. Assumed: other collections are named by their singular, and
+    their actions by verb and singular.
+    """
+    project, method = _project(call.request), call.method
+    head, _, rest = call.path.strip("/").partition("/")
+    name, _, below = rest.partition("/")
+    if not head:
+        listing = method == "GET" and not {"offset", "size", "projectName"}.isdisjoint(call.query)
+        return ("ListProject", "*") if listing else (f"{_VERBS.get(method, 'Get')}Project", project)
+    if head != "logstores":
+        kind = head.removesuffix("s")
+        verb = "List" if method == "GET" and not name else _VERBS.get(method, "Get")
+        return f"{verb}{kind[:1].upper()}{kind[1:]}", f"{project}/{kind.lower()}/{name or '*'}"
+    if not name:
+        return "ListLogStores" if method == "GET" else "CreateLogStore", f"{project}/logstore/*"
+    return _logstore_access(call, f"{project}/logstore/{name}", below)
+
+
+def _logstore_access(call: SignedCall, logstore: str, below: str) -> tuple[str, str]:
+    method, kind = call.method, call.query.get("type", "")
+    known = _LOGSTORE_ACTIONS.get((method, below)) or ("" if below else _QUERY_ACTIONS.get(kind))
+    if known:
+        return known, logstore
+    if below.startswith("consumergroups"):
+        return _group_action(method, kind, below), f"{logstore}/consumergroup/{below.partition('/')[2] or '*'}"
+    if below.startswith("shards/"):
+        splitting = {"split": "SplitShard", "merge": "MergeShards"}
+        return splitting.get(call.query.get("action", ""), "GetCursorOrData"), logstore
+    if below == "index":
+        return f"{_VERBS.get(method, 'Get')}Index", logstore
+    return f"{_VERBS.get(method, 'Get')}LogStore", logstore
+
+
+def _group_action(method: str, kind: str, below: str) -> str:
+    if method == "POST" and kind in ("heartbeat", "checkpoint"):
+        return "ConsumerGroupHeartBeat" if kind == "heartbeat" else "ConsumerGroupUpdateCheckPoint"
+    if method == "GET":
+        return "GetConsumerGroupCheckPoint" if "/" in below else "ListConsumerGroup"
+    return f"{_VERBS.get(method, 'Get')}ConsumerGroup"
 
 
 def _field(body: bytes, name: str) -> str:

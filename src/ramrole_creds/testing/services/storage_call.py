@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
+from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify import oss_address
 from ramrole_creds.testing.verify.canonical import header_map
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from ramrole_creds.testing.account.access import Values
     from ramrole_creds.testing.account.credential_store import IssuedCredentials
     from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.services.bucket_store import Bucket, BucketStore
@@ -31,7 +34,8 @@ KEPT_HEADERS = (
 class StorageCall:
     """What is asked, by whom, of which bucket and key.
 
-    `prefix` begins the protocol's own headers: "x-oss-" or "x-amz-".
+    `prefix` begins the protocol's own headers: "x-oss-" or "x-amz-". `require` judges accesses, and raises
+    `ServiceError` where one is denied.
     """
 
     request: WireRequest
@@ -44,14 +48,17 @@ class StorageCall:
     caller: IssuedCredentials
     region: str
     prefix: str
+    require: Callable[[list[Access]], None]
 
     @classmethod
-    def of(cls, call: SignedCall, store: BucketStore, prefix: str) -> StorageCall:
+    def of(
+        cls, call: SignedCall, store: BucketStore, prefix: str, require: Callable[[list[Access]], None]
+    ) -> StorageCall:
         """The call to storage that a signed call makes."""
         request, address = call.request, oss_address(call.request)
-        region = (call.verdict.region or "cn-hangzhou").removeprefix("oss-")
+        region = call.region.removeprefix("oss-")
         place = (request, address.bucket, address.key)
-        return cls(*place, call.query, header_map(request), request.body, store, call.caller, region, prefix)
+        return cls(*place, call.query, header_map(request), request.body, store, call.caller, region, prefix, require)
 
     @property
     def now(self) -> float:
@@ -62,19 +69,27 @@ class StorageCall:
         """The value of the protocol's header `x-…-name`."""
         return self.headers.get(self.prefix + name)
 
-    def permit(self, action: str) -> None:
-        """Refuse a caller whose policies do not allow the action on this bucket or object now."""
-        path = "" if self.bucket_name is None else self.bucket_name + (f"/{self.key}" if self.key else "")
-        resource = f"acs:oss:oss-{self.region}:{self.caller.account_id}:{path or '*'}"
-        if not self.caller.allows(f"oss:{action}", resource):
-            raise ServiceError(
-                "AccessDenied",
-                "You have no right to access this object because of bucket acl."
-                if self.key
-                else "You do not have read or write permission on the bucket.",
-                403,
-                extra=(("AuthAction", f"oss:{action}"), ("EC", "0003-00000001")),
-            )
+    def needs(self, action: str, bucket: str | None = None, key: str | None = None) -> Access:
+        """An action of OSS on this call's bucket or object, or on another.
+
+        Known, from "Policy syntax and elements" of OSS: an action on a bucket has `<bucket>` as its resource, one on
+        an object `<bucket>/<key>`, and the listing of buckets `*`.
+        """
+        bucket = self.bucket_name if bucket is None else bucket
+        key = self.key if key is None else key
+        path = "*" if bucket is None else f"{bucket}/{key}" if key else bucket
+        conditions: dict[str, Values] = {"acs:UserAgent": self.headers.get("user-agent", "")}
+        if action == "ListObjects":
+            conditions |= {"oss:Prefix": self.query.get("prefix", ""), "oss:Delimiter": self.query.get("delimiter", "")}
+        for name, value in parse_qsl(self.own_header("tagging") or "", keep_blank_values=True):
+            conditions[f"oss:RequestObjectTag/{name}"] = value
+        resource = f"acs:oss:oss-{self.region}:{self.caller.account_id}:{path}"
+        return Access(f"oss:{action}", resource, conditions)
+
+    def permit(self, *accesses: str | Access) -> None:
+        """Judge actions on this bucket or object, or other accesses, and refuse the call where one is denied."""
+        needed = [self.needs(one) if isinstance(one, str) else one for one in accesses]
+        self.require(needed)
 
     def bucket(self) -> Bucket:
         """The bucket that is asked for."""

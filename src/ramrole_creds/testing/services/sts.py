@@ -74,7 +74,8 @@ class StsService(OpenApi):
         call.require_permission("sts:AssumeRole", role_arn)
         role = self._role(role_arn)
         _check_duration(duration, role.max_session_seconds)
-        context = {"sts:ExternalId": call.parameters["ExternalId"]} if "ExternalId" in call.parameters else {}
+        given = {"sts:ExternalId": call.parameters["ExternalId"]} if "ExternalId" in call.parameters else {}
+        context = self.account.issuer.authorizer.context(caller, given, call.at)
         if not policy.trusts(role.trust, "sts:AssumeRole", "RAM", _names(caller), context):
             raise ServiceError(
                 "NoPermission",
@@ -100,10 +101,9 @@ class StsService(OpenApi):
         _check_duration(duration, role.max_session_seconds)
         audiences = [str(one) for one in (claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]])]
         subject = str(claims.get("sub"))
-        contexts = [{"oidc:iss": claims["iss"], "oidc:sub": subject, "oidc:aud": one} for one in audiences]
-        if not any(
-            policy.trusts(role.trust, "sts:AssumeRoleWithOIDC", "Federated", [provider_arn], one) for one in contexts
-        ):
+        given = {"oidc:iss": claims["iss"], "oidc:sub": subject, "oidc:aud": tuple(audiences)}
+        context = self.account.issuer.authorizer.context(None, given, call.at)
+        if not policy.trusts(role.trust, "sts:AssumeRoleWithOIDC", "Federated", [provider_arn], context):
             raise ServiceError("AuthenticationFail.NoPermission", "There is no permission", 401)
         info = {
             "Subject": subject,

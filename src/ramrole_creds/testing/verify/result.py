@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.account.credential_store import IssuedCredentials
+
+
+# Further fields of an error document; a mapping is an element with elements inside.
+Extra = tuple[tuple[str, str | Mapping[str, str]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class Rejected:
     canonical_request: str | None = None
     signature_provided: str | None = None
     ec: str | None = None
-    extra: tuple[tuple[str, str], ...] = ()
+    extra: Extra = ()
 
 
 VerificationResult = Accepted | Rejected

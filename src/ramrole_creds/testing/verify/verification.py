@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ramrole_creds.testing.verify.authorization import Claim
 from ramrole_creds.testing.verify.canonical import header_map, query_pairs, same
 from ramrole_creds.testing.verify.error_catalogs import ErrorSpec
-from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, Rejected
+from ramrole_creds.testing.verify.result import Accepted, Extra, KeyDirectory, Rejected
 from ramrole_creds.testing.verify.times import http_time, utc_text
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Shown:
 class VerificationFailed(Exception):
     """Ends a verification with the service's error."""
 
-    def __init__(self, error: ErrorSpec, *, extra: tuple[tuple[str, str], ...] = (), shown: Shown = Shown()) -> None:
+    def __init__(self, error: ErrorSpec, *, extra: Extra = (), shown: Shown = Shown()) -> None:
         super().__init__(error.code)
         self.error = error
         self.extra = extra

@@ -1,0 +1,101 @@
+"""The smallest policy under which recorded calls are allowed, and what a policy allows in vain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from ramrole_creds.testing.account.policy_conditions import matches, texts
+from ramrole_creds.testing.account.ram_policy import allows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ramrole_creds.testing.account.access import JudgedAccess
+    from ramrole_creds.testing.account.ram_policy import Document
+
+Width = Literal["exact", "prefix", "any"]
+WIDTHS: tuple[str, ...] = ("exact", "prefix", "any")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class UnusedPermission:
+    """An action on a resource that a policy allows and no call needed, both as the policy spells them."""
+
+    policy: str
+    action: str
+    resource: str
+
+
+def least_policy(accesses: Iterable[JudgedAccess], resources: Width = "exact") -> dict[str, Any]:
+    """The smallest policy that allows these accesses.
+
+    Region and account are `*`, since those of a fake cloud are not yours. Statements and their contents are sorted,
+    so that the document changes only where the calls do.
+
+    Args:
+        accesses: what was asked for.
+        resources: "exact" names each resource, "prefix" the folder that it is in, "any" none.
+
+    Raises:
+        ValueError: `resources` is another word.
+    """
+    if resources not in WIDTHS:
+        raise ValueError(f'resources={resources!r} is not known. Use "exact", "prefix" or "any".')
+    needed: dict[str, set[str]] = {}
+    for one in accesses:
+        needed.setdefault(one.action, set()).add(widened(one.resource, resources))
+    by_resources: dict[tuple[str, ...], list[str]] = {}
+    for action in sorted(needed):
+        by_resources.setdefault(_without_covered(needed[action]), []).append(action)
+    statements = [
+        {"Effect": "Allow", "Action": actions, "Resource": list(patterns)}
+        for patterns, actions in sorted(by_resources.items(), key=lambda item: (item[1], item[0]))
+    ]
+    return {"Version": "1", "Statement": statements}
+
+
+def widened(resource: str, width: Width) -> str:
+    """The resource as a policy of that width names it."""
+    parts = resource.split(":", 4)
+    if width == "any" or len(parts) < 5:
+        return "*"
+    relative = parts[4]
+    if width == "prefix" and "/" in relative.strip("/"):
+        relative = relative.rstrip("/").rpartition("/")[0] + "/*"
+    return f"{parts[0]}:{parts[1]}:*:*:{relative}"
+
+
+def _without_covered(patterns: set[str]) -> tuple[str, ...]:
+    """The patterns that no other one of them covers."""
+    wide = [each for each in patterns if each.endswith("*")]
+    kept = (each for each in patterns if not any(one != each and matches(one, each) for one in wide))
+    return tuple(sorted(kept))
+
+
+def unused_permissions(policies: Mapping[str, Document], accesses: Iterable[JudgedAccess]) -> list[UnusedPermission]:
+    """What the Allow statements of policies, by name, grant and no access needed.
+
+    A pattern that covers one access counts as used, however wide it is.
+    """
+    asked = list(accesses)
+    found = {
+        UnusedPermission(name, action, resource)
+        for name, document in policies.items()
+        for statement in document["Statement"]
+        if statement["Effect"] == "Allow" and "Action" in statement
+        for action in texts(statement["Action"])
+        for resource in texts(statement.get("Resource", "*"))
+        if not any(matches(action.lower(), one.action.lower()) and matches(resource, one.resource) for one in asked)
+    }
+    return sorted(found)
+
+
+def missing_permissions(document: Document, accesses: Iterable[JudgedAccess]) -> list[tuple[str, str]]:
+    """Action and resource of each access that the policy does not allow."""
+    missing = {
+        (one.action, widened(one.resource, "exact"))
+        for one in accesses
+        if not allows([document], one.action, one.resource)
+    }
+    return sorted(missing)
