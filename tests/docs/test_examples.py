@@ -22,6 +22,7 @@ RUN_BY = {
     "docs/migrate-credentials.md": "tests/docs/test_guides.py",
     "docs/migrate-oss2.md": "tests/docs/test_guides.py",
     "docs/migrate-sdk-core.md": "tests/docs/test_guides.py",
+    "docs/policies.md": "tests/testing/test_policies_page.py",
     "docs/providers.md": "tests/docs/test_providers_page.py",
     "docs/quick-start.md": "tests/docs/test_quick_start.py",
     "docs/signing.md": "tests/docs/test_manual_pages.py",

@@ -7,8 +7,10 @@ Each name is loaded when it is first used, so that the pytest plugin costs nothi
 from __future__ import annotations
 
 _LAZY = {
+    "account.access": ("Access", "Authorizer", "JudgedAccess"),
     "account.account": ("Account", "Role", "User"),
     "account.credential_store": ("CredentialStore", "Identity", "IssuedCredentials"),
+    "account.least_privilege": ("UnusedPermission",),
     "account.oidc_issuer": ("OidcIssuer",),
     "clocks": ("TickingClock", "VirtualClock"),
     "fake_cloud": ("FakeCloud", "FakeCloudDefect"),

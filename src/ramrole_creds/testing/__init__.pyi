@@ -1,3 +1,12 @@
+from ramrole_creds.testing.account.access import (
+    Access as Access,
+)
+from ramrole_creds.testing.account.access import (
+    Authorizer as Authorizer,
+)
+from ramrole_creds.testing.account.access import (
+    JudgedAccess as JudgedAccess,
+)
 from ramrole_creds.testing.account.account import (
     Account as Account,
 )
@@ -15,6 +24,9 @@ from ramrole_creds.testing.account.credential_store import (
 )
 from ramrole_creds.testing.account.credential_store import (
     IssuedCredentials as IssuedCredentials,
+)
+from ramrole_creds.testing.account.least_privilege import (
+    UnusedPermission as UnusedPermission,
 )
 from ramrole_creds.testing.account.oidc_issuer import OidcIssuer as OidcIssuer
 from ramrole_creds.testing.clock_in_place import process_clock as process_clock

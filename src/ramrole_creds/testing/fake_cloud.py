@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.testing.account.account import Account
 from ramrole_creds.testing.account.credential_store import CredentialStore
+from ramrole_creds.testing.account.least_privilege import least_policy, unused_permissions
+from ramrole_creds.testing.account.ram_policy import parse_policy
 from ramrole_creds.testing.clocks import VirtualClock
 from ramrole_creds.testing.faults.script import Faults
 from ramrole_creds.testing.request_log import RequestLog
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from ramrole_creds.clock import Clock
     from ramrole_creds.testing.account.account import Document, Role, User
     from ramrole_creds.testing.account.credential_store import IssuedCredentials
+    from ramrole_creds.testing.account.least_privilege import UnusedPermission, Width
     from ramrole_creds.testing.account.oidc_issuer import OidcIssuer
     from ramrole_creds.testing.request_log import RecordedRequest
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
@@ -248,6 +251,24 @@ class FakeCloud:
             raise KeyError(name)
         return role
 
+    def least_privilege(self, name: str, *, resources: Width = "exact") -> dict[str, Any]:
+        """The smallest RAM policy under which every call that a role or user made so far is allowed.
+
+        Args:
+            name: of the role or user.
+            resources: "exact" names each resource, "prefix" the folder that it is in, "any" none. Region and account
+                are `*`.
+        """
+        return least_policy(self.account.authorizer.judged(name), resources)
+
+    def unused_permissions(self, name: str, policy: str | Document | None = None) -> list[UnusedPermission]:
+        """What the policies of a role or user, or the given policy, allow and no call needed so far."""
+        owner = self.account.role(name) or self.account.users[name]
+        documents = {one: document for (_, one), document in owner.policies.items()}
+        if policy is not None:
+            documents = {"policy": parse_policy(policy)}
+        return unused_permissions(documents, self.account.authorizer.judged(name))
+
     def rotate(self) -> None:
         """Issue new credentials at the next read, before their time; the old ones stay valid."""
         self.instance.rotate()
@@ -362,9 +383,10 @@ class FakeCloud:
         self.requests.assert_no_static_keys()
 
     def reset(self) -> None:
-        """Remove faults, recorded requests and metadata session tokens; roles, credentials and time stay."""
+        """Remove faults, recorded requests and accesses, metadata session tokens; roles, credentials and time stay."""
         self.faults.clear()
         self.requests.clear()
+        self.account.authorizer.forget()
         self.metadata.forget_tokens()
         self.defects.clear()
 

@@ -14,6 +14,9 @@ Nothing happens, and nothing else of this package is imported, until a test uses
 The marker `@pytest.mark.ramrole(role=…, mode=…, faults=[…], start=…, redirect=…, system_time=…, **arguments of
 FakeCloud)` sets a test's cloud up; on a module (`pytestmark`) also that of `ramrole_module_cloud`. When a test fails,
 the requests to the cloud are printed; secrets are masked everywhere.
+
+`pytest --ramrole-policy=FILE` writes the smallest RAM policy for the run, `--ramrole-check-policy=FILE` fails a run
+that needs more than that file allows.
 """
 
 from __future__ import annotations
@@ -44,8 +47,24 @@ _CLOUD: pytest.StashKey[Any] = pytest.StashKey()
 _HOME: pytest.StashKey[Any] = pytest.StashKey()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Make the options known that record and check RAM policies."""
+    group = parser.getgroup("ramrole", "RAM roles on Alibaba Cloud")
+    writing = "write the smallest RAM policy under which the calls of this run are allowed"
+    group.addoption("--ramrole-policy", metavar="FILE", help=writing)
+    narrowness = "how narrowly that policy names resources (default: exact)"
+    widths = ("exact", "prefix", "any")
+    group.addoption("--ramrole-policy-resources", choices=widths, default="exact", help=narrowness)
+    checking = "fail a run that needs more permissions than this RAM policy allows"
+    group.addoption("--ramrole-check-policy", metavar="FILE", help=checking)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker, and start to record accesses where an option asks for it."""
+    if config.getoption("ramrole_policy") or config.getoption("ramrole_check_policy"):
+        from ramrole_creds.testing.pytest_policies import PolicyPlugin
+
+        config.pluginmanager.register(PolicyPlugin(config), "ramrole-policies")
     config.addinivalue_line(
         "markers",
         "ramrole(role, mode, faults, start, redirect, system_time, **arguments of FakeCloud): "

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ramrole_creds.testing.account.access import condition_context
-from ramrole_creds.testing.account.ram_policy import ALLOW_ALL, allow, allows, parse_policy, trusts
+from ramrole_creds.testing.account.ram_policy import (
+    ALLOW_ALL,
+    Decision,
+    allow,
+    allows,
+    decide,
+    parse_policy,
+    trusts,
+)
 
 DENY_DELETE = {"Version": "1", "Statement": [{"Effect": "Deny", "Action": ["oss:Delete*"], "Resource": "*"}]}
 
@@ -74,3 +84,63 @@ def test_a_denied_principal_is_not_trusted() -> None:
 def test_what_is_no_policy_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - whatever is wrong with it
         parse_policy(text)
+
+
+def one(**elements: object) -> str:
+    """A policy with one statement, which allows `oss:*` on everything unless told otherwise."""
+    statement = {"Effect": "Allow", "Action": "oss:*", "Resource": "*", **elements}
+    return json.dumps({"Version": "1", "Statement": [{k: v for k, v in statement.items() if v is not None}]})
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ('{"Version": "2", "Statement": []}', 'the Version of a policy is "1"'),
+        (one(Effect="allow"), r'Statement\[0\]: the Effect is "Allow" or "Deny"'),
+        (one(Action=None), "either Action or NotAction"),
+        (one(NotAction="oss:*"), "either Action or NotAction"),
+        (one(Resource=None), "either Resource or NotResource"),
+        (one(NotResource="*"), "either Resource or NotResource"),
+        (one(Resorce="*"), "'Resorce' is not an element of a statement; did you mean 'Resource'?"),
+        (
+            one(Condition={"StringEqual": {"k": "v"}}),
+            "no condition operator 'StringEqual'; did you mean 'StringEquals'?",
+        ),
+        (one(Condition={"StringEquals": "k"}), "maps operators to condition keys"),
+        (one(Condition=[]), "maps operators to condition keys"),
+        ('{"Version": "1", "Statement": {"Effect": "Allow"}}', "a list of statements"),
+    ],
+)
+def test_a_mistake_in_a_policy_is_named_with_its_place(document: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem.replace("?", r"\?")):
+        parse_policy(document)
+
+
+@pytest.mark.parametrize(
+    ("elements", "action", "resource", "expected"),
+    [
+        ({"NotResource": "acs:oss:*:*:secret/*"}, "oss:GetObject", "acs:oss:x:1:open/k", True),
+        ({"NotResource": "acs:oss:*:*:secret/*"}, "oss:GetObject", "acs:oss:x:1:secret/k", False),
+        ({"NotAction": ["oss:Delete*"]}, "oss:GetObject", "acs:oss:x:1:b/k", True),
+        ({"NotAction": ["oss:Delete*"]}, "OSS:deleteobject", "acs:oss:x:1:b/k", False),
+        ({"Resource": "acs:ecs:*:*:instance/i-1"}, "oss:Any", "*", False),
+        ({"Resource": "acs:oss:*:*:b?"}, "oss:Any", "acs:oss:x:1:b1", True),
+    ],
+)
+def test_what_a_statement_excludes(elements: dict[str, object], action: str, resource: str, expected: bool) -> None:
+    if "NotResource" in elements:
+        elements["Resource"] = None
+    if "NotAction" in elements:
+        elements["Action"] = None
+    assert allows([parse_policy(one(**elements))], action, resource) is expected
+
+
+def test_a_statement_counts_only_where_its_condition_holds() -> None:
+    office = {"IpAddress": {"acs:SourceIp": "203.0.113.0/24"}}
+    inside, outside = ({"acs:sourceip": (address,)} for address in ("203.0.113.9", "198.51.100.1"))
+    allowing = [parse_policy(one(Condition=office))]
+    denying = [ALLOW_ALL, parse_policy(one(Effect="Deny", Condition={"NotIpAddress": office["IpAddress"]}))]
+    for documents in (allowing, denying):
+        assert decide(documents, "oss:GetObject", "*", inside) is Decision.ALLOW
+    assert decide(allowing, "oss:GetObject", "*", outside) is Decision.IMPLICIT_DENY
+    assert decide(denying, "oss:GetObject", "*", outside) is Decision.EXPLICIT_DENY

@@ -13,6 +13,7 @@ from ramrole_creds.testing.account.credential_store import ACCOUNT_ID, Identity
 from ramrole_creds.testing.account.rsa_signature import PublicKey
 
 if TYPE_CHECKING:
+    from ramrole_creds.testing.account.access import Authorizer
     from ramrole_creds.testing.account.credential_store import CredentialStore, IssuedCredentials
     from ramrole_creds.testing.account.oidc_issuer import OidcIssuer
 
@@ -28,6 +29,12 @@ SYSTEM_POLICIES: Mapping[str, Document] = {
     "AliyunRAMFullAccess": policy.allow("ram:*"),
     "AliyunSTSAssumeRoleAccess": policy.allow("sts:AssumeRole"),
     "AliyunLogFullAccess": policy.allow("log:*"),
+    "AliyunLogReadOnlyAccess": policy.allow("log:Get*", "log:List*", "log:Query*"),
+    "AliyunOTSFullAccess": policy.allow("ots:*"),
+    "AliyunMNSFullAccess": policy.allow("mns:*"),
+    "AliyunFCFullAccess": policy.allow("fc:*"),
+    "AliyunFCInvocationAccess": policy.allow("fc:InvokeFunction"),
+    "AliyunDataHubFullAccess": policy.allow("dhs:*"),
 }
 
 MIN_SESSION_SECONDS = 900
@@ -111,6 +118,11 @@ class Account:
         self.oidc_issuers: dict[str, OidcIssuer] = {}
         self.public_keys: dict[str, tuple[PublicKey, IssuedCredentials]] = {}
 
+    @property
+    def authorizer(self) -> Authorizer:
+        """Judges calls; holds the values of condition keys such as `acs:SourceIp`."""
+        return self.issuer.authorizer
+
     def add_role(
         self,
         name: str,
@@ -176,6 +188,16 @@ class Account:
                 attached["Custom", f"inline-{index}"] = policy.parse_policy(one)
         with self.lock:
             owner.policies = attached
+
+    def put_policy(self, name: str, document: str | Document) -> None:
+        """Make a custom policy, or give it a new version; binds everybody to whom it is attached at once."""
+        parsed = policy.parse_policy(document)
+        with self.lock:
+            self.custom_policies[name] = parsed
+            owners: list[Role | User] = [*self.roles.values(), *self.users.values()]
+            for owner in owners:
+                if ("Custom", name) in owner.policies:
+                    owner.policies = {**owner.policies, ("Custom", name): parsed}
 
     def find_policy(self, name: str, kind: str | None = None) -> tuple[str, Document]:
         """Type and document of a policy.

@@ -41,6 +41,7 @@ class RamService(OpenApi):
             "UpdateRole": self._update_role,
             "DeleteRole": self._delete_role,
             "CreatePolicy": self._create_policy,
+            "CreatePolicyVersion": self._create_policy_version,
             "GetPolicy": self._get_policy,
             "DeletePolicy": self._delete_policy,
             "AttachPolicyToRole": self._attach_policy,
@@ -99,6 +100,18 @@ class RamService(OpenApi):
                 raise ServiceError("EntityAlreadyExists.Policy", f"The policy already exists: {name}.", 409)
             self.account.custom_policies[name] = document
         return {"Policy": _policy(name, "Custom", call)}
+
+    def _create_policy_version(self, call: Call) -> Answer:
+        name = call.required("PolicyName")
+        self._permit(call, f"policy/{name}")
+        document = _document(call.required("PolicyDocument"), "PolicyDocument")
+        default = call.parameters.get("SetAsDefault", "false").lower() == "true"
+        with self.account.lock:
+            if name not in self.account.custom_policies:
+                raise _no_policy(name)
+            if default:
+                self.account.put_policy(name, document)
+        return {"PolicyVersion": {"VersionId": "v2", "IsDefaultVersion": default, "CreateDate": utc(call.at)}}
 
     def _get_policy(self, call: Call) -> Answer:
         name, kind, document = self._policy(call)

@@ -1,0 +1,132 @@
+"""The smallest policy for recorded calls: enough for them, and not one action or statement more."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ramrole_creds import signing
+from ramrole_creds.testing import UnusedPermission
+from ramrole_creds.testing.account.least_privilege import least_policy, missing_permissions, unused_permissions
+from ramrole_creds.testing.account.ram_policy import ALLOW_ALL, allow
+from tests.testing.services.conftest import Endpoints
+
+if TYPE_CHECKING:
+    from ramrole_creds.testing.account.least_privilege import Width
+
+OSS = signing.OSSV4("cn-hangzhou")
+SLS = signing.SLSV4("cn-hangzhou")
+MNS = signing.MNS()
+
+Call = tuple[signing.Scheme, str, str]
+names = st.sampled_from(["a", "b", "logs/1", "logs/2", "logs/x/y", "é", "a*", "q?"])
+buckets = st.sampled_from(["one", "two"])
+calls = st.one_of(
+    st.tuples(st.just(OSS), st.sampled_from(["PUT", "GET", "DELETE"]), st.builds("/{}/{}".format, buckets, names)),
+    st.tuples(st.just(OSS), st.just("GET"), buckets.map("/{}".format)),
+    st.tuples(st.just(SLS), st.just("GET"), st.sampled_from(["/logstores", "/logstores/a", "/logstores/b/shards"])),
+    st.tuples(st.just(MNS), st.sampled_from(["PUT", "GET", "DELETE"]), names.map("/queues/{}".format)),
+    st.tuples(st.just(MNS), st.just("POST"), names.map("/topics/{}/messages".format)),
+)
+
+
+def refused(endpoints: Endpoints, call: Call) -> bool:
+    scheme, method, path = call
+    url = signing.Request(method, f"http://127.0.0.1:8080{path}").path
+    host = "p.127.0.0.1:8080" if scheme is SLS else "127.0.0.1:8080"
+    return endpoints.ask(scheme, method, url, host=host).status in (401, 403)
+
+
+def recorded(made: list[Call], width: Width) -> tuple[Endpoints, dict[str, Any]]:
+    endpoints = Endpoints()
+    for call in made:
+        assert not refused(endpoints, call)
+    return endpoints, least_policy(endpoints.issuer.authorizer.judged(), width)
+
+
+def smaller(policy: dict[str, Any]) -> list[dict[str, Any]]:
+    """The policy without one of its statements, and without one of its actions."""
+    less = []
+    for index, statement in enumerate(policy["Statement"]):
+        without = copy.deepcopy(policy)
+        del without["Statement"][index]
+        less.append(without)
+        for action in statement["Action"] if len(statement["Action"]) > 1 else ():
+            without = copy.deepcopy(policy)
+            without["Statement"][index]["Action"].remove(action)
+            less.append(without)
+    return less
+
+
+@settings(max_examples=60, deadline=None)
+@given(made=st.lists(calls, min_size=1, max_size=8), width=st.sampled_from(["exact", "prefix", "any"]))
+def test_the_recorded_policy_is_enough_and_nothing_of_it_is_too_much(made: list[Call], width: Width) -> None:
+    endpoints, policy = recorded(made, width)
+    endpoints.policies[:] = [policy]
+    assert not any(refused(endpoints, call) for call in made)
+    for less in smaller(policy):
+        endpoints.policies[:] = [less]
+        assert any(refused(endpoints, call) for call in made), less
+
+
+@settings(max_examples=30, deadline=None)
+@given(made=st.lists(calls, min_size=1, max_size=6))
+def test_each_resource_of_an_exact_policy_is_needed(made: list[Call]) -> None:
+    endpoints, policy = recorded(made, "exact")
+    for index, statement in enumerate(policy["Statement"]):
+        for resource in statement["Resource"] if len(statement["Resource"]) > 1 else ():
+            without = copy.deepcopy(policy)
+            without["Statement"][index]["Resource"].remove(resource)
+            endpoints.policies[:] = [without]
+            assert any(refused(endpoints, call) for call in made), resource
+
+
+@pytest.mark.parametrize(
+    ("width", "resources"),
+    [
+        ("exact", ["acs:oss:*:*:one/logs/1", "acs:oss:*:*:one/logs/x/y", "acs:oss:*:*:two/a"]),
+        ("prefix", ["acs:oss:*:*:one/logs/*", "acs:oss:*:*:two/*"]),
+        ("any", ["*"]),
+    ],
+)
+def test_resources_are_named_as_narrowly_as_asked(width: Width, resources: list[str]) -> None:
+    made: list[Call] = [(OSS, "PUT", f"/{path}") for path in ("one/logs/1", "one/logs/x/y", "two/a")]
+    _, policy = recorded(made, width)
+    assert policy == {
+        "Version": "1",
+        "Statement": [{"Effect": "Allow", "Action": ["oss:PutObject"], "Resource": resources}],
+    }
+
+
+def test_actions_on_the_same_resources_share_a_statement() -> None:
+    _, policy = recorded([(OSS, "PUT", "/one/a"), (OSS, "GET", "/one/a"), (OSS, "GET", "/one")], "exact")
+    assert policy["Statement"] == [
+        {"Effect": "Allow", "Action": ["oss:GetObject", "oss:PutObject"], "Resource": ["acs:oss:*:*:one/a"]},
+        {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": ["acs:oss:*:*:one"]},
+    ]
+
+
+def test_an_unknown_width_is_refused() -> None:
+    with pytest.raises(ValueError, match="resources='wide' is not known"):
+        least_policy([], "wide")  # type: ignore[arg-type]  # what the test is about
+
+
+def test_what_no_call_needed_is_named_by_policy_action_and_resource() -> None:
+    endpoints, _ = recorded([(OSS, "GET", "/one/a")], "exact")
+    asked = endpoints.issuer.authorizer.judged()
+    wide = allow("oss:Get*", "oss:PutObject", "log:*")
+    assert unused_permissions({"mine": wide, "all": ALLOW_ALL}, asked) == [
+        UnusedPermission("mine", "log:*", "*"),
+        UnusedPermission("mine", "oss:PutObject", "*"),
+    ]
+
+
+def test_what_a_policy_lacks_is_named_without_the_account_of_the_fake() -> None:
+    endpoints, _ = recorded([(OSS, "GET", "/one/a"), (OSS, "GET", "/one")], "exact")
+    asked = endpoints.issuer.authorizer.judged()
+    assert missing_permissions(allow("oss:GetObject"), asked) == [("oss:ListObjects", "acs:oss:*:*:one")]
+    assert missing_permissions(ALLOW_ALL, asked) == []
