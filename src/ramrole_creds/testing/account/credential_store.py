@@ -106,6 +106,18 @@ class IssuedCredentials:
         role = self.identity.role_name
         return self.principal if role is None else f"acs:ram::{self.account_id}:role/{role}"
 
+    @property
+    def identity_type(self) -> str:
+        """Either "AssumedRoleUser", "RAMUser" or "Account"."""
+        return self.identity.identity_type
+
+    def policy_layers(self) -> list[tuple[str, list[Mapping[str, Any]]]]:
+        """The policies of the identity as they are at this moment, and the session policy where there is one."""
+        layers = [("AccountLevelIdentityBasedPolicy", list(self.identity.policies()))]
+        if self.session_policy is not None:
+            layers.append(("SessionPolicy", [self.session_policy]))
+        return layers
+
     def allows(self, action: str, resource: str = "*", **conditions: str) -> bool:
         """True when identity and session policy both allow the action, by the policies as they are at this moment.
 
