@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.children import reach_children
@@ -24,7 +25,8 @@ def cloud_in_place(
     """Put a running cloud in place of the real one while the context lasts.
 
     The environment is isolated and points at the cloud; connections to 100.100.100.200:80 reach it, also those of
-    Python children; providers and signers without a clock follow the cloud's clock, and start again at both ends.
+    Python children; providers and signers without a clock follow the cloud's clock, and start again at both ends. Of
+    several clouds the latest one counts; the contexts may end in any order.
 
     Args:
         cloud: a running cloud.
@@ -32,13 +34,50 @@ def cloud_in_place(
         move_system_time: let the time of the process follow the cloud's clock too; see `system_time`.
         home: an empty directory to use as the home directory; None creates a temporary one.
     """
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(isolated_environment(cloud.url, home))
-        stack.enter_context(redirect_metadata(cloud.url) if redirect else forbid_metadata())
-        stack.enter_context(reach_children(cloud.url if redirect else None))
-        stack.enter_context(process_clock(cloud.clock))
-        if move_system_time:
+    place = _Place(cloud, redirect, move_system_time, home)
+    _places.append(place)
+    try:
+        _apply_latest()
+        yield cloud
+    finally:
+        _places.remove(place)
+        _apply_latest()
+
+
+def put_on_top(cloud: FakeCloud) -> None:
+    """Make a cloud that is in place the latest one."""
+    for place in [one for one in _places if one.cloud is cloud]:
+        if place is not _places[-1]:
+            _places.remove(place)
+            _places.append(place)
+            _apply_latest()
+
+
+@dataclass(eq=False, frozen=True)
+class _Place:
+    cloud: FakeCloud
+    redirect: bool
+    move_system_time: bool
+    home: Path | None
+
+    def enter(self, stack: contextlib.ExitStack) -> None:
+        url = self.cloud.url
+        stack.enter_context(isolated_environment(url, self.home))
+        stack.enter_context(redirect_metadata(url) if self.redirect else forbid_metadata())
+        stack.enter_context(reach_children(url if self.redirect else None))
+        stack.enter_context(process_clock(self.cloud.clock))
+        if self.move_system_time:
             from ramrole_creds.testing.machine_time import system_time
 
-            stack.enter_context(system_time(cloud.clock))
-        yield cloud
+            stack.enter_context(system_time(self.cloud.clock))
+
+
+_places: list[_Place] = []
+_applied = contextlib.ExitStack()
+
+
+def _apply_latest() -> None:
+    """Undo what is in force, then put the latest cloud in place."""
+    _applied.close()
+    if _places:
+        _places[-1].enter(_applied)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.clocks import VirtualClock
 
 # freezegun stops `time.monotonic` too, which would stop the time limits of real connections.
-_IN_REAL_TIME = ["ramrole_creds", "urllib3", "http", "socket", "threading", "asyncio", "pytest", "_pytest"]
+_IN_REAL_TIME = ["ramrole_creds._http", "ramrole_creds.testing.server", "urllib3", "http.client", "asyncio"]
 
 
 @contextlib.contextmanager

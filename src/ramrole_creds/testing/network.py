@@ -10,6 +10,7 @@ import _socket
 import contextlib
 import ipaddress
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -98,16 +99,18 @@ def connect_rule(rule: Rule) -> Iterator[None]:
 @contextlib.contextmanager
 def usable_sockets() -> Iterator[None]:
     """Sockets on loopback while the context lasts, where pytest-socket has disabled all sockets."""
-    if socket.socket is _Socket:
+    pytest_socket = sys.modules.get("pytest_socket")
+    if pytest_socket is None or socket.socket is _Socket:
         yield
         return
-    _disabled.append(socket.socket)
-    socket.socket = _Socket  # type: ignore[misc]
+    _enabled.append(pytest_socket)
+    pytest_socket.enable_socket()
     try:
         with forbid_network():
             yield
     finally:
-        socket.socket = _disabled.pop()  # type: ignore[misc]
+        _enabled.remove(pytest_socket)
+        pytest_socket.disable_socket()
 
 
 def keep_rules() -> None:
@@ -118,14 +121,14 @@ def keep_rules() -> None:
     with _lock:
         if _rules:
             _patch()
-        if _disabled:
-            socket.socket = _Socket  # type: ignore[misc]
+        for pytest_socket in _enabled:
+            pytest_socket.enable_socket()
 
 
 # The class itself, where pytest-socket has put one in its place that refuses to be created.
 _Socket: type[socket.socket] = next(one for one in socket.socket.__mro__ if one.__module__ == "socket")
 _rules: list[Rule] = []
-_disabled: list[type[socket.socket]] = []
+_enabled: list[Any] = []  # the module pytest_socket, once for each use of `usable_sockets`
 _beneath: dict[str, Any] = {}  # the methods of `_Socket` that ours have replaced; None for inherited ones
 _lock = threading.Lock()  # guards _rules, _beneath and the patch
 

@@ -75,6 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Refuse a marker that has no effect, and keep the redirect of a cloud that serves several tests."""
     _keep_rules()
+    _put_on_top(item)
     if not any(marker.name == "ramrole" for marker in item.own_markers):
         return
     names = getattr(item, "fixturenames", ())
@@ -182,6 +183,23 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     report.sections = [(title, mask_text(text)) for title, text in report.sections]
     if leaked_marker(report.longreprtext) is not None:
         report.longrepr = mask_text(report.longreprtext)
+
+
+def _put_on_top(item: pytest.Item) -> None:
+    """Of the clouds of module and session, let that count which the test uses."""
+    if "ramrole_creds.testing.in_place" not in sys.modules:
+        return
+    from ramrole_creds.testing.in_place import put_on_top
+
+    names = getattr(item, "fixturenames", ())
+    for name, node in (
+        ("ramrole_module_cloud", item.getparent(pytest.Module)),
+        ("ramrole_session_cloud", item.session),
+    ):
+        cloud = None if name not in names or node is None else node.stash.get(_CLOUD, None)
+        if cloud is not None:
+            put_on_top(cloud)
+            return
 
 
 def _keep_rules() -> None:
