@@ -13,8 +13,11 @@ CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_w
 COMMANDS: Final = {
     "demo": "demo",
     "doctor": "doctor",
+    "exec": "execute",
     "explain": "explain",
+    "export": "export",
     "fake-cloud": "fake_cloud",
+    "run": "run",
     "serve": "serve",
     "whoami": "whoami",
 }

@@ -188,6 +188,45 @@ def update_profile(
         return CliProfile(path, name, updated)
 
 
+def add_profile(path: Path, fields: Mapping[str, str], *, time_limit: float, locks: LockSystem | None = None) -> None:
+    """Add a profile to a file, which is created with mode 0600 where it is missing; `current` stays as it is.
+
+    A profile that holds exactly these fields already is left alone.
+
+    Args:
+        path: the file.
+        fields: the profile, its `name` among them.
+        time_limit: seconds to wait for the lock.
+        locks: how to lock; what the platform has where None.
+
+    Raises:
+        ProfileError: the file cannot be used, or has another profile of that name.
+        FetchError: the lock was not free in time.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        writable = os.access(target.parent, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise ProfileError(f"The profile was not added: {target.parent} is not writable for this user.")
+    with file_lock(target.with_name(f"{target.name}.lock"), time_limit, locks=locks):
+        try:
+            document = load_config(ProfilePath(target))
+        except ProviderUnavailable:
+            document = {"current": fields["name"], "profiles": []}
+        profiles = profiles_of(document, path)
+        held = find_profile(document, path, fields["name"])
+        if held is not None:
+            if held.fields == fields:
+                return
+            raise held.problem("it is there already. Choose another name")
+        document["profiles"] = [*profiles, dict(fields)]
+        with atomic_replace(target) as put:
+            put(_as_json(document))
+
+
 def _as_json(document: Mapping[str, object]) -> bytes:
     try:
         return json.dumps(document, indent="\t", ensure_ascii=False).encode() + b"\n"

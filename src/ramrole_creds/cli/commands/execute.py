@@ -1,0 +1,30 @@
+"""`ramrole-creds exec`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("exec", context_settings={"ignore_unknown_options": True})
+@click.option("--valid-for", default=0.0, type=click.FloatRange(0), metavar="SECONDS", help="Least life left.")
+@click.option("--only", multiple=True, metavar="SOURCE", help="Sources of the chain to use; repeatable.")
+@click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND…")
+def command(*, valid_for: float, only: tuple[str, ...], arguments: tuple[str, ...]) -> None:
+    """Run a command with one snapshot of the credentials in its environment.
+
+    The command replaces this process and the credentials are not renewed: for programs that run longer than the
+    credentials live, use `run`.
+
+    \b
+    Exit status: that of the command; 1 when there are no credentials that live for --valid-for, 126 when the
+    command cannot be executed, 127 when it is not found.
+
+    \b
+    Examples:
+      ramrole-creds exec -- aliyun oss ls
+      ramrole-creds exec --valid-for 900 -- ./backup.sh --all
+    """
+    from ramrole_creds.cli import handing_over
+
+    credentials = handing_over.get_credentials(only, valid_for)
+    handing_over.execute(arguments, handing_over.as_variables(credentials))

@@ -1,0 +1,51 @@
+"""`ramrole-creds export`."""
+
+from __future__ import annotations
+
+import click
+
+CLI = "aliyun-cli"
+STYLES = ("env", "dotenv", "powershell", "json", "process", "ini", CLI)
+
+
+@click.command()
+@click.option("--format", "style", default="env", show_default=True, type=click.Choice(STYLES))
+@click.option("--write", metavar="NAME", help="With aliyun-cli: add the profile NAME to the CLI's file.")
+@click.option("--valid-for", default=0.0, type=click.FloatRange(0), metavar="SECONDS", help="Least life left.")
+@click.option("--only", multiple=True, metavar="SOURCE", help="Sources of the chain to use; repeatable.")
+@click.option("--yes", is_flag=True, help="Print secrets on a terminal too.")
+def command(*, style: str, write: str | None, valid_for: float, only: tuple[str, ...], yes: bool) -> None:
+    """Print the credentials that a program gets here, for another program.
+
+    The output holds secrets, so it goes to a pipe or a file; on a terminal only with --yes. The exception is
+    aliyun-cli: a profile that calls this command back whenever the CLI needs credentials.
+
+    \b
+    Exit status: 0, or 1 when there are no credentials, 2 for a wrong option.
+
+    \b
+    Examples:
+      eval "$(ramrole-creds export)"
+      ramrole-creds export --format dotenv > .env
+      ramrole-creds export --format powershell | Out-String | Invoke-Expression
+      ramrole-creds export --format aliyun-cli --write role
+    """
+    import json
+    import sys
+
+    from ramrole_creds.cli import handing_over
+
+    if write is not None and style != CLI:
+        raise click.UsageError(f"--write goes with --format {CLI}.")
+    if style == CLI:
+        if write is None:
+            click.echo(json.dumps(handing_over.cli_profile("ramrole"), indent=2))
+        else:
+            path = handing_over.write_cli_profile(write)
+            click.echo(f"Profile {write} was added to {path}. Use it: aliyun --profile {write} sts GetCallerIdentity")
+        return
+    if sys.stdout.isatty() and not yes:
+        raise click.UsageError(
+            "The output holds secrets and standard output is a terminal. Send it to a pipe or a file, or add --yes."
+        )
+    click.echo(handing_over.render(handing_over.get_credentials(only, valid_for), style))

@@ -1,0 +1,182 @@
+"""`ramrole-creds run`: programs that do not know this library, unmodified, with credentials that stay fresh."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ramrole_creds.testing import FakeCloud
+from ramrole_creds.testing.clocks import TickingClock
+
+pytest.importorskip("uvicorn", reason="the extra serve")
+pytest.importorskip("httptools", reason="the extra serve")
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+COMMAND = [sys.executable, "-m", "ramrole_creds.cli", "run"]
+posix_only = pytest.mark.skipif(os.name != "posix", reason="signals")
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCloud]:
+    """A fake cloud whose time passes and whose sessions last 15 minutes, for child processes."""
+    with FakeCloud(clock=TickingClock(), credential_lifetime=900) as running:
+        for name, value in running.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("FAKE_CLOUD", running.url)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        yield running
+
+
+def program(tmp_path: Path, text: str) -> list[str]:
+    file = tmp_path / "program.py"
+    file.write_text(textwrap.dedent(text), encoding="utf-8")
+    return [sys.executable, str(file)]
+
+
+def run(*arguments: str, under: bool = True) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, *arguments] if under else [one for one in arguments if one != "--"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
+
+
+def test_the_child_gets_the_uri_and_no_other_source(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "false")
+    code = "import json, os; print(json.dumps(dict(os.environ)))"
+    child = json.loads(run("--", sys.executable, "-c", code).stdout)
+    assert child["ALIBABA_CLOUD_CREDENTIALS_URI"].startswith("http://127.0.0.1:")
+    assert child["ALIBABA_CLOUD_ECS_METADATA_DISABLED"] == "true"
+    assert child["ALIBABA_CLOUD_CLI_PROFILE_DISABLED"] == "true"
+    assert not any(name.startswith("ALIBABA_CLOUD_ACCESS_KEY") for name in child)
+    assert "127.0.0.1" in child["NO_PROXY"].split(",")
+    assert cloud.requests
+    assert tmp_path.exists()
+
+
+@pytest.mark.usefixtures("cloud")
+def test_it_ends_with_the_status_of_the_command() -> None:
+    assert run("--", sys.executable, "-c", "raise SystemExit(7)").returncode == 7
+    assert run("--", "no-such-program").returncode == 127
+    assert run("--", sys.executable, "--version").returncode == 0
+
+
+@posix_only
+@pytest.mark.usefixtures("cloud")
+def test_a_child_that_a_signal_ends_gives_128_and_its_number() -> None:
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    assert run("--", sys.executable, "-c", code).returncode == 128 + signal.SIGKILL
+
+
+@posix_only
+@pytest.mark.usefixtures("cloud")
+def test_signals_reach_the_child_and_its_answer_counts(tmp_path: Path) -> None:
+    command = program(
+        tmp_path,
+        """
+        import signal, sys
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(42))
+        print("ready", flush=True)
+        signal.pause()
+        """,
+    )
+    with subprocess.Popen([*COMMAND, "--", *command], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+    assert process.returncode == 42
+
+
+@pytest.mark.usefixtures("no_metadata")
+def test_without_credentials_the_command_is_not_started() -> None:
+    done = run("--", sys.executable, "-c", "print('started')")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "Run `ramrole-creds doctor`" in done.stderr
+
+
+@pytest.mark.usefixtures("no_metadata")
+def test_a_long_term_key_is_not_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tKey")
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret")
+    done = run("--", sys.executable, "-c", "print('started')")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "long-term key" in done.stderr
+
+
+CALLS = """
+    import os, threading
+    from ramrole_creds.testing.network import redirect_metadata  # the official client knows one address only
+    from alibabacloud_credentials.client import Client
+
+    def call():
+        for _ in range(3):
+            assert Client().get_credential().security_token
+
+    with redirect_metadata(os.environ["FAKE_CLOUD"]):
+        threads = [threading.Thread(target=call) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    print("done")
+"""
+
+
+def test_an_official_client_that_fetches_at_each_call_does_not_under_run(cloud: FakeCloud, tmp_path: Path) -> None:
+    pytest.importorskip("alibabacloud_credentials", reason="alibabacloud-credentials")
+    command = program(tmp_path, CALLS)
+    alone = run(*command, under=False)
+    assert alone.stdout == "done\n", alone.stderr
+    assert len(cloud.requests.to("credentials")) >= 24  # the defect: one fetch per client, and per call of 15 minutes
+    cloud.requests.clear()
+    done = run("--", *command)
+    assert done.stdout == "done\n", done.stderr
+    cloud.requests.assert_called_once("credentials")
+
+
+def test_an_official_client_reads_the_uri_without_the_takeover(cloud: FakeCloud, tmp_path: Path) -> None:
+    pytest.importorskip("alibabacloud_credentials", reason="alibabacloud-credentials")
+    command = program(
+        tmp_path,
+        """
+        from alibabacloud_credentials.client import Client
+        credential = Client().get_credential()
+        print(credential.provider_name, credential.access_key_id[:4])
+        """,
+    )
+    done = run("--no-takeover", "--", *command)
+    assert done.stdout == "default/credential_uri STS.\n", done.stderr
+    cloud.requests.assert_called_once("credentials")
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_sitecustomize_that_is_there_still_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "sitecustomize.py").write_text("import builtins; builtins.SITE = 'ran'\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(own), os.environ.get("PYTHONPATH", "")]))
+    code = "import sys; print(SITE, [e for e in sys.path if 'takeover' in e], sys.modules['sitecustomize'].__file__)"
+    out = run("--", sys.executable, "-c", code).stdout.split()
+    assert out == ["ran", "[]", str(own / "sitecustomize.py")]
+
+
+@pytest.mark.usefixtures("cloud")
+def test_an_interpreter_without_this_library_starts_as_it_does_without_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import sys; sys.modules['ramrole_creds'] = None; import runpy; runpy.run_path(sys.argv[1]); print('fine')"
+    from ramrole_creds.integrations import takeover
+
+    monkeypatch.setenv("RAMROLE_CREDS_TAKEOVER", "1")
+    hook = str(takeover.HOOK_DIRECTORY / "sitecustomize.py")
+    done = subprocess.run([sys.executable, "-c", code, hook], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("fine\n", "")

@@ -1,0 +1,175 @@
+"""The official SDKs' own providers, replaced and restored."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import subprocess
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ramrole_creds.integrations import takeover
+from ramrole_creds.testing.services.metadata_service import ROLE_DIRECTORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ramrole_creds import EcsRamRoleProvider
+    from ramrole_creds.testing import FakeCloud
+
+official = pytest.importorskip("alibabacloud_credentials.client", reason="alibabacloud-credentials")
+models = importlib.import_module("alibabacloud_credentials.models")
+
+
+@pytest.fixture
+def taken(ramrole_cloud: FakeCloud) -> Iterator[FakeCloud]:
+    """A cloud, with the takeover installed."""
+    takeover.install()
+    yield ramrole_cloud
+    takeover.uninstall()
+
+
+def client(kind: str) -> Any:
+    return official.Client() if kind == "default" else official.Client(models.Config(type=kind))
+
+
+@pytest.mark.parametrize("kind", ["default", "ecs_ram_role"])
+def test_clients_of_every_kind_share_one_fetch(taken: FakeCloud, kind: str) -> None:
+    ids = {client(kind).get_credential().access_key_id for _ in range(5)}
+    assert len(ids) == 1
+    taken.requests.assert_called_once("credentials")
+
+
+def test_without_it_each_client_fetches(ramrole_cloud: FakeCloud) -> None:
+    for _ in range(3):
+        client("default").get_credential()
+    assert len(ramrole_cloud.requests.to("credentials")) == 3
+
+
+def test_coroutines_get_the_same(taken: FakeCloud) -> None:
+    async def both() -> tuple[str, str]:
+        one = await client("default").get_credential_async()
+        two = await client("ecs_ram_role").get_credential_async()
+        return one.security_token, two.security_token
+
+    one, two = asyncio.run(both())
+    assert one == two
+    assert taken.requests
+
+
+def test_a_client_keeps_its_type_and_gets_a_name_of_its_source(taken: FakeCloud) -> None:
+    credential = client("default").get_credential()
+    assert (credential.type, credential.provider_name) == ("default", "default/ecs_ram_role")
+    assert taken.requests
+
+
+@pytest.fixture
+def taken_in_virtual_time(ramrole_cloud: FakeCloud, ramrole_provider: EcsRamRoleProvider) -> Iterator[FakeCloud]:
+    """The same, with the provider whose clock the test moves."""
+    takeover.install(ramrole_provider)
+    yield ramrole_cloud
+    takeover.uninstall()
+
+
+def test_credentials_rotate_under_a_client_that_is_held(taken_in_virtual_time: FakeCloud) -> None:
+    held = client("ecs_ram_role")
+    first = held.get_credential().access_key_id
+    taken_in_virtual_time.clock.advance(hours=6)
+    assert held.get_credential().access_key_id != first
+
+
+def test_an_error_is_one_of_the_sdk(taken: FakeCloud) -> None:
+    exceptions = importlib.import_module("alibabacloud_credentials.exceptions")
+    taken.detach_role()
+    with pytest.raises(exceptions.CredentialException, match="No RAM role is attached"):
+        client("ecs_ram_role").get_credential()
+
+
+def test_a_role_that_is_pinned_is_the_role_that_is_asked_for(taken: FakeCloud) -> None:
+    exceptions = importlib.import_module("alibabacloud_credentials.exceptions")
+    pinned = official.Client(models.Config(type="ecs_ram_role", role_name="web"))
+    assert pinned.get_credential().access_key_id
+    other = official.Client(models.Config(type="ecs_ram_role", role_name="db"))
+    with pytest.raises(exceptions.CredentialException, match="db"):
+        other.get_credential()
+    assert taken.requests
+
+
+def test_a_given_provider_answers_for_all() -> None:
+    from ramrole_creds import StaticProvider
+
+    takeover.install(StaticProvider("STS.given", "secret", "token"))
+    try:
+        for kind in ("default", "ecs_ram_role"):
+            assert client(kind).get_credential().access_key_id == "STS.given"
+    finally:
+        takeover.uninstall()
+
+
+def test_uninstalling_restores_classes_and_objects(ramrole_cloud: FakeCloud) -> None:
+    providers = importlib.import_module("alibabacloud_credentials.provider.ecs_ram_role")
+    owner = providers.EcsRamRoleCredentialsProvider
+    before, finders = dict(vars(owner)), list(sys.meta_path)
+    takeover.install()
+    takeover.install()
+    made_meanwhile = client("ecs_ram_role")
+    made_meanwhile.get_credential()
+    takeover.uninstall()
+    takeover.uninstall()
+    assert dict(vars(owner)) == before
+    assert sys.meta_path == finders
+    asked = len(ramrole_cloud.requests.to("credentials"))
+    made_meanwhile.get_credential()
+    assert len(ramrole_cloud.requests.to("credentials")) == asked + 1
+
+
+def test_oss2_asks_us_for_the_role_and_another_service_itself(taken: FakeCloud) -> None:
+    credentials = pytest.importorskip("oss2.credentials", reason="oss2")
+    host = f"http://100.100.100.200/latest/meta-data/{ROLE_DIRECTORY}web"
+    for _ in range(3):
+        provider = credentials.EcsRamRoleCredentialsProvider(host)
+        assert provider.get_credentials().get_security_token()
+    taken.requests.assert_called_once("credentials")
+    with pytest.raises(credentials.ClientError):
+        credentials.EcsRamRoleCredentialsProvider(f"{taken.url}/elsewhere", max_retries=1).get_credentials()
+
+
+def test_the_core_sdk_signs_with_our_credentials(taken_in_virtual_time: FakeCloud) -> None:
+    signers = pytest.importorskip("aliyunsdkcore.auth.signers.ecs_ram_role_signer", reason="aliyun-python-sdk-core")
+    credential = importlib.import_module("aliyunsdkcore.auth.credentials").EcsRamRoleCredential("web")
+    request = importlib.import_module("aliyunsdkcore.request").RpcRequest("Ecs", "2014-05-26", "DescribeRegions")
+    signer = signers.EcsRamRoleSigner(credential)
+    _, url = signer.sign("cn-hangzhou", request)
+    first = signer._session_credential  # noqa: SLF001  # what the SDK signs with
+    assert first[0] in url
+    taken_in_virtual_time.clock.advance(hours=6)
+    signer.sign("cn-hangzhou", request)
+    assert signer._session_credential[0] != first[0]  # noqa: SLF001  # as above
+
+
+def test_a_release_that_is_not_known_is_left_alone_with_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "9.1.0")
+    owner = importlib.import_module("alibabacloud_credentials.provider.default").DefaultCredentialsProvider
+    before = dict(vars(owner))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        takeover.install()
+    assert dict(vars(owner)) == before
+    takeover.uninstall()
+    ours = [str(one.message) for one in caught if "alibabacloud-credentials" in str(one.message)]
+    assert len(ours) == 1
+    assert "alibabacloud-credentials 9.1.0 is not known to ramrole-creds" in ours[0]
+
+
+def test_what_is_imported_later_is_replaced_then() -> None:
+    code = (
+        "import sys; from ramrole_creds import StaticProvider; from ramrole_creds.integrations import takeover; "
+        "takeover.install(StaticProvider('STS.given', 's', 't')); "
+        "assert not any(name.startswith(('alibabacloud', 'oss2', 'aliyunsdkcore')) for name in sys.modules); "
+        "from alibabacloud_credentials.client import Client; print(Client().get_credential().access_key_id)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "STS.given\n", done.stderr
