@@ -71,7 +71,8 @@ def _create(target: Path) -> tuple[IO[bytes], str]:
     descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.{_MARK}", dir=target.parent)
     file = os.fdopen(descriptor, "wb")
     try:
-        file.write(b"\0" * (target.stat().st_size + GROWTH_BYTES))
+        size = target.stat().st_size if target.exists() else 0
+        file.write(b"\0" * (size + GROWTH_BYTES))
         file.flush()
         os.fsync(descriptor)
     except BaseException:
