@@ -19,7 +19,7 @@ from ramrole_creds._sdk_names import SdkProviderMixin
 from ramrole_creds._tracebacks import describe_exception, hide_frames
 from ramrole_creds.clock import DEFAULT_CLOCK, Clock
 from ramrole_creds.credentials import Credentials
-from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError
+from ramrole_creds.errors import ConfigurationError, FetchError, RamRoleError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -253,7 +253,7 @@ class _WeakFetch:
     def __call__(self, context: FetchContext) -> Credentials:
         provider = self._provider()
         if provider is None:
-            raise ProviderUnavailable("The provider no longer exists.")
+            raise FetchError("The provider no longer exists.")
         return fetch_from(provider, context)
 
 

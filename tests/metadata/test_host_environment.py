@@ -177,7 +177,7 @@ def test_without_a_free_descriptor_there_is_a_typed_error(cloud: FakeCloud, aske
     printed = run(
         """
         import os, resource, sys
-        from ramrole_creds.errors import MetadataUnreachable
+        from ramrole_creds.errors import MetadataError
         from ramrole_creds.metadata import MetadataClient
         import traceback, linecache  # what the interpreter itself reads later
 
@@ -194,7 +194,7 @@ def test_without_a_free_descriptor_there_is_a_typed_error(cloud: FakeCloud, aske
         try:
             client.role_names()
             text = "no error"
-        except MetadataUnreachable as error:
+        except MetadataError as error:
             text = str(error)
         for one in held:
             os.close(one)

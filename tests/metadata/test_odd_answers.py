@@ -169,7 +169,7 @@ EXPECTED: Mapping[str, Ends] = {
     "head-drip": bad("time limit", "delays its answers", limit=IMPATIENT),
     "body-drip": bad("time limit", limit=IMPATIENT),
     "token-drip": bad("time limit", step="token", requests={"token": 1, "role": 0}, limit=IMPATIENT),
-    "role-reset": bad("reset", error=MetadataUnreachable, requests={"role": 3}),
+    "role-reset": bad("reset", "answered this process before", requests={"role": 3}),
     "metadata-reset": bad("reset", error=MetadataUnreachable),
     "reset-after": bad(requests={"credentials": 3}),
     "silence": bad("does not answer", error=MetadataUnreachable, read_timeout=SILENCE),

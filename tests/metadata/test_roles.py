@@ -180,3 +180,16 @@ def test_a_date_that_makes_no_sense_is_ignored(cloud: FakeCloud, value: str) -> 
     context = FetchContext.create(clock=cloud.clock)
     EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock).fetch(context)
     assert context.server_time is None
+
+
+@pytest.mark.parametrize("days", [-3, 3, 7300], ids=["behind", "ahead", "years"])
+def test_a_date_that_fits_the_expiration_is_believed_however_wrong_the_local_clock_is(
+    cloud: FakeCloud, days: int
+) -> None:
+    class WrongClock:
+        monotonic = cloud.clock.monotonic
+
+        def time(self) -> float:
+            return cloud.clock.time() + days * 86400
+
+    assert MetadataClient(cloud.url, clock=WrongClock()).role_credentials("web").identity == "web"

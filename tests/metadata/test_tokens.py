@@ -206,9 +206,62 @@ def test_an_unknown_mode_is_refused() -> None:
         MetadataClient(token_mode="always")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), True, "1", None])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), True, "1"])
 def test_timeouts_that_make_no_sense_are_refused(seconds: object) -> None:
     with pytest.raises(ConfigurationError, match="connect_timeout"):
         MetadataClient(connect_timeout=seconds)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="read_timeout"):
         MetadataClient(read_timeout=seconds)  # type: ignore[arg-type]
+
+
+def test_a_service_that_refuses_every_new_token_is_left_alone_for_a_growing_time(cloud: FakeCloud) -> None:
+    cloud.faults.add("item", 401)
+    client = client_of(cloud)
+    for _ in range(50):
+        with pytest.raises(MetadataError, match=r"401.*just issued.*next request is sent in 1 s") as raised:
+            client.get("region-id")
+        assert raised.value.retry_after == 1.0
+    assert cloud.requests.counts() == {"token": 2, "item": 2}
+    cloud.clock.advance(1)
+    for pause in ("2", "4", "8"):
+        with pytest.raises(MetadataError, match=f"in {pause} s"):
+            client.get("region-id")
+        cloud.clock.advance(float(pause))
+    cloud.assert_called("token", 8)
+    cloud.faults.clear()
+    client.get("region-id")
+    client.get("region-id")
+    cloud.assert_called("token", 9)
+
+
+@pytest.mark.parametrize(("value", "waits"), [("1", 0), ("2", 1), ("", 2), ("5", 4)])
+def test_the_number_of_attempts_comes_from_the_environment(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, value: str, waits: int
+) -> None:
+    monkeypatch.setenv("RAMROLE_CREDS_METADATA_ATTEMPTS", value)
+    cloud.faults.add("item", 503, retry_after=0)
+    with pytest.raises(MetadataError) as raised:
+        MetadataClient(cloud.url, "off", clock=cloud.clock).get("region-id")
+    assert raised.value.attempts == waits + 1
+
+
+def test_the_timeout_comes_from_the_argument_then_from_the_environment(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.faults.add("metadata", "hang")
+    monkeypatch.setenv("RAMROLE_CREDS_METADATA_ATTEMPTS", "1")
+    for variable, argument in (("0.1", None), ("30", 0.1)):
+        monkeypatch.setenv("RAMROLE_CREDS_METADATA_TIMEOUT", variable)
+        with pytest.raises(RamRoleError) as raised:
+            MetadataClient(cloud.url, "off", read_timeout=argument, clock=cloud.clock).get("region-id")
+        assert getattr(raised.value, "elapsed", 30.0) < 5
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("TIMEOUT", "0"), ("TIMEOUT", "-1"), ("TIMEOUT", "nan"), ("TIMEOUT", "1s"), ("ATTEMPTS", "0"), ("ATTEMPTS", "99")],
+)
+def test_a_variable_that_makes_no_sense_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"RAMROLE_CREDS_METADATA_{name}", value)
+    with pytest.raises(ConfigurationError, match=f"RAMROLE_CREDS_METADATA_{name} must be a number"):
+        MetadataClient()

@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 import ssl
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -93,6 +94,7 @@ class Exchange:
         self._use_environment = use_environment
         self._verify = verify
         self._wire = _Wire(deadline)
+        self._handled = sys.exc_info()[1]  # what the caller is handling is the context of every error, not its cause
 
     def run(
         self,
@@ -132,7 +134,8 @@ class Exchange:
 
     def explain(self, error: Exception, where: str) -> HttpError:
         """The failure as one of ours. Its text contains nothing of what was sent or read."""
-        failure = _explain(error, where, late=time.monotonic() >= self._deadline)
+        causes = _causes(error, self._handled)
+        failure = _explain(error, causes, where, late=time.monotonic() >= self._deadline)
         failure.answered = self._wire.answered
         if failure.answered and isinstance(failure, ReadTimeout):
             failure.args = (f"{where}: the answer began, but the rest of it did not come in time.",)
@@ -146,9 +149,8 @@ class Exchange:
         return dict(settings["proxies"]), cast("bool | str", settings["verify"])
 
 
-def _explain(error: Exception, where: str, *, late: bool) -> HttpError:
-    """The first rule that matches the error or one of its causes."""
-    causes = _causes(error)
+def _explain(error: Exception, causes: list[BaseException], where: str, *, late: bool) -> HttpError:
+    """The failure by the first rule that matches the error or one of its causes."""
     for rule in _RULES:
         if rule.matches(error, causes):
             return rule.failure(where, causes, late=late)
@@ -222,6 +224,8 @@ _RULES = (
         retriable=True,
     ),
     _Rule((OSError,), ConnectFailed, "{reason}", errnos=RESOURCE_ERRNOS, local=True),
+    _Rule((MemoryError,), ConnectFailed, "no memory is left", local=True),
+    _Rule((ImportError,), ConnectFailed, "a module cannot be loaded", local=True),
     _Rule((wire_failures.NewConnectionError, socket.gaierror), ConnectFailed, "{reason}", retriable=True),
     _Rule(
         (TimeoutError, wire_failures.ReadTimeoutError, failures.Timeout),
@@ -371,13 +375,13 @@ def _decoded(content: bytes, encoding: str, max_body: int) -> bytes:
     return plain
 
 
-def _causes(error: BaseException) -> list[BaseException]:
+def _causes(error: BaseException, handled: BaseException | None) -> list[BaseException]:
     """The error and all its causes, however requests and urllib3 wrapped them."""
     found: list[BaseException] = []
     queue: list[object] = [error]
     while queue:
         cause = queue.pop()
-        if isinstance(cause, BaseException) and cause not in found:
+        if isinstance(cause, BaseException) and cause is not handled and cause not in found:
             found.append(cause)
             queue += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
     return found

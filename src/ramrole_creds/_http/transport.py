@@ -254,8 +254,9 @@ class HttpSession:
         try:
             with _importing:
                 from ramrole_creds._http.connection import Exchange
-        except OSError as error:  # no file descriptor left to read the module with
-            return ConnectFailed(f"{where}: {(error.strerror or 'cannot connect').lower()}.", local=True)
+        except (OSError, ImportError, MemoryError) as error:  # for instance, no descriptor left to read a module with
+            reason = getattr(error, "strerror", None) or f"a module cannot be loaded ({type(error).__name__})"
+            return ConnectFailed(f"{where}: {reason.lower()}.", local=True)
         self.attempts += 1
         transport = self._transport
         exchange = Exchange(deadline=self._deadline, use_environment=transport.use_environment, verify=transport.verify)

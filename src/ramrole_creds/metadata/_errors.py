@@ -26,21 +26,38 @@ NO_TOKEN_SERVICE_STATUS = frozenset({403, 404, 405, 501})
 _SLOW = "The service is overloaded, or something in between delays its answers."
 
 
-def no_answer(error: HttpError, endpoint: str, step: str) -> MetadataUnreachable | MetadataError:
+def no_answer(error: HttpError, endpoint: str, step: str, *, exists: bool) -> MetadataUnreachable | MetadataError:
     """The error for a request without a usable answer of any status.
 
-    If no byte came, there is no metadata service. If something came, there is one, or something else in its place.
+    `MetadataUnreachable` lets a chain go on to the next source, so it must be certain that there is no service: no byte
+    ever came from this address to this process, the network answers for it (refused, unreachable, unknown name) or
+    drops what is sent to it, and this process had what it needs to connect. Whatever else happens is an error: a
+    service that answered exists, and one that could not be asked for want of descriptors, memory, threads or a module
+    may exist.
+
+    Args:
+        error: what became of the request.
+        endpoint: the address.
+        step: the step that failed.
+        exists: True if the service has answered this process.
     """
+    if error.local:
+        return MetadataError(
+            f"Could not ask the metadata service: {error} This process or machine has run out of a resource: check "
+            "its limits, and look for leaked sockets, files and threads.",
+            step=step,
+        )
+    if exists and not error.answered:
+        return MetadataError(
+            f"The metadata service no longer answers: {error} It has answered this process before, so it "
+            "exists. It may be overloaded or restarting; check the route and the firewall rules too.",
+            step=step,
+        )
     if isinstance(error, ConnectTimeout):
         return MetadataUnreachable(
             f"No metadata service: {error} This is normal outside of an ECS instance in a VPC; set "
             "ALIBABA_CLOUD_ECS_METADATA_DISABLED=true there. On an instance, check for a VPN that takes 100.64.0.0/10 "
             "(Tailscale does: give 100.100.100.200 a separate route) or a firewall rule."
-        )
-    if isinstance(error, ConnectFailed) and error.local:
-        return MetadataUnreachable(
-            f"Could not ask the metadata service: {error} This process or machine has run out of a resource: check "
-            "its limits, and look for leaked sockets and files."
         )
     if isinstance(error, ConnectFailed):
         return MetadataUnreachable(
@@ -97,8 +114,24 @@ def no_such_item(request_line: str) -> MetadataError:
     return MetadataError(f"{request_line} answered 404: this instance has no such item.", step="item", status=404)
 
 
+def tokens_refused(request_line: str, step: str, pause: float) -> MetadataError:
+    """The error for a service that refuses the tokens it has just issued, and is not asked for some time."""
+    return MetadataError(
+        f"{request_line} answered 401: it refuses the token that it has just issued. Requests may reach different "
+        f"servers: look for a proxy at this address. The next request is sent in {pause:.0f} s.",
+        step=step,
+        status=401,
+        unrecoverable=True,
+        retry_after=pause,
+    )
+
+
 def no_role(request_line: str, wanted: str | None) -> RoleNotAttached:
-    """The error for a listing that does not exist: no role is attached."""
+    """The error for a listing that does not exist.
+
+    It lets a chain go on to the next source. It is certain: the service itself answered 404 for the list of roles,
+    which is its documented way of saying that no role is attached.
+    """
     wish = "" if wanted is None else f", neither {wanted!r} nor another"
     return RoleNotAttached(
         f"No RAM role is attached to this instance{wish} ({request_line} answered 404). Attach one in the ECS console "
@@ -161,11 +194,6 @@ def _hint_for_failure(error: HttpError, step: str) -> str:
 
 def _hint_for_refusal(status: int, token_mode: TokenMode, *, with_token: bool) -> str | None:
     """What 401 or 403 means; None for any other status."""
-    if status == 401 and with_token:
-        return (
-            "It refuses the token that it has just issued: requests may reach different servers. Look for a proxy at "
-            "this address."
-        )
     if status == 403 and with_token:
         return (
             "It refuses even with a token: metadata access is switched off for this instance (HttpEndpoint), or a "

@@ -6,11 +6,12 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from ramrole_creds._cache.replacement import SANE_CLOCK_DIFFERENCE_SECONDS
 from ramrole_creds._http.errors import ConnectionBroken, HttpError, ReadTimeout
 from ramrole_creds._http.transport import HttpResponse
+from ramrole_creds.errors import FetchError
 from ramrole_creds.metadata import _errors as errors
 from ramrole_creds.metadata._parsing import decode_text, parse_credentials, parse_listing, parse_token
+from ramrole_creds.metadata.answered import has_answered, mark_answered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ramrole_creds._http.transport import HttpSession
     from ramrole_creds.clock import Clock
     from ramrole_creds.credentials import Credentials
+    from ramrole_creds.errors import MetadataError, MetadataUnreachable
     from ramrole_creds.metadata.token_mode import TokenMode
 
 _log = logging.getLogger(__name__)
@@ -33,6 +35,9 @@ TOKENLESS_MEMORY_SECONDS = 21600.0
 NEVER = float("-inf")
 ROLES_PATH = "/latest/meta-data/ram/security-credentials/"
 SMALL_BODY_BYTES = 8192
+MAX_LIFE_SECONDS = 36 * 3600.0
+FIRST_PAUSE_SECONDS = 1.0
+MAX_PAUSE_SECONDS = 60.0
 
 Parsed = TypeVar("Parsed")
 
@@ -47,6 +52,7 @@ class TokenCache:
         self._clock = clock
         self._token: tuple[str, float] | None = None
         self._tokenless_until = NEVER
+        self._refusals: tuple[int, float] = (0, NEVER)
 
     def usable_token(self) -> str | None:
         """The session token while it is valid."""
@@ -64,6 +70,22 @@ class TokenCache:
         held = self._token
         if held is not None and held[0] == token:
             self._token = None
+
+    def mark_refused(self) -> float:
+        """The service refused a token that it had just issued: the seconds until it is asked again, doubling."""
+        count = self._refusals[0] + 1
+        pause = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(count - 1, 10))
+        self._refusals = (count, self._clock.monotonic() + pause)
+        return pause
+
+    def mark_accepted(self) -> None:
+        """The service accepted a token."""
+        if self._refusals[0]:
+            self._refusals = (0, NEVER)
+
+    def refusal_pause(self) -> float:
+        """Seconds for which the service is not asked, since it refuses every new token; 0 if it does not."""
+        return max(0.0, self._refusals[1] - self._clock.monotonic())
 
     def token_service_absent(self) -> bool:
         """True while the client remembers that there is no token service."""
@@ -177,16 +199,22 @@ class MetadataSession:
     def _require_unexpired(self, credentials: Credentials, served_at: float | None, request_line: str) -> None:
         if credentials.expiration is None:
             return
-        wall = self._clock.time()
-        sane = served_at is not None and abs(served_at - wall) <= SANE_CLOCK_DIFFERENCE_SECONDS
-        now = served_at if served_at is not None and sane else wall
-        ago = now - credentials.expiration.timestamp()
+        expiration, wall = credentials.expiration.timestamp(), self._clock.time()
+        # A Date that is near the expiry is that of the service. One that is years off is a cache's, or was never set.
+        fits = served_at is not None and (
+            abs(expiration - served_at) <= MAX_LIFE_SECONDS or (served_at >= expiration) == (wall >= expiration)
+        )
+        ago = (served_at if served_at is not None and fits else wall) - expiration
         if ago >= 0:
-            raise errors.already_expired(request_line, credentials.expiration, ago, by_its_own_clock=sane)
+            raise errors.already_expired(request_line, credentials.expiration, ago, by_its_own_clock=fits)
 
     def _get(self, path: str, step: str, parse: Callable[[HttpResponse, str], Parsed]) -> Parsed | None:
         """What `parse` returns for status 200, None for 404; any other answer is an error."""
         memory = self._memory
+        request_line = self._request_line(path)
+        pause = memory.refusal_pause()
+        if pause:
+            raise errors.tokens_refused(request_line, step, pause)
         token = self._token()
         answer = self._send(path, token, step, parse)
         status = answer.status if isinstance(answer, HttpResponse) else 200
@@ -194,16 +222,19 @@ class MetadataSession:
             memory.forget(token)  # it expired early or was revoked: get a new one, once
             token = self._token()
             answer = self._send(path, token, step, parse)
+            if token is not None and isinstance(answer, HttpResponse) and answer.status == 401:
+                memory.forget(token)
+                raise errors.tokens_refused(request_line, step, memory.mark_refused())
         elif status in (401, 403) and token is None and self._token_mode == "prefer" and not self._fell_back:  # noqa: S105  # a mode
             memory.mark_present()  # hardened since then: get a token, once
             token = self._new_token()
             if token is not None:
                 answer = self._send(path, token, step, parse)
         if not isinstance(answer, HttpResponse):
+            memory.mark_accepted()
             return answer
         if answer.status == 404:
             return None
-        request_line = self._request_line(path)
         raise errors.unexpected_status(answer, request_line, step, self._token_mode, with_token=token is not None)
 
     def _token(self) -> str | None:
@@ -221,18 +252,18 @@ class MetadataSession:
 
         answer: tuple[str, float] | HttpResponse | None
         try:
-            answer = self._session.request(
+            answer = self._request(
                 "PUT",
-                self._endpoint + TOKEN_PATH,
-                headers={TOKEN_TTL_HEADER: str(TOKEN_TTL_SECONDS), "Content-Length": "0"},
+                TOKEN_PATH,
+                {TOKEN_TTL_HEADER: str(TOKEN_TTL_SECONDS), "Content-Length": "0"},
+                parse,
                 read_timeout=self._session.remaining() / 2,  # a request without a token needs time too
                 max_body=SMALL_BODY_BYTES,
-                parse=parse,
             )
         except HttpError as error:
             silent = isinstance(error, (ReadTimeout, ConnectionBroken)) and not error.answered
             if not (silent and may_fall_back):
-                raise errors.no_answer(error, self._endpoint, "token") from None
+                raise self._no_answer(error, "token") from None
             answer = None
         if isinstance(answer, tuple):
             self._memory.keep(*answer)
@@ -249,15 +280,41 @@ class MetadataSession:
     ) -> Parsed | HttpResponse:
         request_line = self._request_line(path)
         try:
-            return self._session.request(
+            return self._request(
                 "GET",
-                self._endpoint + path,
-                headers={} if token is None else {TOKEN_HEADER: token},
+                path,
+                {} if token is None else {TOKEN_HEADER: token},
+                lambda response: parse(response, request_line),
                 max_body=SMALL_BODY_BYTES if step == "role" else None,
-                parse=lambda response: parse(response, request_line),
             )
         except HttpError as error:
-            raise errors.no_answer(error, self._endpoint, step) from None
+            raise self._no_answer(error, step) from None
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        parse: Callable[[HttpResponse], Parsed],
+        *,
+        read_timeout: float | None = None,
+        max_body: int | None = None,
+    ) -> Parsed | HttpResponse:
+        """Send a request, and remember that the service exists if anything comes back."""
+        url = self._endpoint + path
+        try:
+            answer = self._session.request(
+                method, url, headers=headers, read_timeout=read_timeout, max_body=max_body, parse=parse
+            )
+        except FetchError as error:
+            if not isinstance(error, HttpError) or error.answered:
+                mark_answered(self._endpoint)
+            raise
+        mark_answered(self._endpoint)
+        return answer
+
+    def _no_answer(self, error: HttpError, step: str) -> MetadataUnreachable | MetadataError:
+        return errors.no_answer(error, self._endpoint, step, exists=has_answered(self._endpoint))
 
 
 def _role_path(role: str) -> str:

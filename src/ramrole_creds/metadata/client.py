@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, TypeVar, overload
 
+from ramrole_creds._checks import checked_seconds
 from ramrole_creds._http.transport import HttpTransport
 from ramrole_creds._http.urls import InvalidUrlError, parse_base_url
 from ramrole_creds._tracebacks import without_frames
@@ -33,7 +34,13 @@ ENDPOINT_VARIABLES = (
     "ALIBABA_CLOUD_ECS_METADATA_SERVICE_ENDPOINT",
 )
 IDENTITY_DOCUMENT_PATH = "/latest/dynamic/instance-identity/document"
+TIMEOUT_VARIABLE = "RAMROLE_CREDS_METADATA_TIMEOUT"
+ATTEMPTS_VARIABLE = "RAMROLE_CREDS_METADATA_ATTEMPTS"
 DEFAULT_TIME_LIMIT_SECONDS = 10.0
+DEFAULT_CONNECT_TIMEOUT_SECONDS = 1.0
+DEFAULT_READ_TIMEOUT_SECONDS = 2.0
+DEFAULT_ATTEMPTS = 3
+MAX_ATTEMPTS = 10
 
 Answer = TypeVar("Answer")
 
@@ -61,13 +68,14 @@ class MetadataClient:
             ALIBABA_CLOUD_ECS_METADATA_SERVICE_ENDPOINT, else http://100.100.100.200.
         token_mode: "prefer" uses the hardened mode, and falls back if there is no token service; "require" never falls
             back; "off" never requests a token.
-        connect_timeout: seconds for connecting.
-        read_timeout: seconds without a byte.
+        connect_timeout: seconds for connecting; else RAMROLE_CREDS_METADATA_TIMEOUT, else 1.
+        read_timeout: seconds without a byte; else RAMROLE_CREDS_METADATA_TIMEOUT, else 2.
         clock: measures the age of tokens.
-        transport: sends the requests; replaces the two timeouts.
+        transport: sends the requests; replaces the two timeouts and RAMROLE_CREDS_METADATA_ATTEMPTS (else 3), the
+            maximum attempts at one request.
 
     Raises:
-        ConfigurationError: the endpoint, the mode or a timeout is not valid.
+        ConfigurationError: the endpoint, the mode, a timeout or a variable is not valid.
     """
 
     region_id = _Item("region-id")
@@ -92,8 +100,8 @@ class MetadataClient:
         self,
         endpoint: str | None = None,
         token_mode: TokenMode = "prefer",  # noqa: S107  # a mode
-        connect_timeout: float = 1.0,
-        read_timeout: float = 2.0,
+        connect_timeout: float | None = None,
+        read_timeout: float | None = None,
         *,
         clock: Clock = DEFAULT_CLOCK,
         transport: HttpTransport | None = None,
@@ -102,7 +110,11 @@ class MetadataClient:
             raise ConfigurationError(f'token_mode must be "prefer", "require" or "off", not {token_mode!r}.')
         self.endpoint = _find_endpoint(endpoint)
         self.token_mode: TokenMode = token_mode
-        self._transport = transport or HttpTransport(connect_timeout=connect_timeout, read_timeout=read_timeout)
+        self._transport = transport or HttpTransport(
+            _find_timeout(connect_timeout, DEFAULT_CONNECT_TIMEOUT_SECONDS),
+            _find_timeout(read_timeout, DEFAULT_READ_TIMEOUT_SECONDS),
+            attempts=_find_attempts(),
+        )
         self._clock = clock
         self._tokens = TokenCache(clock)
 
@@ -176,6 +188,29 @@ def _find_endpoint(endpoint: str | None) -> str:
         if value:
             return _checked_endpoint(value, variable)
     return DEFAULT_ENDPOINT
+
+
+def _find_timeout(argument: float | None, default: float) -> float:
+    """The seconds of the argument or the environment."""
+    if argument is not None:
+        return argument  # checked by the transport
+    text = os.environ.get(TIMEOUT_VARIABLE, "").strip()
+    if not text:
+        return default
+    try:
+        return checked_seconds(TIMEOUT_VARIABLE, float(text))
+    except ValueError:
+        raise ConfigurationError(f"{TIMEOUT_VARIABLE} must be a number of seconds above 0, not {text!r}.") from None
+
+
+def _find_attempts() -> int:
+    """The attempts of the environment."""
+    text = os.environ.get(ATTEMPTS_VARIABLE, "").strip()
+    if not text:
+        return DEFAULT_ATTEMPTS
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and 0 < int(text) <= MAX_ATTEMPTS):
+        raise ConfigurationError(f"{ATTEMPTS_VARIABLE} must be a number from 1 to {MAX_ATTEMPTS}, not {text!r}.")
+    return int(text)
 
 
 def _checked_endpoint(endpoint: object, source: str) -> str:

@@ -30,8 +30,8 @@ class EcsRamRoleProvider(CredentialProvider):
             the attached role is used, also after another one replaces it.
         endpoint: base URL of the metadata service; see `MetadataClient`.
         token_mode: "prefer", "require" or "off"; ALIBABA_CLOUD_IMDSV1_DISABLED=true turns "prefer" into "require".
-        connect_timeout: time limit for connecting, in seconds.
-        read_timeout: time limit for each read, in seconds.
+        connect_timeout: time limit for connecting, in seconds; see `MetadataClient`.
+        read_timeout: time limit for each read, in seconds; see `MetadataClient`.
         options: `policy`, `clock` and `on_event`, as for every provider.
 
     Raises:
@@ -46,8 +46,8 @@ class EcsRamRoleProvider(CredentialProvider):
         *,
         endpoint: str | None = None,
         token_mode: TokenMode = "prefer",  # noqa: S107  # a mode
-        connect_timeout: float = 1.0,
-        read_timeout: float = 2.0,
+        connect_timeout: float | None = None,
+        read_timeout: float | None = None,
         **options: Unpack[ProviderOptions],
     ) -> None:
         super().__init__(**options)

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from ramrole_creds.clock import DEFAULT_CLOCK
+from ramrole_creds.metadata.answered import forget_answered
 from ramrole_creds.provider import restart_providers
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ def process_clock(clock: Clock) -> Iterator[None]:
     """
     before, DEFAULT_CLOCK.target = DEFAULT_CLOCK.target, clock
     restart_providers()
+    forget_answered()
     try:
         yield
     finally:
         DEFAULT_CLOCK.target = before
         restart_providers()
+        forget_answered()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from ramrole_creds.metadata.answered import forget_answered
+from ramrole_creds.metadata.client import DEFAULT_ENDPOINT
 from ramrole_creds.testing.account.account import Account
 from ramrole_creds.testing.account.credential_store import CredentialStore
 from ramrole_creds.testing.account.least_privilege import least_policy, unused_permissions
@@ -122,6 +124,7 @@ class FakeCloud:
             OSError: the address is taken or not local.
         """
         if not self._started:
+            forget_answered(self.url, DEFAULT_ENDPOINT)  # another service may have answered there before
             self._port.update()
             self._server.start()
             self._started = True
