@@ -12,6 +12,7 @@ from ramrole_creds import (
     EnvironmentProvider,
     FetchError,
     ProviderChain,
+    RamRoleArnProvider,
     StaticProvider,
     default_provider,
     provider_from_url,
@@ -43,10 +44,32 @@ def test_what_is_no_text_is_no_url(url: Any) -> None:
         provider_from_url(url)
 
 
-def test_a_mistyped_argument_is_told_by_the_class_that_was_called() -> None:
+def test_a_mistyped_argument_is_reported_with_the_nearest_name_and_all_names() -> None:
     options: dict[str, Any] = {"roel_name": "web"}
-    with pytest.raises(TypeError, match=r"EcsRamRoleProvider\(\) takes no argument 'roel_name'"):
+    says = (
+        r"EcsRamRoleProvider\(\) takes no argument 'roel_name'\. Did you mean 'role_name'\? Its arguments: role_name, "
+    )
+    with pytest.raises(TypeError, match=says) as raised:
         EcsRamRoleProvider(**options)
+    assert str(raised.value).endswith("read_timeout, policy, clock, on_event.")
+
+
+def test_the_options_that_providers_on_sts_share_are_listed_too() -> None:
+    options: dict[str, Any] = {"regoin": "cn-hangzhou"}
+    with pytest.raises(TypeError, match=r"RamRoleArnProvider\(\) takes no argument 'regoin'\. Did you mean 'region'\?"):
+        RamRoleArnProvider(StaticProvider("a", "b"), "acs:ram::1:role/x", **options)
+
+
+def test_a_mistyped_guard_is_an_error_of_the_function_that_was_called() -> None:
+    options: dict[str, Any] = {"expected_role": "web"}
+    with pytest.raises(TypeError, match=r"default_provider\(\) takes no argument 'expected_role'.*'expect_role'\?"):
+        default_provider(**options)
+
+
+def test_an_argument_that_resembles_nothing_gets_the_list() -> None:
+    options: dict[str, Any] = {"xyz": 1}
+    with pytest.raises(TypeError, match=r"takes no argument 'xyz'\. Its arguments: policy, clock, on_event\."):
+        EnvironmentProvider(**options)
 
 
 @pytest.mark.parametrize("clock", [3, "x", object()])

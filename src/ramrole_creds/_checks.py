@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ramrole_creds.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import TypeGuard
 
 
@@ -30,3 +31,44 @@ def checked_seconds(name: str, value: object) -> float:
     if not is_number(value) or value <= 0:
         raise ConfigurationError(f"{name} must be a number of seconds above 0, not {value!r}.")
     return value
+
+
+class UnknownArgumentError(TypeError):
+    """A call has a keyword argument that the callable does not take; the message shows no value."""
+
+
+def unknown_argument(name: str, title: str, functions: Iterable[object]) -> UnknownArgumentError:
+    """The error for a keyword argument that nobody takes, with the nearest name and all names.
+
+    Args:
+        name: the argument.
+        title: the name of what was called.
+        functions: the functions that it passes its keyword arguments to, itself first.
+    """
+    import difflib
+    import inspect
+
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    known = dict.fromkeys(
+        parameter.name
+        for function in functions
+        if callable(function)
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind in kinds and parameter.name != "self"
+    )
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return UnknownArgumentError(f"{title}() takes no argument {name!r}.{hint} Its arguments: {', '.join(known)}.")
+
+
+def names_secret(name: str) -> bool:
+    """True for the name of an argument, field or option whose value is a secret.
+
+    The name of a file, an address or a mode does not name a secret: `token_file`, `token_mode`.
+    """
+    plain = name.lower().replace("-", "_")
+    return any(word in plain for word in _SECRET_WORDS) and not plain.endswith(_HARMLESS_ENDINGS)
+
+
+_SECRET_WORDS = ("secret", "token", "password", "passwd", "private_key", "bearer")
+_HARMLESS_ENDINGS = ("_file", "_path", "_mode", "_name", "_url", "_uri", "_endpoint", "_timeout", "_expire", "_ttl")

@@ -16,6 +16,8 @@ from functools import partial
 from types import CodeType, FunctionType, MethodType
 from typing import Any, TypeVar
 
+from ramrole_creds._checks import names_secret
+
 Made = TypeVar("Made")
 
 MAX_RECENT = 64
@@ -51,11 +53,27 @@ class ProviderRecipe:
         self._class.__init__(provider, *self._args, **self._kwargs)
 
     def reduce_args(self, provider: object) -> tuple[Any, ...]:
-        """The arguments of `restore`. A pickle that returns to this process becomes the pickled provider."""
+        """The arguments of `restore`. A pickle that returns to this process becomes the pickled provider.
+
+        Raises:
+            TypeError: an argument is a secret.
+        """
+        self._refuse_secrets()
         key = self.key()
         with _lock:
             _made[key] = provider
         return self._class, self._args, self._kwargs
+
+    def _refuse_secrets(self) -> None:
+        import inspect
+
+        positional = list(inspect.signature(self._class.__init__).parameters)[1:]
+        for name, value in (*zip(positional, self._args, strict=False), *self._kwargs.items()):
+            if isinstance(value, (str, bytes)) and value and names_secret(name):
+                raise TypeError(
+                    f"This {self._class.__name__} cannot be pickled: its argument {name!r} would carry a secret to "
+                    "other processes and files. Pass the name of a file or a variable, and read it in fetch()."
+                )
 
     def key(self) -> Hashable:
         """A value that is equal for all providers of this configuration."""

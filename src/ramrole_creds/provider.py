@@ -14,6 +14,7 @@ from ramrole_creds._cache.credential_cache import CredentialCache
 from ramrole_creds._cache.fetch_context import FetchContext
 from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds._cache.readiness import wait_until_ready
+from ramrole_creds._checks import unknown_argument
 from ramrole_creds._pickling import ProviderRecipe, discard, discard_all, restore
 from ramrole_creds._sdk_names import SdkProviderMixin
 from ramrole_creds._tracebacks import describe_exception, hide_frames
@@ -82,8 +83,9 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
         on_event: EventListener | None = None,
         **unknown: Never,
     ) -> None:
-        for name in unknown:  # told by the name of the class that was called, as Python would for its own arguments
-            raise TypeError(f"{type(self).__name__}() takes no argument {name!r}.")
+        for name in unknown:
+            constructors = [vars(cls)["__init__"] for cls in type(self).__mro__[:-1] if "__init__" in vars(cls)]
+            raise unknown_argument(name, type(self).__name__, constructors)
         if policy is not None and not isinstance(policy, RefreshPolicy):
             raise ConfigurationError(f"policy must be a RefreshPolicy, not {type(policy).__name__}.")
         if clock is not None and not all(callable(getattr(clock, name, None)) for name in ("time", "monotonic")):

@@ -4,6 +4,7 @@ import logging
 import pickle
 import sys
 import time
+from contextlib import suppress
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -231,6 +232,28 @@ def test_keys_that_belong_to_nobody_known_are_named_by_their_id_when_the_role_ta
     change = next(event for event in events if isinstance(event, IdentityChanged))
     assert (change.old_identity, change.new_identity) == ("LTAI5tKe…ment", "web")
     assert "from LTAI5tKe…ment to web (source: from default/env to default/ecs_ram_role)" in caplog.text
+
+
+def test_a_loss_is_logged_once_however_often_the_chain_is_asked(
+    cloud: FakeCloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider = chain(cloud)
+
+    def lose_and_ask() -> int:
+        caplog.clear()
+        cloud.detach_role()
+        for _ in range(60):
+            cloud.clock.advance(seconds=60)
+            with suppress(RamRoleError):
+                provider.refresh()
+        return len([record for record in caplog.records if record.levelname == "WARNING"])
+
+    provider.get_credentials()
+    assert lose_and_ask() <= 2  # of the chain, and of its cache
+    cloud.attach_role("web")
+    provider.refresh()
+    assert 1 <= lose_and_ask() <= 2
+    assert "is gone" in caplog.text
 
 
 def test_a_chain_within_a_chain_that_has_lost_its_source_is_gone_too(

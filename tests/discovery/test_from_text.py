@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -27,12 +28,15 @@ from ramrole_creds import (
     provider_from_config,
     provider_from_url,
 )
+from ramrole_creds._discovery.from_config import FIELDS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ramrole_creds.testing import FakeCloud
     from tests.providers.conftest import Files
+
+KEYS = {"access_key_id": "a", "access_key_secret": "b"}
 
 
 @pytest.mark.parametrize(
@@ -118,7 +122,7 @@ def test_a_scheme_that_nobody_knows_is_told_with_those_that_there_are_as_urls_sp
 )
 def test_every_type_of_the_official_configuration_becomes_a_provider(fields: dict[str, Any], name: str) -> None:
     assert provider_from_config(fields).get_provider_name() == name
-    official = type("Config", (), fields)()
+    official = type("Config", (), {**dict.fromkeys(FIELDS), **fields})()
     assert provider_from_config(official).get_provider_name() == name
 
 
@@ -147,6 +151,51 @@ def test_a_configuration_finds_its_uri_where_the_official_library_does(monkeypat
 def test_a_field_that_would_be_misread_is_refused(config: object, says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
         provider_from_config(config)
+
+
+@pytest.mark.parametrize("fields", [KEYS, {"role_name": "web"}, {"type": "", **KEYS}, {"credentials_uri": "x"}])
+def test_a_configuration_that_names_a_source_but_no_type_is_refused(fields: dict[str, Any]) -> None:
+    says = f"has {'.*'.join(name for name in fields if name != 'type')}, but no type"
+    with pytest.raises(ConfigurationError, match=says):
+        provider_from_config(fields)
+    with pytest.raises(ConfigurationError, match=says):
+        provider_from_config(type("Config", (), {**dict.fromkeys(FIELDS), **fields})())
+
+
+def test_time_limits_alone_keep_the_default_chain() -> None:
+    assert provider_from_config({"timeout": 5000, "connectTimeout": 1000}).get_provider_name() == "default"
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        pytest.param(object, "object", id="object"),
+        pytest.param(lambda: StaticProvider("a", "b"), "StaticProvider", id="provider"),
+        pytest.param(lambda: SimpleNamespace(type="access_key", **KEYS), "SimpleNamespace", id="keys"),
+    ],
+)
+def test_what_is_not_a_configuration_is_refused_and_named(make: Any, named: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"not .*{named}"):
+        provider_from_config(make())
+
+
+def test_configurations_of_other_official_libraries_are_refused_and_named() -> None:
+    models = pytest.importorskip("alibabacloud_tea_openapi.models", reason="the extra tea")
+    with pytest.raises(ConfigurationError, match=r"not alibabacloud_tea_openapi\..*Config"):
+        provider_from_config(models.Config(**KEYS))
+
+
+def test_urls_within_urls_have_a_limit() -> None:
+    assert provider_from_url("chain://?link=" * 16 + "env://").get_provider_name() == "chain"
+    for prefix in ("chain://?link=", "ram-role-arn://acs:ram::1:role/x?source="):
+        with pytest.raises(ConfigurationError, match="at most 16 URLs within each other"):
+            provider_from_url(prefix * 3000 + "env://")
+
+
+def test_an_unknown_parameter_of_a_url_gets_the_nearest_name_and_all() -> None:
+    with pytest.raises(ConfigurationError, match=r"no argument 'tokn_mode'\. Did you mean 'token_mode'") as raised:
+        provider_from_url("ecs-ram-role://web?tokn_mode=require")
+    assert "Its arguments: role_name, endpoint, token_mode" in str(raised.value)
 
 
 def test_fields_without_effect_are_told(caplog: pytest.LogCaptureFixture) -> None:

@@ -77,6 +77,7 @@ class ProviderChain(CredentialProvider):
         self._on_error = on_error
         self._guard = guard
         self._found: CredentialProvider | None = None
+        self._lost: CredentialProvider | None = None
         self._warned = False
 
     def get_provider_name(self) -> str:
@@ -94,13 +95,16 @@ class ProviderChain(CredentialProvider):
         found = self._found
         if found is not None:
             try:
-                return self._named(self._fetch_from(found, context))
+                credentials = self._fetch_from(found, context)
             except MetadataUnreachable as error:
                 # It merely does not answer. That is no reason to become somebody else.
                 silent = FetchError(str(error))
             except (ProviderUnavailable, NoCredentialsError) as error:  # the latter of a chain within this one
-                _log.warning("%s: %s is gone (%s); looking for another source", self._chain_name, _title(found), error)
+                self._warn_of_loss(found, error)
                 silent = None
+            else:
+                self._lost = None
+                return self._named(credentials)
             if silent is not None:
                 raise silent
         return self._walk(context)
@@ -122,7 +126,7 @@ class ProviderChain(CredentialProvider):
         for link in self.providers:
             outcome = self._ask(link, context)
             if not isinstance(outcome, RamRoleError):
-                self._found = link
+                self._found, self._lost = link, None
                 self._warn_of_ignored_uri(link)
                 return self._named(outcome)
             passed.append((link, outcome))
@@ -147,6 +151,12 @@ class ProviderChain(CredentialProvider):
         if self._guard is not None:
             self._guard.check(credentials, context)
         return credentials
+
+    def _warn_of_loss(self, found: CredentialProvider, error: RamRoleError) -> None:
+        """Once for each loss: while no other source has credentials, each fetch asks the lost one first."""
+        if self._lost is not found:
+            _log.warning("%s: %s is gone (%s); looking for another source", self._chain_name, _title(found), error)
+        self._lost = found
 
     def _warn_of_ignored_uri(self, found: CredentialProvider) -> None:
         links = [_title(link) for link in self.providers]

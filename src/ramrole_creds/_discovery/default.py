@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, ClassVar
 
+from ramrole_creds._checks import unknown_argument
 from ramrole_creds._discovery.chain import ProviderChain
 from ramrole_creds._discovery.entry_points import registered_provider
 from ramrole_creds._pickling import restore
 from ramrole_creds.errors import ConfigurationError, FetchError
-from ramrole_creds.provider import CredentialProvider
+from ramrole_creds.provider import CredentialProvider, ProviderOptions
 from ramrole_creds.providers.variables import warn_of_misspelt_variables
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from ramrole_creds._cache.fetch_context import FetchContext
     from ramrole_creds._discovery.chain import OnError
     from ramrole_creds.credentials import Credentials
-    from ramrole_creds.provider import ProviderOptions
 
 EXPECT_ROLE_VARIABLE = "RAMROLE_CREDS_EXPECT_ROLE"
 EXPECT_ACCOUNT_VARIABLE = "RAMROLE_CREDS_EXPECT_ACCOUNT"
@@ -55,6 +55,8 @@ def default_provider(
     Raises:
         ConfigurationError: a name in `only` is known to nobody, or another argument makes no sense.
     """
+    for name in options.keys() - ProviderOptions.__annotations__.keys():
+        raise unknown_argument(name, "default_provider", (default_provider, CredentialProvider.__init__))
     warn_of_misspelt_variables()
     makers = _official_links(endpoint, sts_endpoint, options)
     if only is not None:

@@ -49,6 +49,13 @@ NAMES = SettingNames(
         "credentials_uri": (URI_VARIABLE,),
     },
 )
+# Attributes of the official Config in every version, which Config objects of other libraries do not have.
+_OF_EVERY_VERSION = ("type", "role_name", "role_session_name", "private_key_file")
+# Fields that do not say where the credentials come from.
+_SETTINGS = (
+    *("type", "host", "proxy", "timeout", "connect_timeout", "enable_imds_v2", "disable_imds_v1"),
+    *("metadata_token_duration", "sts_endpoint"),
+)
 _WITHOUT_EFFECT = {
     "proxy": "set HTTPS_PROXY for STS and the sign-in services; the metadata service is never asked through a proxy",
     "host": "set endpoint= of the provider, or RAMROLE_CREDS_METADATA_ENDPOINT",
@@ -65,13 +72,16 @@ def provider_from_config(config: object, **options: Unpack[ProviderOptions]) -> 
         options: `policy`, `clock` and `on_event`, as for every provider.
 
     Raises:
-        ConfigurationError: the type is unknown or has no keys, or a field is missing, unknown, or of the wrong type.
+        ConfigurationError: `config` is something else; its type is unknown, has no keys, or is missing although it
+            names a source; or a field is missing, unknown or of the wrong type.
     """
     fields = _Fields(config)
     for name, instead in _WITHOUT_EFFECT.items():
         if fields.get(name):
             _log.warning("%s of the configuration has no effect here: %s", name, instead)
     kind = fields.text("type")
+    if not kind:
+        fields.require_no_source()
     if not kind or kind == "default":
         return default_provider(**options)
     if kind == "bearer":
@@ -94,12 +104,22 @@ class _Fields:
     def __init__(self, config: object) -> None:
         if isinstance(config, Mapping):
             self._values = _read_mapping(config)
-        elif isinstance(config, (str, bytes, int, float, list, tuple, set)):
-            raise ConfigurationError(
-                f"config must be a Config of alibabacloud_credentials, or a mapping, not {type(config).__name__}."
-            )
-        else:
+        elif all(hasattr(config, name) for name in _OF_EVERY_VERSION):
             self._values = {name: getattr(config, name, None) for name in FIELDS}
+        else:
+            module, name = type(config).__module__, type(config).__qualname__
+            raise ConfigurationError(
+                "config must be a Config of alibabacloud_credentials, or a mapping of its fields, not "
+                + (f"{name}." if module == "builtins" else f"{module}.{name}.")
+            )
+
+    def require_no_source(self) -> None:
+        """Check that a configuration without a type does not name a source: the default chain is another identity."""
+        given = [name for name in FIELDS if name not in _SETTINGS and self._values.get(name)]
+        if given:
+            raise ConfigurationError(
+                f"The configuration has {', '.join(given)}, but no type. Set type to one of {', '.join(TYPES)}."
+            )
 
     def get(self, name: str) -> object:
         return self._values.get(name)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ramrole_creds._cache.policy import RefreshPolicy
+from ramrole_creds._checks import UnknownArgumentError, names_secret
 from ramrole_creds._discovery.chain import ProviderChain
 from ramrole_creds._discovery.default import default_provider
 from ramrole_creds._discovery.entry_points import registered_provider
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
 
     from ramrole_creds.provider import CredentialProvider
 
-# Parts of a name that only a secret has. Names of files and of settings about tokens are none.
-_SECRET_WORDS = ("secret", "token", "password", "private_key", "access_key_id", "bearer")
-_HARMLESS = frozenset(("token_mode", "token_file", "private_key_file", "secret_name"))
+MAX_NESTED_URLS = 16
+
 _SECONDS = frozenset(("connect_timeout", "read_timeout", "timeout", "duration"))
 _FLAGS = frozenset(("vpc", "allow_http"))
 _LISTS = frozenset(("only",))
@@ -51,21 +51,29 @@ def provider_from_url(url: str) -> CredentialProvider:
         raise ConfigurationError(
             f"provider_from_url takes a URL as text, for instance 'ecs-ram-role://web', not {type(url).__name__}."
         )
+    return _from_url(url, 0)
+
+
+def _from_url(url: str, depth: int) -> CredentialProvider:
+    """The provider that a URL names, at a depth of URLs within URLs."""
+    if depth > MAX_NESTED_URLS:
+        raise ConfigurationError(f"A provider URL may hold at most {MAX_NESTED_URLS} URLs within each other.")
     scheme, main, pairs = _taken_apart(url)
-    links = [provider_from_url(value) for key, value in pairs if key == "link"]
-    arguments: dict[str, Any] = {key: _value(key, value) for key, value in pairs if key != "link"}
+    links = [_from_url(value, depth + 1) for key, value in pairs if key == "link"]
+    arguments: dict[str, Any] = {key: _value(key, value, depth) for key, value in pairs if key != "link"}
     policy = {key.removeprefix("policy."): arguments.pop(key) for key in list(arguments) if key.startswith("policy.")}
     try:
         if policy:
             arguments["policy"] = RefreshPolicy(**policy)
         return _make(scheme.replace("-", "_").lower(), main, links, arguments)
+    except UnknownArgumentError as error:
+        problem = str(error)
     except TypeError:
         given = ", ".join(sorted(arguments)) or "none"
+        problem = f"it takes no such arguments, or lacks one that it needs (given: {given})."
     except ConfigurationError as error:
-        raise ConfigurationError(f"{scheme}://: {error}") from None
-    raise ConfigurationError(
-        f"{scheme}:// has an argument that it does not take, or lacks one that it needs (given: {given})."
-    )
+        problem = str(error)
+    raise ConfigurationError(f"{scheme}://: {problem}")
 
 
 def _make(name: str, main: str, links: list[CredentialProvider], arguments: dict[str, Any]) -> CredentialProvider:
@@ -146,8 +154,7 @@ def _refuse_secrets(scheme: str, authority: str, names: list[str]) -> None:
     if "@" in authority:
         raise ConfigurationError(f"{scheme}:// holds a user or password before @: {_NO_SECRET}.")
     for name in names:
-        plain = name.lower().replace("-", "_")
-        if plain not in _HARMLESS and any(word in plain for word in _SECRET_WORDS):
+        if names_secret(name) or "access_key_id" in name.lower().replace("-", "_"):
             raise ConfigurationError(
                 f"{scheme}:// holds {name[:40]!r}: {_NO_SECRET}. Use a profile or the environment."
             )
@@ -161,10 +168,10 @@ def _holds_user(text: str) -> bool:
         return False
 
 
-def _value(name: str, text: str) -> object:
+def _value(name: str, text: str, depth: int) -> object:
     """The argument that a text stands for."""
     if name in _SOURCES:
-        return provider_from_url(text)
+        return _from_url(text, depth + 1)
     if name in _LISTS:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if name in _FLAGS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ramrole_creds._http.errors import HttpError
 from ramrole_creds._http.transport import HttpTransport, safe_url
@@ -55,6 +55,8 @@ class CredentialsUriProvider(CredentialProvider):
             self._problem = _problem_with(self._uri, "uri" if uri else URI_VARIABLE, allow_http=allow_http)
             if uri and self._problem is not None:
                 raise ConfigurationError(self._problem)
+        # A URL from the variable does not travel in a pickle.
+        self._holds_secret = bool(uri) and (parse_url(uri).has_user or parse_url(uri).query is not None)
         https = self._uri is not None and self._uri.lower().startswith("https:")
         self._transport = HttpTransport(connect_timeout, read_timeout, use_environment=https)
 
@@ -85,6 +87,14 @@ class CredentialsUriProvider(CredentialProvider):
             f"The credentials URI did not answer. {problem} Check that its service is running, or unset {URI_VARIABLE} "
             "to use another source."
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._holds_secret:
+            raise TypeError(
+                "This CredentialsUriProvider cannot be pickled: the user, password or query of its URL may be a "
+                f"secret, which the pickle would carry to other processes and files. Set {URI_VARIABLE} there instead."
+            )
+        return super().__reduce__()
 
     def explain(self) -> str:
         """What a fetch would do."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ramrole_creds._cache.policy import RefreshPolicy
-from ramrole_creds._checks import checked_seconds
+from ramrole_creds._checks import checked_seconds, names_secret
 from ramrole_creds._formats.credential_json import (
     PASCAL_CASE,
     SNAKE_CASE,
@@ -90,6 +90,15 @@ class ProcessProvider(CredentialProvider):
     def explain(self) -> str:
         """What a fetch would do."""
         return f"would run {self._program}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        for argument in self._arguments[1:]:
+            if names_secret(argument.lstrip("-").partition("=")[0]):
+                raise TypeError(
+                    f"This ProcessProvider of {self._program} cannot be pickled: an argument of its command would "
+                    "carry a secret to other processes and files. Let the command read it from a file or a variable."
+                )
+        return super().__reduce__()
 
     @property
     def _program(self) -> str:
