@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 REAL_WAIT_SECONDS = 30.0
 MAX_CALLS_PER_ADVANCE = 100_000
+MAX_ADVANCE_SECONDS = 100 * 366 * 86400.0
 
 
 class VirtualClock:
@@ -193,6 +194,8 @@ def _span(seconds: float, minutes: float, hours: float, days: float) -> float:
     span = seconds + 60 * minutes + 3600 * hours + 86400 * days
     if span < 0:
         raise ValueError(f"The clock cannot advance by {span} s. To set the wall clock back, call step_wall().")
+    if not span <= MAX_ADVANCE_SECONDS:  # NaN neither
+        raise ValueError(f"The clock cannot advance by {span} s; a century is the most.")
     return span
 
 

@@ -300,6 +300,8 @@ class FakeCloud:
         if how in {"refuse", "blackhole"}:
             self._port.switch("refuse" if how == "refuse" else "blackhole")
             return
+        if not how.isdecimal() or not 100 <= int(how[:4]) <= 999:
+            raise ValueError(f'how must be an HTTP status, "refuse" or "blackhole", not {how!r}.')
         self.quirks.disabled_status = int(how)
         self.metadata.enabled = False
 

@@ -158,7 +158,7 @@ def no_metadata(request: pytest.FixtureRequest) -> Iterator[str]:
         nothing_listens = stack.enter_context(socket.socket())
         nothing_listens.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nothing_listens.getsockname()[1]}"
-        stack.enter_context(isolated_environment(url, _home(request.config)))
+        stack.enter_context(isolated_environment(url, _home(request)))
         stack.enter_context(redirect_metadata(url))
         stack.enter_context(reach_children(url))
         stack.enter_context(process_clock(SYSTEM_CLOCK))
@@ -233,22 +233,20 @@ def _cloud(request: pytest.FixtureRequest, role: str | None, clock: VirtualClock
     with usable_sockets(), FakeCloud(role, clock=clock, **options) as cloud:
         cloud.faults.load(faults)
         request.node.stash[_CLOUD] = cloud
-        home = _home(request.config)
+        home = _home(request)
         with cloud_in_place(cloud, redirect=redirect, move_system_time=move, home=home):
             yield cloud
         del request.node.stash[_CLOUD]
 
 
-def _home(config: pytest.Config) -> Path:
+def _home(request: pytest.FixtureRequest) -> Path:
     """An empty directory: that of the last test, unless the test has left something in it."""
-    from pathlib import Path
-    from tempfile import TemporaryDirectory
-
-    home: TemporaryDirectory[str] | None = config.stash.get(_HOME, None)
-    if home is None or any(Path(home.name).iterdir()):
-        home = config.stash[_HOME] = TemporaryDirectory(prefix="ramrole-creds-", ignore_cleanup_errors=True)
-        config.add_cleanup(home.cleanup)
-    return Path(home.name)
+    stash = request.config.stash
+    home: Path | None = stash.get(_HOME, None)
+    if home is None or not home.is_dir() or any(home.iterdir()):
+        factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
+        home = stash[_HOME] = factory.mktemp("home")
+    return home
 
 
 def _unmet(cloud: FakeCloud) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, overload
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 PROXY_HEADERS = ("Via", "X-Forwarded-For", "Forwarded", "Proxy-Authorization", "Proxy-Connection")
 MAX_ENTRIES = 50_000
+MAX_LOG_BYTES = 64 * 1024 * 1024
+MAX_KEPT_BODY_BYTES = 64 * 1024  # of a request whose body is dropped last, when the log is full
 SHOWN_REQUESTS = 60
 SHOWN_TARGET_CHARACTERS = 100
 
@@ -34,6 +37,7 @@ class RecordedRequest:
         number: 1 for the first request.
         status: the status of the answer, None where there is none (yet).
         over: True once it is answered.
+        body_dropped: True where the log was full: `request` has no body then.
     """
 
     request: WireRequest
@@ -45,6 +49,18 @@ class RecordedRequest:
     number: int = 0
     status: int | None = None
     over: bool = False
+    body_dropped: bool = False
+
+    @property
+    def size(self) -> int:
+        """Its bytes in the log."""
+        head = sum(len(name) + len(value) for name, value in self.request.headers)
+        return len(self.request.target) + head + len(self.request.body)
+
+    def drop_body(self) -> None:
+        """Keep the rest without the body."""
+        self.request = replace(self.request, body=b"")
+        self.body_dropped = True
 
     @property
     def method(self) -> str:
@@ -99,12 +115,15 @@ class RecordedRequest:
 
 @dataclass(slots=True)
 class RequestLog(Sequence[RecordedRequest]):
-    """The requests in the order of arrival (the last 40 000 at least); safe for many threads.
+    """The requests in the order of arrival; safe for many threads.
 
-    Its `str` is a table without secrets.
+    It keeps the last 40,000 requests at least, in at most 64 MiB: then it drops large bodies, and after them the oldest
+    requests. Its `str` is a table without secrets.
     """
 
     _entries: list[RecordedRequest] = field(default_factory=list)
+    _large: deque[RecordedRequest] = field(default_factory=deque)
+    _bytes: int = 0
     _numbers: int = 0
     _at_once: int = 0
     max_concurrency: int = 0
@@ -116,8 +135,12 @@ class RequestLog(Sequence[RecordedRequest]):
             self._numbers += 1
             entry.number = self._numbers
             self._entries.append(entry)
+            self._bytes += entry.size
+            if len(entry.request.body) > MAX_KEPT_BODY_BYTES:
+                self._large.append(entry)
             if len(self._entries) > MAX_ENTRIES:  # a cloud that runs for weeks, or a benchmark
-                del self._entries[: MAX_ENTRIES // 5]
+                self._remove_oldest(MAX_ENTRIES // 5)
+            self._make_room()
             self._at_once += 1
             self.max_concurrency = max(self.max_concurrency, self._at_once)
 
@@ -131,7 +154,24 @@ class RequestLog(Sequence[RecordedRequest]):
         """Remove all requests from the log."""
         with self._lock:
             self._entries.clear()
+            self._large.clear()
+            self._bytes = 0
             self.max_concurrency = self._at_once
+
+    def _make_room(self) -> None:
+        while self._bytes > MAX_LOG_BYTES and self._large:
+            large = self._large.popleft()
+            self._bytes -= len(large.request.body)
+            large.drop_body()
+        while self._bytes > MAX_LOG_BYTES:
+            self._remove_oldest(max(1, len(self._entries) // 5))
+
+    def _remove_oldest(self, count: int) -> None:
+        removed = self._entries[:count]
+        del self._entries[:count]
+        self._bytes -= sum(one.size for one in removed)
+        while self._large and self._large[0].number < (self._entries[0].number if self._entries else self._numbers + 1):
+            self._large.popleft()
 
     def to(self, where: str) -> list[RecordedRequest]:
         """The requests that match a step, a service, or a path pattern."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ramrole_creds.testing.faults.options import BOOLEAN, STATUS, TEXT, or_none
 from ramrole_creds.testing.request_log import describe_headers
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.instance import RoleAlreadyAttached, utc
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.services.metadata_service import MetadataService, Mode
 
 KEY_HEADER = "X-Fake-Key"
+_QUIRK_RULES = {  # by the type of the quirk
+    "bool": BOOLEAN,
+    "int": STATUS,
+    "int | None": or_none(STATUS),
+    "str | None": or_none(TEXT),
+}
 Arguments = Mapping[str, Any]
 
 
@@ -121,10 +128,14 @@ def _set_items(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
 
 def _set_quirks(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
     quirks = cloud.metadata.quirks
-    known = [one.name for one in fields(quirks)]
+    known = {one.name: one for one in fields(quirks)}
     for name, value in arguments.items():
         if name not in known:
             raise ValueError(f"There is no quirk {name!r}. The quirks are {', '.join(known)}.")
+        rule = _QUIRK_RULES[str(known[name].type)]
+        if not rule.accepts(value):
+            raise ValueError(f"The quirk {name} must be {rule.text}, not {value!r}.")
+    for name, value in arguments.items():
         setattr(quirks, name, value)
     return {name: getattr(quirks, name) for name in known}
 

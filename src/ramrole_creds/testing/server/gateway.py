@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.services.service import Service
 
 CONTROL_PREFIX = "/_fake/"
+MAX_DEFECTS = 20
 
 # Names under which the cloud answers, whatever address it is bound to. No web page can make a browser send these.
 _OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "100.100.100.200"})
@@ -65,7 +66,7 @@ class Gateway:
 
     @property
     def services(self) -> list[Service]:
-        """The endpoints in the order in which they are asked."""
+        """The endpoints in the order in which they are tried."""
         with self._lock:
             if self._services is None:
                 self._services = self.load_services()
@@ -73,27 +74,36 @@ class Gateway:
 
     def __call__(self, request: WireRequest, connection: Connection) -> bool:
         """Answer one request; runs on the thread of its connection. True keeps the connection."""
-        if request.path.startswith(CONTROL_PREFIX):
-            own = self._is_own_host(request.header("Host"))
-            response = self.control(request) if own else error_page(403)
-            return connection.respond(response, date=request.at, keep=keeps_alive(request))
+        try:
+            if request.path.startswith(CONTROL_PREFIX):
+                own = self._is_own_host(request.header("Host"))
+                response = self.control(request) if own else error_page(403)
+                return connection.respond(response, date=request.at, keep=keeps_alive(request))
+            return self._serve(request, connection)
+        except OSError:
+            raise
+        except Exception:  # noqa: BLE001  # an exception of a thread would go unseen; check() raises it in the test
+            self._note_defect()
+            return False
+
+    def _serve(self, request: WireRequest, connection: Connection) -> bool:
         entry = RecordedRequest(request, connection.number, access_key_id=signing_key_id(request))
         self.log.begin(entry)
         try:
             service = self._route(request)
             entry.service = service.name if service is not None else ""
             entry.step = self.metadata.step(request) if service is self.metadata else ""
-            return self._answer(entry, connection, service)
-        except OSError:
-            raise
-        except Exception:  # noqa: BLE001  # an exception of a thread would go unseen; check() raises it in the test
-            self.defects.append(traceback.format_exc())
-            return False
+            return self._answer(entry, request, connection, service)
         finally:
             self.log.finish(entry)
 
-    def _answer(self, entry: RecordedRequest, connection: Connection, service: Service | None) -> bool:
-        request = entry.request
+    def _note_defect(self) -> None:
+        if len(self.defects) < MAX_DEFECTS:
+            self.defects.append(traceback.format_exc())
+
+    def _answer(
+        self, entry: RecordedRequest, request: WireRequest, connection: Connection, service: Service | None
+    ) -> bool:
         matched = self.faults.match(request, entry.names) if len(self.faults) else NOTHING
         entry.fault = str(matched)
         latency = self.faults.latency(matched)
@@ -127,10 +137,14 @@ class Gateway:
             return error_page(404)
         try:
             return service.handle(request)
+        except UnicodeError:  # a lone surrogate out of a JSON body, say, which the answer would repeat
+            return WireResponse(
+                400, (("Content-Type", "text/plain"),), b"The request holds text that is not Unicode.\n"
+            )
         except ServiceError as refusal:
             return WireResponse(refusal.status, (("Content-Type", "text/plain"),), f"{refusal}\n".encode())
         except Exception:  # noqa: BLE001  # as above
-            self.defects.append(traceback.format_exc())
+            self._note_defect()
             return WireResponse(500, (("Content-Type", "text/plain"), ("X-Fake-Cloud-Defect", service.name)))
 
     def _route(self, request: WireRequest) -> Service | None:

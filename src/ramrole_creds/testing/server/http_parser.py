@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -15,11 +16,15 @@ if TYPE_CHECKING:
 
 MAX_HEAD_BYTES = 128 * 1024
 MAX_BODY_BYTES = 256 * 1024 * 1024
+MAX_LENGTH_DIGITS = 19
+MAX_HEAD_SECONDS = 60.0
 DRAIN_SECONDS = 0.05
 
 # Of an answer: Unix seconds, a text that is sent as it is, or None for no header.
 DateHeader = float | str | None
 
+# A service may repeat text of the request in a header; a line end in it would begin another header.
+_LINE_ENDS = {ord("\r"): " ", ord("\n"): " "}
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _BODYLESS = {204, 304}
 
@@ -71,6 +76,7 @@ class RequestReader:
                 pass
 
     def _head(self) -> bytes | None:
+        deadline = time.monotonic() + MAX_HEAD_SECONDS
         while True:
             self._buffer = self._buffer.lstrip(b"\r\n")
             end = self._buffer.find(b"\r\n\r\n")
@@ -79,6 +85,8 @@ class RequestReader:
                 return head
             if len(self._buffer) > MAX_HEAD_BYTES:
                 raise BadRequest(431, "Request head too large")
+            if time.monotonic() > deadline:
+                raise BadRequest(408, "Request head too slow")
             data = self._socket.recv(65536)
             if not data:
                 return None
@@ -140,8 +148,12 @@ def response_head(response: WireResponse, *, date: DateHeader, keep: bool) -> by
         headers.append(("Content-Length", str(len(response.body))))
     if "connection" not in given:
         headers.append(("Connection", "keep-alive" if keep else "close"))
-    lines = [f"HTTP/1.1 {response.status} {reason}", *(f"{name}: {value}" for name, value in headers), "", ""]
-    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+    lines = [f"HTTP/1.1 {response.status} {reason}", *(f"{name}: {value}" for name, value in headers)]
+    head = "\r\n".join(line.translate(_LINE_ENDS) for line in lines) + "\r\n\r\n"
+    try:
+        return head.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a service repeats text of the request
+        return head.encode("utf-8", "replace")
 
 
 def keeps_alive(request: WireRequest) -> bool:
@@ -169,7 +181,6 @@ def _parse_head(head: bytes) -> tuple[str, str, str, tuple[tuple[str, str], ...]
 def _length(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise BadRequest(400, "Malformed Content-Length")
-    length = int(text)
-    if length > MAX_BODY_BYTES:
+    if len(text) > MAX_LENGTH_DIGITS or int(text) > MAX_BODY_BYTES:
         raise BadRequest(413, "Body too large")
-    return length
+    return int(text)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BACKLOG = 512
+MAX_CONNECTIONS = 4096
+MAX_IDLE_SECONDS = 60.0
 JOIN_SECONDS = 5.0
 FILLERS = 8  # self-made connections that fill the queue of a blackholed listener
 
@@ -113,13 +115,22 @@ class HttpServer:
         host: the local address.
         port: 0 for a free one.
         now: Unix time of arrival, as written into requests.
+        max_idle: real seconds after which a connection that sends nothing is closed.
     """
 
-    def __init__(self, application: Application, host: str, port: int, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        application: Application,
+        host: str,
+        port: int,
+        now: Callable[[], float],
+        max_idle: float = MAX_IDLE_SECONDS,
+    ) -> None:
         self.host: str = host
         self.port: int = port
         self._application = application
         self._now = now
+        self._max_idle = max_idle
         self._stopping = threading.Event()
         self._lock = threading.Lock()  # guards _connections and _threads
         self._connections: set[Connection] = set()
@@ -272,10 +283,10 @@ class HttpServer:
             try:
                 sock, address = listener.accept()
             except OSError as error:  # no connection waits, or its client has left
-                if error.errno in {errno.EMFILE, errno.ENFILE}:  # the process is out of descriptors; do not spin on it
-                    self._stopping.wait(0.05)
+                if error.errno not in {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}:
+                    self._stopping.wait(0.05)  # out of descriptors or memory: the connection still waits
                 return
-            sock.settimeout(None)
+            sock.settimeout(self._max_idle)
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._numbers += 1
@@ -284,9 +295,18 @@ class HttpServer:
                 target=self._serve, args=(connection, sock), name=f"fake-cloud-{self.port}-client", daemon=True
             )
             with self._lock:
-                self._connections.add(connection)
-                self._threads.add(thread)
-            thread.start()
+                full = len(self._connections) >= MAX_CONNECTIONS
+                if not full:
+                    self._connections.add(connection)
+                    self._threads.add(thread)
+            if full:
+                connection.close()
+                continue
+            try:
+                thread.start()
+            except RuntimeError:  # no thread can be started now; the next connection may find one
+                self._forget(connection, thread)
+                connection.close()
 
     def _serve(self, connection: Connection, sock: socket.socket) -> None:
         reader = RequestReader(sock)
@@ -306,9 +326,12 @@ class HttpServer:
             connection.finish()
             reader.drain()
             connection.close()
-            with self._lock:
-                self._connections.discard(connection)
-                self._threads.discard(threading.current_thread())
+            self._forget(connection, threading.current_thread())
+
+    def _forget(self, connection: Connection, thread: threading.Thread) -> None:
+        with self._lock:
+            self._connections.discard(connection)
+            self._threads.discard(thread)
 
 
 def readable_of(sockets: list[socket.socket], timeout: float | None) -> list[socket.socket]:
