@@ -17,7 +17,7 @@ from aiohttp import TraceConfig, payload
 from aiohttp.tracing import Trace
 from yarl import URL
 
-from ramrole_creds.integrations._auth_flow import ERROR_STATUSES, NextStep, SigningAuth
+from ramrole_creds.integrations._auth_flow import ERROR_STATUSES, REDIRECT_STATUSES, NextStep, SigningAuth
 from ramrole_creds.integrations._sdk import require_attribute
 from ramrole_creds.signing import Request
 
@@ -62,6 +62,8 @@ class AiohttpAuth:
         while True:
             _sign(request, flow, credentials, unsigned)
             response = await handler(request)
+            if response.status in REDIRECT_STATUSES:
+                self._mark(request, flow)
             answer = await response.read() if response.status in ERROR_STATUSES else b""
             step = flow.next_step(
                 response.status,
@@ -79,18 +81,18 @@ class AiohttpAuth:
 
     def _flow(self, request: ClientRequest, unsigned: Request) -> AuthFlow:
         """The flow of this hop: of the call that the request belongs to, or of a new call."""
-        require_attribute(request, "_traces", "aiohttp", TESTED_VERSION)
-        # All hops of one call share this list, and nothing else that a middleware can reach does. A context variable
-        # would be lost where another middleware runs the handler in a task.
-        traces: list[Trace] = request._traces  # noqa: SLF001  # no public name exists
-        for trace in traces:
+        for trace in _traces_of(request):
             if isinstance(trace, _CallMark) and trace.auth is self._auth:
                 flow = trace.flow.next_hop()
                 flow.require_covered(unsigned)
                 return flow
-        flow = self._auth.begin(unsigned)
-        traces.append(_CallMark(request, self._auth, flow))
-        return flow
+        return self._auth.begin(unsigned)
+
+    def _mark(self, request: ClientRequest, flow: AuthFlow) -> None:
+        """Mark the call, so that its next hop is known as such."""
+        traces = _traces_of(request)
+        if not any(isinstance(trace, _CallMark) and trace.auth is self._auth for trace in traces):
+            traces.append(_CallMark(request, self._auth, flow))
 
     async def _credentials(self) -> Credentials:
         provider = self._auth.signer.provider
@@ -102,7 +104,7 @@ class AiohttpAuth:
 
 
 class _CallMark(Trace):
-    """A trace that reports nothing. It marks the requests of one call, and lives as long as the call."""
+    """A trace that reports nothing. It marks a call that was redirected, and lives as long as the call."""
 
     def __init__(self, request: ClientRequest, auth: SigningAuth, flow: AuthFlow) -> None:
         super().__init__(request.session, _SILENT, SimpleNamespace())
@@ -112,6 +114,17 @@ class _CallMark(Trace):
 
 _SILENT = TraceConfig()
 _SILENT.freeze()
+
+
+def _traces_of(request: ClientRequest) -> list[Trace]:
+    """The list that all hops of one call share, and no other call.
+
+    Nothing else that a middleware can reach is shared by the hops. A context variable would be lost where another
+    middleware runs the handler in a task.
+    """
+    require_attribute(request, "_traces", "aiohttp", TESTED_VERSION)
+    traces: list[Trace] = request._traces  # noqa: SLF001  # no public name exists
+    return traces
 
 
 def _sign(request: ClientRequest, flow: AuthFlow, credentials: Credentials, unsigned: Request) -> None:

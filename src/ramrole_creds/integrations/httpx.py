@@ -11,18 +11,17 @@ service rejects it and it stayed within the host, it is signed and sent again.
 from __future__ import annotations
 
 import asyncio
-import functools
-import sys
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 
-from ramrole_creds.errors import ConfigurationError, SigningError
+from ramrole_creds.errors import SigningError
 from ramrole_creds.integrations._auth_flow import ERROR_STATUSES, NextStep, SigningAuth
+from ramrole_creds.integrations._httpx_request import Hooks, put_on, require_withdrawal
 from ramrole_creds.signing import Request
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.integrations._auth_flow import AuthFlow
@@ -32,7 +31,6 @@ __all__ = ["HttpxAuth"]
 
 WireRequest: TypeAlias = Any
 """A request of httpcore, which httpx does not re-export."""
-TESTED_VERSION = "0.28.1"
 
 
 class HttpxAuth(httpx.Auth):
@@ -52,8 +50,7 @@ class HttpxAuth(httpx.Auth):
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Sign, look at the answer, and sign again where that helps. httpx calls this."""
         signer = self._auth.signer
-        call = _Call(self._auth, request)
-        request.extensions = {**request.extensions, "trace": call.trace(signer)}
+        call = _Call(self._auth, request, asynchronous=False)
         credentials = signer.provider.get_credentials()
         try:
             while True:
@@ -74,8 +71,7 @@ class HttpxAuth(httpx.Auth):
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """The same for an asynchronous client. Fetching credentials does not block the event loop."""
         signer = self._auth.signer
-        call = _Call(self._auth, request)
-        request.extensions = {**request.extensions, "trace": call.async_trace(signer)}
+        call = _Call(self._auth, request, asynchronous=True)
         credentials = await _credentials(signer)
         try:
             while True:
@@ -94,87 +90,18 @@ class HttpxAuth(httpx.Auth):
             call.ended = True
 
 
-class _SignedRequest(httpx.Request):
-    """A request whose signature only transports see: what httpx builds from it is unsigned."""
-
-    @property  # type: ignore[override]  # an attribute there
-    def headers(self) -> httpx.Headers:
-        """The signed headers; for httpx's client, the headers before signing.
-
-        The client reads the headers of a request that was sent for one purpose: to build the next hop of a redirect.
-        """
-        held: dict[str, Any] = self.__dict__
-        reader = sys._getframe(1).f_globals.get("__name__")  # noqa: SLF001  # documented, though for CPython only
-        headers: httpx.Headers = held["unsigned" if reader == "httpx._client" else "headers"]
-        return headers
-
-    @headers.setter
-    def headers(self, headers: httpx.Headers) -> None:
-        self.__dict__["headers"] = headers
-
-    @property  # type: ignore[override]  # an attribute there
-    def url(self) -> httpx.URL:
-        """The URL, as the base class has it."""
-        url: httpx.URL = self.__dict__["url"]
-        return url
-
-    @url.setter
-    def url(self, url: httpx.URL) -> None:
-        """Withdraw the signature: something, an event hook for instance, sends the request elsewhere."""
-        if url != self.__dict__.get("url"):
-            self.__dict__["headers"] = httpx.Headers(self.__dict__["unsigned"])
-        self.__dict__["url"] = url
-
-
-_SUBCLASSES: dict[type, type[httpx.Request]] = {httpx.Request: _SignedRequest, _SignedRequest: _SignedRequest}
-
-
-def _signed_class(base: type[httpx.Request]) -> type[httpx.Request]:
-    """The class of a signed request: `_SignedRequest`, or one below a subclass that the caller uses."""
-    if base not in _SUBCLASSES:
-        signed = base if issubclass(base, _SignedRequest) else type(base.__name__, (_SignedRequest, base), {})
-        _SUBCLASSES[base] = signed
-    return _SUBCLASSES[base]
-
-
-@functools.cache
-def _require_withdrawal() -> None:
-    """Make sure that the installed httpx builds the next hop of a redirect from the unsigned headers."""
-    received: list[httpx.Headers] = []
-
-    def redirect(request: httpx.Request) -> httpx.Response:
-        received.append(httpx.Headers(request.headers.raw))
-        return httpx.Response(307 if len(received) == 1 else 200, headers={"Location": "http://other.invalid/"})
-
-    class Auth(httpx.Auth):
-        def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-            _put_on(request, httpx.Headers({**request.headers, "X-Signature": "signed"}))
-            yield request
-
-    with httpx.Client(transport=httpx.MockTransport(redirect), trust_env=False) as client:
-        client.get("http://signed.invalid/", auth=Auth(), follow_redirects=True)
-    if ["X-Signature" in headers for headers in received] != [True, False]:
-        raise ConfigurationError(
-            f"httpx {httpx.__version__} would send signature and token on to the target of a redirect. Nothing was "
-            f"signed. Pin httpx=={TESTED_VERSION} until ramrole-creds supports the installed version."
-        )
-
-
-def _put_on(request: httpx.Request, signed: httpx.Headers) -> None:
-    held = request.__dict__
-    if "unsigned" not in held:
-        held["unsigned"] = held["headers"]
-    request.__class__ = _signed_class(type(request))
-    held["headers"] = signed
-
-
 class _Call:
     """One request of httpx, and its hops on the way to the wire."""
 
-    def __init__(self, auth: SigningAuth, request: httpx.Request) -> None:
+    def __init__(self, auth: SigningAuth, request: httpx.Request, *, asynchronous: bool) -> None:
+        self._signer = auth.signer
         self._user_trace = request.extensions.get("trace")
+        self._hooks = (
+            Hooks(self._user_trace, self._on_first_async, self._on_hop_async)
+            if asynchronous
+            else Hooks(self._user_trace, self._on_first, self._on_hop)
+        )
         self._hop_signed = False
-        self._sends_first = False
         self.ended = False
         """True after the call; then httpx may send what it built from the request, which is unsigned."""
         try:
@@ -187,7 +114,7 @@ class _Call:
         self._unsigned: Request | None = unsigned
         self.flow: AuthFlow = auth.begin(unsigned)
         self._host = self.flow.host
-        _require_withdrawal()
+        require_withdrawal()
 
     def sign(self, request: httpx.Request, credentials: Credentials) -> None:
         """Sign the request as httpx will send it.
@@ -202,9 +129,8 @@ class _Call:
             request.__dict__["url"] = httpx.URL(signed.url)
         if not _sends_as_signed(request.url, signed):
             raise SigningError("httpx would send the URL in another form than it was signed in.")
-        _put_on(request, httpx.Headers(_raw(signed)))
+        put_on(request, httpx.Headers(_raw(signed)), self._hooks)
         self._host = (signed.header("host") or signed.host).lower()
-        self._sends_first = True
         self._hop_signed = False
 
     def next_step(self, response: httpx.Response, body: bytes) -> NextStep:
@@ -223,29 +149,33 @@ class _Call:
         self.flow = self.flow.next_hop()
         return hop
 
-    def trace(self, signer: Signer) -> Callable[[str, dict[str, Any]], None]:
-        """The hook through which httpcore reports what it is about to send."""
+    def _on_first(self, event: str, info: dict[str, Any]) -> None:
+        """Check what a transport is about to send of the first hop."""
+        if self._user_trace is not None:
+            self._user_trace(event, info)
+        self._hop_of(event, info)
 
-        def on_event(event: str, info: dict[str, Any]) -> None:
-            if self._user_trace is not None:
-                self._user_trace(event, info)
-            hop = self._hop_of(event, info)
-            if hop is not None:
-                self._sign_hop(hop, signer.provider.get_credentials())
-
-        return on_event
-
-    def async_trace(self, signer: Signer) -> Callable[[str, dict[str, Any]], Awaitable[None]]:
+    async def _on_first_async(self, event: str, info: dict[str, Any]) -> None:
         """The same for asynchronous clients."""
+        if self._user_trace is not None:
+            await self._user_trace(event, info)
+        self._hop_of(event, info)
 
-        async def on_event(event: str, info: dict[str, Any]) -> None:
-            if self._user_trace is not None:
-                await self._user_trace(event, info)
-            hop = self._hop_of(event, info)
-            if hop is not None:
-                self._sign_hop(hop, await _credentials(signer))
+    def _on_hop(self, event: str, info: dict[str, Any]) -> None:
+        """Check and sign the next hop of a redirect before it is sent."""
+        if self._user_trace is not None:
+            self._user_trace(event, info)
+        hop = self._hop_of(event, info)
+        if hop is not None:
+            self._sign_hop(hop, self._signer.provider.get_credentials())
 
-        return on_event
+    async def _on_hop_async(self, event: str, info: dict[str, Any]) -> None:
+        """The same for asynchronous clients."""
+        if self._user_trace is not None:
+            await self._user_trace(event, info)
+        hop = self._hop_of(event, info)
+        if hop is not None:
+            self._sign_hop(hop, await _credentials(self._signer))
 
     def _request_of(self, request: httpx.Request) -> Request:
         held = request.headers
@@ -253,7 +183,7 @@ class _Call:
         return Request(request.method, str(request.url), _text(held.raw), body=body)
 
     def _hop_of(self, event: str, info: dict[str, Any]) -> WireRequest | None:
-        """The request that is about to be sent, if it is a hop of a redirect.
+        """The hop of a redirect that is about to be sent.
 
         Every event that carries a request is checked, whatever its name, so that a renamed event leaks nothing.
 
@@ -264,12 +194,7 @@ class _Call:
         if request is None or request.method == b"CONNECT" or self.ended:
             return None
         self._require_same_host(request)
-        if not event.endswith("send_request_headers.started"):
-            return None
-        if self._sends_first:
-            self._sends_first = False
-            return None
-        return request
+        return request if event.endswith("send_request_headers.started") else None
 
     def _require_same_host(self, request: WireRequest) -> None:
         url = _wire_url(request)

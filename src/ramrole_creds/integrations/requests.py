@@ -17,7 +17,7 @@ from requests import PreparedRequest, Response
 from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
 
-from ramrole_creds.integrations._auth_flow import NextStep, SigningAuth, text_headers, wire_headers
+from ramrole_creds.integrations._auth_flow import ERROR_STATUSES, NextStep, SigningAuth, text_headers, wire_headers
 from ramrole_creds.signing import Request
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class RequestsAuth(AuthBase):
         # The class, and not a hook, decides about the copies from which a session builds the hops of a redirect.
         prepared.__class__ = _SignedRequest
         _sign(prepared, flow, self._auth.signer, request)
-        prepared.hooks["response"].append(functools.partial(_on_response, self._auth.signer, prepared))
+        prepared.hooks["response"].append(functools.partial(_on_response, self._auth.signer, flow))
         return prepared
 
 
@@ -115,36 +115,35 @@ class _StoppedResponse(Response):
 
 def _on_response(
     signer: Signer,
-    first: PreparedRequest,
+    first: AuthFlow,
     response: Response,
     **send_arguments: Any,  # noqa: ANN401  # those of `Session.send`
 ) -> Response:
-    # The session goes on with `sent`: it builds the next hop of a redirect from a copy. Some adapters replace it.
-    sent = response.request if isinstance(response.request, _SignedRequest) else first
-    flow: AuthFlow = sent.flow  # type: ignore[attr-defined]  # signed before it was sent
-    started = time.perf_counter()
-    while (step := _next_step(flow, sent, response)) is not NextStep.RETURN:
+    # Each hop has a flow, unless an adapter has replaced the request by one of its own.
+    flow: AuthFlow = response.request.__dict__.get("flow", first)
+    started = 0.0
+    while (step := _next_step(flow, response)) is not NextStep.RETURN:
+        started = started or time.perf_counter()
         credentials = flow.refresh() if step is NextStep.REFRESH else None
         if step is NextStep.REFRESH and credentials is None:
             break
-        response = _send_again(sent, flow, signer, response, credentials, send_arguments)
+        response = _send_again(flow, signer, response, credentials, send_arguments)
         response.elapsed = timedelta(seconds=time.perf_counter() - started)
-    return _stopped(flow, sent, response) if response.is_redirect else response
+    return _stopped(flow, response) if response.is_redirect else response
 
 
-def _next_step(flow: AuthFlow, sent: PreparedRequest, response: Response) -> NextStep:
-    if "withdrawn" in sent.__dict__:
-        return NextStep.RETURN
+def _next_step(flow: AuthFlow, response: Response) -> NextStep:
+    if response.status_code in ERROR_STATUSES and not flow.covers_url(str(response.request.url)):
+        return NextStep.RETURN  # a hop that was sent unsigned
     return flow.next_step(
         response.status_code,
         response.headers.get,
         lambda: response.content,
-        replayable=_is_replayable(sent) and getattr(response, "connection", None) is not None,
+        replayable=_is_replayable(response.request) and getattr(response, "connection", None) is not None,
     )
 
 
 def _send_again(
-    sent: PreparedRequest,
     flow: AuthFlow,
     signer: Signer,
     response: Response,
@@ -153,7 +152,7 @@ def _send_again(
 ) -> Response:
     response.content  # noqa: B018  # reading it to the end returns the connection to the pool
     response.close()
-    again = sent.copy()
+    again = response.request.copy()
     again.__dict__["flow"] = flow
     _rewind(again)
     _sign(again, flow, signer, credentials=credentials)
@@ -163,9 +162,9 @@ def _send_again(
     return answer
 
 
-def _stopped(flow: AuthFlow, sent: PreparedRequest, response: Response) -> Response:
+def _stopped(flow: AuthFlow, response: Response) -> Response:
     # A session would send what is left of a body that it cannot rewind: nothing, which overwrites an object.
-    is_spent = response.status_code in (307, 308) and not _is_replayable(sent)
+    is_spent = response.status_code in (307, 308) and not _is_replayable(response.request)
     if not is_spent and flow.redirect_target(str(response.url), response.headers.get("location")) is not None:
         return response
     stopped = _StoppedResponse()
@@ -185,9 +184,12 @@ def _sign(
     credentials: Credentials | None = None,
 ) -> None:
     signed = flow.sign(request or _unsigned(prepared), credentials or signer.provider.get_credentials())
-    url = signed.url
-    prepared.__dict__.update(flow=flow, signer=signer, url=url)
-    prepared.headers = CaseInsensitiveDict(wire_headers(signed))  # type: ignore[arg-type]  # bytes are sent as they are
+    prepared.__dict__.update(
+        flow=flow,
+        signer=signer,
+        url=signed.url,
+        headers=CaseInsensitiveDict(wire_headers(signed)),
+    )
     if isinstance(prepared.body, str):
         prepared.body = prepared.body.encode()  # http.client would send it as Latin-1
 

@@ -252,13 +252,13 @@ def test_httpx_of_another_build_that_keeps_the_signature_is_refused(
     signer: signing.Signer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An httpx that built a hop in another way would be noticed before anything is signed."""
-    from ramrole_creds.integrations import httpx as integration
+    from ramrole_creds.integrations._httpx_request import require_withdrawal
 
     def build(_: Any, request: httpx.Request, response: httpx.Response) -> httpx.Request:
         return httpx.Request(request.method, response.headers["Location"], headers=request.headers)
 
     monkeypatch.setattr(httpx.Client, "_build_redirect_request", build)
-    integration._require_withdrawal.cache_clear()  # noqa: SLF001  # a new process
+    require_withdrawal.cache_clear()  # as in a new process
     sent: list[httpx.Request] = []
     transport = httpx.MockTransport(lambda request: sent.append(request) or httpx.Response(200))  # type: ignore[func-returns-value]  # a list's
     with (
@@ -266,7 +266,7 @@ def test_httpx_of_another_build_that_keeps_the_signature_is_refused(
         pytest.raises(Exception, match="would send signature and token on"),
     ):
         client.get("http://h/", headers=ACTION, auth=HttpxAuth(signer))
-    integration._require_withdrawal.cache_clear()  # noqa: SLF001  # for the tests that follow
+    require_withdrawal.cache_clear()  # for the tests that follow
     assert not sent
 
 

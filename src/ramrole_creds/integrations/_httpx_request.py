@@ -1,0 +1,134 @@
+"""Requests of httpx whose signature does not travel with a redirect."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import httpx
+
+from ramrole_creds.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+TESTED_VERSION = "0.28.1"
+
+
+class SignedRequest(httpx.Request):
+    """A request whose signature only transports see: what httpx builds from it is unsigned.
+
+    httpx's client reads the headers and extensions of a request for one purpose: to build the next hop of a redirect.
+    """
+
+    @property  # type: ignore[override]  # an attribute there
+    def headers(self) -> httpx.Headers:
+        """The signed headers; for httpx's client, the headers before signing."""
+        held: dict[str, Any] = self.__dict__
+        headers: httpx.Headers = held["unsigned" if _reader() == "httpx._client" else "headers"]
+        return headers
+
+    @headers.setter
+    def headers(self, headers: httpx.Headers) -> None:
+        self.__dict__["headers"] = headers
+
+    @property  # type: ignore[override]  # an attribute there
+    def extensions(self) -> dict[str, Any]:
+        """The extensions, with a hook through which transports report what they send.
+
+        The hook for the next hop signs it. httpx's own transport sends the first hop as it is, and needs no hook.
+        """
+        held: dict[str, Any] = self.__dict__
+        extensions: dict[str, Any] = held["extensions"]
+        reader = _reader()
+        if reader == "httpx._client":
+            return {**extensions, "trace": held["hooks"].hop}
+        if reader == "httpx._transports.default":
+            extensions = dict(extensions)
+            extensions.pop("trace", None)
+            if (trace := held["hooks"].user) is not None:
+                extensions["trace"] = trace
+        return extensions
+
+    @extensions.setter
+    def extensions(self, extensions: dict[str, Any]) -> None:
+        self.__dict__["extensions"] = extensions
+
+    @property  # type: ignore[override]  # an attribute there
+    def url(self) -> httpx.URL:
+        """The URL, as the base class has it."""
+        url: httpx.URL = self.__dict__["url"]
+        return url
+
+    @url.setter
+    def url(self, url: httpx.URL) -> None:
+        """Withdraw the signature: something, an event hook for instance, sends the request elsewhere."""
+        if url != self.__dict__.get("url"):
+            self.__dict__["headers"] = httpx.Headers(self.__dict__["unsigned"])
+        self.__dict__["url"] = url
+
+
+def _reader() -> str | None:
+    """The module that reads a property."""
+    name: str | None = sys._getframe(2).f_globals.get("__name__")  # noqa: SLF001  # documented, though for CPython only
+    return name
+
+
+class Hooks(NamedTuple):
+    """Hooks for httpcore's trace: of the user, for the first hop, and for those that follow."""
+
+    user: Callable[..., Any] | None = None
+    first: Callable[..., Any] | None = None
+    hop: Callable[..., Any] | None = None
+
+
+_SUBCLASSES: dict[type, type[httpx.Request]] = {httpx.Request: SignedRequest, SignedRequest: SignedRequest}
+
+
+def _signed_class(base: type[httpx.Request]) -> type[httpx.Request]:
+    """The class of a signed request: `SignedRequest`, or one below a subclass that the caller uses."""
+    if base not in _SUBCLASSES:
+        signed = base if issubclass(base, SignedRequest) else type(base.__name__, (SignedRequest, base), {})
+        _SUBCLASSES[base] = signed
+    return _SUBCLASSES[base]
+
+
+@functools.cache
+def require_withdrawal() -> None:
+    """Make sure that the installed httpx builds the next hop of a redirect from the unsigned headers."""
+    received: list[httpx.Headers] = []
+
+    def redirect(request: httpx.Request) -> httpx.Response:
+        received.append(httpx.Headers(request.headers.raw))
+        return httpx.Response(307 if len(received) == 1 else 200, headers={"Location": "http://other.invalid/"})
+
+    class Auth(httpx.Auth):
+        def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+            put_on(request, httpx.Headers({**request.headers, "X-Signature": "signed"}), Hooks())
+            yield request
+
+    with httpx.Client(transport=httpx.MockTransport(redirect), trust_env=False) as client:
+        client.get("http://signed.invalid/", auth=Auth(), follow_redirects=True)
+    if ["X-Signature" in headers for headers in received] != [True, False]:
+        raise ConfigurationError(
+            f"httpx {httpx.__version__} would send signature and token on to the target of a redirect. Nothing was "
+            f"signed. Pin httpx=={TESTED_VERSION} until ramrole-creds supports the installed version."
+        )
+
+
+def put_on(request: httpx.Request, signed: httpx.Headers, hooks: Hooks) -> None:
+    """Make a request a signed one.
+
+    Args:
+        request: the request; it stays the same object.
+        signed: its headers with the signature.
+        hooks: the hooks of its call.
+    """
+    held = request.__dict__
+    if "unsigned" not in held:
+        held["unsigned"] = held["headers"]
+        request.__class__ = _signed_class(type(request))
+    held["headers"] = signed
+    held["extensions"] = {**held["extensions"], "trace": hooks.first}
+    held["hooks"] = hooks
