@@ -12,7 +12,7 @@ from ramrole_creds import Credentials, FetchError, FunctionProvider
 from ramrole_creds.integrations.retry import is_rejection, retry_on_rejected
 
 
-class StsFailure(Exception):
+class SdkError(Exception):
     """An SDK's error."""
 
     def __init__(self, text: str = "", **attributes: Any) -> None:
@@ -39,7 +39,7 @@ class Service:
         self.calls += 1
         sent: bytes = body.read() if hasattr(body, "read") else b"".join(body or ())
         if int(self.provider.get_credentials().access_key_id[4:]) < self.accepted:
-            raise StsFailure(code="SecurityTokenExpired")
+            raise SdkError(code="SecurityTokenExpired")
         return sent
 
     async def call_async(self) -> bytes:
@@ -49,29 +49,29 @@ class Service:
 @pytest.mark.parametrize(
     "error",
     [
-        StsFailure(code="InvalidSecurityToken.Expired"),
-        StsFailure(code="InvalidAccessKeyId.NotFound"),
-        StsFailure(error_code="SecurityTokenExpired"),
-        StsFailure(errorCode="InvalidAccessKeyId"),
-        StsFailure(err_code="InvalidAccessKeyID"),
-        StsFailure(type="InvalidSecurityToken"),
-        StsFailure(code="ODPS-0410051"),
-        StsFailure(response={"Error": {"Code": "ExpiredToken"}}),
-        StsFailure(response={"Error": {"Code": "403"}}),
-        StsFailure("The AccessKeyId is not found", code="Unauthorized"),
-        StsFailure("The security token is expired.", code="OTSAuthFailed"),
-        StsFailure('OssError { code: "SecurityTokenExpired" }'),
-        StsFailure("wrapped", inner_exception=StsFailure(code="ExpiredToken")),
-        StsFailure("wrapped", unwrap=lambda: StsFailure(code="ExpiredToken")),
+        SdkError(code="InvalidSecurityToken.Expired"),
+        SdkError(code="InvalidAccessKeyId.NotFound"),
+        SdkError(error_code="SecurityTokenExpired"),
+        SdkError(errorCode="InvalidAccessKeyId"),
+        SdkError(err_code="InvalidAccessKeyID"),
+        SdkError(type="InvalidSecurityToken"),
+        SdkError(code="ODPS-0410051"),
+        SdkError(response={"Error": {"Code": "ExpiredToken"}}),
+        SdkError(response={"Error": {"Code": "403"}}),
+        SdkError("The AccessKeyId is not found", code="Unauthorized"),
+        SdkError("The security token is expired.", code="OTSAuthFailed"),
+        SdkError('OssError { code: "SecurityTokenExpired" }'),
+        SdkError("wrapped", inner_exception=SdkError(code="ExpiredToken")),
+        SdkError("wrapped", unwrap=lambda: SdkError(code="ExpiredToken")),
     ],
 )
-def test_the_services_codes_are_known_wherever_an_sdk_keeps_them(error: StsFailure) -> None:
+def test_the_services_codes_are_known_wherever_an_sdk_keeps_them(error: SdkError) -> None:
     assert is_rejection(error)
 
 
 def test_a_cause_counts_too() -> None:
     error = OSError("input/output error")
-    error.__cause__ = StsFailure(code="SecurityTokenExpired")
+    error.__cause__ = SdkError(code="SecurityTokenExpired")
 
     assert is_rejection(error)
 
@@ -79,15 +79,15 @@ def test_a_cause_counts_too() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        StsFailure(code="SignatureDoesNotMatch"),
-        StsFailure(code="AccessDenied"),
-        StsFailure(code="NoPermission"),
-        StsFailure(code="RequestTimeTooSkewed"),
-        StsFailure("denied by sts or ram, action: log:List", code="Unauthorized"),
-        StsFailure("Signature mismatch.", code="OTSAuthFailed"),
-        StsFailure("no such key: SecurityTokenExpired", code="NoSuchKey"),
-        StsFailure("InvalidAccessKeyIdentifier"),
-        StsFailure("wrapped", inner_exception=FetchError("STS said InvalidAccessKeyId.NotFound")),
+        SdkError(code="SignatureDoesNotMatch"),
+        SdkError(code="AccessDenied"),
+        SdkError(code="NoPermission"),
+        SdkError(code="RequestTimeTooSkewed"),
+        SdkError("denied by sts or ram, action: log:List", code="Unauthorized"),
+        SdkError("Signature mismatch.", code="OTSAuthFailed"),
+        SdkError("no such key: SecurityTokenExpired", code="NoSuchKey"),
+        SdkError("InvalidAccessKeyIdentifier"),
+        SdkError("wrapped", inner_exception=FetchError("STS said InvalidAccessKeyId.NotFound")),
         ValueError("anything else"),
     ],
 )
@@ -96,7 +96,7 @@ def test_other_errors_are_none(error: Exception) -> None:
 
 
 def test_errors_that_name_each_other_are_looked_at_once() -> None:
-    one, other = StsFailure(), StsFailure()
+    one, other = SdkError(), SdkError()
     one.__cause__, other.__cause__ = other, one
 
     assert not is_rejection(one)
@@ -130,7 +130,7 @@ def test_a_call_refused_twice_is_not_repeated_again() -> None:
     service = Service()
     service.accepted = 9
 
-    with pytest.raises(StsFailure):
+    with pytest.raises(SdkError):
         retry_on_rejected(service.provider)(service.call)()
     assert (service.fetches, service.calls) == (2, 2)
 
@@ -138,7 +138,7 @@ def test_a_call_refused_twice_is_not_repeated_again() -> None:
 def test_a_provider_without_other_credentials_leaves_the_refusal() -> None:
     service = Service(generations=1)
 
-    with pytest.raises(StsFailure):
+    with pytest.raises(SdkError):
         retry_on_rejected(service.provider)(service.call)()
     assert service.calls == 1
 
@@ -152,9 +152,9 @@ def test_a_refresh_that_fails_leaves_the_refusal() -> None:
         raise FetchError("metadata down")
 
     def call() -> None:
-        raise StsFailure(code="SecurityTokenExpired")
+        raise SdkError(code="SecurityTokenExpired")
 
-    with pytest.raises(StsFailure):
+    with pytest.raises(SdkError):
         retry_on_rejected(FunctionProvider(fetch))(call)()
 
 
@@ -171,7 +171,7 @@ def test_what_an_iterator_gave_cannot_be_sent_again() -> None:
     """The refusal is told, and the next call has new credentials."""
     service = Service()
 
-    with pytest.raises(StsFailure):
+    with pytest.raises(SdkError):
         retry_on_rejected(service.provider)(service.call)(iter([b"body"]))
     assert service.calls == 1
     assert service.provider.get_credentials().access_key_id == "STS.2"
@@ -211,3 +211,15 @@ def test_what_is_wrapped_keeps_its_name_and_its_words() -> None:
     service = Service()
 
     assert retry_on_rejected(service.provider)(service.call).__name__ == "call"
+
+
+def test_a_service_that_rejects_every_token_does_not_cost_a_fetch_per_call() -> None:
+    service = Service()
+    service.accepted = 99
+    call = retry_on_rejected(service.provider)(service.call)
+
+    for _ in range(5):
+        with pytest.raises(SdkError):
+            call()
+
+    assert service.fetches == 2

@@ -56,7 +56,7 @@ CODES: Final[dict[ErrorKind, tuple[str, ...]]] = {
     ),
     ErrorKind.USED_NONCE: ("SignatureNonceUsed",),
     ErrorKind.WRONG_SIGNATURE: (
-        "SignatureDoesNotMatch",
+        "SignatureDoesNotMatch.*",
         "SignatureNotMatch",
         "IncompleteSignature",
         "ODPS-0410042",

@@ -15,7 +15,6 @@ from __future__ import annotations
 import base64
 import enum
 import logging
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urljoin
 
@@ -23,8 +22,10 @@ from ramrole_creds._formats.error_codes import MAX_TEXT_LENGTH, ErrorKind, kind_
 from ramrole_creds._http.urls import InvalidUrlError, parse_url, resolve_redirect
 from ramrole_creds.credentials import same_keys
 from ramrole_creds.errors import ConfigurationError, RamRoleError, SigningError
+from ramrole_creds.integrations._refresh_pause import RefreshPause
 from ramrole_creds.signing import Request, Signer
 from ramrole_creds.signing.mismatch import explain_mismatch
+from ramrole_creds.signing.server_time import read_server_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -72,6 +73,7 @@ class SigningAuth:
             hosts = (hosts,)
         self._hosts = None if hosts is None else tuple(host.lower() for host in hosts)
         self._irreplaceable: Credentials | None = None
+        self._pause = RefreshPause(signer.clock)
 
     def begin(self, request: Request) -> AuthFlow:
         """The flow of a new call, for the origin of its first request.
@@ -89,7 +91,7 @@ class SigningAuth:
 
     def refresh(self, rejected: Credentials) -> Credentials | None:
         """Credentials other than the rejected ones, or None. Blocks; logs an error of the provider and returns None."""
-        if self._irreplaceable == rejected:
+        if self._irreplaceable == rejected or not self._pause.allows(rejected):
             return None
         provider = self.signer.provider
         refresh = getattr(provider, "refresh", None)
@@ -103,6 +105,7 @@ class SigningAuth:
             self._irreplaceable = rejected
             return None
         self._irreplaceable = None
+        self._pause.record(fresh)
         return fresh
 
 
@@ -191,7 +194,7 @@ class AuthFlow:
         """
         signer = self._auth.signer
         if status not in ERROR_STATUSES:
-            if signer.knows_skew() and (now := server_time(header)) is not None:
+            if signer.knows_skew() and (now := read_server_time(header)) is not None:
                 signer.observe_server_time(self.host, now)
             return NextStep.RETURN
         body = read()[:MAX_TEXT_LENGTH] or _error_in_header(header)
@@ -201,22 +204,22 @@ class AuthFlow:
             logger.warning("%s rejected the signature. %s", self.host, reason)
         if kind is None or kind in self._repeated:
             return NextStep.RETURN
-        step = self._step_for(kind, header)
+        step = self._step_for(kind, read_server_time(header, body))
         if step is not NextStep.RETURN:
             self._repeated += (kind,)
         return step if replayable else NextStep.RETURN
 
-    def _step_for(self, kind: ErrorKind, header: Callable[[str], str | None]) -> NextStep:
+    def _step_for(self, kind: ErrorKind, now: float | None) -> NextStep:
+        credentials = self._credentials
         if kind is ErrorKind.WRONG_CLOCK:
-            now = server_time(header)
-            if now is None or not self._auth.signer.learn_server_time(self.host, now):
+            signer = self._auth.signer
+            if now is None or not signer.learn_server_time(self.host, now, credentials=credentials):
                 return NextStep.RETURN
             logger.info("%s rejected the time of the request. Requests now use its clock.", self.host)
             return NextStep.SIGN_AGAIN
         if kind is ErrorKind.USED_NONCE:
             logger.info("%s received a request twice. It is signed again with a new nonce.", self.host)
             return NextStep.SIGN_AGAIN
-        credentials = self._credentials
         if credentials is None or not _REFRESHES.isdisjoint(self._repeated):
             return NextStep.RETURN
         if kind is ErrorKind.EXPIRED_TOKEN or (kind is ErrorKind.REJECTED_KEY and credentials.security_token):
@@ -239,19 +242,6 @@ def origin_of(request: Request) -> Origin:
 def is_same_or_safer(origin: Origin, target: Origin) -> bool:
     """True for the same origin, and for https instead of http on the same host and the default ports."""
     return origin == target or (origin[0] == "http" and target == ("https", origin[1]) and ":" not in target[1])
-
-
-def server_time(header: Callable[[str], str | None]) -> float | None:
-    """When the server created an answer, by its own clock: its Date, plus the Age that a cache adds."""
-    date = header("Date")
-    if not date:
-        return None
-    try:
-        made = parsedate_to_datetime(date).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    age = header("Age") or ""
-    return made + (int(age) if age.isascii() and age.isdigit() and len(age) < 7 else 0)
 
 
 def _error_in_header(header: Callable[[str], str | None]) -> bytes:

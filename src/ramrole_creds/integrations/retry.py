@@ -18,8 +18,10 @@ import re
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from ramrole_creds._formats import error_codes
+from ramrole_creds.clock import DEFAULT_CLOCK
 from ramrole_creds.credentials import same_keys
 from ramrole_creds.errors import RamRoleError
+from ramrole_creds.integrations._refresh_pause import RefreshPause
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -60,6 +62,7 @@ def retry_on_rejected(provider: CredentialProvider) -> Callable[[Callable[_P, _R
     Returns:
         The decorator. The wrapped function takes the same arguments and returns the same result.
     """
+    pause = RefreshPause(DEFAULT_CLOCK)
 
     def decorate(call: Callable[_P, _R]) -> Callable[_P, _R]:
         if inspect.iscoroutinefunction(call):
@@ -67,14 +70,14 @@ def retry_on_rejected(provider: CredentialProvider) -> Callable[[Callable[_P, _R
             @functools.wraps(call)
             async def awaited(*args: _P.args, **kwargs: _P.kwargs) -> object:
                 used = await provider.get_credentials_async()
-                again = _Repetition(provider, used, (*args, *kwargs.values()))
+                again = _Repetition(provider, pause, used, (*args, *kwargs.values()))
                 return await _await_twice(again, call(*args, **kwargs), lambda: call(*args, **kwargs))
 
             return cast("Callable[_P, _R]", awaited)
 
         @functools.wraps(call)
         def called(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            again = _Repetition(provider, provider.get_credentials(), (*args, *kwargs.values()))
+            again = _Repetition(provider, pause, provider.get_credentials(), (*args, *kwargs.values()))
             try:
                 result = call(*args, **kwargs)
             except Exception as error:
@@ -120,8 +123,11 @@ def _says_rejected(error: BaseException) -> bool:
 class _Repetition:
     """The second attempt of one call."""
 
-    def __init__(self, provider: CredentialProvider, used: Credentials, arguments: Iterable[object]) -> None:
+    def __init__(
+        self, provider: CredentialProvider, pause: RefreshPause, used: Credentials, arguments: Iterable[object]
+    ) -> None:
         self._provider = provider
+        self._pause = pause
         self._used = used
         self._repeatable = True
         self._files: list[tuple[Any, int]] = []
@@ -136,7 +142,7 @@ class _Repetition:
 
     def prepare(self, error: Exception) -> bool:
         """Refresh the credentials and rewind the files. False where a second attempt cannot help."""
-        if not is_rejection(error):
+        if not is_rejection(error) or not self._pause.allows(self._used):
             return False
         logger.info("A service rejected the credentials of %s: refreshing them", self._provider.get_provider_name())
         try:
@@ -144,7 +150,10 @@ class _Repetition:
         except RamRoleError as problem:
             logger.warning("A service rejected the credentials, and the provider has no others: %s", problem)
             return False
-        if same_keys(fresh, self._used) or not self._repeatable:
+        if same_keys(fresh, self._used):
+            return False
+        self._pause.record(fresh)
+        if not self._repeatable:
             return False
         for file, position in self._files:
             file.seek(position)

@@ -137,6 +137,11 @@ class Signer:
             )
         return cls(_FixedSource(credentials), scheme, clock, nonce)
 
+    @property
+    def clock(self) -> Clock:
+        """Where the time of signatures comes from."""
+        return self._clock
+
     def sign(self, request: Request, *, credentials: Signable | None = None) -> Request:
         """The signed request, exactly as it must be sent.
 

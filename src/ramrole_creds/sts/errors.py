@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ramrole_creds._formats.credential_json import json_object, safe_code, safe_message, safe_request_id
+from ramrole_creds._formats.error_codes import ErrorKind, is_rejection_code, kind_of_code
 from ramrole_creds.errors import StsError
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ _HINTS = {
     ),
     "AuthenticationFail.OIDCToken.IssuerNotMatch": "Another cluster issued the token than the provider names.",
 }
-_SOURCE_REFUSED = ("InvalidAccessKeyId", "InvalidSecurityToken", "SecurityTokenExpired", "SecurityToken.Expired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class StsFailure:
 
 def is_source_rejected(error: StsError) -> bool:
     """True if STS refused the credentials that signed the call: new ones may be accepted."""
-    return error.code.startswith(_SOURCE_REFUSED) or error.code == "MissingSecurityToken"
+    return is_rejection_code(error.code)
 
 
 def unreachable(error: HttpError, call: Call) -> StsFailure:
@@ -109,10 +109,11 @@ def failure_of(answer: HttpResponse, call: Call, where: str) -> StsFailure:
         return StsFailure(error, overloaded, answer.server_time())
     code = safe_code(document.get("Code"))
     request_id = safe_request_id(document.get("RequestId"))
+    kind = kind_of_code(code)
     # The message about a wrong signature repeats what was signed, including the security token.
-    message = "" if code.startswith("SignatureDoesNotMatch") else safe_message(document.get("Message"))
+    message = "" if kind is ErrorKind.WRONG_SIGNATURE else safe_message(document.get("Message"))
     said = f"{code or 'no code'}: {message}" if message else code or "no code"
-    transient = overloaded or code.startswith("Throttling")
+    transient = overloaded or kind is ErrorKind.THROTTLED
     seen = f"HTTP {answer.status}, RequestId {request_id or 'not given'}"
     text = f"{call} at {where} was refused ({seen}): {said.rstrip('.')}."
     error = StsError(
@@ -120,14 +121,14 @@ def failure_of(answer: HttpResponse, call: Call, where: str) -> StsFailure:
         code=code,
         request_id=request_id,
         status=answer.status,
-        unrecoverable=not transient and not code.startswith("InvalidTimeStamp"),
+        unrecoverable=not transient and kind is not ErrorKind.WRONG_CLOCK,
         retry_after=answer.retry_after(),
     )
     return StsFailure(error, transient, answer.server_time())
 
 
 def _hint_for(code: str, call: Call) -> str:
-    if code.startswith("Throttling"):
+    if kind_of_code(code) is ErrorKind.THROTTLED:
         return "This account makes too many calls: share sessions between processes, or request longer ones."
     if code in ("NoPermission", "AuthenticationFail.NoPermission") and call.action == "AssumeRoleWithOIDC":
         return (

@@ -346,3 +346,18 @@ def test_the_error_of_an_answer_to_head_is_read_from_its_header() -> None:
     error = {"x-oss-err": base64.b64encode(b"<Error><Code>SecurityTokenExpired</Code></Error>").decode()}
     assert flow.next_step(403, error.get, bytes, replayable=True) is NextStep.REFRESH
     assert flow.next_step(403, {"x-oss-err": "not base64!"}.get, bytes, replayable=True) is NextStep.RETURN
+
+
+def test_the_time_of_a_server_is_read_from_the_body_where_its_date_is_wrong() -> None:
+    """OSS names its time in the body; the Date may come from a proxy whose clock is not set."""
+    keys = Credentials("STS.NTid", "secret", "token")
+    signer = signing.Signer(keys, signing.OSSV1(), _ClockAt(NOW - 3000))
+    request = signing.Request("GET", "http://h/bkt/k")
+    flow = SigningAuth(signer).begin(request)
+    flow.sign(request, keys)
+    server_time = "2027-01-15T08:00:00.000Z"
+    body = f"<Error><Code>RequestTimeTooSkewed</Code><ServerTime>{server_time}</ServerTime></Error>".encode()
+    date = {"Date": "Thu, 01 Jan 1970 00:00:00 GMT"}
+    assert flow.next_step(403, date.get, lambda: body, replayable=True) is NextStep.SIGN_AGAIN
+    again = flow.sign(request, keys)
+    assert again.header("date") == formatdate(NOW, usegmt=True)

@@ -14,6 +14,7 @@ import httpcore
 import httpx
 import pytest
 import requests
+import urllib3
 
 from ramrole_creds import ConfigurationError, StaticProvider, signing
 from ramrole_creds.errors import SigningError
@@ -213,3 +214,105 @@ def test_httpx_signs_nothing_that_a_redirect_takes_from_https_to_http(signer: si
 def test_a_provider_in_place_of_a_signer_is_refused_with_what_to_write() -> None:
     with pytest.raises(ConfigurationError, match=r"not StaticProvider: write Signer\(provider, signing\.ACS3\(\)\)"):
         RequestsAuth(StaticProvider("LTAI", "secret"))  # type: ignore[arg-type]  # a beginner's mistake
+
+
+def test_a_service_that_rejects_every_token_does_not_cost_a_fetch_per_request(
+    cloud: FakeCloud, stranger: FakeCloud, provider: Any
+) -> None:
+    unknown_here = type(provider)(stranger)
+    auth = RequestsAuth(signing.Signer(unknown_here, signing.ACS3(), clock=cloud.clock))
+    with requests.Session() as session:
+        for _ in range(5):
+            assert session.get(cloud.url + "/", headers=ACTION, auth=auth, timeout=10).status_code == 404
+        assert len(unknown_here.refreshed) == 1
+        cloud.clock.advance(seconds=6)
+        for _ in range(5):
+            session.get(cloud.url + "/", headers=ACTION, auth=auth, timeout=10)
+    assert len(unknown_here.refreshed) == 2
+
+
+class Repeating:
+    """Sends the first request twice, as a retry below the helper does after an answer was lost."""
+
+    def __init__(self) -> None:
+        self.repeated = False
+
+    def take(self) -> bool:
+        first, self.repeated = not self.repeated, True
+        return first
+
+
+def repeat_with_requests(signer: signing.Signer, url: str) -> int:
+    class Adapter(requests.adapters.HTTPAdapter):
+        once = Repeating()
+
+        def send(self, *args: Any, **options: Any) -> Any:
+            if self.once.take():
+                super().send(*args, **options).close()
+            return super().send(*args, **options)
+
+    with requests.Session() as session:
+        session.mount("http://", Adapter())
+        return session.post(url, b"{}", headers=ACTION, auth=RequestsAuth(signer), timeout=10).status_code
+
+
+def repeat_with_httpx(signer: signing.Signer, url: str) -> int:
+    class Transport(httpx.HTTPTransport):
+        once = Repeating()
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            if self.once.take():
+                super().handle_request(request).read()
+            return super().handle_request(request)
+
+    with httpx.Client(transport=Transport()) as client:
+        return client.post(url, content=b"{}", headers=ACTION, auth=HttpxAuth(signer)).status_code
+
+
+def repeat_with_aiohttp(signer: signing.Signer, url: str) -> int:
+    once = Repeating()
+
+    async def repeat(request: Any, handler: Any) -> Any:
+        if once.take():
+            (await handler(request)).release()
+        return await handler(request)
+
+    async def send() -> int:
+        async with (
+            aiohttp.ClientSession(middlewares=(AiohttpAuth(signer), repeat)) as session,
+            session.post(url, data=b"{}", headers=ACTION) as answer,
+        ):
+            return answer.status
+
+    return asyncio.run(send())
+
+
+def repeat_with_urllib3(signer: signing.Signer, url: str) -> int:
+    class Pool(urllib3.PoolManager):
+        once = Repeating()
+
+        def urlopen(self, *args: Any, **options: Any) -> Any:
+            if self.once.take():
+                super().urlopen(*args, **options).drain_conn()
+            return super().urlopen(*args, **options)
+
+    return SigningPool(signer, Pool()).request("POST", url, b"{}", ACTION).status
+
+
+REPEATING = {
+    "requests": repeat_with_requests,
+    "httpx": repeat_with_httpx,
+    "aiohttp": repeat_with_aiohttp,
+    "urllib3": repeat_with_urllib3,
+}
+
+
+@pytest.mark.parametrize("name", REPEATING)
+def test_a_request_that_was_sent_twice_is_signed_again_with_a_new_nonce(
+    name: str, cloud: FakeCloud, signer: signing.Signer
+) -> None:
+    """The service would answer SignatureNonceUsed instead of the result."""
+    assert REPEATING[name](signer, cloud.url + "/") == 200
+    assert [one.status for one in cloud.requests] == [200, 400, 200]
+    assert len({one.header("x-acs-signature-nonce") for one in cloud.requests}) == 2
+    assert {one.request.body for one in cloud.requests} == {b"{}"}
