@@ -41,6 +41,8 @@ TRUST_ECS: dict[str, object] = {
 
 _HINTS = {
     "EntityAlreadyExists.Role": "A role of that name exists. Attach it, or choose another name.",
+    "DeleteConflict.Role.Policy": "Detach the role's policies first.",
+    "EntityNotExist.Policy": "There is no policy of that name. Look at its type: system or custom.",
     "EntityNotExist.Role": "There is no role of that name. Create it first.",
     "InvalidRamRole.NotFound": "There is no role of that name. Create it first.",
     "InvalidRamRole.NotEcsRole": "The role's trust policy must name the service ecs.aliyuncs.com.",
@@ -67,15 +69,17 @@ class RoleApiError(RamRoleError):
 
 @dataclass(frozen=True, slots=True)
 class RoleDescription:
-    """A RAM role.
+    """A role.
 
     Args:
-        name: the name of the role.
-        arn: the ARN of the role.
+        name: its name.
+        arn: its ARN.
+        trusts_ecs: True if its trust policy lets ECS instances assume it; None if the answer does not tell.
     """
 
     name: str
     arn: str
+    trusts_ecs: bool | None = None
 
 
 class InstanceRoles:
@@ -195,6 +199,83 @@ class InstanceRoles:
                 total, page = count if isinstance(count, int) else 0, page + 1
         return found
 
+    def find(self, name: str) -> RoleDescription | None:
+        """The role of that name, None if the account has none.
+
+        Raises:
+            RoleApiError: RAM refused the call.
+        """
+        try:
+            role = self._call_ram("GetRole", RoleName=name).get("Role")
+        except RoleApiError as error:
+            if error.code == "EntityNotExist.Role":
+                return None
+            raise
+        return _description(role) if isinstance(role, dict) else None
+
+    def list_roles(self) -> list[RoleDescription]:
+        """All roles of the account, without what their trust policies allow.
+
+        Raises:
+            RoleApiError: RAM refused the call.
+        """
+        found: list[RoleDescription] = []
+        marker = ""
+        while True:
+            answer = self._call_ram("ListRoles", Marker=marker, MaxItems="100")
+            found += [_description(row) for row in _rows(answer)]
+            marker = text_of(answer, "Marker")
+            if answer.get("IsTruncated") is not True or not marker:
+                return found
+
+    def policies(self, name: str) -> list[tuple[str, str]]:
+        """The policies of a role: pairs of "System" or "Custom" and the name.
+
+        Raises:
+            RoleApiError: RAM refused the call.
+        """
+        rows = _rows(self._call_ram("ListPoliciesForRole", RoleName=name))
+        return [(text_of(row, "PolicyType"), text_of(row, "PolicyName")) for row in rows]
+
+    def attach_policy(self, name: str, policy: str, kind: str = "System") -> None:
+        """Attach a policy to a role.
+
+        Raises:
+            RoleApiError: RAM refused the call.
+        """
+        self._call_ram("AttachPolicyToRole", RoleName=name, PolicyType=kind, PolicyName=policy)
+
+    def detach_policy(self, name: str, policy: str, kind: str = "System") -> None:
+        """Detach a policy from a role.
+
+        Raises:
+            RoleApiError: RAM refused the call.
+        """
+        self._call_ram("DetachPolicyFromRole", RoleName=name, PolicyType=kind, PolicyName=policy)
+
+    def delete(self, name: str) -> None:
+        """Delete a role, whose policies must be detached before.
+
+        Raises:
+            RoleApiError: RAM refused the call.
+        """
+        self._call_ram("DeleteRole", RoleName=name)
+
+    def instances(self) -> list[str]:
+        """IDs of all instances of the region.
+
+        Raises:
+            RoleApiError: ECS refused the call.
+        """
+        found: list[str] = []
+        token = ""
+        while True:
+            answer = self._call_ecs("DescribeInstances", None, MaxResults="100", NextToken=token)
+            found += [text_of(row, "InstanceId") for row in _rows(answer)]
+            token = text_of(answer, "NextToken")
+            if not token:
+                return found
+
     def _call_ecs(self, action: str, instances: Sequence[str] | None, **parameters: str) -> dict[str, object]:
         ids = "" if instances is None else json.dumps(list(instances))
         return self._call(self._ecs, ECS_VERSION, action, {**parameters, "RegionId": self._region, "InstanceIds": ids})
@@ -231,6 +312,35 @@ class InstanceRoles:
         seen = f"HTTP {answer.status}, RequestId {request or 'not given'}"
         text = f"{where} was refused ({seen}): {said.rstrip('.')}. {_HINTS.get(code, '')}"
         raise RoleApiError(text.rstrip(), code=code, request_id=request)
+
+
+def trusts_ecs(document: object) -> bool | None:
+    """Whether a trust policy lets ECS instances assume its role; None if it is not a policy document."""
+    try:
+        policy = json.loads(document) if isinstance(document, str) else document
+    except (ValueError, RecursionError):
+        return None
+    statements = policy.get("Statement") if isinstance(policy, dict) else None
+    if not isinstance(statements, list):
+        return None
+    return any(isinstance(one, dict) and _allows_ecs(one) for one in statements)
+
+
+def _allows_ecs(statement: dict[str, object]) -> bool:
+    principal = statement.get("Principal")
+    services = _as_list(principal.get("Service")) if isinstance(principal, dict) else []
+    actions = _as_list(statement.get("Action"))
+    allowed = not {"sts:AssumeRole", "sts:*", "*"}.isdisjoint(actions)
+    return statement.get("Effect") == "Allow" and allowed and "ecs.aliyuncs.com" in services
+
+
+def _as_list(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _description(role: dict[str, object]) -> RoleDescription:
+    name, arn = text_of(role, "RoleName"), text_of(role, "Arn")
+    return RoleDescription(name, arn, trusts_ecs(role.get("AssumeRolePolicyDocument")))
 
 
 def _portions(instances: Sequence[str]) -> Iterator[Sequence[str]]:

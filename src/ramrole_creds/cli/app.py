@@ -17,8 +17,10 @@ COMMANDS: Final = {
     "explain": "explain",
     "export": "export",
     "fake-cloud": "fake_cloud",
+    "role": "role",
     "run": "run",
     "serve": "serve",
+    "watch": "watch",
     "whoami": "whoami",
 }
 

@@ -9,9 +9,37 @@ asked to, the metadata protocol in security-hardened mode. Needs the extra `serv
 
 from __future__ import annotations
 
-from ramrole_creds.local_service._clients import Client, ClientRules, parse_rule
-from ramrole_creds.local_service._history import History
-from ramrole_creds.local_service._limits import ServiceLimits
-from ramrole_creds.local_service._service import LocalService
+TYPE_CHECKING = False  # type checkers treat this name as true; importing typing would cost start-up time
 
-__all__ = ["Client", "ClientRules", "History", "LocalService", "ServiceLimits", "parse_rule"]
+if TYPE_CHECKING:
+    from ramrole_creds.local_service._clients import Client, ClientRule, ClientRules, parse_rule
+    from ramrole_creds.local_service._history import History
+    from ramrole_creds.local_service._limits import ServiceLimits
+    from ramrole_creds.local_service._service import LocalService
+
+__all__ = ["Client", "ClientRule", "ClientRules", "History", "LocalService", "ServiceLimits", "parse_rule"]
+
+_LAZY = {
+    "Client": "_clients",
+    "ClientRule": "_clients",
+    "ClientRules": "_clients",
+    "History": "_history",
+    "LocalService": "_service",
+    "ServiceLimits": "_limits",
+    "parse_rule": "_clients",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first used (PEP 562): the service itself needs the extra, the values do not."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

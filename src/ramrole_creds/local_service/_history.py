@@ -19,14 +19,16 @@ class History:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards the two below
+        self._lock = threading.Lock()  # guards the three below
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
         self._requests: Counter[str] = Counter()
+        self._total = 0
 
     def __call__(self, event: Event) -> None:
         """Take an event of a provider."""
         with self._lock:
             self._events.append(event)
+            self._total += 1
 
     def count(self, outcome: str) -> None:
         """Count a request."""
@@ -37,6 +39,11 @@ class History:
         """The events, oldest first."""
         with self._lock:
             return list(self._events)
+
+    def total(self) -> int:
+        """How many events there were, those that were dropped included."""
+        with self._lock:
+            return self._total
 
     def requests(self) -> dict[str, int]:
         """The number of requests by outcome."""

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta, timezone
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from ramrole_creds import events as kinds
-from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds.local_service._plot import draw_timeline
+from ramrole_creds.local_service.summary import describe_event, window_starts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,32 +69,6 @@ def render_page(
         f'<p class="key">At {_time(now)} UTC. This page holds no secrets and reloads every {REFRESH_SECONDS} s.</p>'
         "</body></html>"
     )
-
-
-def window_starts(status: ProviderStatus) -> tuple[float, float]:
-    """When the two windows of the credentials held begin, in seconds before their end, without jitter."""
-    if status.expiration is None or status.last_fetch is None:
-        return 0.0, 0.0
-    life = (status.expiration - status.last_fetch).total_seconds()
-    policy = RefreshPolicy()
-    return policy.advisory_left(life, 0.0), policy.mandatory_left(life)
-
-
-def describe_event(event: Event) -> str:
-    """An event in one line, without secrets."""
-    if isinstance(event, kinds.Fetched):
-        until = f"{event.expiration:%Y-%m-%d %H:%M:%S}" if event.expiration else "an unknown time"
-        return f"{event.provider}: new credentials {event.access_key_id}, until {until} ({event.seconds:.2f} s)"
-    if isinstance(event, kinds.FetchFailed):
-        pause = f"{event.next_attempt_in:.0f} s"
-        return f"{event.provider}: fetch failed ({event.failures} in a row), next in {pause}: {event.message}"
-    if isinstance(event, kinds.StateChanged):
-        return f"{event.provider}: {event.old} → {event.new}"
-    if isinstance(event, kinds.IdentityChanged):
-        return f"{event.provider}: the identity changed from {event.old_identity} to {event.new_identity}"
-    if isinstance(event, kinds.FetchedUnchanged):
-        return f"{event.provider}: the same credentials again, next fetch in {event.next_attempt_in:.0f} s"
-    return f"{event.provider}: {type(event).__name__}"
 
 
 def _section(status: ProviderStatus, events: Sequence[Event], now: float) -> str:

@@ -61,6 +61,7 @@ class EcsService(OpenApi):
             "AttachInstanceRamRole": self._attach,
             "DetachInstanceRamRole": self._detach,
             "DescribeInstanceRamRole": self._describe,
+            "DescribeInstances": self._describe_instances,
             "ModifyInstanceMetadataOptions": self._modify_options,
         }
 
@@ -125,6 +126,19 @@ class EcsService(OpenApi):
             "TotalCount": len(rows),
             "InstanceRamRoleSets": {"InstanceRamRoleSet": rows[first : first + size]},
         }
+
+    def _describe_instances(self, call: Call) -> Answer:
+        region = call.parameters.get("RegionId") or DEFAULT_REGION
+        call.require_permission("ecs:DescribeInstances", f"acs:ecs:{region}:{self.account.account_id}:instance/*")
+        size = min(_number(call, "MaxResults", 10), MAX_INSTANCES)
+        instances = list(self._instances.values())
+        first = _number(call, "NextToken", 1) - 1
+        rows = [
+            {"InstanceId": one.instance_id, "RegionId": region, "InstanceNetworkType": one.network_type}
+            for one in instances[first : first + size]
+        ]
+        more = first + size < len(instances)
+        return {"Instances": {"Instance": rows}, "NextToken": str(first + size + 1) if more else ""}
 
     def _modify_options(self, call: Call) -> Answer:
         instance = self._one(call.required("InstanceId"))

@@ -1,0 +1,31 @@
+"""`ramrole-creds watch`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.command()
+@click.option("--only", multiple=True, metavar="SOURCE", help="Sources of the chain to use; repeatable.")
+@click.option("--interval", default=1.0, show_default=True, type=click.FloatRange(0.1), help="Seconds between looks.")
+@click.option("--for", "seconds", type=click.FloatRange(0), help="End after so many seconds; else at Ctrl-C.")
+def command(*, only: tuple[str, ...], interval: float, seconds: float | None) -> None:
+    """Watch the credentials of a program live: state, life left, fetches and failures.
+
+    On a terminal a panel with the life as a bar, both refresh windows in it, and a timeline; in a pipe one line for
+    each event.
+
+    \b
+    Exit status: 0 at Ctrl-C or after --for, 1 when a setting is not valid.
+
+    \b
+    Examples:
+      ramrole-creds watch
+      ramrole-creds watch --only ecs_ram_role
+      ramrole-creds watch --for 60 | tee credentials.log
+    """
+    from ramrole_creds.cli.watching import watch
+
+    sys.exit(watch(only, interval=interval, seconds=seconds))
