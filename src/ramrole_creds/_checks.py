@@ -33,6 +33,33 @@ def checked_seconds(name: str, value: object) -> float:
     return value
 
 
+def checked_duration(name: str, value: object, *, maximum: float = math.inf, unit: str = " of seconds") -> float:
+    """A number of seconds, 0 or more.
+
+    Raises:
+        ConfigurationError: the value is not a finite number, negative, or more than `maximum`.
+    """
+    if not is_number(value) or value < 0:
+        raise ConfigurationError(f"{name} must be a number{unit}, 0 or more, not {value!r}.")
+    if value > maximum:
+        raise ConfigurationError(f"{name} must be at most {maximum:g} s, not {value:g} s.")
+    return value
+
+
+def checked_patience(name: str, value: object) -> float:
+    """A number of seconds, 0 or more; infinity counts, and so does any other type that compares like a number.
+
+    Raises:
+        ConfigurationError: the value is not one.
+    """
+    try:
+        if value >= 0:  # type: ignore[operator]  # not so for NaN
+            return value  # type: ignore[return-value]
+    except TypeError:
+        pass
+    raise ConfigurationError(f"{name} must be a number of seconds, 0 or more, not {value!r}.")
+
+
 class UnknownArgumentError(TypeError):
     """A call has a keyword argument that the callable does not take; the message shows no value."""
 

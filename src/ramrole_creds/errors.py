@@ -88,7 +88,12 @@ class FetchError(RamRoleError):
 
 
 class FetchTimeout(FetchError, TimeoutError):
-    """A fetch did not end within its time limit and was abandoned."""
+    """A fetch did not end within its time limit and was abandoned.
+
+    `hanging` is how many abandoned fetches of this source, this one included, have not returned.
+    """
+
+    hanging: int = 0
 
 
 class IdentityMismatch(FetchError):

@@ -95,7 +95,7 @@ async def test_a_cancelled_coroutine_does_not_cancel_the_fetch_of_the_others(sou
 
 async def test_a_coroutine_waits_no_longer_than_its_timeout(source: Source) -> None:
     provider = FunctionProvider(source)
-    with pytest.raises(WaitTimeout, match="goes on in the background"):
+    with pytest.raises(WaitTimeout, match="continues in the background"):
         await provider.get_credentials_async(timeout=0.02)
     source.go.set()
     assert (await provider.get_credentials_async()).access_key_id == "STS.NT000000000001"

@@ -216,12 +216,15 @@ def test_options_that_are_none_are_refused_when_a_provider_is_made(options: dict
         ({"advisory_window": -1}, "advisory_window must be"),
         ({"fetch_timeout": 0}, "fetch_timeout must be above 0"),
         ({"mandatory_wait": float("inf")}, "mandatory_wait must be"),
-        ({"jitter": 2}, "jitter is a part"),
+        ({"jitter": 2}, "jitter must be a fraction"),
         ({"jitter": True}, "jitter must be"),
         ({"retry_initial": 0}, "retry_initial must be above 0"),
         ({"retry_max": 0.5}, "shorter than retry_initial"),
         ({"advisory_window": 100, "mandatory_window": 200}, "longer than advisory_window"),
         ({"retry_max": "5"}, "retry_max must be"),
+        ({"fetch_timeout": 1e10}, "fetch_timeout must be at most 86400 s"),
+        ({"advisory_window": 10**400}, "advisory_window must be"),
+        ({"mandatory_wait": 1e300}, "mandatory_wait must be at most"),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(fields: dict[str, Any], text: str) -> None:

@@ -54,6 +54,10 @@ class Stage:
         return WALL_AT_ZERO + WALL_AHEAD + seconds
 
 
+def own_records(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.name == "ramrole_creds._cache.credential_cache"]
+
+
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     stage = Stage()
@@ -68,15 +72,9 @@ def test_new_credentials_are_told(stage: Stage, caplog: pytest.LogCaptureFixture
     wall = stage.wall(102)
     fetched = events.Fetched("source", wall, 1, "STS.NT00…0001", None, held.expiration, 2.0)
     assert stage.told == [fetched, events.StateChanged("source", wall, "empty", "fresh")]
-    lines = [
-        (record.levelno, record.getMessage())
-        for record in caplog.records
-        if record.name == "ramrole_creds._cache.credential_cache"
-    ]
-    assert lines == [
-        (logging.INFO, f"source: new credentials STS.NT00…0001 until {held.expiration} (after 0 failures)"),
-        (logging.INFO, "source: credentials are fresh, were empty"),
-    ]
+    shown, change = own_records(caplog)
+    assert (shown.levelno, shown.args) == (logging.INFO, ("source", "STS.NT00…0001", held.expiration, 0))
+    assert (change.levelno, change.args) == (logging.INFO, ("source", "fresh", "empty"))
 
 
 def test_the_same_again_is_told(stage: Stage) -> None:
@@ -113,10 +111,12 @@ def test_a_failure_is_told(stage: Stage, caplog: pytest.LogCaptureFixture) -> No
     assert first.seconds_left == pytest.approx(LIFE - 1000, abs=1.1)
     assert second.failures == 2
     assert second.next_attempt_in == pytest.approx(2.0)
-    levels = [record.levelno for record in caplog.records if record.name == "ramrole_creds._cache.credential_cache"]
-    assert levels == [logging.WARNING, logging.DEBUG]
-    lines = [record.getMessage() for record in caplog.records if record.name == "ramrole_creds._cache.credential_cache"]
-    assert lines[0] == f"source: no new credentials, next try in 1.0 s: {text}"
+    warning, repeated = own_records(caplog)
+    assert (warning.levelno, repeated.levelno) == (logging.WARNING, logging.DEBUG)
+    assert isinstance(warning.args, tuple)
+    name, delay, error = warning.args
+    assert (name, str(error)) == ("source", text)
+    assert delay == pytest.approx(1.0)
 
 
 def test_a_pause_shorter_than_a_second_is_told_as_it_is() -> None:
@@ -177,8 +177,8 @@ def test_a_change_of_identity_is_told_with_both(caplog: pytest.LogCaptureFixture
         events.IdentityChanged("source", WALL_AT_ZERO + 2, "other", "other", "ram", "file"),
     ]
     assert [event.identity for event in told if isinstance(event, events.Fetched)] == ["web", "other", "other", "other"]
-    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert warnings[0] == "source: the identity changed from web to other (source: from ram to ram)"
+    warnings = [record.args for record in own_records(caplog) if record.levelno == logging.WARNING]
+    assert warnings == [("source", "web", "other", "ram", "ram"), ("source", "other", "other", "ram", "file")]
 
 
 def test_a_listener_that_raises_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -190,8 +190,8 @@ def test_a_listener_that_raises_is_named_in_the_log(caplog: pytest.LogCaptureFix
     cache = CredentialCache(upstream.fetch, name="source", clock=world.clock, on_event=listen, runtime=world)
     world.call(cache.get)
     world.close()
-    errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-    assert errors == ["An event listener of source raised"] * 2
+    errors = [record for record in own_records(caplog) if record.levelno == logging.ERROR]
+    assert [(record.args, record.exc_info is not None) for record in errors] == [(("source",), True)] * 2
 
 
 def test_the_status_counts_from_now(stage: Stage) -> None:
@@ -237,7 +237,7 @@ def test_credentials_that_are_dead_on_arrival_are_no_use(stage: Stage) -> None:
     stage.upstream.answers = "dead"
     error = stage.world.call(stage.cache.get).error
     assert str(error) == (
-        "source gave credentials that had ended 2 s before. Compare this machine's clock with the server's."
+        "source returned credentials that had expired 2 s before. Compare this machine's clock with the server's."
     )
 
 
@@ -261,7 +261,7 @@ def test_closing_amid_a_forced_refresh_leaves_nothing_held() -> None:
 def test_what_is_no_number_of_seconds_is_told_by_its_name(stage: Stage, name: str) -> None:
     nonsense: dict[str, Any] = {name: -1}
     error = stage.world.call(lambda: stage.cache.get(**nonsense)).error
-    assert str(error) == f"{name} is a number of seconds, 0 or more, not -1."
+    assert str(error) == f"{name} must be a number of seconds, 0 or more, not -1."
 
 
 class HastySignal(WorldSignal):
@@ -316,8 +316,7 @@ def test_credentials_that_end_before_they_can_be_used_are_asked_for_three_times(
     error, fetches = asked(lambda cache: cache.get())
     assert isinstance(error, CredentialsExpired), error
     assert str(error) == (
-        "source gave credentials 3 times that had ended before they could be used. Look at how long its credentials "
-        "live."
+        "source returned credentials that had already expired, 3 times. Check the lifetime it issues."
     )
     assert fetches == 3
 
@@ -326,13 +325,13 @@ def test_a_forced_refresh_says_so_too() -> None:
     error, _ = asked(lambda cache: cache.refresh())
     assert isinstance(error, CredentialsExpired), error
     assert str(error).startswith("The credentials of source expired at 20")
-    assert str(error).endswith("could not be replaced: they lived no longer than it took to fetch them")
+    assert str(error).endswith("could not be replaced: they had expired before they could be used")
 
 
 class NoThreads(ThreadRuntime):
     """A machine that can start none."""
 
-    def spawn(self, work: Callable[[], None]) -> None:
+    def spawn(self, work: Callable[[], None], purpose: str) -> None:
         raise RuntimeError("can't start new thread")
 
 

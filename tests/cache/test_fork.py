@@ -16,6 +16,7 @@ import pytest
 
 from ramrole_creds import Credentials, FunctionProvider
 from ramrole_creds._cache.credential_cache import CredentialCache
+from ramrole_creds._cache.state import CacheState, StateCell
 from ramrole_creds._cache.threads import ThreadRuntime
 
 if TYPE_CHECKING:
@@ -115,27 +116,33 @@ def test_a_child_forked_during_a_fetch_does_not_wait_for_it() -> None:
     assert not caller.is_alive()
 
 
-def test_a_child_forked_while_the_cache_is_locked_does_not_deadlock() -> None:
-    """The lock belongs to a thread that the child does not have."""
+def test_a_child_forked_amid_a_change_of_state_does_not_deadlock() -> None:
+    """The thread that was about to change it does not exist in the child."""
     source = Source()
-    runtime = LockedRuntime()
+    runtime = ForkingRuntime()
     cache = CredentialCache(lambda _: source(), runtime=runtime)
     cache.get()
-    runtime.locks[-1].acquire()
+    statuses: list[int] = []
 
     def work() -> int:
         cache.refresh()
         return source.count
 
-    assert in_child(work) == 2
+    def fork_once() -> None:
+        if not statuses:
+            statuses.append(0)
+            statuses[0] = in_child(work)
+
+    runtime.before_swap = fork_once
+    cache.refresh()
+    assert statuses == [2]
 
 
 def test_a_child_whose_server_ran_no_handlers_notices_its_process_id() -> None:
     source = Source()
-    runtime = LockedRuntime()
+    runtime = ForkingRuntime()
     cache = CredentialCache(lambda _: source(), runtime=runtime)
     cache.get()
-    runtime.locks[-1].acquire()
     runtime.child = True
     result: list[Credentials] = []
     caller = threading.Thread(target=lambda: result.append(cache.refresh()), daemon=True)
@@ -144,18 +151,26 @@ def test_a_child_whose_server_ran_no_handlers_notices_its_process_id() -> None:
     assert [credentials.access_key_id[-1] for credentials in result] == ["2"]
 
 
-class LockedRuntime(ThreadRuntime):
-    """Remembers the locks it gave, and can be another process all of a sudden."""
+class HookedCell(StateCell):
+    __slots__ = ("_runtime",)
+
+    def __init__(self, state: CacheState, runtime: ForkingRuntime) -> None:
+        super().__init__(state)
+        self._runtime = runtime
+
+    def swap(self, old: CacheState, new: CacheState) -> bool:
+        self._runtime.before_swap()
+        return super().swap(old, new)
+
+
+class ForkingRuntime(ThreadRuntime):
+    """Calls a hook before each change of state, and can be another process all of a sudden."""
 
     child = False
+    before_swap: Callable[[], None] = staticmethod(lambda: None)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.locks: list[threading.Lock] = []
-
-    def lock(self) -> threading.Lock:
-        self.locks.append(threading.Lock())
-        return self.locks[-1]
+    def cell(self, state: CacheState) -> StateCell:
+        return HookedCell(state, self)
 
     def process_id(self) -> int:
         return super().process_id() + self.child
@@ -333,34 +348,6 @@ def test_a_child_split_in_c_during_a_fetch_does_not_wait_for_it() -> None:
         print(status, len(fetched), provider.get_credentials().access_key_id[-3:])
     """
     assert split_in_c(program) == "2 1 001"
-
-
-@needs_global_lock
-def test_a_child_split_in_c_while_the_cache_is_locked_does_not_deadlock() -> None:
-    program = """
-        class LockedRuntime(ThreadRuntime):
-            locks = []
-
-            def lock(self):
-                self.locks.append(threading.Lock())
-                return self.locks[-1]
-
-        cache = CredentialCache(lambda _: mint(), runtime=LockedRuntime())
-        held = cache.get()
-        locked, over = threading.Event(), threading.Event()
-
-        def hold():
-            for lock in LockedRuntime.locks:
-                lock.acquire()
-            locked.set()
-            over.wait(20)
-
-        holder = threading.Thread(target=hold, daemon=True)
-        holder.start()
-        assert locked.wait(20)
-        print(split(lambda: int(cache.refresh().access_key_id[-3:]) if cache.get() == held else 97))
-    """
-    assert split_in_c(program) == "2"
 
 
 @needs_global_lock

@@ -1,30 +1,34 @@
-"""What a cache tells: in the order it happened, by one thread at a time, and nobody is held by another's listener."""
+"""Events arrive in the order in which things happened, from one thread at a time, and hold no caller."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import pytest
-
 from ramrole_creds import Credentials, EnvironmentProvider, FunctionProvider, events
-from ramrole_creds._cache.notifications import MAX_PENDING, EventQueue
-from ramrole_creds.clock import SYSTEM_CLOCK
+from ramrole_creds._cache.backoff import Backoff
+from ramrole_creds._cache.credential_cache import CredentialCache
+from ramrole_creds._cache.notifications import Happening
+from ramrole_creds._cache.snapshot import NO_SNAPSHOT
+from ramrole_creds._cache.state import MAX_PENDING_EVENTS, CacheState
 from ramrole_creds.testing.clocks import VirtualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pytest
+
 REAL_PATIENCE_SECONDS = 20.0
 
 
 class SlowListener:
-    """Is held by the first event it hears, until it is let go."""
+    """Is held by the first event it hears, until it is released."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, str]] = []
+        self.received: list[events.Event] = []
         self.by: set[int] = set()
         self.entered = threading.Event()
         self.go = threading.Event()
@@ -32,65 +36,71 @@ class SlowListener:
     def __call__(self, event: events.Event) -> None:
         self.entered.set()
         assert self.go.wait(REAL_PATIENCE_SECONDS)
-        assert isinstance(event, events.StateChanged)
-        self.told.append((event.old, event.new))
+        self.received.append(event)
         self.by.add(threading.get_ident())
 
 
-def changing(queue: EventQueue, lock: threading.Lock, *change: str) -> Callable[[], None]:
-    def change_and_tell() -> None:
-        with lock:
-            queue.state_changed(*change, ends=True)
-        queue.deliver()
-
-    return change_and_tell
+def minted(clock: VirtualClock, number: list[int]) -> Credentials:
+    number[0] += 1
+    return Credentials(f"STS.NT{number[0]:012d}", "secret", "token", clock.now() + timedelta(hours=1))
 
 
-def test_changes_seen_by_two_threads_are_told_in_their_order_by_one_of_them() -> None:
-    listener, lock = SlowListener(), threading.Lock()
-    queue = EventQueue("source", SYSTEM_CLOCK, listener, lock)
-    first = threading.Thread(target=changing(queue, lock, "fresh", "advisory"), daemon=True)
-    first.start()
-    assert listener.entered.wait(REAL_PATIENCE_SECONDS)
-    second = threading.Thread(target=changing(queue, lock, "advisory", "mandatory"), daemon=True)
-    second.start()
-    second.join(REAL_PATIENCE_SECONDS)
-    assert not second.is_alive(), "held by a listener that another thread called"
-    listener.go.set()
-    first.join(REAL_PATIENCE_SECONDS)
-    changing(queue, lock, "mandatory", "expired")()
-    assert listener.told == [("fresh", "advisory"), ("advisory", "mandatory"), ("mandatory", "expired")]
-    assert listener.by == {first.ident, threading.get_ident()}
+def eventually(holds: Callable[[], bool]) -> bool:
+    end = time.monotonic() + REAL_PATIENCE_SECONDS
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.002)
+    return holds()
+
+
+def test_callers_are_not_held_by_a_listener_and_events_keep_their_order() -> None:
+    clock, listener, number = VirtualClock(), SlowListener(), [0]
+    with FunctionProvider(lambda: minted(clock, number), clock=clock, on_event=listener) as provider:
+        assert provider.get_credentials().access_key_id[-1] == "1"
+        assert listener.entered.is_set()
+        assert not listener.received
+        assert provider.refresh().access_key_id[-1] == "2"
+        assert provider.refresh().access_key_id[-1] == "3"
+        listener.go.set()
+        assert eventually(lambda: len(listener.received) == 6)
+    generations = [event.generation for event in listener.received if isinstance(event, events.Fetched)]
+    assert generations == [1, 2, 3]
+    assert [type(event).__name__ for event in listener.received] == [
+        *("Fetched", "StateChanged"),
+        *("RefreshForced", "Fetched"),
+        *("RefreshForced", "Fetched"),
+    ]
+    assert len(listener.by) == 1, "one thread at a time delivers"
+    assert threading.get_ident() not in listener.by, "a caller may hold a lock that the listener needs"
 
 
 def test_a_listener_that_hangs_for_ever_costs_no_memory_without_end() -> None:
-    listener, lock = SlowListener(), threading.Lock()
-    queue = EventQueue("source", SYSTEM_CLOCK, listener, lock)
-    first = threading.Thread(target=changing(queue, lock, "fresh", "advisory"), daemon=True)
-    first.start()
+    clock, listener, number = VirtualClock(), SlowListener(), [0]
+    cache = CredentialCache(lambda _: minted(clock, number), clock=clock, on_event=listener)
+    cache.get()
     assert listener.entered.wait(REAL_PATIENCE_SECONDS)
-    for number in range(3 * MAX_PENDING):
-        changing(queue, lock, str(number), str(number + 1))()
+    state = CacheState(NO_SNAPSHOT, Backoff(), "empty")
+    for index in range(3 * MAX_PENDING_EVENTS):
+        state = state.change(Happening("RefreshForced", float(index), rejected=False))
+    assert len(state.pending) == MAX_PENDING_EVENTS
+    assert state.pending[-1].at == 3 * MAX_PENDING_EVENTS - 1, "the oldest are dropped"
     listener.go.set()
-    first.join(REAL_PATIENCE_SECONDS)
-    assert len(listener.told) <= 1 + MAX_PENDING
-    assert listener.told[-1] == (str(3 * MAX_PENDING - 1), str(3 * MAX_PENDING))
+    cache.close()
 
 
-def test_a_listener_that_ends_its_thread_silences_nobody() -> None:
-    told: list[events.Event] = []
+def test_a_listener_that_ends_its_thread_silences_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    clock, number, received = VirtualClock(), [0], list[str]()
 
     def listen(event: events.Event) -> None:
-        told.append(event)
-        if len(told) == 1:
-            raise KeyboardInterrupt
+        received.append(type(event).__name__)
+        if len(received) == 1:
+            raise SystemExit
 
-    lock = threading.Lock()
-    queue = EventQueue("source", SYSTEM_CLOCK, listen, lock)
-    with pytest.raises(KeyboardInterrupt):
-        changing(queue, lock, "empty", "fresh")()
-    changing(queue, lock, "fresh", "advisory")()
-    assert len(told) == 2
+    with FunctionProvider(lambda: minted(clock, number), clock=clock, on_event=listen) as provider:
+        provider.get_credentials()
+        provider.refresh()
+        assert eventually(lambda: received.count("Fetched") == 2)
+    assert received == ["Fetched", "StateChanged", "RefreshForced", "Fetched"]
 
 
 class BrokenHandler(logging.Handler):

@@ -113,7 +113,7 @@ class NoThreads(ThreadRuntime):
 
     allowed = True
 
-    def spawn(self, work: Callable[[], None]) -> None:
+    def spawn(self, work: Callable[[], None], purpose: str) -> None:
         if not self.allowed:
             raise RuntimeError("can't start new thread")
         work()

@@ -137,6 +137,12 @@ class Due:
     def monotonic(self) -> float:
         return SYSTEM_CLOCK.monotonic()
 
+    def has_leapt(self) -> bool:
+        return False
+
+    def expires_at(self) -> float:
+        return 0.0
+
     def on_due(self) -> Pending | None:
         self.called.set()
         self._then()
@@ -167,7 +173,7 @@ def test_what_is_scheduled_again_is_called_at_the_later_word_only() -> None:
     refresher.forget(moved)
 
 
-def test_a_machine_without_threads_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_schedule_reports_a_machine_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 

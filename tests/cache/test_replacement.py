@@ -9,49 +9,64 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ramrole_creds import Credentials, FetchContext
-from ramrole_creds._cache.replacement import SANE_CLOCK_DIFFERENCE_SECONDS, expiry_on_clock
+from ramrole_creds import Credentials
+from ramrole_creds._cache.replacement import MAX_LIFE_SECONDS, Reckoning, reckon_expiry
 
 EXPIRES = 1_800_003_600.0
 CREDENTIALS = Credentials("STS.NT1", "secret", "token", datetime.fromtimestamp(EXPIRES, timezone.utc))
 NOW = 1000.0
+YEARS = 20 * 365 * 86400.0
 
 
-def end(wall: float, served: float | None, *, ago: float = 0.0) -> float:
-    context = FetchContext.create()
-    context.server_time = None if served is None else (served, NOW - ago)
-    return expiry_on_clock(CREDENTIALS, context, NOW, wall)
+def reckon(wall: float, served: float | None, *, ago: float = 0.0) -> Reckoning:
+    return reckon_expiry(CREDENTIALS, None if served is None else (served, NOW - ago), NOW, wall)
 
 
 @pytest.mark.parametrize("ahead", [0.0, 0.25, 0.999])
 def test_a_local_clock_that_agrees_with_the_server_is_the_finer_one(ahead: float) -> None:
     served = EXPIRES - 600
-    assert end(served + ahead, served) == pytest.approx(NOW + 600 - ahead, abs=1e-6)
-    assert end(served + ahead + 5, served, ago=5) == pytest.approx(NOW + 595 - ahead, abs=1e-6)
+    assert reckon(served + ahead, served).expires_at == pytest.approx(NOW + 600 - ahead, abs=1e-6)
+    assert reckon(served + ahead + 5, served, ago=5).expires_at == pytest.approx(NOW + 595 - ahead, abs=1e-6)
 
 
-@pytest.mark.parametrize("ahead", [-3600.0, -0.5, 1.0, 1.5, 3600.0, SANE_CLOCK_DIFFERENCE_SECONDS])
-def test_one_that_does_not_is_not_believed_and_the_server_may_be_a_second_further(ahead: float) -> None:
+@pytest.mark.parametrize("ahead", [-YEARS, -3600.0, -0.5, 1.0, 1.5, 3600.0, 3 * 86400.0, YEARS])
+def test_a_server_whose_time_fits_is_believed_however_far_the_local_clock_is_off(ahead: float) -> None:
+    """The server may be almost a second further than its header says."""
     served = EXPIRES - 600
-    assert end(served + ahead, served) == NOW + 599
-    assert end(served + ahead + 5, served, ago=5) == NOW + 594
+    assert reckon(served + ahead, served) == (NOW + 599, True)
+    assert reckon(served + ahead + 5, served, ago=5) == (NOW + 594, True)
 
 
-@pytest.mark.parametrize("ahead", [-SANE_CLOCK_DIFFERENCE_SECONDS - 1, SANE_CLOCK_DIFFERENCE_SECONDS + 1])
-def test_a_server_whose_time_is_absurd_is_not_believed(ahead: float) -> None:
-    wall = EXPIRES - 600
-    assert end(wall, wall - ahead) == NOW + 600
+@pytest.mark.parametrize("served", [EXPIRES - MAX_LIFE_SECONDS - 1, EXPIRES + MAX_LIFE_SECONDS + 1, EXPIRES + YEARS])
+def test_a_server_whose_time_does_not_fit_gives_way_to_a_local_clock_that_does(served: float) -> None:
+    assert reckon(EXPIRES - 600, served) == (NOW + 600, True)
 
 
-def test_without_the_servers_time_the_local_clock_counts() -> None:
-    assert end(EXPIRES - 600, None) == NOW + 600
+def test_a_server_that_finds_them_just_ended_is_believed() -> None:
+    assert reckon(EXPIRES - 3600, EXPIRES + 2) == (NOW - 3, True)
 
 
-def test_what_has_no_end_never_ends() -> None:
-    assert expiry_on_clock(Credentials("LTAI5tkey", "secret"), FetchContext.create(), NOW, EXPIRES) == math.inf
+def test_two_clocks_that_find_them_far_away_are_believed_and_two_that_contradict_each_other_are_not() -> None:
+    assert reckon(EXPIRES - YEARS, EXPIRES - YEARS - 60).certain
+    assert reckon(EXPIRES + YEARS, EXPIRES + YEARS - 60).certain
+    assert not reckon(EXPIRES - YEARS, EXPIRES + YEARS).certain
 
 
-@given(true=st.floats(EXPIRES - 21600, EXPIRES), off_by=st.floats(-86400, 86400))
+@pytest.mark.parametrize(
+    ("left", "certain"),
+    [(600.0, True), (MAX_LIFE_SECONDS, True), (MAX_LIFE_SECONDS + 1, False), (0.0, False), (-5, False)],
+)
+def test_without_the_servers_time_the_local_clock_counts_and_is_doubted_where_it_finds_no_usual_life(
+    left: float, certain: bool
+) -> None:
+    assert reckon(EXPIRES - left, None) == (NOW + left, certain)
+
+
+def test_credentials_without_an_expiry_never_end() -> None:
+    assert reckon_expiry(Credentials("LTAI5tkey", "secret"), None, NOW, EXPIRES) == (math.inf, True)
+
+
+@given(true=st.floats(EXPIRES - 21600, EXPIRES), off_by=st.floats(-YEARS, YEARS))
 def test_they_never_seem_to_live_longer_than_the_server_lets_them(true: float, off_by: float) -> None:
     """Whatever the local clock says, but for the second in which it cannot be told from the server's."""
-    assert end(true + off_by, float(int(true))) <= NOW + EXPIRES - true + 1.0001
+    assert reckon(true + off_by, float(int(true))).expires_at <= NOW + EXPIRES - true + 1.0001

@@ -17,7 +17,7 @@ from ramrole_creds.testing.clocks import VirtualClock
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ramrole_creds._cache.runtime import Signal
+    from ramrole_creds._cache.signals import Signal
 
 THREADS = 64
 ROTATIONS = 30

@@ -155,8 +155,8 @@ class Player:
         if "error" in expected:
             assert type(task.error).__name__ == expected["error"], (task.error, task.result)
             assert expected.get("mentions", "") in str(task.error), task.error
-            if "best" in expected:
-                assert round(task.error.available) == expected["best"]  # type: ignore[union-attr]
+            if "available" in expected:
+                assert round(task.error.available) == expected["available"]  # type: ignore[union-attr]
         else:
             assert task.error is None, repr(task.error)
             assert task.result is not None

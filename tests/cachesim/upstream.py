@@ -55,6 +55,8 @@ class Upstream:
         self.takes = takes
         self.dated = dated
         self.overlap = SERVICE_OVERLAP_SECONDS
+        self.unblocked = False
+        """True lets those that hang end, with an error."""
         self.requests: list[Request] = []
         self.ends: dict[int, float] = {}
         """By serial: when the credentials end, in seconds of the caches' clock."""
@@ -72,7 +74,10 @@ class Upstream:
         self.flying[number] = world.now
         process = world.process
         try:
-            world.sleep(FOREVER if self.answers == "hangs" else self.takes)
+            if self.answers == "hangs":
+                world.block(lambda: self.unblocked, world.now + FOREVER)
+                raise FetchError("the connection broke")
+            world.sleep(self.takes)
             return self._answer(context)
         finally:
             if world.process == process:
@@ -80,6 +85,8 @@ class Upstream:
 
     def _answer(self, context: FetchContext) -> Credentials:
         answers = self.answers
+        if answers == "exits" and not self._world.threads_allowed:
+            answers = "error"  # its caller runs it, and would end
         if answers in ERRORS:
             raise copy(ERRORS[answers])
         if answers == "none":

@@ -7,18 +7,23 @@ jumps to the next moment somebody waits for, so hours cost nothing. All choices 
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from ramrole_creds._cache.state import StateCell
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ramrole_creds._cache.runtime import Refreshable
+    from ramrole_creds._cache.state import CacheState
     from ramrole_creds.clock import Clock
 
 WALL_AT_ZERO = 1_800_000_000.0
+REFRESHER_SLICE_SECONDS = 60.0
 TICK_SECONDS = 1e-7  # timers fire a little late, never early: sums of floats are not exact
 REAL_SECONDS_TO_UNWIND = 10.0
 MAX_SWITCHES_WITHOUT_TIME = 5_000
@@ -96,6 +101,7 @@ class World:
         self.dawdling = dawdling
         self.now = 0.0
         self.asleep = 0.0
+        self.paused = 0.0
         self.wall_at_zero = WALL_AT_ZERO
         self.process = 1000
         self.threads_allowed = True
@@ -150,8 +156,14 @@ class World:
         self._refresher.wake()
 
     def step_wall(self, seconds: float) -> None:
-        """Somebody sets the wall clock."""
+        """Somebody sets the wall clock. The refresher may notice within a minute."""
         self.wall_at_zero += seconds
+        self._refresher.look_for_leaps_at(self.now + REFRESHER_SLICE_SECONDS)
+
+    def pause(self, seconds: float) -> None:
+        """The host pauses the machine: upstream's time and the wall clock go on, all clocks of the machine stop."""
+        self.paused += seconds
+        self.step_wall(seconds)
 
     def fork(self, *caches: Any, handlers: bool = True) -> None:
         """Go on in a child: the other threads are gone, with the locks they held; the driver lives on."""
@@ -196,18 +208,21 @@ class World:
 
     # The runtime
 
-    def lock(self) -> WorldLock:
-        return WorldLock(self)
+    def cell(self, state: CacheState) -> WorldCell:
+        return WorldCell(self, state)
 
     def signal(self) -> WorldSignal:
         return WorldSignal(self)
 
-    def spawn(self, work: Callable[[], None]) -> None:
+    def spawn(self, work: Callable[[], None], purpose: str) -> None:
         if not self.threads_allowed:
             raise RuntimeError("can't start new thread")
-        self.spawned += 1
+        self.spawned += purpose == "fetch"
         self.start(work, "worker")
         self.step()
+
+    def holds_foreign_lock(self) -> bool:
+        return False
 
     def process_id(self) -> int:
         return self.process
@@ -300,7 +315,7 @@ class WorldClock:
 
     def true_time(self) -> float:
         """Unix seconds by a clock that nobody sets wrong: the server's."""
-        return WALL_AT_ZERO + self.seconds()
+        return WALL_AT_ZERO + self._world.paused + self.seconds()
 
     def monotonic(self) -> float:
         """Seconds that count through suspend."""
@@ -312,22 +327,20 @@ class WorldClock:
         return self._world.now + self._world.asleep
 
 
-class WorldLock:
-    """A plain lock."""
+class WorldCell(StateCell):
+    """Where the latest state is held; between a look and a change others may run."""
 
-    def __init__(self, world: World) -> None:
+    __slots__ = ("_world",)
+
+    def __init__(self, world: World, state: CacheState) -> None:
+        super().__init__(state)
         self._world = world
-        self._held = False
 
-    def __enter__(self) -> None:
+    def swap(self, old: CacheState, new: CacheState) -> bool:
         self._world.step()
-        while self._held:
-            self._world.block(lambda: not self._held)
-        self._held = True
-
-    def __exit__(self, *error: object) -> None:
-        self._held = False
+        swapped = super().swap(old, new)
         self._world.step()
+        return swapped
 
 
 class WorldSignal:
@@ -366,7 +379,8 @@ class WorldRefresher:
     def reset(self) -> None:
         self._due: dict[int, dict[Refreshable, float]] = {}
         self._threads: dict[int, Task[None]] = {}
-        self._news = False
+        self._called = False
+        self._leaps_at = math.inf
 
     def schedule(self, cache: Refreshable, when: float) -> bool:
         world, process = self._world, self._world.process
@@ -384,24 +398,33 @@ class WorldRefresher:
         self._due.get(self._world.process, {}).pop(cache, None)
 
     def wake(self) -> None:
-        self._news = True
+        self._called = True
 
     def scheduled_for(self, cache: Refreshable) -> float | None:
         """When it will call on the cache; None where it will not."""
         return self._due.get(self._world.process, {}).get(cache)
 
+    def look_for_leaps_at(self, when: float) -> None:
+        self._leaps_at = min(self._leaps_at, when)
+        self.wake()
+
     def _serve(self, process: int) -> None:
         world = self._world
         due = self._due[process]
         while True:
-            self._news = False
+            self._called = False
             now = world.now + world.asleep
-            for cache in [cache for cache, when in due.items() if when <= now and not self.at_rest]:
-                due.pop(cache, None)
-                cache.on_due()
-            if not self._news:
-                moment = min(due.values()) - world.asleep + TICK_SECONDS if due and not self.at_rest else None
-                world.block(lambda: self._news, moment)
+            looks = self._leaps_at <= world.now
+            if looks:
+                self._leaps_at = math.inf
+            for cache, when in list(due.items()):
+                if not self.at_rest and (when <= now or (looks and cache.has_leapt())):
+                    due.pop(cache, None)
+                    cache.on_due()
+            if not self._called:
+                moments = [min(due.values()) - world.asleep + TICK_SECONDS] if due and not self.at_rest else []
+                moments += [self._leaps_at] if self._leaps_at < math.inf else []
+                world.block(lambda: self._called, min(moments, default=None))
 
 
 def _nothing() -> Any:

@@ -1,120 +1,97 @@
-"""What came of the last fetches, and how soon another may be made."""
+"""What the last fetches returned, and how soon the next may start."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ramrole_creds.errors import CredentialsExpired, LifetimeTooShort, NoCredentialsError, ProviderUnavailable
+from ramrole_creds.errors import NoCredentialsError, ProviderUnavailable
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from ramrole_creds._cache.policy import RefreshPolicy
     from ramrole_creds._cache.snapshot import Snapshot
-    from ramrole_creds.credentials import Credentials
 
-NEGATIVE_MEMORY_SECONDS = (1.0, 5.0)
+MIN_REMEMBERED_SECONDS = 1.0
+MAX_REMEMBERED_SECONDS = 5.0
+FREE_HANGING_FETCHES = 4
+MIN_HANGING_DELAY_SECONDS = 60.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Backoff:
-    """Failures in a row, the last error, and the moment before which upstream is left alone.
+    """The memory of the last fetches; replaced as a whole, never changed.
 
-    Not thread-safe by itself: the cache calls it under its lock.
+    Args:
+        failures: failures in a row.
+        error: the last one, None after a success.
+        retry_at: no fetch starts on its own before this moment of the cache's clock.
+        refused_generation: the generation that a service rejected and that upstream was already asked to replace.
+        too_short: a generation, and the longest life that upstream has for it until it may issue the next.
     """
 
-    __slots__ = ("_policy", "error", "failures", "refused_generation", "retry_at", "too_short")
+    failures: int = 0
+    error: Exception | None = None
+    retry_at: float = -math.inf
+    refused_generation: int = -1
+    too_short: tuple[int, float] = (-1, math.inf)
 
-    def __init__(self, policy: RefreshPolicy) -> None:
-        self._policy = policy
-        self.failures = 0
-        self.error: Exception | None = None
-        self.retry_at = -math.inf
-        self.refused_generation = -1
-        """Generation that a service refused and that upstream was already asked to replace."""
-        self.too_short = (-1, math.inf)
-        """Generation, and the longest life that upstream has for it until it may issue the next."""
+    def after_success(self) -> Backoff:
+        """New credentials are held."""
+        return replace(self, failures=0, error=None, retry_at=-math.inf)
 
-    def record_success(self) -> int:
-        """Start over; how many failures went before."""
-        failures, self.failures = self.failures, 0
-        self.error = None
-        self.retry_at = -math.inf
-        return failures
+    def with_refused(self, generation: int) -> Backoff:
+        """A service rejected this generation, and upstream is asked to replace it."""
+        return replace(self, refused_generation=generation)
 
-    def record_inherited(self, snapshot: Snapshot, now: float, random_fraction: float) -> None:
-        """A forked child in the advisory window: all its siblings are there too, and must not ask at once."""
+    def with_too_short(self, generation: int, longest: float) -> Backoff:
+        """Upstream has nothing for this generation that lives longer."""
+        return replace(self, too_short=(generation, longest))
+
+    def after_leap(self) -> Backoff:
+        """The clocks contradict each other: ask at once, unless upstream is failing."""
+        return self if self.failures else replace(self, retry_at=-math.inf)
+
+    def after_unchanged(self, policy: RefreshPolicy, snapshot: Snapshot, now: float, random_fraction: float) -> Backoff:
+        """Upstream returned nothing better, which is neither a success nor a failure."""
+        delay = policy.delay_after_unchanged(snapshot.expires_at - now, random_fraction)
+        if snapshot.refetch_after is not None:  # such a source is asked again sooner
+            delay = max(policy.retry_initial, min(delay, snapshot.refetch_after))
+        return replace(self, failures=0, error=None, retry_at=snapshot.last_try_before(now + delay, now))
+
+    def after_return(self, policy: RefreshPolicy, hanging: int, now: float) -> Backoff:
+        """One of `hanging` abandoned fetches returned at last: the source answers again."""
+        if hanging < FREE_HANGING_FETCHES:
+            return self
+        return replace(self, retry_at=min(self.retry_at, now + policy.retry_initial))
+
+    def inherited(self, policy: RefreshPolicy, snapshot: Snapshot, now: float, random_fraction: float) -> Backoff:
+        """In a forked child in the advisory window, whose siblings are there too and must not all ask at once."""
         if snapshot.advisory_at <= now < snapshot.expires_at:
-            self.record_unchanged(snapshot, now, random_fraction)
+            return self.after_unchanged(policy, snapshot, now, random_fraction)
+        return self
 
-    def record_unchanged(self, snapshot: Snapshot, now: float, random_fraction: float) -> None:
-        """Upstream answered with nothing better: neither a success nor a failure."""
-        self.failures = 0
-        self.error = None
-        pause = self._policy.delay_after_unchanged(snapshot.expires_at - now, random_fraction)
-        if snapshot.refetch_after is not None:  # a source that wants to be asked again sooner is
-            pause = max(self._policy.retry_initial, min(pause, snapshot.refetch_after))
-        self.retry_at = snapshot.last_try_before(now + pause, now)
-
-    def record_failure(self, error: Exception, snapshot: Snapshot, now: float, random_fraction: float) -> None:
-        """Pause: longer with each failure, shorter near expiry, and never past the last chance before it."""
+    def after_failure(
+        self, policy: RefreshPolicy, error: Exception, snapshot: Snapshot, now: float, random_fraction: float
+    ) -> Backoff:
+        """Wait: longer with each failure, shorter near expiry, and never past the last attempt before it."""
         left = snapshot.remaining(now)
-        self.failures += 1
-        self.error = fresh_copy(error)
-        pause = self._policy.delay_after_failure(self.failures, left, random_fraction)
-        if _lasts(error):
-            shortest, longest = NEGATIVE_MEMORY_SECONDS
-            remembered = shortest + (longest - shortest) * random_fraction
-            pause = max(pause, remembered) if left else remembered
-        asked_for = getattr(error, "retry_after", None)
-        if asked_for is not None:
-            pause = max(pause, min(asked_for, self._policy.delay_ceiling(left)))
-        self.retry_at = snapshot.last_try_before(now + pause, now) if left else now + pause
+        failures = self.failures + 1
+        delay = policy.delay_after_failure(failures, left, random_fraction)
+        if _is_lasting(error):
+            remembered = MIN_REMEMBERED_SECONDS + (MAX_REMEMBERED_SECONDS - MIN_REMEMBERED_SECONDS) * random_fraction
+            delay = max(delay, remembered) if left else remembered
+        hanging = getattr(error, "hanging", 0)
+        if hanging >= FREE_HANGING_FETCHES:  # each costs a thread until it returns
+            delay = max(delay, MIN_HANGING_DELAY_SECONDS * 2.0 ** (hanging - FREE_HANGING_FETCHES))
+            return replace(self, failures=failures, error=error, retry_at=now + delay)
+        retry_after = getattr(error, "retry_after", None)
+        if retry_after is not None:
+            delay = max(delay, min(retry_after, policy.delay_ceiling(left)))
+        retry_at = snapshot.last_try_before(now + delay, now) if left else now + delay
+        return replace(self, failures=failures, error=error, retry_at=retry_at)
 
 
-def fresh_copy(error: Exception) -> Exception:
-    """The same error without a traceback: each waiter raises one of its own, and none grows with every raise."""
-    kind = type(error)
-    try:
-        twin = kind.__new__(kind, *error.args)  # not its constructor, which may ask for more or write its text again
-        twin.args = error.args
-        twin.__dict__.update(error.__dict__)
-    except Exception:  # noqa: BLE001  # a third party's error may do as it likes
-        return error.with_traceback(None)
-    twin.__cause__ = error.__cause__
-    twin.__suppress_context__ = True
-    return twin.with_traceback(None)
-
-
-def expired_error(name: str, held: Credentials, error: Exception) -> CredentialsExpired:
-    """The credentials are dead and this is why there are no others."""
-    expired = CredentialsExpired(
-        f"The credentials of {name} expired at {_moment(held.expiration)} and could not be replaced: {error}"
-    )
-    expired.__cause__ = fresh_copy(error)
-    return expired
-
-
-def lifetime_error(
-    name: str, snapshot: Snapshot, now: float, valid_for: float, error: Exception | None
-) -> LifetimeTooShort:
-    """None live long enough; says what the best was."""
-    left = snapshot.remaining(now)
-    expiration = None if snapshot.credentials is None else snapshot.credentials.expiration
-    text = (
-        f"{name} has no credentials that stay valid for {valid_for:.0f} s: those it gave last live {left:.0f} s more "
-        f"(until {_moment(expiration)}). "
-        "Ask for less, or ask again when the source has issued newer ones."
-    )
-    too_short = LifetimeTooShort(text if error is None else f"{text} The last fetch failed: {error}", available=left)
-    too_short.__cause__ = None if error is None else fresh_copy(error)
-    return too_short
-
-
-def _lasts(error: Exception) -> bool:
-    """True where asking again at once cannot help: nothing is here, or somebody must change something."""
+def _is_lasting(error: Exception) -> bool:
+    """True where asking again at once cannot help: there is nothing here, or somebody must change something."""
     return isinstance(error, (ProviderUnavailable, NoCredentialsError)) or getattr(error, "unrecoverable", False)
-
-
-def _moment(expiration: datetime | None) -> str:
-    return "an unknown time" if expiration is None else f"{expiration:%Y-%m-%dT%H:%M:%SZ}"

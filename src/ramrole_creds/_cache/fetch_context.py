@@ -1,13 +1,12 @@
-"""What the cache tells a fetch, and what the fetch reports back."""
+"""What a fetch may know, and what it may report."""
 
 from __future__ import annotations
 
-import math
 import time
 from typing import TYPE_CHECKING
 
+from ramrole_creds._checks import checked_duration
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
-from ramrole_creds.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,15 +17,15 @@ MAY_CHANGE_SECONDS = 300.0
 
 
 class FetchContext:
-    """What a fetch is told, and what it tells back.
+    """What a fetch may know, and what it may report.
 
-    A provider on top of another hands its context on, so that one time limit bounds the whole.
+    A provider on top of another passes its context on, so that one time limit bounds the whole.
 
     Args:
         valid_for: seconds that the caller wants the credentials to live.
-        rejected: the credentials that a service refused, where that is why they are fetched.
+        rejected: the credentials that a service rejected, where that is why new ones are fetched.
         clock: the provider's clock.
-        deadline: end of the fetch's time on `monotonic`.
+        deadline: end of the fetch's time limit on `monotonic`.
         monotonic: seconds by which `remaining` is measured: real time, whatever `clock` says.
     """
 
@@ -67,30 +66,28 @@ class FetchContext:
         return max(0.0, self._deadline - self._monotonic())
 
     def record_server_time(self, unix_seconds: float) -> None:
-        """Tell what time the server had when it answered with the credentials (its Date plus Age).
+        """Report the server's time when it answered with the credentials (its Date plus Age).
 
-        Their life is then reckoned from that, and a wrong local clock refreshes neither late nor early.
+        Their remaining life is then computed from it, and a wrong local clock refreshes neither late nor early.
 
         Raises:
-            ConfigurationError: it is no number of seconds.
+            ConfigurationError: it is not a number of seconds.
         """
-        _require_seconds("unix_seconds", unix_seconds)
-        self.server_time = (unix_seconds, self.clock.monotonic())
+        self.server_time = (checked_duration("unix_seconds", unix_seconds), self.clock.monotonic())
 
     def recheck_after(self, after: float = MAY_CHANGE_SECONDS) -> None:
-        """Tell that what never expires may be replaced where it came from, as a key in a file may be edited.
+        """Mark credentials without an expiry as replaceable at their source, as a key in a file may be edited.
 
-        It is then fetched again by the first reader who comes more than `after` seconds later. Without effect on
+        The first reader who comes more than `after` seconds later has them fetched again. Without effect on
         credentials that expire.
 
         Raises:
-            ConfigurationError: `after` is no number of seconds.
+            ConfigurationError: `after` is not a number of seconds.
         """
-        _require_seconds("after", after)
-        self.refetch_after = after
+        self.refetch_after = checked_duration("after", after)
 
     def limited_to(self, time_limit: float) -> FetchContext:
-        """A context for one of several sources, with a time limit of its own within that of the whole."""
+        """A context for one of several sources, with its own time limit within that of the whole."""
         return FetchContext(
             valid_for=self.valid_for,
             rejected=self.rejected,
@@ -100,12 +97,6 @@ class FetchContext:
         )
 
     def merge(self, part: FetchContext) -> None:
-        """Take over what that part was told, now that its credentials are those of the whole."""
+        """Take over what `part` reported, now that its credentials are those of the whole."""
         self.server_time = part.server_time if part.server_time is not None else self.server_time
         self.refetch_after = part.refetch_after
-
-
-def _require_seconds(name: str, value: object) -> None:
-    # The cache reckons with it under its lock, where an error of arithmetic would leave everybody waiting.
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-        raise ConfigurationError(f"{name} must be a number of seconds, 0 or more, not {value!r}.")

@@ -1,8 +1,10 @@
-"""One fetch in in_flight: what it must know, and the threads and event loops that wait for it."""
+"""One fetch in flight: what it must know, and the threads and event loops that wait for it."""
 
 from __future__ import annotations
 
+import threading
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ramrole_creds.errors import ConfigurationError
@@ -11,29 +13,57 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ramrole_creds._cache.fetch_context import FetchContext
-    from ramrole_creds._cache.runtime import Signal
+    from ramrole_creds._cache.signals import Signal
     from ramrole_creds._cache.snapshot import Snapshot
 
-FETCH_PART_OF_TIME_LIMIT = 0.95
+FETCH_TIME_FRACTION = 0.95
 ASYNCIO_ONLY = (
-    "get_credentials_async waits on an asyncio event loop, and none runs here. Under trio call the synchronous method "
+    "get_credentials_async waits on an asyncio event loop, and none is running. Under trio call the synchronous method "
     "on a thread: await trio.to_thread.run_sync(provider.get_credentials)."
 )
 
+_waiting: dict[int, InFlightFetch] = {}
+"""Which fetch each thread waits for, by the thread's id: a circle of waiting threads is found before it closes."""
+
 
 class InFlightFetch:
-    """A fetch in in_flight. Its outcome is written once, before `finish`, and read only after."""
+    """A fetch in flight. Its outcome is written once, before `finish`, and read only after.
 
-    __slots__ = ("_callbacks", "_done", "context", "deadline", "error", "held", "started", "unchanged")
+    Args:
+        context: what the fetch knows.
+        done: set when the outcome stands.
+        started: when it began, in the runtime's seconds.
+        deadline: when it is abandoned.
+        held: the snapshot at its start; the late result of an abandoned fetch replaces nothing newer.
+    """
+
+    __slots__ = (
+        "_callbacks",
+        "_done",
+        "context",
+        "deadline",
+        "error",
+        "held",
+        "runner",
+        "started",
+        "starter",
+        "unchanged",
+        "withdrawn",
+    )
 
     def __init__(self, context: FetchContext, *, done: Signal, started: float, deadline: float, held: Snapshot) -> None:
         self.context = context
         self.started = started
         self.deadline = deadline
         self.held = held
-        """What was held when it took off: the late answer of an abandoned fetch may replace nothing newer."""
         self.error: Exception | None = None
         self.unchanged = False
+        self.withdrawn = False
+        """True where its start was undone: there is no outcome."""
+        self.starter = threading.get_ident()
+        """The thread that is about to start it; 0 once its worker was started."""
+        self.runner = 0
+        """The thread that runs it; 0 before one does."""
         self._done = done
         self._callbacks: deque[Callable[[], None]] = deque()
 
@@ -41,12 +71,32 @@ class InFlightFetch:
         """True once the outcome stands."""
         return self._done.is_set()
 
+    def waits_for(self, thread: int) -> bool:
+        """True where this fetch cannot end before `thread` goes on: it runs there, or waits for what does."""
+        fetch: InFlightFetch | None = self
+        for _ in range(len(_waiting) + 1):
+            if fetch is None or fetch.done():
+                return False
+            if thread == (fetch.runner or fetch.starter):
+                return True
+            fetch = _waiting.get(fetch.runner)
+        return False
+
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait at most `timeout` seconds; True when the outcome stands."""
-        return self._done.wait(timeout)
+        """Wait at most `timeout` seconds; True when the outcome stands. Returns at once where it would never end."""
+        thread = threading.get_ident()
+        outer = _waiting.get(thread)  # an interrupted wait of this thread, where a signal handler calls
+        _waiting[thread] = self  # before the look at the others: of two that close a circle, one sees the other
+        try:
+            return self.done() if self.waits_for(thread) else self._done.wait(timeout)
+        finally:
+            if outer is None:
+                _waiting.pop(thread, None)
+            else:
+                _waiting[thread] = outer
 
     async def wait_async(self, timeout: float) -> bool:
-        """The same without blocking the running event loop; a cancelled waiter takes nobody along."""
+        """The same without blocking the running event loop; the cancellation of one waiter affects no other."""
         import asyncio
 
         try:
@@ -60,19 +110,21 @@ class InFlightFetch:
                 future.set_result(None)
 
         def call_back() -> None:
-            try:
+            with suppress(RuntimeError):  # the loop was closed while its coroutine waited
                 loop.call_soon_threadsafe(wake)
-            except RuntimeError:  # the loop was closed while its coroutine waited
-                return
 
         self._callbacks.append(call_back)
         if self._done.is_set():  # set before the append was seen: nobody else would call back
             return True
-        await asyncio.wait((future,), timeout=timeout)
+        try:
+            await asyncio.wait((future,), timeout=timeout)
+        finally:
+            with suppress(ValueError):
+                self._callbacks.remove(call_back)
         return self._done.is_set()
 
     def finish(self) -> None:
-        """Let every waiter go."""
+        """Release every waiter."""
         self._done.set()
         while self._callbacks:
             try:

@@ -1,4 +1,4 @@
-"""When to fetch: the windows of a credential's life and the pauses between tries, as pure arithmetic.
+"""When to fetch: the windows of a credential's life and the delays between attempts, as pure arithmetic.
 
 Windows are proportions of the life that was left when the credential was fetched, with a ceiling. The metadata
 service issues the next credential 30 minutes before the old one ends and repeats the old one before that: earlier is
@@ -7,32 +7,34 @@ useless and later wastes the overlap. A fixed window would refetch 15-minute ses
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 
+from ramrole_creds._checks import checked_duration
 from ramrole_creds.errors import ConfigurationError
 
 ADVISORY_FRACTION = 0.25
 MANDATORY_FRACTION = 0.08
-MIN_PAUSE_CEILING_SECONDS = 15.0
+MIN_DELAY_CEILING_SECONDS = 15.0
+MAX_SECONDS = 100 * 365 * 86400.0
+MAX_FETCH_TIMEOUT_SECONDS = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshPolicy:
-    """When a cache fetches, how long it lets callers wait, and how it paces itself after failures.
+    """When a cache fetches, how long callers wait, and how long it waits after failures.
 
-    All values are seconds but `jitter`.
+    All values but `jitter` are seconds.
 
     Args:
         advisory_window: ceiling of the window before expiry in which the background refresher fetches; the window
             is this or a quarter of the life, whichever is shorter.
-        mandatory_window: ceiling of the window in which callers wait briefly for the fetch in in_flight; this or 8 %
-            of the life.
-        jitter: by which part, at most, the advisory window is made wider, so that many processes do not ask at once.
-        retry_initial: shortest pause after a failure.
-        retry_max: longest pause while much life is left.
-        mandatory_wait: how long a reader in the mandatory window waits for a fetch in in_flight.
-        fetch_timeout: time limit of one fetch; one that takes longer is abandoned.
+        mandatory_window: ceiling of the window in which callers wait briefly for the fetch in flight; this or 8 % of
+            the life.
+        jitter: the fraction by which the advisory window is widened at most, so that many processes do not ask at once.
+        retry_initial: shortest delay after a failure.
+        retry_max: longest delay while much life is left.
+        mandatory_wait: how long a reader in the mandatory window waits for a fetch in flight.
+        fetch_timeout: time limit of one fetch, at most one day; a fetch that takes longer is abandoned.
 
     Raises:
         ConfigurationError: a value is negative, not finite, or contradicts another.
@@ -48,16 +50,20 @@ class RefreshPolicy:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            _require_seconds(field.name, getattr(self, field.name))
+            unit = "" if field.name == "jitter" else " of seconds"
+            maximum = MAX_FETCH_TIMEOUT_SECONDS if field.name == "fetch_timeout" else MAX_SECONDS
+            checked_duration(field.name, getattr(self, field.name), maximum=maximum, unit=unit)
         if self.mandatory_window > self.advisory_window:
             raise ConfigurationError(
                 f"mandatory_window ({self.mandatory_window:g} s) is longer than advisory_window "
                 f"({self.advisory_window:g} s): the advisory window must open first. Lower mandatory_window too."
             )
         if self.jitter > 1:
-            raise ConfigurationError(f"jitter is a part of the advisory window, 0 to 1, not {self.jitter:g}.")
+            raise ConfigurationError(f"jitter must be a fraction of the advisory window, 0 to 1, not {self.jitter:g}.")
         if self.retry_initial <= 0:
-            raise ConfigurationError("retry_initial must be above 0, else a failing source would be asked in a loop.")
+            raise ConfigurationError(
+                "retry_initial must be above 0; otherwise a failing source would be asked in a loop."
+            )
         if self.retry_max < self.retry_initial:
             raise ConfigurationError(
                 f"retry_max ({self.retry_max:g} s) is shorter than retry_initial ({self.retry_initial:g} s)."
@@ -74,21 +80,15 @@ class RefreshPolicy:
         return min(self.mandatory_window, MANDATORY_FRACTION * life)
 
     def delay_ceiling(self, left: float) -> float:
-        """Longest pause with `left` seconds of life: slow while much is left, quick near the end."""
-        return min(self.retry_max, max(MIN_PAUSE_CEILING_SECONDS, left / 10))
+        """Longest delay with `left` seconds of life: long while much is left, short near the end."""
+        return min(self.retry_max, max(MIN_DELAY_CEILING_SECONDS, left / 10))
 
     def delay_after_failure(self, failures: int, left: float, random_fraction: float) -> float:
-        """Seconds to the next try after so many failures in a row, with `left` seconds of life."""
+        """Seconds to the next attempt after this many failures in a row, with `left` seconds of life."""
         # 2^60 s is beyond any ceiling; a larger exponent would only overflow.
         grown = self.retry_initial * 2.0 ** min(failures, 60)
         return max(self.retry_initial, random_fraction * min(grown, self.delay_ceiling(left)))
 
     def delay_after_unchanged(self, left: float, random_fraction: float) -> float:
-        """Seconds to the next try after upstream gave the same credentials again inside the advisory window."""
+        """Seconds to the next attempt after upstream returned the same credentials inside the advisory window."""
         return max(self.retry_initial, (0.5 + random_fraction / 2) * min(self.retry_max, left / 10))
-
-
-def _require_seconds(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-        unit = "" if name == "jitter" else " of seconds"
-        raise ConfigurationError(f"{name} must be a number{unit}, 0 or more, not {value!r}.")

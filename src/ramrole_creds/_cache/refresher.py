@@ -5,41 +5,55 @@ Names are looked up in `threading` when they are used, so that gevent's patches 
 
 from __future__ import annotations
 
+import atexit
 import heapq
+import importlib
 import logging
 import os
 import queue
 import sys
 import threading
 import weakref
+from collections import deque
+from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, TypeVar
 
 from ramrole_creds.clock import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ramrole_creds._cache.runtime import Refreshable
     from ramrole_creds.clock import Cancellable, Pending, SchedulingClock
 
-    _Message = tuple[weakref.ref[Refreshable], float | None]
+    _Reference = weakref.ref[Refreshable]
+    _Message = tuple[_Reference, float | None]
+
+_T = TypeVar("_T")
 
 _log = logging.getLogger(__name__)
 
 MAX_WAIT_SECONDS = 60.0
 MAX_STALE_ENTRIES = 64
+MAX_BACKGROUND_FETCHES = 8
+MAX_EXIT_WAIT_SECONDS = 0.2
+_LOCKED_CALLS = frozenset({"start", "enumerate", "active_count", "current_thread", "_shutdown", "_stop", "_delete"})
+"""Functions of `threading` that hold a lock which the start of a thread needs."""
 
 
 class ThreadRefresher:
     """One daemon thread for all caches of a process: started with the first, gone with the last.
 
-    A process is known by its id, so that a child whose server ran no fork handlers starts a thread of its own.
+    A process is known by its id, so that a child whose server ran no fork handlers starts its own thread.
     """
 
     def __init__(self) -> None:
         self._threads: dict[int, _RefresherThread] = {}
 
     def reset(self) -> None:
-        """Forget what the parent had; every cache schedules itself anew."""
+        """Forget what the parent had; every cache schedules itself again."""
         self._threads = {}
 
     def schedule(self, cache: Refreshable, when: float) -> bool:
@@ -60,74 +74,96 @@ class _RefresherThread:
     """The thread, and how it is reached.
 
     The schedule belongs to the thread alone; everything reaches it through a `SimpleQueue`, whose `put` may be called
-    from a weak reference's callback at any moment.
+    from a weak reference's callback or a signal handler at any moment. There is no lock: one token says whether the
+    thread runs, and whoever takes it starts the thread.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards _runs; while it is held the thread cannot end
-        self._runs = False
-        self._mailbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
+        self._mailbox: queue.SimpleQueue[_Message | None] = queue.SimpleQueue()
+        self._vacant = deque([True])
+        """Holds the token while no thread runs."""
+        self._thread: threading.Thread | None = None
+        _refreshers.add(self)
 
     def schedule(self, cache: Refreshable, due: float) -> bool:
         mailbox = self._mailbox
         reference = weakref.ref(cache, lambda gone: mailbox.put((gone, None)))
         hash(reference)  # while the cache lives: the schedule looks it up by its hash, and a dead reference has no hash
-        with self._lock:
-            if not self._runs:
-                self._runs = self._start()
-            if self._runs:
-                mailbox.put((reference, due))
-            return self._runs
+        mailbox.put((reference, due))
+        return self._ensure_running()
 
     def forget(self, cache: Refreshable) -> None:
         reference = weakref.ref(cache)
         hash(reference)
-        with self._lock:
-            if self._runs:
-                self._mailbox.put((reference, None))
+        if not self._vacant:
+            self._mailbox.put((reference, None))
 
-    def _start(self) -> bool:
-        if is_uwsgi_master():
-            return False
+    def stop(self) -> None:
+        """End the thread, because the interpreter ends."""
+        if not self._vacant:
+            self._mailbox.put(None)
+            if self._thread is not None:
+                self._thread.join(MAX_EXIT_WAIT_SECONDS)
+
+    def _ensure_running(self) -> bool:
+        """Start the thread where it does not run; False where none can be started."""
         try:
-            threading.Thread(target=self._serve, name="ramrole-creds-refresh", daemon=True).start()
-        except RuntimeError:  # no more threads, or the interpreter is on its way out
-            return False
-        return True
+            self._vacant.pop()
+        except IndexError:
+            return True
+        try:
+            if not threads_are_refused():
+                thread = threading.Thread(target=self.serve, name="ramrole-creds-refresh", daemon=True)
+                thread.start()
+                self._thread = thread
+                return True
+        except RuntimeError:  # no more threads, or the interpreter is ending
+            pass
+        except BaseException:
+            self._vacant.append(True)
+            raise
+        self._vacant.append(True)
+        with suppress(queue.Empty):  # what nobody will read must not pile up
+            while True:
+                self._mailbox.get_nowait()
+        return False
 
-    def _serve(self) -> None:
+    def serve(self) -> None:
         schedule, mailbox = _Schedule(), self._mailbox
         while True:
-            try:
+            with suppress(queue.Empty):
                 # Slices: a machine that was suspended wakes up with its timers late by the time it slept.
-                schedule.apply(mailbox.get(timeout=min(MAX_WAIT_SECONDS, schedule.seconds_to_next())))
-                while not mailbox.empty():
-                    schedule.apply(mailbox.get())
-            except queue.Empty:
-                pass
-            for cache in schedule.pop_due():
-                try:
-                    cache.on_due()
-                except BaseException:  # noqa: BLE001  # the one thread of all providers must outlive anything a single one does
-                    _log.exception("The refresher goes on after an unexpected error")
-                del cache
+                message = mailbox.get(timeout=min(MAX_WAIT_SECONDS, schedule.seconds_to_next()))
+                while message is not None:
+                    schedule.apply(message)
+                    message = mailbox.get_nowait()
+                return  # the interpreter ends
+            schedule.start_due()
             if schedule.is_clear():
-                with self._lock:
-                    if mailbox.empty():
-                        self._runs = False
-                        return
+                self._vacant.append(True)
+                if mailbox.empty():
+                    return
+                try:  # somebody scheduled meanwhile, and may have started another thread
+                    self._vacant.pop()
+                except IndexError:
+                    return
 
 
 class _Schedule:
-    """What is due when; the refresher thread's own."""
+    """What is due when; used by the refresher's thread alone."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, weakref.ref[Refreshable]]] = []
-        self._latest: dict[weakref.ref[Refreshable], int] = {}
+        self._heap: list[tuple[float, int, _Reference]] = []
+        self._latest: dict[_Reference, int] = {}
         self._numbers = count()
+        self._waiting: dict[_Reference, None] = {}
+        """Due, while as many fetches run in the background as may."""
+        self._running: dict[_Reference, Pending] = {}
+        self._checked_at = SYSTEM_CLOCK.monotonic()
 
     def apply(self, message: _Message) -> None:
         reference, due = message
+        self._waiting.pop(reference, None)
         if due is None:
             self._latest.pop(reference, None)
             return
@@ -142,29 +178,59 @@ class _Schedule:
         self._drop_stale()
         return max(0.0, self._heap[0][0] - SYSTEM_CLOCK.monotonic()) if self._heap else MAX_WAIT_SECONDS
 
-    def pop_due(self) -> list[Refreshable]:
+    def start_due(self) -> None:
+        """Call on what is due: first on what ends first, and on no more than may fetch at the same time."""
+        self._running = {key: pending for key, pending in self._running.items() if not pending.wait(0)}
+        self._waiting.update(dict.fromkeys(self._pop_due()))
+        self._waiting.update(dict.fromkeys(self._pop_leapt()))
+        due = [(cache.expires_at(), key, cache) for key in self._waiting if (cache := key()) is not None]
+        self._waiting = {}
+        for _, reference, cache in sorted(due, key=itemgetter(0)):
+            if reference not in self._running and len(self._running) >= MAX_BACKGROUND_FETCHES:
+                self._waiting[reference] = None
+                continue
+            pending = _guarded(cache.on_due)
+            if pending is not None and not pending.wait(0):
+                self._running[reference] = pending
+
+    def _pop_due(self) -> list[_Reference]:
         due = []
         now = SYSTEM_CLOCK.monotonic()
         self._drop_stale()
         while self._heap and self._heap[0][0] <= now:
             reference = heapq.heappop(self._heap)[2]
             self._latest.pop(reference, None)
-            cache = reference()
-            if cache is not None:
-                due.append(cache)
+            due.append(reference)
             self._drop_stale()
         return due
 
+    def _pop_leapt(self) -> list[_Reference]:
+        """Once a minute: the caches whose wall clock moved."""
+        now = SYSTEM_CLOCK.monotonic()
+        if now - self._checked_at < MAX_WAIT_SECONDS / 2:
+            return []
+        self._checked_at = now
+        return [key for key in list(self._latest) if (cache := key()) is not None and _guarded(cache.has_leapt)]
+
     def is_clear(self) -> bool:
-        return not self._latest
+        return not self._latest and not self._waiting
 
     def _drop_stale(self) -> None:
         while self._heap and self._latest.get(self._heap[0][2]) != self._heap[0][1]:
             heapq.heappop(self._heap)
 
 
+def _guarded(call: Callable[[], _T]) -> _T | None:
+    """What it returns; None, with a log line, where it raises: the thread of all providers must survive any one."""
+    try:
+        return call()
+    except BaseException:  # noqa: BLE001  # SystemExit and the like would end the thread too
+        _log.exception("The refresher continues after an unexpected error")
+        return None
+
+
 class ClockRefresher:
-    """Lets a clock that owns its time, such as the testing toolkit's, run what is due."""
+    """Lets a clock that controls its own time, such as the testing toolkit's, run what is due."""
 
     def __init__(self, clock: SchedulingClock) -> None:
         self._clock = clock
@@ -177,9 +243,14 @@ class ClockRefresher:
 
         def call() -> Pending | None:
             alive = reference()
-            return None if alive is None else alive.on_due()
+            if alive is None:
+                return None
+            if alive.monotonic() >= when or alive.has_leapt():
+                return alive.on_due()
+            self._scheduled = self._clock.call_at(min(when, alive.monotonic() + MAX_WAIT_SECONDS), call)
+            return None
 
-        self._scheduled = self._clock.call_at(when, call)
+        self._scheduled = self._clock.call_at(min(when, cache.monotonic() + MAX_WAIT_SECONDS), call)
         return True
 
     def forget(self, cache: Refreshable) -> None:
@@ -190,11 +261,62 @@ class ClockRefresher:
             scheduled.cancel()
 
 
+_exiting: list[bool] = []
+
+
+def threads_are_refused() -> str:
+    """Why no thread may be started now; empty where one may."""
+    if is_uwsgi_master():
+        return "the master of uWSGI may have no threads"
+    if _exiting or sys.is_finalizing():
+        return "the interpreter is ending"
+    if _is_subinterpreter():
+        return "a sub-interpreter that ends while a daemon thread runs aborts the process"
+    if is_called_from(lambda module, function: module == "threading" and function in _LOCKED_CALLS):
+        return "the start of another thread was interrupted"
+    return ""
+
+
+def is_called_from(matches: Callable[[object, str], bool]) -> bool:
+    """True where a function with this module and name is among the callers."""
+    frame = sys._getframe(1) if hasattr(sys, "_getframe") else None  # noqa: SLF001  # inspect does the same
+    while frame is not None:
+        if matches(frame.f_globals.get("__name__"), frame.f_code.co_name):
+            return True
+        frame = frame.f_back
+    return False
+
+
 def is_uwsgi_master() -> bool:
-    """True in a process that will split in C, behind Python's back.
+    """True in a process that will split in C, without Python's knowledge.
 
     A thread that asks for the interpreter's lock at that moment, as every thread does where uWSGI runs without
     threads, leaves a lock to the workers in which they hang.
     """
     uwsgi = sys.modules.get("uwsgi")
     return uwsgi is not None and getattr(uwsgi, "masterpid", int)() == os.getpid()
+
+
+_subinterpreter: list[bool] = []
+
+
+def _is_subinterpreter() -> bool:
+    if not _subinterpreter:
+        found = False
+        for name in ("_interpreters", "_xxsubinterpreters"):  # CPython's, by version
+            with suppress(ImportError, AttributeError):
+                module = importlib.import_module(name)
+                found = module.get_current() != module.get_main()
+                break
+        _subinterpreter.append(found)
+    return _subinterpreter[0]
+
+
+_refreshers: weakref.WeakSet[_RefresherThread] = weakref.WeakSet()
+
+
+@atexit.register
+def _stop_refreshers() -> None:
+    _exiting.append(True)
+    for refresher in list(_refreshers):
+        refresher.stop()

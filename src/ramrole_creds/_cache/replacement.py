@@ -1,64 +1,87 @@
-"""What upstream gave, beside what is held: when it ends, and whether it takes the place of the other."""
+"""When fetched credentials end, and whether they replace the ones that are held."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ramrole_creds.credentials import Credentials, same_keys
 from ramrole_creds.errors import FetchError
 
 if TYPE_CHECKING:
-    from ramrole_creds._cache.fetch_context import FetchContext
     from ramrole_creds._cache.snapshot import Snapshot
 
-SANE_CLOCK_DIFFERENCE_SECONDS = 2 * 86400.0
+MAX_LIFE_SECONDS = 36 * 3600.0
+
+
+class Reckoning(NamedTuple):
+    """When credentials end on the cache's clock.
+
+    Args:
+        expires_at: seconds of the cache's clock, infinity for never or unknown.
+        certain: False where only the local wall clock is left to judge by and it finds the end past or absurdly far.
+    """
+
+    expires_at: float
+    certain: bool
 
 
 def ensure_credentials(fetched: object, name: str) -> Credentials:
     """What the fetch of the source of this name returned.
 
     Raises:
-        FetchError: it is something else than Credentials.
+        FetchError: it is not a Credentials object.
     """
     if isinstance(fetched, Credentials):
         return fetched
     raise FetchError(f"fetch of {name} must return Credentials, not {type(fetched).__name__}.")
 
 
-def should_keep_held(
-    held: Snapshot, new: Credentials, expires_at: float, now: float, rejected: Credentials | None
-) -> bool:
-    """True where what is held should_keep_held: upstream gave it again, or gave something that ends sooner."""
+def reckon_expiry(
+    credentials: Credentials, server_time: tuple[float, float] | None, now: float, wall: float
+) -> Reckoning:
+    """When they end on the cache's clock, by the server's clock where it fits and by the local one otherwise.
+
+    A server's time fits where the credentials end within 36 hours of it; it is then believed however far the local
+    wall clock is off. A `Date` header has whole seconds: while the local clock agrees with it, the local clock is the
+    finer one; otherwise the server may have been almost a second further.
+
+    Args:
+        credentials: what upstream returned.
+        server_time: Unix seconds by the server when it answered, and the cache's clock at that moment.
+        now: seconds of the cache's clock.
+        wall: Unix seconds by the local wall clock.
+    """
+    if credentials.expiration is None:
+        return Reckoning(math.inf, certain=True)
+    expiration = credentials.expiration.timestamp()
+    by_wall = now + expiration - wall
+    plausible = 0 < expiration - wall <= MAX_LIFE_SECONDS
+    if server_time is None:
+        return Reckoning(by_wall, certain=plausible)
+    served, at = server_time
+    server_now = served + (now - at)
+    by_server = by_wall if 0 <= wall - server_now < 1 else at + expiration - (served + 1)
+    if abs(expiration - server_now) <= MAX_LIFE_SECONDS:
+        return Reckoning(by_server, certain=True)
+    if plausible:
+        return Reckoning(by_wall, certain=True)
+    # Two clocks that agree on "ended" or on "far away" are believed; two that contradict each other are not.
+    agreed = (expiration <= server_now) == (expiration <= wall)
+    return Reckoning(by_server if agreed else by_wall, certain=agreed)
+
+
+def should_keep_held(held: Snapshot, new: Credentials, now: float, rejected: Credentials | None) -> bool:
+    """True where the held credentials stay: upstream returned them again, or returned ones that end sooner.
+
+    Two sets of one source are compared by the issuer's own two expirations: the ends on our clock may have been
+    computed with two different clocks.
+    """
     old = held.credentials
     if old is None or now >= held.expires_at:
         return False
     if same_keys(old, new):
         return old.expiration == new.expiration or new.expiration is None
-    if rejected is not None and same_keys(old, rejected):
+    if held.doubtful or (rejected is not None and same_keys(old, rejected)):
         return False
-    return None not in (old.expiration, new.expiration) and expires_at < held.expires_at
-
-
-def expiry_on_clock(credentials: Credentials, context: FetchContext, now: float, wall: float) -> float:
-    """When they end on the cache's clock, reckoned from the server's time where that is sane and differs.
-
-    A `Date` header has whole seconds: while the local clock agrees with it, the local clock is the finer one; where
-    it does not, the server may have been almost a second further. A `Date` more than two days off the local clock
-    says more about the server than about this machine.
-
-    Args:
-        credentials: what upstream gave.
-        context: knows the server's time.
-        now: seconds of the cache's clock.
-        wall: Unix seconds by the local wall clock.
-    """
-    if credentials.expiration is None:
-        return math.inf
-    expiration = credentials.expiration.timestamp()
-    if context.server_time is not None:
-        served, at = context.server_time
-        ahead = wall - (now - at) - served
-        if not 0 <= ahead < 1 and abs(ahead) <= SANE_CLOCK_DIFFERENCE_SECONDS:
-            return at + expiration - (served + 1)
-    return now + expiration - wall
+    return old.expiration is not None and new.expiration is not None and new.expiration < old.expiration

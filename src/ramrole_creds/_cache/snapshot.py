@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from ramrole_creds.credentials import Credentials
 
 UNKNOWN_EXPIRY_REFETCH_SECONDS = 300.0
-MAX_UNASKED_SECONDS = 6 * 3600.0
+MAX_UNCHECKED_SECONDS = 6 * 3600.0
 OVERLAP_SECONDS = 1800.0
 OVERLAP_FRACTION = 1 / 3
 LAST_TRY_SECONDS = 0.5
 LAST_TRY_FRACTION = 0.02
 
 EMPTY, FRESH, ADVISORY, MANDATORY, EXPIRED = "empty", "fresh", "advisory", "mandatory", "expired"
+STATES = (EMPTY, FRESH, ADVISORY, MANDATORY, EXPIRED)
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -25,10 +26,22 @@ class Snapshot:
     """Credentials and their deadlines, in seconds of the cache's clock; replaced as a whole, never changed.
 
     Freshness ("need not be fetched", until `advisory_at`) and usability ("valid now", until `expires_at`) are two
-    questions. `checked_at` is when upstream last gave these credentials. `fresh_until` is `advisory_at` but in a
-    snapshot that must be looked at once more before it is served on the fast path, as after a fork, where it is minus
-    infinity. `refetch_after` is after how many seconds what has no known end is asked for again, infinity for never;
-    None for what ends.
+    questions.
+
+    Args:
+        credentials: what is held, None for nothing.
+        generation: 1 for the first credentials, one more for each replacement.
+        fetched_at: when they were fetched.
+        checked_at: when upstream last returned these credentials.
+        fresh_until: `advisory_at`, or minus infinity where the fast path must not serve them before a check, as after
+            a fork.
+        advisory_at: when the advisory window opens.
+        mandatory_at: when the mandatory window opens.
+        expires_at: when they end.
+        refetch_after: seconds between two fetches of credentials without a known expiry, infinity for never; None for
+            credentials that have one.
+        wall_offset: wall clock minus the cache's clock at the check; NaN for nothing held.
+        doubtful: True where the clocks leave it open when they end: they are treated as in the mandatory window.
     """
 
     credentials: Credentials | None
@@ -40,10 +53,12 @@ class Snapshot:
     mandatory_at: float
     expires_at: float
     refetch_after: float | None = None
+    wall_offset: float = math.nan
+    doubtful: bool = False
 
     @property
-    def ends(self) -> bool:
-        """False for what may be used for ever: a long-term key."""
+    def expires(self) -> bool:
+        """False for a long-term key, which may be used for ever, and for nothing held."""
         held = self.credentials
         return held is not None and (held.expiration is not None or held.security_token is not None)
 
@@ -57,29 +72,29 @@ class Snapshot:
         return 0.0 if self.credentials is None else max(0.0, self.expires_at - now)
 
     def state_at(self, now: float) -> str:
-        """The state a cache with this snapshot is in."""
+        """The state of a cache that holds this snapshot."""
         if self.credentials is None:
             return EMPTY
+        if now >= self.expires_at:
+            return EXPIRED
         if now < self.advisory_at:
             return FRESH
-        if now < self.mandatory_at:
-            return ADVISORY
-        return MANDATORY if now < self.expires_at else EXPIRED
+        return ADVISORY if now < self.mandatory_at else MANDATORY
 
     @property
     def next_issue_at(self) -> float:
-        """When upstream may begin to issue the next ones: a source that issues ahead does so 30 minutes before."""
+        """When upstream may issue the next credentials: those that issue ahead do so 30 minutes before the end."""
         return min(self.advisory_at, self.expires_at - min(OVERLAP_SECONDS, OVERLAP_FRACTION * self.life))
 
     def next_transition(self, now: float) -> float:
-        """When the state changes next by the mere passing of time; infinity where it does not."""
+        """When the state changes next because time passes; infinity where it does not."""
         for boundary in (self.advisory_at, self.mandatory_at, self.expires_at):
             if now < boundary:
                 return boundary
         return math.inf
 
     def last_try_before(self, retry_at: float, now: float) -> float:
-        """`retry_at`, moved up so that one try is made just before expiry, and one when it has come."""
+        """`retry_at`, moved up so that one attempt is made just before expiry and one at expiry."""
         last_try = self.expires_at - min(LAST_TRY_SECONDS, LAST_TRY_FRACTION * self.life)
         for moment in (last_try, self.expires_at):
             if now < moment < retry_at:
@@ -87,14 +102,19 @@ class Snapshot:
         return retry_at
 
     def needing_recheck(self) -> Snapshot:
-        """The same, to be looked at once before it is served on the fast path again."""
+        """The same, to be looked at on the slow path once before the fast path serves it again."""
         return replace(self, fresh_until=-math.inf)
+
+    def doubted(self) -> Snapshot:
+        """The same, treated as in the mandatory window until upstream was asked again."""
+        start = -math.inf
+        return replace(self, fresh_until=start, advisory_at=start, mandatory_at=start, doubtful=True)
 
 
 NO_SNAPSHOT = Snapshot(None, 0, -math.inf, -math.inf, -math.inf, -math.inf, -math.inf, -math.inf)
 
 
-def plan_snapshot(
+def plan_snapshot(  # noqa: PLR0913  # each is a deadline or what it is computed from
     credentials: Credentials,
     *,
     generation: int,
@@ -102,22 +122,62 @@ def plan_snapshot(
     checked_at: float,
     expires_at: float,
     refetch_after: float | None,
+    wall_offset: float,
     policy: RefreshPolicy,
     random_fraction: float,
 ) -> Snapshot:
     """The deadlines of credentials that end at `expires_at` (infinity: never, or unknown).
 
-    A security token of unknown expiry is fetched again every few minutes after upstream was last looked at, a
-    long-term key only where its source asks for it with `refetch_after`; far expiries are looked at every few hours
-    too, since the clock that they were reckoned by may be wrong.
+    A security token of unknown expiry is fetched again a few minutes after it was last checked, a long-term key only
+    where its source asks for it with `refetch_after`. Credentials that expire far in the future are checked every few
+    hours, since the clock that their end was computed with may be wrong.
     """
     if credentials.expiration is None:
         seconds = refetch_after
         if seconds is None:
             seconds = math.inf if credentials.security_token is None else UNKNOWN_EXPIRY_REFETCH_SECONDS
         again = checked_at + (seconds * (1 - policy.jitter * random_fraction) if seconds < math.inf else seconds)
-        return Snapshot(credentials, generation, fetched_at, checked_at, again, again, math.inf, math.inf, seconds)
-    life = expires_at - fetched_at
-    advisory_at = min(expires_at - policy.advisory_left(life, random_fraction), checked_at + MAX_UNASKED_SECONDS)
-    mandatory_at = expires_at - policy.mandatory_left(life)
-    return Snapshot(credentials, generation, fetched_at, checked_at, advisory_at, advisory_at, mandatory_at, expires_at)
+        advisory_at, mandatory_at, expires_at = again, math.inf, math.inf
+    else:
+        seconds = None
+        life = expires_at - fetched_at
+        window = policy.advisory_left(life, random_fraction)
+        advisory_at = min(expires_at - window, checked_at + MAX_UNCHECKED_SECONDS)
+        mandatory_at = expires_at - policy.mandatory_left(life)
+    return Snapshot(
+        credentials,
+        generation,
+        fetched_at,
+        checked_at,
+        advisory_at,
+        advisory_at,
+        mandatory_at,
+        expires_at,
+        refetch_after=seconds,
+        wall_offset=wall_offset,
+    )
+
+
+def replan_snapshot(
+    held: Snapshot,
+    *,
+    checked_at: float,
+    expires_at: float,
+    wall_offset: float,
+    policy: RefreshPolicy,
+    random_fraction: float,
+) -> Snapshot:
+    """The same credentials with new deadlines, no longer in doubt."""
+    if held.credentials is None:
+        return held
+    return plan_snapshot(
+        held.credentials,
+        generation=held.generation,
+        fetched_at=held.fetched_at,
+        checked_at=checked_at,
+        expires_at=expires_at,
+        refetch_after=held.refetch_after,
+        wall_offset=wall_offset,
+        policy=policy,
+        random_fraction=random_fraction,
+    )

@@ -1,7 +1,7 @@
-"""The threads under the cache: locks, waiting, workers and the one background refresher of a process.
+"""The threads under the cache: waiting, workers, and which of them may be started.
 
-The cache asks a *runtime* for everything that has to do with threads, so that a test can own each step. Names are
-looked up in `threading` when they are used, so that gevent's patches take effect whenever they are made.
+The cache asks a *runtime* for everything that concerns threads, so that a test can control each step. Names are looked
+up in `threading` when they are used, so that gevent's patches take effect whenever they are made.
 """
 
 from __future__ import annotations
@@ -11,38 +11,50 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from ramrole_creds._cache.refresher import ClockRefresher, ThreadRefresher, is_uwsgi_master
+from ramrole_creds._cache.refresher import ClockRefresher, ThreadRefresher, is_called_from, threads_are_refused
+from ramrole_creds._cache.signals import OneShotSignal, Signal
+from ramrole_creds._cache.state import StateCell
 from ramrole_creds.clock import SchedulingClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
 
-    from ramrole_creds._cache.runtime import Refresher, Signal
+    from ramrole_creds._cache.runtime import Refresher
+    from ramrole_creds._cache.state import CacheState
     from ramrole_creds.clock import Clock
+
+_LOGGING = frozenset({"logging", "logging.config", "logging.handlers"})
 
 
 class ThreadRuntime:
-    """The real thing."""
+    """The real one."""
 
     def __init__(self) -> None:
-        # Reads the system's generator each time: nothing to seed, so no two processes ever random_fraction alike.
+        # Reads the system's generator each time: there is nothing to seed, so no two processes draw the same numbers.
         self.random = _system_random
         self._thread_refresher = ThreadRefresher()
 
-    def lock(self) -> AbstractContextManager[object]:
-        """A plain lock."""
-        return threading.Lock()
+    def cell(self, state: CacheState) -> StateCell:
+        """A place for the latest state."""
+        return StateCell(state)
 
     def signal(self) -> Signal:
         """A one-shot event."""
-        return threading.Event()
+        return OneShotSignal()
 
-    def spawn(self, work: Callable[[], None]) -> None:
+    def spawn(self, work: Callable[[], None], purpose: str) -> None:
         """Run `work` on a daemon thread, which never delays the interpreter's exit."""
-        if is_uwsgi_master():
-            raise RuntimeError("the master of uWSGI may have no threads")
-        threading.Thread(target=work, name="ramrole-creds-fetch", daemon=True).start()
+        refusal = threads_are_refused()
+        if refusal:
+            raise RuntimeError(refusal)
+        threading.Thread(target=work, name=f"ramrole-creds-{purpose}", daemon=True).start()
+
+    def holds_foreign_lock(self) -> bool:
+        """True within the logging package, whose locks belong to the calling thread.
+
+        A worker that logs, as `requests` does, would wait for them: only the calling thread can then do the work.
+        """
+        return is_called_from(lambda module, _: module in _LOGGING)
 
     def process_id(self) -> int:
         """The id of the process that runs now."""
@@ -57,7 +69,7 @@ class ThreadRuntime:
         return ClockRefresher(clock) if isinstance(clock, SchedulingClock) else self._thread_refresher
 
     def after_fork_in_child(self) -> None:
-        """The thread did not come along, and its lock may be held for ever."""
+        """The thread did not come along."""
         self._thread_refresher.reset()
 
 

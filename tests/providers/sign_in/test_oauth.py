@@ -122,7 +122,7 @@ class TestOAuth:
         gate.clock.advance(minutes=50)
         assert len(gate.requests.to("/v1/exchange")) == 2
         sign_in.session_hours = -1 / 6
-        with pytest.raises(FetchError, match="had ended"):
+        with pytest.raises(FetchError, match="had expired"):
             self.profile(files, gate).get_credentials()
 
     def test_an_answer_in_another_spelling_is_told_without_its_values(

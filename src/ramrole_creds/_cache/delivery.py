@@ -1,0 +1,89 @@
+"""Who delivers what happened, and when.
+
+The events are a part of the state that they led to, so they are in order. One thread of the library at a time delivers
+them; a caller does not, since a listener or a log handler may need a lock that the caller holds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ramrole_creds._cache.notifications import Delivery, deliver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ramrole_creds import events
+    from ramrole_creds._cache.runtime import Runtime
+    from ramrole_creds._cache.state import StateCell
+
+DELIVERY_WAIT_SECONDS = 0.25
+
+
+class EventDelivery:
+    """Delivers the events of one source.
+
+    Args:
+        name: of the source.
+        listener: receives the events.
+        runtime: starts the thread that delivers.
+    """
+
+    __slots__ = ("_listener", "_name", "_runtime")
+
+    def __init__(self, name: str, listener: events.EventListener | None, runtime: Runtime) -> None:
+        self._name = name
+        self._listener = listener
+        self._runtime = runtime
+
+    def new(self) -> Delivery:
+        """A delivery that has not begun."""
+        return Delivery(self._runtime.signal())
+
+    def ensure(self, cell: StateCell, *, wait: bool) -> None:
+        """See that what is pending is delivered, and `wait` for it, but only for a moment.
+
+        While a fetch is in flight its worker will deliver.
+        """
+        state = cell.latest()
+        delivery = state.delivery
+        if delivery is None:
+            if not state.pending or state.in_flight is not None:
+                return
+            delivery = self.new()
+            try:
+                if not cell.swap(state, state.change(delivery=delivery)):
+                    return  # whoever changed it comes here too
+                self._spawn(cell, delivery)
+            except BaseException:
+                self._end(cell, delivery)
+                raise
+        if wait:
+            delivery.wait(DELIVERY_WAIT_SECONDS)
+
+    def _spawn(self, cell: StateCell, delivery: Delivery) -> None:
+        work: Callable[[], None] = lambda: self.run(cell, delivery)  # noqa: E731  # a bound name for the type
+        try:
+            self._runtime.spawn(work, "events")
+        except RuntimeError:  # no thread can be started
+            work()
+
+    def run(self, cell: StateCell, delivery: Delivery) -> None:
+        """Deliver what is pending, one by one, while `delivery` is the one that may."""
+        delivery.begin()
+        try:
+            while (state := cell.latest()).delivery is delivery:
+                if not state.pending:
+                    cell.swap(state, state.change(delivery=None))
+                elif cell.swap(state, state.change(pending=state.pending[1:])):
+                    deliver(state.pending[0], self._name, self._listener)
+        except BaseException:
+            self._end(cell, delivery)
+            raise
+        finally:
+            delivery.finish()
+
+    def _end(self, cell: StateCell, delivery: Delivery) -> None:
+        while (state := cell.latest()).delivery is delivery:
+            cell.swap(state, state.change(delivery=None))
+        delivery.finish()
