@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ramrole_creds.clock import Pending
 
 REAL_WAIT_SECONDS = 30.0
-MAX_CALLS_PER_ADVANCE = 100_000
+MAX_CALLS_PER_MOMENT = 100_000
 MAX_ADVANCE_SECONDS = 100 * 366 * 86400.0
 
 
@@ -86,14 +86,16 @@ class VirtualClock:
         span = _span(seconds, minutes, hours, days)
         with self._moving:
             target = self._monotonic + span
-            for _ in range(MAX_CALLS_PER_ADVANCE):
+            calls, moment = 0, self._monotonic
+            while calls < MAX_CALLS_PER_MOMENT:
                 call = self._next_due(target)
                 self._report_move()
                 if call is None:
                     return
+                calls, moment = (calls + 1 if self._monotonic == moment else 0), self._monotonic
                 _finish(call)
             raise RuntimeError(
-                f"{MAX_CALLS_PER_ADVANCE} calls fell due in one advance. Does a callback reschedule itself?"
+                f"{MAX_CALLS_PER_MOMENT} calls fell due at one moment. Does a callback reschedule itself?"
             )
 
     def suspend(self, seconds: float = 0.0, *, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0) -> None:
