@@ -31,7 +31,8 @@ from ramrole_creds.signing._canonical import canonical_query
         ("https://h/?q=a+b&z=~*&bare&e=", "https://h/?q=a%20b&z=~*&bare&e="),
         ("https://h/a+b", "https://h/a+b"),
         ("http://[::1]:80/", "http://[::1]/"),
-        ("https://例え.jp/", "https://xn--r8jz45g.jp/"),
+        ("https://xn--r8jz45g.jp/", "https://xn--r8jz45g.jp/"),
+        ("http://[::FFFF]/", "http://[::ffff]/"),
     ],
 )
 def test_url_is_brought_into_the_form_of_the_wire(url: str, wire: str) -> None:
@@ -79,7 +80,15 @@ def test_any_path_survives_and_is_stable(path: str) -> None:
             None,
             b"https://h/",
         ),
-        *("http://good\\@evil/", "http://good\\evil/", "https://h\\", "https://h\\?a=1"),
+        *(
+            "http://good\\@evil/",
+            "http://good\\evil/",
+            "https://h\\",
+            "https://h\\?a=1",
+            "https://例え.jp/",
+            "https://h:/",
+        ),
+        *("https://h:0/", "https://h:65536/", "http://127.1/", "http://0x7f000001/", "http://[::1", "http://a..b/"),
     ],
 )
 def test_a_url_that_cannot_be_sent_is_refused(url: Any) -> None:

@@ -24,7 +24,8 @@ URL = "https://examplebucket.oss-cn-hangzhou.aliyuncs.com/key"
 SCHEMES: list[signing.Scheme] = [
     signing.ACS3(), signing.RPC(), signing.ROA(), signing.OSSV1(), signing.OSSV2(), signing.OSSV4("cn-hangzhou"),
     signing.SLSV1(), signing.SLSV4("cn-hangzhou"), signing.OTSV2("inst"), signing.OTSV4("inst", "cn-hangzhou"),
-    signing.MNS(), signing.ODPSV2("https://s/api"), signing.ODPSV4("https://s/api", "cn-hangzhou"), signing.FCV2(),
+    signing.MNS(), signing.MNSV4("cn-hangzhou"),
+    signing.ODPSV2("https://s/api"), signing.ODPSV4("https://s/api", "cn-hangzhou"), signing.FCV2(),
     signing.FCV3Trigger(), signing.SigV4("cn-hangzhou"), signing.S3V1(),
 ]  # fmt: skip
 

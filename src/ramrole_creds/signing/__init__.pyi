@@ -8,7 +8,12 @@ from ramrole_creds.signing.schemes.fc import (
 from ramrole_creds.signing.schemes.fc import (
     FCV3Trigger as FCV3Trigger,
 )
-from ramrole_creds.signing.schemes.mns import MNS as MNS
+from ramrole_creds.signing.schemes.mns import (
+    MNS as MNS,
+)
+from ramrole_creds.signing.schemes.mns import (
+    MNSV4 as MNSV4,
+)
 from ramrole_creds.signing.schemes.odps import (
     ODPSV2 as ODPSV2,
 )
@@ -26,12 +31,8 @@ from ramrole_creds.signing.schemes.ots import (
 )
 from ramrole_creds.signing.schemes.roa import ROA as ROA
 from ramrole_creds.signing.schemes.rpc import RPC as RPC
-from ramrole_creds.signing.schemes.s3 import (
-    S3V1 as S3V1,
-)
-from ramrole_creds.signing.schemes.s3 import (
-    SigV4 as SigV4,
-)
+from ramrole_creds.signing.schemes.s3 import SigV4 as SigV4
+from ramrole_creds.signing.schemes.s3_v1 import S3V1 as S3V1
 from ramrole_creds.signing.schemes.sls import (
     SLSV1 as SLSV1,
 )

@@ -22,20 +22,19 @@ def query_pairs(query: str) -> list[tuple[str, str, str]]:
     return pairs
 
 
-def canonical_query(query: str, *, equals_when_empty: bool, sort_encoded: bool, encode_names: bool = True) -> str:
+def canonical_query(query: str, *, equals_when_empty: bool, sort_encoded: bool) -> str:
     """The query with names and values encoded anew, sorted by name, then by value.
 
     Args:
         query: as it is in the URL.
         equals_when_empty: whether an empty value is written `name=` or `name`.
         sort_encoded: whether names are compared as encoded or as decoded text; differs for names outside ASCII.
-        encode_names: whether names are encoded or enter as text.
     """
     if not query:
         return ""
-    pairs = _sorted_as_written(query, sort_encoded=sort_encoded, encode_names=encode_names)
+    pairs = _sorted_as_written(query, sort_encoded=sort_encoded)
     if pairs is None:
-        pairs = _sorted_anew(query, sort_encoded=sort_encoded, encode_names=encode_names)
+        pairs = _sorted_anew(query, sort_encoded=sort_encoded)
     if not equals_when_empty:
         pairs = [pair.removesuffix("\0") for pair in pairs]
     elif query.count("=") != len(pairs):
@@ -43,22 +42,22 @@ def canonical_query(query: str, *, equals_when_empty: bool, sort_encoded: bool, 
     return "&".join(pairs).replace("\0", "=")
 
 
-def _sorted_as_written(query: str, *, sort_encoded: bool, encode_names: bool) -> list[str] | None:
+def _sorted_as_written(query: str, *, sort_encoded: bool) -> list[str] | None:
     """The pairs, with NUL for "=", of a query that is encoded as it must be; None for another one."""
     if not is_encoded_query(query):
         return None
     # NUL sorts before every character of a name, as the end of a name does; "=" does not.
     pairs = sorted(query.replace("=", "\0").split("&"))
-    if "%" not in query or (sort_encoded and encode_names):
+    if sort_encoded or "%" not in query:
         return pairs
     names = [pair.partition("\0")[0] for pair in pairs]
     # The order of the decoded text is that of the encoded text if names are plain and none is there twice.
     return pairs if len(set(names)) == len(names) and "%" not in "".join(names) else None
 
 
-def _sorted_anew(query: str, *, sort_encoded: bool, encode_names: bool) -> list[str]:
+def _sorted_anew(query: str, *, sort_encoded: bool) -> list[str]:
     pairs = sorted((name, value) for name, _, value in query_pairs(query))
-    encoded = [f"{encode(name) if encode_names else name}\0{encode(value)}" for name, value in pairs]
+    encoded = [f"{encode(name)}\0{encode(value)}" for name, value in pairs]
     return sorted(encoded) if sort_encoded else encoded
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
 
+from ramrole_creds._http.urls import InvalidUrlError, Url, parse_authority
 from ramrole_creds.errors import SigningError
 from ramrole_creds.signing._frames import clear_locals
 from ramrole_creds.signing._percent import encode
@@ -28,12 +29,9 @@ _split_url = re.compile(r"(?i)(https?)://([^/?#\\]*)(/[^?#]*)?(?:\?([^#]*))?(?:#
 _is_method = re.compile(r"[A-Z][A-Z0-9_-]*").fullmatch
 _is_header_name = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _is_header_value = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*").fullmatch
-_is_authority = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]*))?").fullmatch
 _fold = re.compile(r"\r?\n[ \t]+")
 # Every character that RFC 3986 does not allow in paths and queries, and a % that does not begin an escape.
 _illegal_in_url = re.compile(r"[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%\[\]]|%(?![0-9A-Fa-f]{2})")
-
-_DEFAULT_PORT = {"http": "80", "https": "443"}
 
 
 class Request:
@@ -216,20 +214,13 @@ def _wire_host(scheme: str, authority: str) -> str:
             "The URL has user information before its host, but a signed request authenticates by its signature. Remove "
             "everything up to the '@' from the URL."
         )
-    if not authority.isascii():
-        host, colon, port = authority.partition(":")
-        try:
-            authority = host.encode("idna").decode("ascii") + colon + port
-        except UnicodeError as error:
-            raise SigningError("The host name of the URL cannot be written in ASCII (IDNA). Correct it.") from error
-    match = _is_authority(authority)
-    if match is None:
-        raise SigningError("The host name of the URL is not valid. Use a name, an IPv4 or a bracketed IPv6 address.")
-    authority = authority.lower()
-    port = match.group(1)
-    if port is not None and port in ("", _DEFAULT_PORT[scheme]):
-        authority = authority[: -len(port) - 1]
-    return authority
+    try:
+        host, port = parse_authority(authority)
+    except InvalidUrlError as error:
+        problem = f"The URL of a request is not valid: {error}. Correct it."
+    else:
+        return Url(scheme, host, port).authority
+    raise SigningError(problem)
 
 
 def _wire_text(text: str) -> str:

@@ -30,13 +30,14 @@ _PARAMETERS = re.compile(
     r"|oidctoken|access_?key_?secret|refresh_token|access_token|policy|key)=)(?!=)[^&\s]+"
 )
 # Every secret that the fake cloud issues contains one of these; see credential_store.py.
-_MARKED = re.compile(r"[A-Za-z0-9+/=_.-]*(?:FAKESECRET|FAKETOKEN|FAKEMETATOKEN)[A-Za-z0-9+/=_.%-]*")
+_MARKS = ("FAKESECRET", "FAKETOKEN", "FAKEMETATOKEN")
+_WORD = re.compile(r"[A-Za-z0-9+/=_.%-]+")
 _CREDENTIAL = re.compile(r"(?:Credential=|acs |OSS |LOG |MNS |FC |ODPS )([A-Za-z0-9._]{8,40})")
 
 
 def mask_text(text: str) -> str:
     """The text with marked secrets and the values of secret parameters replaced."""
-    return _PARAMETERS.sub(rf"\1{MASK}", _MARKED.sub(MASK, text))
+    return _PARAMETERS.sub(rf"\1{MASK}", _WORD.sub(_mask_marked, text))
 
 
 def mask_header(name: str, value: str) -> str:
@@ -50,8 +51,15 @@ def mask_header(name: str, value: str) -> str:
 
 def leaked_marker(text: str) -> str | None:
     """The first secret in the text, masked, with the text around it; None where there is no secret."""
-    found = _MARKED.search(text)
-    if found is None:
-        return None
-    start = max(0, found.start() - 80)
-    return mask_text(text[start : found.end() + 20])
+    for found in _WORD.finditer(text):
+        if _is_marked(found.group()):
+            return mask_text(text[max(0, found.start() - 80) : found.end() + 20])
+    return None
+
+
+def _mask_marked(word: re.Match[str]) -> str:
+    return MASK if _is_marked(word.group()) else word.group()
+
+
+def _is_marked(word: str) -> bool:
+    return any(mark in word for mark in _MARKS)

@@ -37,7 +37,7 @@ calls = st.one_of(
 def refused(endpoints: Endpoints, call: Call) -> bool:
     scheme, method, path = call
     url = signing.Request(method, f"http://127.0.0.1:8080{path}").path
-    host = "p.127.0.0.1:8080" if scheme is SLS else "127.0.0.1:8080"
+    host = "p.localhost:8080" if scheme is SLS else "127.0.0.1:8080"
     return endpoints.ask(scheme, method, url, host=host).status in (401, 403)
 
 

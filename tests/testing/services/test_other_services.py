@@ -114,7 +114,7 @@ def test_an_unsigned_request_gets_the_error_of_the_service_it_looks_like(
 def test_logs_that_were_put_are_kept_for_the_test_to_look_at(endpoints: Endpoints) -> None:
     made = json.dumps({"logstoreName": "ls"}).encode()
     kind = {"Content-Type": "application/json"}
-    host = "proj.127.0.0.1:8080"
+    host = "proj.localhost:8080"
     assert endpoints.ask(SLS, "POST", "/logstores", kind, body=made, host=host).status == 200
     again = endpoints.ask(SLS, "POST", "/logstores", kind, body=made, host=host)
     assert error_code(again) == "LogStoreAlreadyExist"
@@ -124,7 +124,7 @@ def test_logs_that_were_put_are_kept_for_the_test_to_look_at(endpoints: Endpoint
     assert endpoints.ask(SLS, "POST", "/logstores/ls/shards/lb", binary, body=b"\0logs", host=host).status == 200
     [service] = [one for one in endpoints.services if isinstance(one, SlsService)]
     assert service.received("proj", "ls") == [b"\0logs"]
-    assert json.loads(endpoints.ask(SLS, "GET", "/logstores", host="other.127.0.0.1:8080").body)["count"] == 0
+    assert json.loads(endpoints.ask(SLS, "GET", "/logstores", host="other.localhost:8080").body)["count"] == 0
 
 
 def test_an_answer_of_tablestore_is_signed_for_the_key_that_asked(endpoints: Endpoints) -> None:

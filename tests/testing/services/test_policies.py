@@ -72,10 +72,10 @@ CASES = {
     "oss upload": Case(OSS, "POST", "/bkt/k", ("oss:PutObject bkt/k",), params={"uploads": None}),
     "s3 get": Case(S3, "GET", "/bkt/k", ("oss:GetObject bkt/k",)),
     "s3 list": Case(S3, "GET", "/bkt", ("oss:ListObjects bkt",)),
-    "sls project": Case(SLS, "GET", "/", ("log:GetProject project/p",), host="p.127.0.0.1:8080"),
-    "sls stores": Case(SLS, "GET", "/logstores", ("log:ListLogStores project/p/logstore/*",), host="p.127.0.0.1:8080"),
+    "sls project": Case(SLS, "GET", "/", ("log:GetProject project/p",), host="p.localhost:8080"),
+    "sls stores": Case(SLS, "GET", "/logstores", ("log:ListLogStores project/p/logstore/*",), host="p.localhost:8080"),
     "sls put": Case(
-        SLS, "POST", "/logstores/ls/shards/lb", ("log:PostLogStoreLogs project/p/logstore/ls",), host="p.127.0.0.1"
+        SLS, "POST", "/logstores/ls/shards/lb", ("log:PostLogStoreLogs project/p/logstore/ls",), host="p.localhost"
     ),
     "sls query": Case(
         SLS,
@@ -83,7 +83,7 @@ CASES = {
         "/logstores/ls",
         ("log:GetLogStoreLogs project/p/logstore/ls",),
         params={"type": "log"},
-        host="p.127.0.0.1",
+        host="p.localhost",
     ),
     "sls cursor": Case(
         SLS,
@@ -91,7 +91,7 @@ CASES = {
         "/logstores/ls/shards/0",
         ("log:GetCursorOrData project/p/logstore/ls",),
         params={"type": "cursor"},
-        host="p.127.0.0.1",
+        host="p.localhost",
     ),
     "sls heartbeat": Case(
         SLS,
@@ -99,7 +99,7 @@ CASES = {
         "/logstores/ls/consumergroups/g",
         ("log:ConsumerGroupHeartBeat project/p/logstore/ls/consumergroup/g",),
         params={"type": "heartbeat"},
-        host="p.127.0.0.1",
+        host="p.localhost",
     ),
     "ots list": Case(OTS, "POST", "/ListTable", ("ots:ListTable instance/inst/table/*",)),
     "ots create": Case(

@@ -22,6 +22,7 @@ NOW = 1_767_225_600.0
 OSS_HOST = "my-bucket.oss-cn-hangzhou.aliyuncs.com"
 S3_HOST = "my-bucket.s3.oss-cn-hangzhou.aliyuncs.com"
 LOCAL = "127.0.0.1:8080"
+PRIVATE_LINK = "ep-abc123.oss.cn-hangzhou.privatelink.aliyuncs.com"
 
 
 class At:
@@ -54,6 +55,7 @@ SCHEMES: dict[str, tuple[signing.Scheme, verify.Verifier, str, str]] = {
         "/GetRow",
     ),
     "mns": (signing.MNS(), VERIFIERS["mns"], "1.mns.cn-hangzhou.aliyuncs.com", ""),
+    "mns v4": (signing.MNSV4("cn-hangzhou"), VERIFIERS["mns_v4"], "1.mns.cn-hangzhou.aliyuncs.com", ""),
     "odps v2": (
         signing.ODPSV2("http://odps.aliyun.com/api"),
         VERIFIERS["odps"],
@@ -72,12 +74,20 @@ SCHEMES: dict[str, tuple[signing.Scheme, verify.Verifier, str, str]] = {
     "s3": (signing.SigV4("cn-hangzhou"), VERIFIERS["s3_v4"], S3_HOST, ""),
     "s3 by path": (signing.SigV4("us-east-1"), VERIFIERS["s3_v4"], LOCAL, "/my-bucket/"),
     "s3 v1": (signing.S3V1(), VERIFIERS["s3_hmacv1"], S3_HOST, ""),
+    "s3 v1 by path": (signing.S3V1(), VERIFIERS["s3_hmacv1"], LOCAL, "/my-bucket"),
+    "oss v4 by PrivateLink": (
+        signing.OSSV4("cn-hangzhou", "my-bucket"),
+        VERIFIERS["oss_v4"],
+        PRIVATE_LINK,
+        "/my-bucket/",
+    ),
 }
 PRESIGNED: dict[str, tuple[signing.Scheme, verify.Verifier, str]] = {
     "oss v1": (signing.OSSV1(), VERIFIERS["oss_v1_url"], OSS_HOST),
     "oss v2": (signing.OSSV2(), VERIFIERS["oss_v2_url"], OSS_HOST),
     "oss v4": (signing.OSSV4("cn-hangzhou"), VERIFIERS["oss_v4_url"], OSS_HOST),
     "s3": (signing.SigV4("cn-hangzhou"), VERIFIERS["s3_v4_url"], S3_HOST),
+    "s3 v1": (signing.S3V1(), VERIFIERS["s3_hmacv1_url"], S3_HOST),
 }
 
 # Everything that can be sent, and some of it more often: what canonical forms are known to disagree on.
@@ -199,3 +209,25 @@ def test_what_the_signer_presigns_the_verifier_accepts(
     late = verifier(sent, book, NOW + life + 1, verify.NonceMemory())
     assert isinstance(late, verify.Rejected)
     assert late.message == "Request has expired."
+
+
+@pytest.mark.parametrize("scheme", ["oss v1", "oss v2", "oss v4", "s3", "s3 v1"])
+def test_a_plus_in_the_path_of_an_object_is_accepted(scheme: str) -> None:
+    """The service reads `+` as a blank, so the signer sends `%2B`."""
+    made, verifier, host, _ = SCHEMES[scheme]
+    signed = signing.Signer(Credentials("LTAI5tFAKE", "secret"), made, clock=At()).sign(
+        signing.Request("PUT", f"http://{host}/a+b/c%20d")
+    )
+    assert signed.path == "/a%2Bb/c%20d"
+    book = Book({"LTAI5tFAKE": issued(("LTAI5tFAKE", "secret", None))})
+    assert isinstance(verifier(as_sent(signed), book, NOW, verify.NonceMemory()), verify.Accepted)
+
+
+def test_a_client_that_sends_blanks_as_plus_is_accepted() -> None:
+    """The Ruby SDK does, and signs the blank."""
+    signed = signing.Signer(Credentials("LTAI5tFAKE", "secret"), signing.OSSV1(), clock=At()).sign(
+        signing.Request("GET", f"http://{OSS_HOST}/a%20b")
+    )
+    book = Book({"LTAI5tFAKE": issued(("LTAI5tFAKE", "secret", None))})
+    sent = as_sent(signed.with_path("/a+b"))
+    assert isinstance(VERIFIERS["oss_v1"](sent, book, NOW, verify.NonceMemory()), verify.Accepted)

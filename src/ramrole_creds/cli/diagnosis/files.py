@@ -26,7 +26,7 @@ OTHER_FILES: Final = (".ossutilconfig", ".aliyuncli/credentials")
 MAX_SCANNED_CHARACTERS: Final = 1 << 20
 OPEN_TO_OTHERS: Final = stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
 
-_INI_ID = re.compile(r"(?im)^\s*(?:aliyun_)?access_?key_?id\s*=\s*[\"']?([A-Za-z0-9.]{8,})")
+_INI_ID = re.compile(r"(?im)^[ \t]*(?:aliyun_)?access_?key_?id[ \t]*=[ \t]*[\"']?([A-Za-z0-9.]{8,})")
 
 
 def check_files(*, posix: bool = os.name == "posix") -> Iterator[Check]:

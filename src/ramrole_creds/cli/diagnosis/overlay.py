@@ -19,7 +19,7 @@ def overlay_addresses(fib_trie: str) -> list[str]:
         fib_trie: the text of Linux's /proc/net/fib_trie, where an address is followed by "/32 host LOCAL" if it is
             the machine's own; other text gives nothing.
     """
-    own = re.findall(r"(\d+\.\d+\.\d+\.\d+)\s+/32 host LOCAL", fib_trie)
+    own = re.findall(r"\b(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})\s{1,20}/32 host LOCAL", fib_trie)
     return sorted({address for address in own if _is_carrier_grade(address)})
 
 

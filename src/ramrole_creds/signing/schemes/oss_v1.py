@@ -10,7 +10,7 @@ from ramrole_creds.signing._percent import decode, encode
 from ramrole_creds.signing.instant import Instant
 from ramrole_creds.signing.scheme import Scheme, join_query, parameter, signed_headers_of, without_parameters
 from ramrole_creds.signing.schemes._oss_policy import encode_policy
-from ramrole_creds.signing.schemes._oss_resource import bucket_path, checked_bucket
+from ramrole_creds.signing.schemes._oss_resource import checked_bucket, resource_path, without_plus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ramrole_creds.signing._signing_keys import SigningKeys
     from ramrole_creds.signing.request import Headers, Request
     from ramrole_creds.signing.scheme import Signable
+    from ramrole_creds.signing.schemes._oss_resource import Addressing
 
 # Parameters that are part of the resource: all that oss2 or alibabacloud-oss-v2 sign (the latter names many of them
 # operation by operation).
@@ -51,23 +52,26 @@ class OSSV1(Scheme):
     """Signs method, Content-MD5, Content-Type, date, `x-oss-*` headers, bucket, key and sub-resources; not the body.
 
     Args:
-        bucket: the bucket; read from a virtual-hosted or path-style URL where None. Needed for a domain of one's own.
+        bucket: the bucket; None to read it from the URL. A custom domain needs it.
+        addressing: "path", "virtual" or "cname", if the host alone does not show where the URL names the bucket.
     """
 
-    __slots__ = ("bucket",)
+    __slots__ = ("addressing", "bucket")
 
     name: ClassVar[str] = "OSSV1"
     owned_headers: ClassVar[frozenset[str]] = frozenset(("authorization", "date", "x-oss-date", "x-oss-security-token"))
     max_presign_seconds: ClassVar[float] = math.inf
 
-    def __init__(self, bucket: str | None = None) -> None:
-        self.bucket: str | None = checked_bucket(bucket)
+    def __init__(self, bucket: str | None = None, *, addressing: Addressing | None = None) -> None:
+        self.bucket: str | None = checked_bucket(bucket, addressing)
+        self.addressing: Addressing | None = addressing
 
     def sign(
         self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with Date and `Authorization: OSS …`."""
         del nonce
+        request = without_plus(request)
         headers = without(request, self.owned_headers)
         date = Instant.at(now).http
         headers.append(("Date", date))
@@ -83,6 +87,7 @@ class OSSV1(Scheme):
         self, request: Request, credentials: Signable, now: float, life: int, keys: SigningKeys
     ) -> tuple[Request, Headers]:
         """The URL with `OSSAccessKeyId`, `Expires` and `Signature`."""
+        request = without_plus(request)
         headers = tuple(without(request, self.owned_headers))
         query = without_parameters(request.query, _OWNED_PARAMETERS)
         if credentials.security_token:
@@ -120,11 +125,11 @@ class OSSV1(Scheme):
 
     def _string_to_sign(self, request: Request, headers: Iterable[tuple[str, str]], query: str, date: str) -> str:
         md5, kind, oss_headers = _signed_headers(headers)
-        resource = decode(bucket_path(request, self.bucket)) + _sub_resources(query)
+        resource = decode(resource_path(request, self.bucket, self.addressing)) + _sub_resources(query)
         return f"{request.method}\n{md5}\n{kind}\n{date}\n{oss_headers}{resource}"
 
     def __repr__(self) -> str:
-        return f"OSSV1(bucket={self.bucket!r})"
+        return f"OSSV1(bucket={self.bucket!r}, addressing={self.addressing!r})"
 
 
 def _signed_headers(headers: Iterable[tuple[str, str]]) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from ramrole_creds.signing._canonical import canonical_query, header_lines, pref
 from ramrole_creds.signing._percent import decode, encode
 from ramrole_creds.signing.instant import Instant
 from ramrole_creds.signing.scheme import Scheme, join_query, parameter, signed_headers_of, without_parameters
-from ramrole_creds.signing.schemes._oss_resource import bucket_path, checked_bucket
+from ramrole_creds.signing.schemes._oss_resource import checked_bucket, resource_path, without_plus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ramrole_creds.signing._signing_keys import SigningKeys
     from ramrole_creds.signing.request import Headers, Request
     from ramrole_creds.signing.scheme import Signable
+    from ramrole_creds.signing.schemes._oss_resource import Addressing
 
 _OWNED_PARAMETERS = frozenset(
     (
@@ -35,18 +36,26 @@ class OSSV2(Scheme):
     """Signs like OSSV1, but with HMAC-SHA256 and with every parameter.
 
     Args:
-        bucket: the bucket; read from a virtual-hosted or path-style URL where None.
+        bucket: the bucket; None to read it from the URL. A custom domain needs it.
+        addressing: "path", "virtual" or "cname", if the host alone does not show where the URL names the bucket.
         additional_headers: more headers to sign, if the request has them.
     """
 
-    __slots__ = ("_additional", "bucket")
+    __slots__ = ("_additional", "addressing", "bucket")
 
     name: ClassVar[str] = "OSSV2"
     owned_headers: ClassVar[frozenset[str]] = frozenset(("authorization", "date", "x-oss-date", "x-oss-security-token"))
     max_presign_seconds: ClassVar[float] = math.inf
 
-    def __init__(self, bucket: str | None = None, additional_headers: Iterable[str] = ()) -> None:
-        self.bucket: str | None = checked_bucket(bucket)
+    def __init__(
+        self,
+        bucket: str | None = None,
+        additional_headers: Iterable[str] = (),
+        *,
+        addressing: Addressing | None = None,
+    ) -> None:
+        self.bucket: str | None = checked_bucket(bucket, addressing)
+        self.addressing: Addressing | None = addressing
         self._additional = checked_additional(additional_headers)
 
     def sign(
@@ -54,6 +63,7 @@ class OSSV2(Scheme):
     ) -> Request:
         """The request with Date and `Authorization: OSS2 …`."""
         del nonce
+        request = without_plus(request)
         headers = without(request, self.owned_headers)
         date = Instant.at(now).http
         headers.append(("Date", date))
@@ -71,6 +81,7 @@ class OSSV2(Scheme):
         self, request: Request, credentials: Signable, now: float, life: int, keys: SigningKeys
     ) -> tuple[Request, Headers]:
         """The URL with `x-oss-signature-version=OSS2` and the parameters that belong to it."""
+        request = without_plus(request)
         headers = tuple(without(request, self.owned_headers))
         query = without_parameters(request.query, _OWNED_PARAMETERS)
         expires = str(math.floor(now) + life)
@@ -103,7 +114,7 @@ class OSSV2(Scheme):
         md5, kind = request.header("content-md5") or "", request.header("content-type") or ""
         additional = self._additional_of(request)
         signed = prefixed(request.headers, "x-oss-") | {name: request.header(name) or "" for name in additional}
-        resource = encode(decode(bucket_path(request, self.bucket)))
+        resource = encode(decode(resource_path(request, self.bucket, self.addressing)))
         if request.query:
             resource += "?" + canonical_query(request.query, equals_when_empty=False, sort_encoded=True)
         lines = header_lines(dict(sorted(signed.items())))
@@ -114,7 +125,10 @@ class OSSV2(Scheme):
         return [name for name in self._additional if name in present]
 
     def __repr__(self) -> str:
-        return f"OSSV2(bucket={self.bucket!r}, additional_headers={list(self._additional)})"
+        return (
+            f"OSSV2(bucket={self.bucket!r}, additional_headers={list(self._additional)}, "
+            f"addressing={self.addressing!r})"
+        )
 
 
 def checked_additional(names: Iterable[str]) -> tuple[str, ...]:

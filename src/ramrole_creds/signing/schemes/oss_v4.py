@@ -17,7 +17,7 @@ from ramrole_creds.signing.scheme import (
     without_parameters,
 )
 from ramrole_creds.signing.schemes._oss_policy import encode_policy
-from ramrole_creds.signing.schemes._oss_resource import bucket_path, checked_bucket
+from ramrole_creds.signing.schemes._oss_resource import checked_bucket, resource_path, without_plus
 from ramrole_creds.signing.schemes.oss_v2 import checked_additional
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ramrole_creds.signing._signing_keys import SigningKeys
     from ramrole_creds.signing.request import Headers, Request
     from ramrole_creds.signing.scheme import Signable
+    from ramrole_creds.signing.schemes._oss_resource import Addressing
 
 ALGORITHM = "OSS4-HMAC-SHA256"
 PAYLOAD = "UNSIGNED-PAYLOAD"
@@ -52,12 +53,13 @@ class OSSV4(Scheme):
 
     Args:
         region: the region ID, for instance "cn-hangzhou".
-        bucket: the bucket; read from a virtual-hosted or path-style URL where None. Needed for a domain of one's own.
+        bucket: the bucket; None to read it from the URL. A custom domain needs it.
+        addressing: "path", "virtual" or "cname", if the host alone does not show where the URL names the bucket.
         product: "oss", or "oss-cloudbox" in a cloud box.
         additional_headers: more headers to sign, if the request has them.
     """
 
-    __slots__ = ("_additional", "_scope", "bucket", "product", "region")
+    __slots__ = ("_additional", "_scope", "addressing", "bucket", "product", "region")
 
     name: ClassVar[str] = "OSSV4"
     owned_headers: ClassVar[frozenset[str]] = frozenset(
@@ -66,10 +68,17 @@ class OSSV4(Scheme):
     max_presign_seconds: ClassVar[float] = ONE_WEEK_SECONDS
 
     def __init__(
-        self, region: str, bucket: str | None = None, product: str = "oss", additional_headers: Iterable[str] = ()
+        self,
+        region: str,
+        bucket: str | None = None,
+        product: str = "oss",
+        additional_headers: Iterable[str] = (),
+        *,
+        addressing: Addressing | None = None,
     ) -> None:
         self.region: str = region.removeprefix("oss-")
-        self.bucket: str | None = checked_bucket(bucket)
+        self.bucket: str | None = checked_bucket(bucket, addressing)
+        self.addressing: Addressing | None = addressing
         self.product: str = product
         self._additional = checked_additional(additional_headers)
         self._scope = f"{self.region}/{product}/aliyun_v4_request"
@@ -79,6 +88,7 @@ class OSSV4(Scheme):
     ) -> Request:
         """The request with its `x-oss-*` headers and `Authorization: OSS4-HMAC-SHA256 …`."""
         del nonce
+        request = without_plus(request)
         instant = Instant.at(now)
         headers = without(request, self.owned_headers)
         headers.append(("x-oss-date", instant.basic))
@@ -100,6 +110,7 @@ class OSSV4(Scheme):
         self, request: Request, credentials: Signable, now: float, life: int, keys: SigningKeys
     ) -> tuple[Request, Headers]:
         """The URL with `x-oss-signature-version=OSS4-HMAC-SHA256` and the parameters that belong to it."""
+        request = without_plus(request)
         instant = Instant.at(now)
         headers = without(request, self.owned_headers)
         if "host" in self._additional and request.header("host") is None:
@@ -157,7 +168,7 @@ class OSSV4(Scheme):
                 signed[lower] = f"{signed[lower]},{value}" if lower in signed else value
         listed = ";".join([name for name in additional if name in signed]) if additional else ""
         lines = "".join([f"{name}:{signed[name]}\n" for name in sorted(signed)])
-        path = canonical_path(bucket_path(request, self.bucket))
+        path = canonical_path(resource_path(request, self.bucket, self.addressing))
         query = canonical_query(query, equals_when_empty=False, sort_encoded=True)
         return listed, f"{request.method}\n{path}\n{query}\n{lines}\n{listed}\n{PAYLOAD}"
 
@@ -175,5 +186,5 @@ class OSSV4(Scheme):
     def __repr__(self) -> str:
         return (
             f"OSSV4(region={self.region!r}, bucket={self.bucket!r}, product={self.product!r}, "
-            f"additional_headers={list(self._additional)})"
+            f"additional_headers={list(self._additional)}, addressing={self.addressing!r})"
         )

@@ -1,4 +1,4 @@
-"""The S3-compatible endpoint of OSS: AWS signature version 4, and the older version 2 of HMAC-SHA1."""
+"""The S3-compatible endpoint of OSS: AWS signature version 4."""
 
 from __future__ import annotations
 
@@ -6,19 +6,12 @@ import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar
 
-from ramrole_creds.signing._canonical import (
-    canonical_path,
-    canonical_query,
-    header_lines,
-    prefixed,
-    query_pairs,
-    without,
-)
+from ramrole_creds.signing._canonical import canonical_path, canonical_query, header_lines, without
 from ramrole_creds.signing._percent import encode
 from ramrole_creds.signing.body import hex_digest, is_seekable
 from ramrole_creds.signing.instant import Instant
 from ramrole_creds.signing.scheme import ONE_WEEK_SECONDS, Scheme, join_query, parameter, without_parameters
-from ramrole_creds.signing.schemes._oss_resource import bucket_path, checked_bucket
+from ramrole_creds.signing.schemes._oss_resource import without_plus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +23,29 @@ if TYPE_CHECKING:
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 
-# Headers that proxies and clients change on the way, as botocore leaves them out.
+# Headers that a proxy or a client changes, adds or removes on the way: the list of botocore.
 _NEVER_SIGNED = frozenset(
-    ("authorization", "connection", "expect", "transfer-encoding", "user-agent", "x-amzn-trace-id")
+    (
+        *(
+            "authorization",
+            "baggage",
+            "connection",
+            "expect",
+            "keep-alive",
+            "proxy-authenticate",
+            "proxy-authorization",
+        ),
+        *(
+            "te",
+            "traceparent",
+            "tracestate",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+            "user-agent",
+            "x-amzn-trace-id",
+        ),
+    )
 )
 _OWNED_PARAMETERS = frozenset(
     (
@@ -46,18 +59,6 @@ _OWNED_PARAMETERS = frozenset(
     )
 )
 _SIGNATURE = frozenset(("X-Amz-Signature",))
-# fmt: off
-_SUB_RESOURCES = frozenset(
-    (
-        "accelerate", "acl", "cors", "defaultObjectAcl", "delete", "lifecycle", "location", "logging",
-        "notification", "object-lock", "partNumber", "policy", "replication", "requestPayment",
-        "response-cache-control", "response-content-disposition", "response-content-encoding",
-        "response-content-language", "response-content-type", "response-expires", "restore", "select",
-        "select-type", "tagging", "torrent", "uploadId", "uploads", "versionId", "versioning", "versions",
-        "website",
-    )
-)
-# fmt: on
 _blanks = re.compile(r" {2,}")
 
 
@@ -91,6 +92,7 @@ class SigV4(Scheme):
     ) -> Request:
         """The request with its `x-amz-*` headers and `Authorization: AWS4-HMAC-SHA256 …`."""
         del nonce
+        request = without_plus(request)
         instant = Instant.at(now)
         headers = without(request, self.owned_headers)
         if request.header("host") is None:
@@ -111,6 +113,7 @@ class SigV4(Scheme):
         self, request: Request, credentials: Signable, now: float, life: int, keys: SigningKeys
     ) -> tuple[Request, Headers]:
         """The URL with `X-Amz-Algorithm=AWS4-HMAC-SHA256` and the parameters that belong to it."""
+        request = without_plus(request)
         instant = Instant.at(now)
         headers = without(request, self.owned_headers)
         unsigned = request.with_headers(tuple(headers))
@@ -154,50 +157,6 @@ class SigV4(Scheme):
 
     def __repr__(self) -> str:
         return f"SigV4(region={self.region!r}, service={self.service!r})"
-
-
-class S3V1(Scheme):
-    """The older `AWS <id>:<signature>`: OSSV1 with `x-amz-*` headers, the encoded path, and S3's sub-resources.
-
-    Args:
-        bucket: the bucket; read from a virtual-hosted or path-style URL where None.
-    """
-
-    __slots__ = ("bucket",)
-
-    name: ClassVar[str] = "S3V1"
-    owned_headers: ClassVar[frozenset[str]] = frozenset(("authorization", "date", "x-amz-date", "x-amz-security-token"))
-
-    def __init__(self, bucket: str | None = None) -> None:
-        self.bucket: str | None = checked_bucket(bucket)
-
-    def sign(
-        self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
-    ) -> Request:
-        """The request with its Date and `Authorization: AWS …`."""
-        del nonce
-        headers = without(request, self.owned_headers)
-        headers.append(("Date", Instant.at(now).http))
-        if credentials.security_token:
-            headers.append(("x-amz-security-token", credentials.security_token))
-        signature = keys.of_secret(credentials.access_key_secret, "sha1").base64(
-            self.string_to_sign(request.with_headers(tuple(headers)))
-        )
-        headers.append(("Authorization", f"AWS {credentials.access_key_id}:{signature}"))
-        return request.with_headers(tuple(headers))
-
-    def string_to_sign(self, signed: Request) -> str:
-        """Method, three header values, the `x-amz-*` headers, and the resource."""
-        md5, kind, date = (signed.header(name) or "" for name in ("content-md5", "content-type", "date"))
-        lines = header_lines(prefixed(signed.headers, "x-amz-"))
-        resource = bucket_path(signed, self.bucket)
-        pairs = sorted(pair for pair in query_pairs(signed.query) if pair[0] in _SUB_RESOURCES)
-        if pairs:
-            resource += "?" + "&".join(f"{name}{equals}{value}" for name, equals, value in pairs)
-        return f"{signed.method}\n{md5}\n{kind}\n{date}\n{lines}{resource}"
-
-    def __repr__(self) -> str:
-        return f"S3V1(bucket={self.bucket!r})"
 
 
 def _signed_headers(request: Request) -> dict[str, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar
 
-from ramrole_creds.signing._canonical import canonical_query, header_lines, query_pairs, without
-from ramrole_creds.signing._percent import decode
+from ramrole_creds.signing._canonical import header_lines, query_pairs, without
+from ramrole_creds.signing._percent import decode, encode
 from ramrole_creds.signing.body import hex_digest, is_empty, length
 from ramrole_creds.signing.instant import Instant
 from ramrole_creds.signing.scheme import Scheme
@@ -119,11 +119,11 @@ class SLSV4(Scheme):
     def canonical_request(self, signed: Request) -> str:
         """The canonical request of a signed request.
 
-        Names and path are those of the wire, encoded; the official SDK signs them raw and sends them encoded, which
-        makes a difference for names and paths outside plain ASCII only.
+        The names of parameters enter as text, as in the official SDKs for Python, Go and Java; the path as it is sent.
         """
         headers = _log_headers(signed, frozenset(), "content-type", "host")
-        query = canonical_query(signed.query, equals_when_empty=False, sort_encoded=False)
+        pairs = sorted((name, value) for name, _, value in query_pairs(signed.query)) if signed.query else []
+        query = "&".join([f"{name}={encode(value)}" if value else name for name, value in pairs])
         names = ";".join(headers)
         payload = headers.get("x-log-content-sha256", "")
         return f"{signed.method}\n{signed.path}\n{query}\n{header_lines(headers)}\n{names}\n{payload}"

@@ -69,7 +69,7 @@ def texts(body: bytes, name: str) -> list[str]:
 
     A pattern, not a parser: a request may hold anything, and entities of a hostile document are never expanded.
     """
-    found = re.findall(rb"<(?:\w+:)?%s(?:\s[^>]*)?>([^<]*)</" % name.encode(), body)
+    found = re.findall(rb"<(?:\w{1,20}:)?%s(?:\s[^<>]*)?>([^<]*)</" % name.encode(), body)
     return [_unescape(text.decode("utf-8", "replace")) for text in found]
 
 

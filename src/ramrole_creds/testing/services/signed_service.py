@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 
 DEFAULT_REGION = "cn-hangzhou"
-REGION = re.compile(r"(?:^|[.-])((?:cn|us|eu|ap|me|na|sa)-[a-z]+(?:-[0-9a-z]+)*?)(?:-(?:internal|vpc|intranet))?\.")
+REGION = re.compile(
+    r"(?:^|[.-])((?:cn|us|eu|ap|me|na|sa)-[a-z]{1,20}(?:-[0-9a-z]{1,20}){0,5}?)(?:-(?:internal|vpc|intranet))?\."
+)
 
 
 @dataclass(frozen=True)

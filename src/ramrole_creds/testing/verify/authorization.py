@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ramrole_creds.testing.verify.canonical import derived_key
 
 TERMINATOR = "aliyun_v4_request"
-_FIELD = re.compile(r"\s*([A-Za-z]+)=([^,]*?)\s*(?:,|$)")
 
 
 class Claim(NamedTuple):
@@ -21,7 +19,8 @@ class Claim(NamedTuple):
 
 def authorization_fields(text: str) -> dict[str, str]:
     """The fields of `Credential=…, SignedHeaders=…, Signature=…`."""
-    return dict(_FIELD.findall(text))
+    pairs = (part.partition("=") for part in text.split(","))
+    return {name.strip().rpartition(" ")[2]: value.strip() for name, equals, value in pairs if equals}
 
 
 @dataclass(frozen=True, slots=True)

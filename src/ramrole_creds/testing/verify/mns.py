@@ -1,17 +1,31 @@
-"""Message Service: `Authorization: MNS <id>:<signature>`."""
+"""Message Service: `MNS <id>:<signature>` (version 2) and `MNS4-HMAC-SHA256` (version 4)."""
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.canonical import from_wire, header_lines, hmac_sha1_base64, to_bytes
+from ramrole_creds.testing.verify.authorization import Claim, Scope, authorization_fields
+from ramrole_creds.testing.verify.canonical import (
+    decode,
+    encode,
+    from_wire,
+    header_lines,
+    hmac_sha1_base64,
+    hmac_sha256_hex,
+    query_pairs,
+    to_bytes,
+)
 from ramrole_creds.testing.verify.error_catalogs import MNS
 from ramrole_creds.testing.verify.registry import scheme
-from ramrole_creds.testing.verify.verification import Verification, refused
+from ramrole_creds.testing.verify.times import http_time
+from ramrole_creds.testing.verify.verification import Verification, VerificationFailed, refused
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.verify.result import Accepted
+
+ALGORITHM = "MNS4-HMAC-SHA256"
 
 
 @scheme("mns", MNS, prefix="MNS ")
@@ -19,8 +33,7 @@ def mns(check: Verification) -> Accepted:
     """A Message Service request; its token travels outside the signature."""
     headers = check.headers
     claim = check.claim("MNS")
-    if not headers.get("x-mns-version"):
-        raise refused("MissingVersionHeader", 400, "The x-mns-version header is missing.")
+    _require_version(check)
     check.require_date("x-mns-date", "date")
     issued = check.issued(claim.access_key_id, headers.get("security-token"))
     # The digest is opaque text here: the official SDK sends the base64 of the hex, the documentation the digest's.
@@ -28,3 +41,43 @@ def mns(check: Verification) -> Accepted:
     mns_headers = header_lines(headers, (name for name in headers if name.startswith("x-mns-")))
     string_to_sign = "\n".join((check.request.method, *described, mns_headers + from_wire(check.request.target)))
     return check.conclude(claim, issued, partial(hmac_sha1_base64, to_bytes(issued.access_key_secret)), string_to_sign)
+
+
+@scheme("mns_v4", MNS, prefix=ALGORITHM)
+def mns_v4(check: Verification) -> Accepted:
+    """A request with a key derived for day and region; its token travels outside the signature too."""
+    headers = check.headers
+    fields = authorization_fields(headers.get("authorization", "").removeprefix(ALGORITHM))
+    scope = Scope.parse(fields.get("Credential", ""))
+    if scope is None or scope.product != "mns" or not fields.get("Signature"):
+        raise VerificationFailed(check.catalog.malformed)
+    _require_version(check)
+    when = datetime.fromtimestamp(http_time(check.require_date("date")) or 0, timezone.utc)
+    if scope.day != f"{when:%Y%m%d}":
+        raise VerificationFailed(check.catalog.malformed)
+    issued = check.issued(scope.access_key_id, headers.get("security-token"))
+    signed = [name for name in headers if name in ("content-type", "content-md5") or name.startswith("x-mns-")]
+    canonical = (
+        check.request.method,
+        encode(decode(check.request.path), keep="/"),
+        _parameters(check),
+        header_lines(headers, signed),
+        "",
+    )
+    string_to_sign = "\n".join((ALGORITHM, f"{when:%Y%m%dT%H%M%SZ}", scope.text, *canonical))
+    claim = Claim(scope.access_key_id, fields["Signature"])
+    mac = partial(hmac_sha256_hex, scope.key(issued.access_key_secret))
+    return check.conclude(claim, issued, mac, string_to_sign, scope.region)
+
+
+def _parameters(check: Verification) -> str:
+    """Sorted by their names, which count in lower case; the last of a name counts."""
+    given = {
+        encode(name.lower().strip()): (value or "").strip() for name, value in query_pairs(check.request.query_string)
+    }
+    return "&".join(f"{name}={encode(given[name])}" if given[name] else name for name in sorted(given))
+
+
+def _require_version(check: Verification) -> None:
+    if not check.headers.get("x-mns-version"):
+        raise refused("MissingVersionHeader", 400, "The x-mns-version header is missing.")

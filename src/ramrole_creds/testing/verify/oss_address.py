@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireRequest
 
 _SERVICE_HOST = re.compile(
-    r"(?:(?P<bucket>[a-z0-9][a-z0-9-]+)\.)?"
-    r"(?:(?:s3\.)?oss(?:-[a-z0-9-]+)?|[a-z0-9-]+\.oss)\.aliyuncs\.com",
+    r"(?:(?P<bucket>(?!s3\.oss)[a-z0-9][a-z0-9-]+)\.)?"
+    r"(?:(?:s3\.)?oss(?:-[a-z0-9-]+)?|(?:cn|ap|us|eu|me|na|sa|af|ca|rus)-[a-z0-9-]+\.oss)\.aliyuncs\.com",
     re.IGNORECASE,
 )
 _LOCAL_HOST = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9-]+)\.(?:localhost|127\.0\.0\.1)", re.IGNORECASE)
@@ -34,11 +34,14 @@ class OssAddress:
 
 
 def oss_address(request: WireRequest) -> OssAddress:
-    """Read the address: virtual-hosted on the service's host names and under localhost, path style elsewhere."""
+    """Read the address: virtual-hosted on the service's host names and under localhost, path style elsewhere.
+
+    A `+` in the path is a blank, as the service reads it.
+    """
     host = (request.header("host") or "").partition(":")[0]
     path = request.path
     match = _SERVICE_HOST.fullmatch(host) or _LOCAL_HOST.fullmatch(host)
     if match and match["bucket"]:
-        return OssAddress(match["bucket"], decode(path[1:]), virtual_hosted=True)
+        return OssAddress(match["bucket"], decode(path[1:], plus_is_space=True), virtual_hosted=True)
     bucket, _, key = path[1:].partition("/")
-    return OssAddress(decode(bucket), decode(key)) if bucket else OssAddress(None, "")
+    return OssAddress(decode(bucket), decode(key, plus_is_space=True)) if bucket else OssAddress(None, "")

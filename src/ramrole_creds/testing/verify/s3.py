@@ -107,13 +107,31 @@ def s3_hmacv1(check: Verification) -> Accepted:
     return check.conclude(claim, issued, partial(hmac_sha1_base64, to_bytes(issued.access_key_secret)), string_to_sign)
 
 
+@scheme("s3_hmacv1_url", S3, when=lambda request: "AWSAccessKeyId=" in request.query_string)
+def s3_hmacv1_url(check: Verification) -> Accepted:
+    """A URL with `AWSAccessKeyId`, `Expires` and `Signature`; its token is signed like a header."""
+    query = check.query
+    ends = decimal(query.get("Expires", ""))
+    if ends is None or not query.get("Signature"):
+        raise refused(
+            "AccessDenied", 403, "Query-string authentication requires the Signature, Expires and AWSAccessKeyId."
+        )
+    check.require_unexpired(ends)
+    issued = check.issued(query["AWSAccessKeyId"], query.get("x-amz-security-token"))
+    amz = {name: value for name, value in check.headers.items() if name.startswith("x-amz-")}
+    amz |= {name: value for name, value in query.items() if name.startswith("x-amz-")}
+    described = [check.headers.get(name) or query.get(name, "") for name in ("content-md5", "content-type")]
+    head = (check.request.method, *described, query["Expires"])
+    string_to_sign = "\n".join((*head, header_lines(amz, list(amz)) + _hmacv1_resource(check.request)))
+    claim = Claim(query["AWSAccessKeyId"], query["Signature"])
+    return check.conclude(claim, issued, partial(hmac_sha1_base64, to_bytes(issued.access_key_secret)), string_to_sign)
+
+
 def _hmacv1_resource(request: WireRequest) -> str:
-    """The path stays encoded here; an empty sub-resource keeps its `=` where it was sent with one."""
+    """The path is signed as it was sent; an empty sub-resource keeps its `=` where it was sent with one."""
     address = oss_address(request)
     path = from_wire(request.path)
     resource = f"/{address.bucket}{path}" if address.virtual_hosted else path
-    if resource.count("/") == 1 and address.bucket is not None:
-        resource += "/"  # a bucket addressed by path is signed as one that is addressed by host
     parts = []
     for name, value in split_query(request.query_string):
         if decode(name) in HMACV1_SUB_RESOURCES:
