@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from ramrole_creds._http.errors import (
     BodyTooLarge,
     ConnectFailed,
     ConnectionBroken,
+    ConnectTimeout,
     HttpError,
     ReadTimeout,
     TimeLimitExceeded,
@@ -25,7 +27,7 @@ from ramrole_creds.errors import ConfigurationError, FetchError
 from ramrole_creds.testing import FakeCloud
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 NOON = 1793880000.0  # Thu, 05 Nov 2026 12:00:00 GMT
@@ -259,3 +261,106 @@ def test_a_query_shows_in_no_log_of_urllib3(caplog: pytest.LogCaptureFixture) ->
         HttpTransport().request("GET", f"{cloud.url}/latest/meta-data/region-id?key=marker", time_limit=5)
     assert "/latest/meta-data/region-id" in caplog.text
     assert "marker" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said"),
+    [
+        ("http://user:marker@[::1", "the address of the proxy is not valid. Correct HTTPS_PROXY"),
+        ("ftp://127.0.0.1", "the address of the proxy is not valid. Correct HTTPS_PROXY"),
+        ("http://127.0.0.1:99999", "the address of the proxy is not valid. Correct HTTPS_PROXY"),
+        (
+            "http://user:marker@127.0.0.1:9",
+            "the environment names could not be used (connection refused)",
+        ),
+    ],
+    ids=["bracket", "scheme", "port", "refused"],
+)
+def test_an_unusable_proxy_is_reported_as_such(monkeypatch: pytest.MonkeyPatch, proxy: str, said: str) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    with pytest.raises(ConnectFailed) as raised:
+        transport(use_environment=True).request("GET", "https://sts.example.invalid/", time_limit=5)
+    assert said in str(raised.value)
+    assert "marker" not in str(raised.value)
+
+
+def test_a_socks_proxy_without_its_package_is_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(*_arguments: object, **_more: object) -> None:
+        raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
+
+    monkeypatch.setenv("https_proxy", "socks5h://127.0.0.1:9")
+    monkeypatch.setattr(requests.adapters, "SOCKSProxyManager", unsupported)
+    with pytest.raises(ConnectFailed, match="SOCKS proxy, which needs the package PySocks"):
+        transport(use_environment=True).request("GET", "https://sts.example.invalid/", time_limit=5)
+
+
+Resolved = list[tuple[Any, ...]]
+
+
+def resolve_to(monkeypatch: pytest.MonkeyPatch, resolve: Callable[[], Resolved]) -> None:
+    """Let the name `service.example` resolve so, and everything else as always."""
+    real = socket.getaddrinfo
+
+    def look_up(host: str, *arguments: Any, **more: Any) -> Any:
+        return resolve() if host == "service.example" else real(host, *arguments, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+def test_one_time_limit_holds_for_all_addresses_of_a_name(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight addresses that drop packets."""
+    cloud.disable_endpoint("blackhole")
+    address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", cloud.port))
+    resolve_to(monkeypatch, lambda: [address] * 8)
+    begun = time.monotonic()
+    with pytest.raises(ConnectTimeout):
+        transport(connect_timeout=0.4).request("GET", f"http://service.example:{cloud.port}/", time_limit=10)
+    assert time.monotonic() - begun < 0.4 * 3
+
+
+def test_an_address_that_drops_packets_leaves_time_for_the_next(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FakeCloud() as other:
+        cloud.disable_endpoint("blackhole")
+        addresses = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in (cloud.port, other.port)
+        ]
+        resolve_to(monkeypatch, lambda: addresses)
+        transport(connect_timeout=2.0).request("GET", f"http://service.example{ITEM}", time_limit=10)
+        assert len(other.requests) == 1
+
+
+def test_the_time_limit_holds_for_name_resolution(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+
+    def hang() -> Resolved:
+        gate.wait(10)
+        return []
+
+    resolve_to(monkeypatch, hang)
+    begun = time.monotonic()
+    with pytest.raises(ConnectTimeout, match="not resolved in time"):
+        transport(connect_timeout=0.1).request("GET", "http://service.example/", time_limit=10)
+    assert time.monotonic() - begun < 3
+    for _ in range(40):  # a resolver that hangs does not cost a thread for each request
+        with pytest.raises(HttpError):
+            transport(connect_timeout=0.001).request("GET", "http://service.example/", time_limit=10)
+    assert sum(thread.name == "ramrole-creds-lookup" for thread in threading.enumerate()) <= 16
+    gate.set()
+
+
+def test_a_name_without_an_address_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve_to(monkeypatch, list)
+    with pytest.raises(ConnectFailed, match=r"GET http://service\.example/: "):
+        transport().request("GET", "http://service.example/", time_limit=5)
+
+
+def test_where_no_thread_can_resolve_a_name_the_machine_is_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(*_arguments: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    with pytest.raises(ConnectFailed, match="no thread could be started") as raised:
+        transport().request("GET", "http://service.example/", time_limit=5)
+    assert raised.value.local

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import os
 import socket
 import ssl
@@ -15,6 +16,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from functools import partialmethod
 from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,9 +25,9 @@ import requests.adapters
 import urllib3
 from requests import exceptions as failures
 from urllib3 import exceptions as wire_failures
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection
 
+from ramrole_creds._http.addresses import RESOURCE_ERRNOS, LookupTimeout, ThreadLimit, connect
 from ramrole_creds._http.errors import (
     BadResponse,
     BodyTooLarge,
@@ -40,10 +42,11 @@ from ramrole_creds._http.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from urllib3.connectionpool import HTTPConnectionPool
+
 CHUNK_BYTES = 16384
 MAX_HEAD_BYTES = 65536
 MAX_BYTES = 1310720
-RESOURCE_ERRNOS = frozenset({12, 23, 24, 105})  # ENOMEM, ENFILE, EMFILE, ENOBUFS
 
 
 class _TooMuch(Exception):
@@ -56,6 +59,10 @@ class _NotDecodable(Exception):
 
 class _CaBundleMissing(Exception):
     """The file of trusted certificates does not exist."""
+
+
+class _SocksUnsupported(Exception):
+    """The proxy speaks SOCKS, and the package for that is missing."""
 
 
 class _CutShort(Exception):
@@ -94,6 +101,7 @@ class Exchange:
         self._use_environment = use_environment
         self._verify = verify
         self._wire = _Wire(deadline)
+        self._has_proxy = False
         self._handled = sys.exc_info()[1]  # what the caller is handling is the context of every error, not its cause
 
     def run(
@@ -117,6 +125,7 @@ class Exchange:
         _here.exchanging = True
         try:
             proxies, verify = self._environment_settings(url)
+            self._has_proxy = requests.utils.select_proxy(url, proxies) is not None
             if isinstance(verify, str) and not os.path.exists(verify):  # noqa: PTH110  # loading pathlib costs time
                 raise _CaBundleMissing
             remaining = max(0.001, self._deadline - time.monotonic())
@@ -134,6 +143,8 @@ class Exchange:
 
     def explain(self, error: Exception, where: str) -> HttpError:
         """The failure as one of ours. Its text contains nothing of what was sent or read."""
+        if self._has_proxy and isinstance(error, failures.InvalidURL):
+            error = failures.InvalidProxyURL()  # the URL itself is valid, since it was sent to the proxy
         causes = _causes(error, self._handled)
         failure = _explain(error, causes, where, late=time.monotonic() >= self._deadline)
         failure.answered = self._wire.answered
@@ -204,6 +215,11 @@ class _Rule:
 _RULES = (
     _Rule((_TooMuch,), BodyTooLarge, "the answer is longer than any answer of this service", connected=True),
     _Rule(
+        (failures.InvalidProxyURL,),
+        ConnectFailed,
+        "the address of the proxy is not valid. Correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY",
+    ),
+    _Rule(
         (failures.InvalidURL, failures.MissingSchema, failures.InvalidSchema, UnicodeError),
         ConnectFailed,
         "this URL cannot be requested",
@@ -214,12 +230,20 @@ _RULES = (
         ConnectFailed,
         "the CA bundle does not exist. Correct `verify`, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE",
     ),
+    _Rule(
+        (_SocksUnsupported,),
+        ConnectFailed,
+        "the proxy is a SOCKS proxy, which needs the package PySocks. Install it, or correct HTTPS_PROXY or ALL_PROXY",
+    ),
+    _Rule((LookupTimeout,), ConnectTimeout, "the host name was not resolved in time"),
+    _Rule((ThreadLimit,), ConnectFailed, "no thread could be started to resolve the host name", local=True),
     _Rule((failures.ConnectTimeout,), ConnectTimeout, "no answer to the attempt to connect", outermost=True),
     _Rule((failures.SSLError, ssl.SSLError), ConnectFailed, "TLS failed ({reason})", "handshake", connected=True),
     _Rule(
         (failures.ProxyError,),
         ConnectFailed,
-        "the proxy that the environment names could not be used",
+        "the proxy that the environment names could not be used ({reason})",
+        "it opened no tunnel",
         outermost=True,
         retriable=True,
     ),
@@ -272,18 +296,47 @@ class _DeadlineAdapter(requests.adapters.HTTPAdapter):
         self._keep_deadline(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> urllib3.PoolManager:  # noqa: ANN401
-        manager = cast("urllib3.PoolManager", super().proxy_manager_for(proxy, **kwargs))
+        try:
+            manager = cast("urllib3.PoolManager", super().proxy_manager_for(proxy, **kwargs))
+        except failures.InvalidSchema:
+            raise _SocksUnsupported from None
         self._keep_deadline(manager)
         return manager
 
     def _keep_deadline(self, manager: urllib3.PoolManager) -> None:
-        response = type("DeadlineResponse", (_DeadlineResponse,), {"wire": self._wire})
-        plain = type("Plain", (HTTPConnection,), {"response_class": response})
-        secure = type("Secure", (HTTPSConnection,), {"response_class": response})
         manager.pool_classes_by_scheme = {
-            "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
-            "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
+            scheme: self._with_deadline(pool) for scheme, pool in manager.pool_classes_by_scheme.items()
         }
+
+    def _with_deadline(self, pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+        """The pool with connections that keep the deadline. A SOCKS proxy's connections go on connecting their way."""
+        connection = pool.ConnectionCls
+        response = type("DeadlineResponse", (_DeadlineResponse,), {"wire": self._wire})
+        members: dict[str, object] = {"response_class": response}
+        if getattr(connection, "_new_conn", None) is HTTPConnection._new_conn:  # noqa: SLF001  # no other way in urllib3
+            members["_new_conn"] = partialmethod(_connect, self._wire)
+        kept = type(f"Deadline{connection.__name__}", (connection,), members)
+        return type(f"Deadline{pool.__name__}", (pool,), {"ConnectionCls": kept})
+
+
+def _connect(connection: HTTPConnection, wire: _Wire) -> socket.socket:
+    """Connect as urllib3 does, with one time limit over name resolution and all addresses together."""
+    sys.audit("http.client.connect", connection, connection.host, connection.port)
+    patience = connection.timeout if isinstance(connection.timeout, (int, float)) else math.inf
+    deadline = min(wire.deadline, time.monotonic() + patience)
+    try:
+        return connect(
+            connection._dns_host,  # noqa: SLF001  # the host without a trailing dot is for TLS
+            connection.port,
+            deadline,
+            connection.socket_options,
+        )
+    except LookupTimeout:
+        raise
+    except TimeoutError as error:
+        raise wire_failures.ConnectTimeoutError(connection, "timed out") from error
+    except OSError as error:
+        raise wire_failures.NewConnectionError(connection, "cannot connect") from error
 
 
 class _DeadlineResponse(HTTPResponse):

@@ -157,6 +157,11 @@ def resolve_redirect(base: Url, location: object) -> Url:
     return Url(base.scheme, base.host, base.port, path, query if question_mark else None, has_fragment=bool(hash_sign))
 
 
+def is_address(host: str) -> bool:
+    """True for an IP address without brackets."""
+    return ":" in host or _IPV4.fullmatch(host) is not None
+
+
 def _checked_host(host: str) -> str:
     if host.startswith("["):
         return str(_ipv6(host[1:-1]))
