@@ -201,6 +201,16 @@ class TestChildrenThatHoldTheOutput:
         assert time.monotonic() - before < 15
         wait_until_gone(int((tmp_path / "pid").read_text()))
 
+    def test_a_good_document_is_served_at_once_on_windows_too(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(external, "ON_WINDOWS", True)
+        monkeypatch.setenv("PATH", str(tmp_path))  # without the killer of Windows
+        before = time.monotonic()
+        assert self.leaving(tmp_path).get_credentials().access_key_id == "LTAIexample"
+        assert time.monotonic() - before < 15
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
     def test_a_daemon_goes_on_and_costs_neither_thread_nor_descriptor(self, tmp_path: Path) -> None:
         provider = self.leaving(tmp_path, leave_group=True)
         provider.get_credentials()

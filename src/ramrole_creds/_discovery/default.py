@@ -55,8 +55,7 @@ def default_provider(
     Raises:
         ConfigurationError: a name in `only` is known to nobody, or another argument makes no sense.
     """
-    for name in options.keys() - ProviderOptions.__annotations__.keys():
-        raise unknown_argument(name, "default_provider", (default_provider, CredentialProvider.__init__))
+    _require_known(options)
     warn_of_misspelt_variables()
     makers = _official_links(endpoint, sts_endpoint, options)
     if only is not None:
@@ -114,6 +113,11 @@ def shared_provider(
         "on_error": on_error,
     }
     return restore(default_provider, (), {**arguments, **options})
+
+
+def _require_known(options: ProviderOptions) -> None:
+    for name in options.keys() - ProviderOptions.__annotations__.keys():
+        raise unknown_argument(name, "default_provider", (default_provider, CredentialProvider.__init__))
 
 
 class MisconfiguredProvider(CredentialProvider):

@@ -61,10 +61,8 @@ def _from_url(url: str, depth: int) -> CredentialProvider:
     scheme, main, pairs = _taken_apart(url)
     links = [_from_url(value, depth + 1) for key, value in pairs if key == "link"]
     arguments: dict[str, Any] = {key: _value(key, value, depth) for key, value in pairs if key != "link"}
-    policy = {key.removeprefix("policy."): arguments.pop(key) for key in list(arguments) if key.startswith("policy.")}
     try:
-        if policy:
-            arguments["policy"] = RefreshPolicy(**policy)
+        _gather_policy(arguments)
         return _make(scheme.replace("-", "_").lower(), main, links, arguments)
     except UnknownArgumentError as error:
         problem = str(error)
@@ -74,6 +72,13 @@ def _from_url(url: str, depth: int) -> CredentialProvider:
     except ConfigurationError as error:
         problem = str(error)
     raise ConfigurationError(f"{scheme}://: {problem}")
+
+
+def _gather_policy(arguments: dict[str, Any]) -> None:
+    """Put the arguments that begin with `policy.` into one RefreshPolicy."""
+    policy = {key.removeprefix("policy."): arguments.pop(key) for key in list(arguments) if key.startswith("policy.")}
+    if policy:
+        arguments["policy"] = RefreshPolicy(**policy)
 
 
 def _make(name: str, main: str, links: list[CredentialProvider], arguments: dict[str, Any]) -> CredentialProvider:

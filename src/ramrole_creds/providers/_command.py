@@ -83,40 +83,71 @@ def run_command(
         OutputTooLong: it printed too much.
     """
     deadline = time.monotonic() + seconds
-    output, stderr = bytearray(), bytearray()
+    output = _Output()
     process = _start(arguments, windows=windows)
     pipes: _Pipes | None = None
-    ended_alone = False
-    stderr_bytes = 0
+    is_over = False
     try:
         pipes = _ThreadedPipes(process) if windows else _PolledPipes(process)
-        while pipes.is_open():
-            has_ended = process.poll() is not None  # asked first: all that it wrote is in the pipes then
-            chunk = pipes.read(max(0.0, min(POLL_SECONDS, deadline - time.monotonic())))
-            if chunk is None and has_ended and (process.returncode != 0 or is_complete(bytes(output))):
-                break
-            if chunk is not None and chunk[0] == "stdout":
-                output += chunk[1]
-            elif chunk is not None:
-                stderr_bytes += len(chunk[1])
-                stderr += chunk[1]
-                del stderr[:-MAX_STDERR_BYTES]
-            if len(output) > MAX_OUTPUT_BYTES:
-                raise OutputTooLong
-            if time.monotonic() >= deadline:
-                raise CommandTimeout
-        else:
-            try:
-                process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:  # it has closed its pipes but has not ended
-                raise CommandTimeout from None
-            ended_alone = True
+        if _reads_to_end(process, pipes, output, deadline=deadline, is_complete=is_complete):
+            _wait(process, deadline)
+            is_over = True
     finally:
-        if not ended_alone:
+        if not is_over:
             _kill(process, windows=windows)
         if pipes is not None:
             pipes.close()
-    return CommandResult(process.returncode, bytes(output), bytes(stderr), stderr_bytes > len(stderr))
+    return output.result(process.returncode)
+
+
+class _Output:
+    """What a command has written so far."""
+
+    def __init__(self) -> None:
+        self.output = bytearray()
+        self._stderr = bytearray()
+        self._stderr_cut = False
+
+    def add(self, name: str, chunk: bytes) -> None:
+        if name == "stdout":
+            self.output += chunk
+        else:
+            self._stderr += chunk
+            self._stderr_cut = self._stderr_cut or len(self._stderr) > MAX_STDERR_BYTES
+            del self._stderr[:-MAX_STDERR_BYTES]
+        if len(self.output) > MAX_OUTPUT_BYTES:
+            raise OutputTooLong
+
+    def result(self, status: int) -> CommandResult:
+        return CommandResult(status, bytes(self.output), bytes(self._stderr), self._stderr_cut)
+
+
+def _reads_to_end(
+    process: subprocess.Popen[bytes],
+    pipes: _Pipes,
+    output: _Output,
+    *,
+    deadline: float,
+    is_complete: Callable[[bytes], bool],
+) -> bool:
+    """Read until the pipes are closed; False if nobody needs to wait for that."""
+    while pipes.is_open():
+        has_ended = process.poll() is not None  # asked first: all that it wrote is in the pipes then
+        chunk = pipes.read(max(0.0, min(POLL_SECONDS, deadline - time.monotonic())))
+        if chunk is not None:
+            output.add(*chunk)
+        elif has_ended and (process.returncode != 0 or is_complete(bytes(output.output))):
+            return False
+        if time.monotonic() >= deadline:
+            raise CommandTimeout
+    return True
+
+
+def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:
+    try:
+        process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:  # it has closed its pipes but has not ended
+        raise CommandTimeout from None
 
 
 def _start(arguments: Sequence[str], *, windows: bool) -> subprocess.Popen[bytes]:
@@ -132,7 +163,7 @@ def _start(arguments: Sequence[str], *, windows: bool) -> subprocess.Popen[bytes
 
 def _named_pipes(process: subprocess.Popen[bytes]) -> Mapping[str, IO[bytes]]:
     assert process.stdout is not None  # noqa: S101  # _start made both
-    assert process.stderr is not None  # noqa: S101
+    assert process.stderr is not None  # noqa: S101  # as above
     return {"stdout": process.stdout, "stderr": process.stderr}
 
 

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from ramrole_creds.errors import ConfigurationError
 
 _WINDOWS_BLANKS = " \t\r\n"
-# In the rest of a Windows command line: backslashes before a quotation mark, a quotation mark, blanks, other text.
-_WINDOWS_TOKEN = re.compile(r'(?P<slashes>\\+)(?=")|(?P<quote>")|(?P<blanks>[ \t\r\n]+)|(?P<text>\\+|[^\\" \t\r\n]+)')
+# Parts of a Windows command line. Backslashes are special before a quotation mark only.
+_ESCAPED = r'(?P<escaped>(?:\\\\)*\\")|(?P<slashes>(?:\\\\)+(?="))'
+_OUTSIDE_QUOTES = re.compile(_ESCAPED + r'|(?P<quote>")|(?P<blanks>[ \t\r\n]+)|(?P<text>\\+|[^\\" \t\r\n]+)')
+_INSIDE_QUOTES = re.compile(_ESCAPED + r'|(?P<doubled>"")|(?P<quote>")|(?P<text>\\+|[^\\"]+)')
 
 
 def split_command(command: str | Sequence[str], *, windows: bool) -> list[str]:
@@ -59,25 +61,25 @@ def _windows_arguments(text: str) -> list[str]:
     arguments: list[str] = []
     argument: str | None = None
     quoted, position = False, 0
-    while position < len(text):
-        token = _WINDOWS_TOKEN.match(text, position)
-        assert token is not None  # noqa: S101  # every character is in one of the groups
-        position = token.end()
-        if token["blanks"] and not quoted:
+    while match := (_INSIDE_QUOTES if quoted else _OUTSIDE_QUOTES).match(text, position):
+        position = match.end()
+        if match.lastgroup == "blanks":
             arguments += [] if argument is None else [argument]
             argument = None
-        elif token["slashes"]:
-            argument = (argument or "") + "\\" * (len(token["slashes"]) // 2)
-            if len(token["slashes"]) % 2:  # the mark after it is literal
-                argument += '"'
-                position += 1
-        elif token["quote"] and quoted and text.startswith('"', position):
-            argument = (argument or "") + '"'
-            position += 1
-        elif token["quote"]:
-            quoted, argument = not quoted, argument or ""
+            continue
+        argument = argument or ""
+        if match.lastgroup == "quote":
+            quoted = not quoted
         else:
-            argument = (argument or "") + token[0]
+            argument += _literal(match)
     if quoted:
         raise ValueError("No closing quotation")
-    return [*arguments, argument] if argument is not None else arguments
+    return arguments if argument is None else [*arguments, argument]
+
+
+def _literal(part: re.Match[str]) -> str:
+    if part.lastgroup == "text":
+        return part[0]
+    if part.lastgroup == "slashes":
+        return "\\" * (len(part[0]) // 2)
+    return "\\" * (len(part[0]) // 2 - 1) + '"'  # escaped or doubled

@@ -171,9 +171,13 @@ def describe_stderr(written: bytes, *, cut: bool) -> str:
         text = text.partition("\n")[2]
     # Hidden before anything is cut off: a part of a secret no longer looks like one.
     text = _NAMED_SECRET.sub(rf"\1{_HIDDEN}", _without_private_keys(text))
+    return " ".join(_safe_lines(text.splitlines())[-MAX_STDERR_LINES:])[-MAX_STDERR_CHARACTERS:]
+
+
+def _safe_lines(lines: list[str]) -> list[str]:
     shown: list[str] = []
     in_secret = False
-    for line in text.splitlines():
+    for line in lines:
         words = line.split()
         safe = safe_message(line)
         if in_secret and len(words) == 1:  # the rest of a long secret that was wrapped
@@ -181,7 +185,7 @@ def describe_stderr(written: bytes, *, cut: bool) -> str:
         in_secret = bool(words) and (len(words[-1]) >= _SECRET_LIKE_CHARACTERS or (in_secret and len(words) == 1))
         if safe and not (shown and safe == shown[-1] == _HIDDEN):
             shown.append(safe)
-    return " ".join(shown[-MAX_STDERR_LINES:])[-MAX_STDERR_CHARACTERS:]
+    return shown
 
 
 def _without_private_keys(text: str) -> str:

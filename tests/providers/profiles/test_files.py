@@ -197,6 +197,17 @@ def test_no_bytes_in_a_file_end_in_anything_but_a_typed_error_that_names_it(file
     assert str(files.ini) in outcome(IniProfileProvider(), files.ini)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")
+@pytest.mark.parametrize("name", ["cli", "ini"])
+def test_a_file_that_cannot_be_looked_at_is_an_error_and_not_absent(cloud: FakeCloud, files: Files, name: str) -> None:
+    path: Path = getattr(files, name)
+    path.parent.mkdir()
+    path.symlink_to(path)
+    provider = cli(cloud) if name == "cli" else ini(cloud)
+    with pytest.raises(ProfileError, match="cannot be accessed"):
+        provider.get_credentials()
+
+
 @pytest.mark.parametrize(
     ("environ", "windows", "home"),
     [

@@ -77,11 +77,16 @@ def read_profile_file(file: ProfilePath) -> str:
 
 
 def is_there(path: Path) -> bool:
-    """True if the file exists and its folder may be entered."""
+    """False if the file certainly does not exist, or its folder may not be entered.
+
+    A file that cannot be looked at for another reason counts as one that is there: reading it reports the reason.
+    """
     try:
         path.stat()
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
         return False
+    except OSError:
+        return True
     return True
 
 

@@ -104,11 +104,9 @@ class SignInClient:
         return FetchError(f"{self._title}: {what}. {self._again}", unrecoverable=True)
 
     def _refused(self, url: str, status: int, document: dict[str, object], retry_after: float | None) -> SignInRefused:
-        code = safe_code(document.get("ErrorCode") or document.get("error") or document.get("code"))
-        message = safe_message(
-            text_of(document, "ErrorMessage") or text_of(document, "error_description") or text_of(document, "message")
-        )
-        request = safe_request_id(document.get("RequestId") or document.get("requestId")) or "not given"
+        code = safe_code(_first_text(document, "ErrorCode", "error", "code"))
+        message = safe_message(_first_text(document, "ErrorMessage", "error_description", "message"))
+        request = safe_request_id(_first_text(document, "RequestId", "requestId")) or "not given"
         said = ": ".join(part for part in (code, message) if part) or "no reason given"
         hint = f" {self._again}" if 400 <= status < 500 and status != 429 else ""
         seen = f"HTTP {status}, RequestId {request}"
@@ -118,3 +116,7 @@ class SignInClient:
             status=status,
             retry_after=retry_after,
         )
+
+
+def _first_text(document: dict[str, object], *names: str) -> str:
+    return next((text for name in names if (text := text_of(document, name))), "")
