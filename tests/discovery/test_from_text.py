@@ -198,7 +198,7 @@ def test_an_unknown_parameter_of_a_url_gets_the_nearest_name_and_all() -> None:
     assert "Its arguments: role_name, endpoint, token_mode" in str(raised.value)
 
 
-def test_fields_without_effect_are_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_fields_without_effect_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     provider_from_config({"type": "ecs_ram_role", "proxy": "http://proxy:3128", "host": ""})
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [
         "proxy of the configuration has no effect here"

@@ -24,7 +24,7 @@ class TestCredentialsUri:
         assert credentials.provider_name == "credential_uri"
         assert credentials.expiration is not None
 
-    def test_nothing_configured_is_not_here(self) -> None:
+    def test_nothing_configured_is_unavailable(self) -> None:
         with pytest.raises(ProviderUnavailable):
             CredentialsUriProvider().get_credentials()
 
@@ -44,7 +44,7 @@ class TestCredentialsUri:
             "http://\uff11\uff12\uff17.0.0.1/",
         ],
     )
-    def test_what_would_be_unsafe_or_is_no_url_is_refused(self, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_unsafe_or_invalid_url_is_refused(self, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(ConfigurationError) as raised:
             CredentialsUriProvider(uri)
         assert "hunter2" not in str(raised.value)
@@ -69,7 +69,7 @@ class TestCredentialsUri:
     @pytest.mark.parametrize(
         "body", ["", "[]", "{}", '{"Code":"Failed","AccessKeyId":"a","AccessKeySecret":"hunter2"}', '{"AccessKeyId":7}']
     )
-    def test_an_answer_that_holds_no_credentials_is_told_without_its_values(self, cloud: FakeCloud, body: str) -> None:
+    def test_an_answer_without_credentials_is_reported_without_its_values(self, cloud: FakeCloud, body: str) -> None:
         cloud.faults.add("credentials", 200, body=body)
         with pytest.raises(FetchError) as raised:
             CredentialsUriProvider(cloud.url + METADATA_PATH, clock=cloud.clock).get_credentials()
@@ -89,6 +89,6 @@ class TestCredentialsUri:
         with pytest.raises(FetchError, match=f"{says}.*Check that the URL is that of the credentials service"):
             CredentialsUriProvider(cloud.url + METADATA_PATH, clock=cloud.clock).get_credentials()
 
-    def test_nobody_listening_is_an_error_and_not_absent(self) -> None:
+    def test_a_service_that_does_not_listen_is_an_error(self) -> None:
         with pytest.raises(FetchError, match="Check that its service is running"):
             CredentialsUriProvider("http://127.0.0.1:9/x").get_credentials()

@@ -78,7 +78,7 @@ def assumed(cloud: FakeCloud, **more: Any) -> RamRoleArnProvider:
 # Threads and processes
 
 
-def test_calls_in_the_advisory_window_start_no_thread_each_though_no_new_ones_are_to_be_had(cloud: FakeCloud) -> None:
+def test_calls_in_the_advisory_window_start_no_thread_while_upstream_fails(cloud: FakeCloud) -> None:
     with EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock) as provider:
         provider.get_credentials()
         cloud.faults.add("credentials", 500, retry_after=60)
@@ -93,7 +93,7 @@ def test_calls_in_the_advisory_window_start_no_thread_each_though_no_new_ones_ar
         assert most <= threads + 1
 
 
-def test_a_posix_time_zone_is_no_trouble_and_nothing_deprecated_is_used(real_cloud: FakeCloud) -> None:
+def test_a_posix_time_zone_works_and_nothing_deprecated_is_used(real_cloud: FakeCloud) -> None:
     program = """
         from ramrole_creds import default_provider
         print(default_provider().get_credentials().provider_name)
@@ -111,7 +111,7 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_an_interrupt_reaches_who_waits_and_the_provider_goes_on_working() -> None:
+def test_an_interrupt_reaches_the_waiter_and_the_provider_goes_on_working() -> None:
     let_go = threading.Event()
 
     def fetch() -> Credentials:
@@ -207,7 +207,7 @@ def test_a_zone_that_changes_its_offset_moves_no_expiry(real_cloud: FakeCloud) -
         run(program, real_cloud)
 
 
-def test_the_expiration_is_to_be_seen_through_chains_profiles_and_roles(cloud: FakeCloud, files: Files) -> None:
+def test_the_expiration_is_visible_through_chains_profiles_and_roles(cloud: FakeCloud, files: Files) -> None:
     role = cloud.add_role("app").arn
     hop = {"name": "assumed", "mode": "ChainableRamRoleArn", "source_profile": "default", "ram_role_arn": role}
     files.write_cli({"mode": "EcsRamRole"}, hop)
@@ -222,7 +222,7 @@ def test_the_expiration_is_to_be_seen_through_chains_profiles_and_roles(cloud: F
     assert session == pytest.approx(cloud.clock.now() + timedelta(hours=1), abs=timedelta(seconds=2))
 
 
-def test_a_sign_in_that_is_renewed_by_the_cli_is_seen_without_a_restart(cloud: FakeCloud, files: Files) -> None:
+def test_a_sign_in_that_the_cli_renews_takes_effect_without_a_restart(cloud: FakeCloud, files: Files) -> None:
     sign_in = {
         "mode": "CloudSSO",
         "cloud_sso_sign_in_url": "https://127.0.0.1:9/",
@@ -244,13 +244,15 @@ def test_a_sign_in_that_is_renewed_by_the_cli_is_seen_without_a_restart(cloud: F
 # Configuration
 
 
-def test_a_variable_that_is_set_after_the_import_counts(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_that_is_set_after_the_import_takes_effect(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tlater")
     monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "s")
     assert EnvironmentProvider(clock=cloud.clock).get_credentials().access_key_id == "LTAI5tlater"
 
 
-async def test_an_empty_variable_is_none_for_threads_and_coroutines_alike(
+async def test_an_empty_variable_counts_as_unset_for_threads_and_coroutines(
     cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("ECS_METADATA", "ROLE_ARN", "OIDC_PROVIDER_ARN", "OIDC_TOKEN_FILE", "PROFILE", "CREDENTIALS_URI"):

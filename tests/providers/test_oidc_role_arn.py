@@ -71,17 +71,17 @@ class TestOidc:
         form = dict(cloud.assert_called_once("AssumeRoleWithOIDC").request.form)
         assert form["RoleSessionName"] == "from-webhook"
 
-    def test_a_pod_of_another_service_account_is_told_what_the_trust_policy_needs(self, cloud: FakeCloud) -> None:
+    def test_a_refusal_of_a_service_account_says_what_the_trust_policy_needs(self, cloud: FakeCloud) -> None:
         provider = self.provider(cloud, token=cloud.oidc.token)
         cloud.add_role("pod", trust=cloud.oidc.trust("system:serviceaccount:other:app"))
         with pytest.raises(StsError, match="oidc:sub"):
             provider.get_credentials()
 
-    def test_nothing_configured_is_not_here(self) -> None:
+    def test_nothing_configured_is_unavailable(self) -> None:
         with pytest.raises(ProviderUnavailable, match="RRSA"):
             OidcRoleArnProvider().get_credentials()
 
-    def test_half_a_configuration_is_broken_and_names_what_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_half_a_configuration_is_an_error_that_names_what_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/no/such/file")
         monkeypatch.setenv("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::1:role/app")
         with pytest.raises(FetchError, match="ALIBABA_CLOUD_OIDC_PROVIDER_ARN is not set"):
@@ -102,7 +102,7 @@ class TestOidc:
                 self.provider(cloud, path).fetch(FetchContext.create(5.0))
 
     @pytest.mark.parametrize("content", [b"", b"\n", b"two words", b"\xff\xfe\x00", b"x" * 30000])
-    def test_a_file_that_holds_no_token_is_told_before_sts_is_asked(
+    def test_a_file_that_does_not_hold_a_token_is_reported_before_sts_is_asked(
         self, cloud: FakeCloud, tmp_path: Path, content: bytes
     ) -> None:
         path = tmp_path / "token"

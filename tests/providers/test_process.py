@@ -32,7 +32,7 @@ def printing(**document: object) -> list[str]:
 
 
 class TestProcess:
-    def test_both_shapes_are_understood(self) -> None:
+    def test_both_formats_are_read(self) -> None:
         keys = {"access_key_id": "a", "access_key_secret": "b"}
         plain = ProcessProvider(printing(mode="AK", **keys)).get_credentials()
         assert (plain.provider_name, plain.security_token) == ("external", None)
@@ -53,7 +53,7 @@ class TestProcess:
             {},
         ],
     )
-    def test_an_incomplete_document_is_told_without_its_values(self, document: dict[str, object]) -> None:
+    def test_an_incomplete_document_is_reported_without_its_values(self, document: dict[str, object]) -> None:
         with pytest.raises(ProcessError) as raised:
             ProcessProvider(printing(**document)).get_credentials()
         assert "hunter2" not in str(raised.value)
@@ -163,12 +163,12 @@ class TestProcess:
             assert "quotation" in str(error)  # noqa: PT017  # either is right
 
     @pytest.mark.parametrize("wrong", ["", "  ", "'open", [], [""], [1], 5, None, b"true"])
-    def test_no_command_is_a_configuration_error(self, wrong: Any) -> None:
+    def test_an_empty_or_invalid_command_is_a_configuration_error(self, wrong: Any) -> None:
         with pytest.raises(ConfigurationError):
             ProcessProvider(wrong)
 
     @pytest.mark.parametrize("wrong", [0, -1, "60", True, float("nan")])
-    def test_no_time_out_is_a_configuration_error(self, wrong: Any) -> None:
+    def test_an_invalid_timeout_is_a_configuration_error(self, wrong: Any) -> None:
         with pytest.raises(ConfigurationError, match="timeout"):
             ProcessProvider("true", timeout=wrong)
 

@@ -53,7 +53,7 @@ def test_roles_chain_and_the_source_is_fetched_once_for_all(cloud: FakeCloud) ->
     assert len(cloud.requests.to("AssumeRole")) == 3
 
 
-def test_the_session_renews_in_the_background_before_it_ends(cloud: FakeCloud) -> None:
+def test_the_session_renews_in_the_background_before_it_expires(cloud: FakeCloud) -> None:
     provider = assumed(cloud)
     first = provider.get_credentials()
     cloud.clock.advance(minutes=50)
@@ -154,7 +154,7 @@ def test_a_source_that_has_only_the_refused_keys_is_not_asked_in_a_circle(cloud:
     cloud.assert_called_once("AssumeRole")
 
 
-def test_a_source_that_is_not_here_is_not_here_and_costs_no_call_of_sts(cloud: FakeCloud) -> None:
+def test_an_unavailable_source_costs_no_call_of_sts(cloud: FakeCloud) -> None:
     provider = assumed(cloud, source=EnvironmentProvider())
     with pytest.raises(ProviderUnavailable):
         provider.get_credentials()

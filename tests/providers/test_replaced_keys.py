@@ -101,7 +101,7 @@ def uri(tmp_path: Path) -> Iterator[str]:
         thread.join(10)
 
 
-def test_a_key_that_is_replaced_where_a_command_or_a_uri_has_it_from_is_seen(tmp_path: Path, uri: str) -> None:
+def test_a_key_that_is_replaced_behind_a_command_or_a_uri_takes_effect(tmp_path: Path, uri: str) -> None:
     clock = VirtualClock()
     # It would take longer to start than a caller that comes much later waits for it.
     patient = RefreshPolicy(fetch_timeout=60, mandatory_wait=60)
@@ -119,7 +119,9 @@ def test_a_key_that_is_replaced_where_a_command_or_a_uri_has_it_from_is_seen(tmp
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_key_that_is_replaced_in_a_file_is_seen(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_is_replaced_in_a_file_takes_effect(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write, make = SOURCES[source]
     clock = VirtualClock()
     monkeypatch.setenv("ALIBABA_CLOUD_CONFIG_FILE", str(tmp_path / "config.json"))
@@ -228,7 +230,7 @@ def test_a_source_that_wants_to_be_asked_often_is_though_it_gives_the_same_again
         lambda context: context.record_server_time(math.inf),
     ],
 )
-def test_what_a_source_tells_and_is_no_number_of_seconds_is_its_error(tell: Callable[[FetchContext], object]) -> None:
+def test_a_source_that_reports_an_invalid_time_is_at_fault(tell: Callable[[FetchContext], object]) -> None:
     with Vault(tell) as provider, pytest.raises(ConfigurationError, match="must be a number of seconds"):
         provider.get_credentials(timeout=5)
     assert provider.fetches == 1

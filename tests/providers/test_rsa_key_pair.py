@@ -35,7 +35,7 @@ class TestRsaKeyPair:
             credentials = provider.get_credentials()
             assert (credentials.provider_name, credentials.security_token) == ("rsa_key_pair", None)
 
-    def test_a_key_may_be_bare_base64_and_one_with_a_passphrase_is_told(self, cloud: FakeCloud, tmp_path: Path) -> None:
+    def test_a_key_may_be_plain_base64_and_a_passphrase_is_reported(self, cloud: FakeCloud, tmp_path: Path) -> None:
         rsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.rsa", reason="the extra rsa")
         from cryptography.hazmat.primitives import serialization as form
 
@@ -70,7 +70,7 @@ class TestRsaKeyPair:
         with pytest.raises(ConfigurationError):
             RsaKeyPairProvider(**{"public_key_id": "id", "private_key_file": "/k", **wrong})
 
-    def test_a_file_that_is_no_key_is_named_and_not_shown(self, tmp_path: Path) -> None:
+    def test_a_file_that_is_not_a_key_is_named_and_not_shown(self, tmp_path: Path) -> None:
         pytest.importorskip("cryptography", reason="the extra rsa")
         path = tmp_path / "key.pem"
         path.write_text("hunter2")

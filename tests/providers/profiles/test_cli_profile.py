@@ -147,7 +147,7 @@ def test_every_mode_of_the_cli_gives_credentials(
         ),
     ],
 )
-def test_a_broken_profile_is_told_with_file_and_name_and_without_values(
+def test_an_error_of_a_profile_names_file_and_profile_and_shows_no_value(
     cloud: FakeCloud, files: Files, profile: dict[str, Any], says: str
 ) -> None:
     path = files.write_cli(profile)
@@ -276,7 +276,7 @@ def test_commands_and_urls_of_profiles_can_be_forbidden(
         cli(cloud).get_credentials()
 
 
-def test_a_profile_whose_role_is_not_there_is_broken_and_not_absent(cloud: FakeCloud, files: Files) -> None:
+def test_a_profile_whose_role_is_not_attached_is_an_error(cloud: FakeCloud, files: Files) -> None:
     files.write_cli({"mode": "EcsRamRole"})
     cloud.detach_role()
     with pytest.raises(ProfileError, match="No RAM role is attached"):

@@ -92,13 +92,13 @@ CLI_STS = {
 
 @pytest.mark.parametrize("mode", CLI_STS)
 @pytest.mark.parametrize("vpc", [True, "true"])
-def test_sts_is_where_the_clis_profile_says(files: Files, mode: str, vpc: object) -> None:
+def test_the_clis_profile_names_the_sts(files: Files, mode: str, vpc: object) -> None:
     where = {"sts_region": "cn-beijing", "enable_vpc": vpc}
     files.write_cli({"mode": mode, **CLI_STS[mode], **where}, {"name": "source", "mode": "AK", **KEYS})
     assert VPC_URL in CliProfileProvider().explain()
 
 
-def test_a_key_pairs_sts_is_where_either_profile_says(files: Files) -> None:
+def test_either_profile_names_the_sts_of_a_key_pair(files: Files) -> None:
     files.write_cli({"mode": "RsaKeyPair", "private_key": "/k", "key_pair_name": "id", "sts_region": "cn-beijing"})
     assert "https://sts.cn-beijing.aliyuncs.com" in CliProfileProvider().explain()
     files.write_ini("[default]\ntype=rsa_key_pair\npublic_key_id=id\nprivate_key_file=/k\nsts_region=cn-beijing\n")
@@ -143,7 +143,7 @@ def test_a_uri_that_the_clis_profile_lacks_is_that_of_the_environment(
 
 
 @pytest.mark.parametrize(("left", "used"), [(899, False), (901, True)])
-def test_a_session_that_the_cli_left_is_used_where_it_lives_a_while(
+def test_a_session_that_the_cli_left_is_used_if_it_is_valid_long_enough(
     cloud: FakeCloud, files: Files, left: int, used: bool
 ) -> None:
     profile = {
@@ -167,7 +167,7 @@ def test_a_session_that_the_cli_left_is_used_where_it_lives_a_while(
 @pytest.mark.parametrize(
     "text", ["type=external\nprocess_command=x", "type=credentials_uri\ncredentials_uri=https://x/"]
 )
-def test_neither_command_nor_uri_of_a_section_is_used_where_that_is_forbidden(
+def test_a_section_may_neither_run_a_command_nor_ask_a_uri_if_that_is_forbidden(
     files: Files, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setenv("ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS", "true")
@@ -222,7 +222,7 @@ def test_an_oidc_token_of_a_section_is_exchanged_as_its_keys_say(
     ],
 )
 @pytest.mark.parametrize("region", ["sts_region", "sts_region_id"])
-def test_sts_is_where_the_section_says(files: Files, text: str, region: str) -> None:
+def test_the_section_names_the_sts(files: Files, text: str, region: str) -> None:
     files.write_ini(f"[default]\n{text}\n{region} = cn-beijing\nenable_vpc = true\n")
     assert VPC_URL in IniProfileProvider().explain()
 
@@ -299,7 +299,7 @@ class TestOfficialConfiguration:
         provider_from_config(config, clock=cloud.clock).get_credentials()
         assert asked(cloud, "AssumeRoleWithOIDC", *SESSION[:3]) == ["me", "1800", POLICY]
 
-    def test_nothing_is_asked_without_a_token_where_that_is_forbidden(
+    def test_no_request_without_a_token_is_sent_if_that_is_forbidden(
         self, cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("RAMROLE_CREDS_METADATA_ENDPOINT", cloud.url)

@@ -70,7 +70,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_of_processes_that_change_a_profile_at_once_none_loses_a_change(files: Files, system: type[LockSystem]) -> None:
+def test_processes_that_change_a_profile_at_once_lose_no_change(files: Files, system: type[LockSystem]) -> None:
     path = files.write_cli({"mode": "AK", "number": 0}, {"name": "other", "kept": "\u00e4"})
     command = [sys.executable, "-c", PROGRAM, str(path), system.__name__, str(Path(__file__).parent)]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
@@ -82,9 +82,7 @@ def test_of_processes_that_change_a_profile_at_once_none_loses_a_change(files: F
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_who_holds_the_lock_for_too_long_is_told_of_after_our_own_time_limit(
-    folder: Path, system: type[LockSystem]
-) -> None:
+def test_a_lock_held_too_long_is_reported_after_our_time_limit(folder: Path, system: type[LockSystem]) -> None:
     lock = folder / "x.lock"
     with file_lock(lock, 1.0, locks=system()):
         before = time.monotonic()
@@ -124,7 +122,7 @@ def test_a_lock_is_given_back_when_the_block_raises_and_when_its_process_is_kill
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_who_waits_for_the_lock_gets_it_when_it_is_given_back(folder: Path, system: type[LockSystem]) -> None:
+def test_a_waiter_gets_the_lock_when_it_is_released(folder: Path, system: type[LockSystem]) -> None:
     order: list[str] = []
     waiting = threading.Event()
 
@@ -142,7 +140,7 @@ def test_who_waits_for_the_lock_gets_it_when_it_is_given_back(folder: Path, syst
     assert order == ["first", "second"]
 
 
-def test_a_file_system_without_locks_is_told_as_such_and_at_once(folder: Path) -> None:
+def test_a_file_system_without_locks_is_reported_at_once(folder: Path) -> None:
     class NoLocks(PosixLocks):
         def try_lock(self, descriptor: int) -> None:
             raise OSError(errno.ENOLCK, "No locks available")
@@ -193,7 +191,7 @@ def test_what_cannot_be_written_keeps_the_old_file_and_leaves_no_secret_behind(
     assert [one.name for one in folder.iterdir()] == ["config.json"]
 
 
-def test_a_folder_that_takes_no_file_is_told_before_a_token_is_used_up(
+def test_a_folder_that_takes_no_file_is_reported_before_a_token_is_used_up(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = files.write_cli({"mode": "AK"})
@@ -268,7 +266,7 @@ def test_the_new_file_is_private_while_it_is_written_and_keeps_its_owner(folder:
     assert (after.st_uid, after.st_gid, after.st_mode & 0o777) == (before.st_uid, before.st_gid, 0o600)
 
 
-def test_a_file_that_is_not_there_gets_no_lock_beside_it(folder: Path) -> None:
+def test_a_missing_file_gets_no_lock_file(folder: Path) -> None:
     with pytest.raises(ProviderUnavailable):
         update_profile(folder / "config.json", "default", lambda _: {}, time_limit=1.0)
     assert list(folder.iterdir()) == []

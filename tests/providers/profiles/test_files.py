@@ -53,7 +53,7 @@ def test_a_file_with_secrets_that_everybody_may_read_warns_once(
     assert len(warnings) == 1
 
 
-def test_where_files_have_no_modes_nobody_is_warned_of_them(
+def test_a_platform_without_file_modes_gets_no_warning(
     cloud: FakeCloud, files: Files, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = files.write_cli({"mode": "AK", "access_key_id": "a", "access_key_secret": "s"})
@@ -112,9 +112,7 @@ def shut(path: Path) -> Iterator[None]:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
-def test_a_home_directory_of_somebody_else_is_no_source_and_no_trouble(
-    cloud: FakeCloud, files: Files, home: Path
-) -> None:
+def test_the_home_directory_of_another_user_is_skipped(cloud: FakeCloud, files: Files, home: Path) -> None:
     files.write_cli({"mode": "AK"})
     files.write_ini("[default]\n")
     with shut(home):
@@ -125,7 +123,7 @@ def test_a_home_directory_of_somebody_else_is_no_source_and_no_trouble(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
-def test_a_folder_that_may_not_be_entered_is_told_where_the_file_in_it_was_named(
+def test_a_folder_that_may_not_be_entered_is_an_error_for_a_file_that_was_named(
     cloud: FakeCloud, files: Files, home: Path
 ) -> None:
     path = files.write_cli({"mode": "AK"})
@@ -224,7 +222,7 @@ def test_the_home_directory_is_where_the_official_libraries_look(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the users of POSIX")
-def test_without_home_it_is_that_of_the_user_where_the_system_knows_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_home_the_home_directory_is_that_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     import pwd
 
     def nobody(_: int) -> None:
@@ -239,12 +237,12 @@ def test_without_home_it_is_that_of_the_user_where_the_system_knows_one(monkeypa
 
 
 @pytest.mark.parametrize("make", [CliProfileProvider, IniProfileProvider])
-def test_a_path_that_is_none_is_refused(make: Any) -> None:
+def test_a_value_that_is_not_a_path_is_refused(make: Any) -> None:
     assert "by its path, not by int" in make(path=5).explain()
     with pytest.raises(ProfileError, match="not a valid path"):
         make(path="a\0b").get_credentials()
 
 
-def test_an_unset_userprofile_is_told_and_not_ignored() -> None:
+def test_an_unset_userprofile_is_reported() -> None:
     with pytest.raises(ProviderUnavailable, match="USERPROFILE"):
         home_directory({}, windows=True)

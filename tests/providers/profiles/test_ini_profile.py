@@ -64,7 +64,7 @@ def test_every_type_of_the_ini_file_gives_credentials(
     assert ini(cloud).get_credentials().provider_name == f"profile/{name}"
 
 
-def test_signs_that_ini_files_are_fond_of_are_parts_of_secrets(cloud: FakeCloud, files: Files) -> None:
+def test_special_characters_of_ini_files_are_parts_of_secrets(cloud: FakeCloud, files: Files) -> None:
     files.write_ini(
         "\ufeff; a comment\r\n# another\r\n[default]\r\nenable = true\r\nTYPE = access_key\r\n"
         "access_key_id = id ; trailing\r\naccess_key_secret = a%b#c;d%(x)s=e\r\n"
@@ -161,7 +161,7 @@ def test_a_file_is_read_or_refused_as_configparser_does(lines: list[str]) -> Non
         assert ours == theirs
 
 
-def test_a_disabled_section_is_not_here(cloud: FakeCloud, files: Files) -> None:
+def test_a_disabled_section_is_skipped(cloud: FakeCloud, files: Files) -> None:
     files.write_ini("[default]\nenable = false\ntype = access_key\naccess_key_id = a\naccess_key_secret = b\n")
     with pytest.raises(ProviderUnavailable, match="enable"):
         ini(cloud).get_credentials()
@@ -183,7 +183,7 @@ def test_a_disabled_section_is_not_here(cloud: FakeCloud, files: Files) -> None:
         ("[default]\ntype = ram_role_arn\naccess_key_id=a\naccess_key_secret=s3cr3t\nrole_arn=s3cr3t\n", "role_arn"),
     ],
 )
-def test_a_broken_section_is_told_with_its_file_and_without_values(
+def test_an_error_of_a_section_names_the_file_and_shows_no_value(
     cloud: FakeCloud, files: Files, text: str, says: str
 ) -> None:
     path = files.write_ini(text)

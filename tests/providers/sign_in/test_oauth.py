@@ -114,7 +114,7 @@ class TestOAuth:
         assert [one.access_key_id for one in found] == ["STS.oauth"] * 2
         assert len(gate.requests.to("/v1/token")) == 1
 
-    def test_a_session_is_replaced_before_it_ends_and_none_is_taken_that_has_ended(
+    def test_a_session_is_replaced_before_it_expires_and_an_expired_one_is_refused(
         self, gate: FakeCloud, files: Files, sign_in: SignIn
     ) -> None:
         provider = self.profile(files, gate, left=8 * 3600)
@@ -125,7 +125,7 @@ class TestOAuth:
         with pytest.raises(FetchError, match="had expired"):
             self.profile(files, gate).get_credentials()
 
-    def test_an_answer_in_another_spelling_is_told_without_its_values(
+    def test_an_answer_in_another_spelling_is_reported_without_its_values(
         self, gate: FakeCloud, files: Files, sign_in: SignIn
     ) -> None:
         sign_in.spelling = "snake"
@@ -171,7 +171,7 @@ class TestOAuth:
         assert (kept["oauth_refresh_token"], kept["note"]) == ("refresh-1", "\ud800")
 
     @pytest.mark.parametrize("seconds", [float("inf"), float("nan"), -1, "soon"])
-    def test_a_life_that_is_none_costs_no_token(
+    def test_an_invalid_lifetime_costs_no_token(
         self, gate: FakeCloud, files: Files, sign_in: SignIn, seconds: object
     ) -> None:
         sign_in.expires_in = seconds
@@ -209,7 +209,7 @@ class TestOAuth:
         sign_in.access_token = "another"
         assert self.profile(files, gate).get_credentials().access_key_id == "STS.oauth"
 
-    def test_an_expiry_that_is_not_there_is_no_trouble(self, gate: FakeCloud, files: Files) -> None:
+    def test_a_sign_in_without_an_expiry_works(self, gate: FakeCloud, files: Files) -> None:
         provider = self.profile(files, gate, oauth_access_token_expire=None)
         assert provider.get_credentials().access_key_id == "STS.oauth"
 
@@ -234,12 +234,12 @@ class TestOAuth:
             OAuthProvider(tokens, endpoint=gate.url, clock=gate.clock).get_credentials()
         gate.assert_not_called("sign-in")
 
-    def test_a_renewal_that_brings_no_token_is_told(self, gate: FakeCloud, files: Files) -> None:
+    def test_a_renewal_without_a_token_is_reported(self, gate: FakeCloud, files: Files) -> None:
         gate.faults.add("/v1/token", 200, body='{"access_token": 7}')
         with pytest.raises(FetchError, match="access_token is missing or not a text"):
             self.profile(files, gate, left=0).get_credentials()
 
-    def test_a_site_that_is_none_is_refused(self) -> None:
+    def test_an_unknown_site_is_refused(self) -> None:
         with pytest.raises(ConfigurationError, match='"CN" or "INTL"'):
             OAuthProvider(OAuthTokens("x"), site="EU")
 
