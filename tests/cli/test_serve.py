@@ -141,6 +141,19 @@ def test_the_metadata_protocol_and_the_status_page_are_served(cloud: FakeCloud, 
 
 @posix_only
 @pytest.mark.usefixtures("cloud")
+def test_the_variables_for_clients_are_in_a_file_of_their_owner_while_it_serves(start: Start, tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    process = start("--env-file", str(file))
+    uri = ready_line(process)
+    assert file.read_text() == (f"ALIBABA_CLOUD_CREDENTIALS_URI={uri}\nALIBABA_CLOUD_ECS_METADATA_DISABLED=true\n")
+    assert file.stat().st_mode & 0o777 == 0o600
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert list(tmp_path.iterdir()) == []
+
+
+@posix_only
+@pytest.mark.usefixtures("cloud")
 def test_a_unix_socket_is_served(start: Start, tmp_path: Path) -> None:
     path = tmp_path / "s"
     line = ready_line(start("--socket", str(path), "--map", f"uid:{os.getuid()}=self"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ RUN_BY = {
     "docs/migrate-credentials.md": "tests/docs/test_guides.py",
     "docs/migrate-oss2.md": "tests/docs/test_guides.py",
     "docs/migrate-sdk-core.md": "tests/docs/test_guides.py",
+    "docs/other-programs.md": "tests/docs/test_other_programs_page.py",
     "docs/policies.md": "tests/testing/test_policies_page.py",
     "docs/providers.md": "tests/docs/test_providers_page.py",
     "docs/quick-start.md": "tests/docs/test_quick_start.py",
@@ -88,7 +90,8 @@ def test_every_command_of_the_manual_has_the_options_it_is_given(tmp_path: Path)
     ]
     commands = [shlex.split(line) for line in lines if line.strip().startswith("ramrole-creds ")]
     assert len(commands) >= 2
-    for _, verb, *arguments in commands:
+    for _, verb, *rest in commands:
+        arguments = takewhile(lambda one: one not in {">", "|"}, rest)
         given = [str(tmp_path / one) if one == "faults.yaml" else one for one in arguments]
         command = app.get_command(click.Context(app), verb)
         assert command is not None, verb

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import tempfile
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +40,7 @@ class ServeOptions:
     only: tuple[str, ...] = ()
     admin_port: int | None = None
     rate: float = 200.0
+    env_file: str | None = None
 
 
 @dataclass(slots=True)
@@ -145,6 +148,9 @@ def _run_until_signal(service: LocalService, sources: Sources) -> None:
     reload_signal = getattr(signal, "SIGHUP", None)  # not on Windows
     for number in (signal.SIGTERM, signal.SIGINT, *([reload_signal] if reload_signal else [])):
         signal.signal(number, take)
+    env_file = None if sources.options.env_file is None else Path(sources.options.env_file)
+    if env_file is not None:
+        write_env_file(env_file, service.uri)
     click.echo(service.uri)
     if service.admin_url is not None:
         click.echo(f"status page: {service.admin_url}/", err=True)
@@ -157,6 +163,24 @@ def _run_until_signal(service: LocalService, sources: Sources) -> None:
         if numbers:
             _reload(service, sources)
     service.close()
+    if env_file is not None:
+        env_file.unlink(missing_ok=True)
+
+
+def write_env_file(path: Path, uri: str) -> None:
+    """The variables that point a program at the service, in a file of mode 0600 that appears as a whole.
+
+    Raises:
+        ClickException: it cannot be written.
+    """
+    text = f"ALIBABA_CLOUD_CREDENTIALS_URI={uri}\nALIBABA_CLOUD_ECS_METADATA_DISABLED=true\n"
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def _reload(service: LocalService, sources: Sources) -> None:

@@ -18,6 +18,7 @@ import click
 @click.option("--map", "maps", multiple=True, metavar="CLIENT=ROLE", help="Who gets which role; repeatable.")
 @click.option("--config", type=click.Path(dir_okay=False), help="JSON file with map and only; read again at SIGHUP.")
 @click.option("--only", multiple=True, metavar="SOURCE", help="Sources of the chain to use; repeatable.")
+@click.option("--env-file", type=click.Path(dir_okay=False), help="Write the variables for clients here, mode 0600.")
 @click.option("--admin-port", type=click.IntRange(0, 65535), help="Port of the status page, probes and metrics.")
 @click.option(
     "--rate",
@@ -44,7 +45,7 @@ def command(**options: object) -> None:
     \b
     Examples:
       ramrole-creds serve
-      ramrole-creds serve --port 8200 --admin-port 8201
+      ramrole-creds serve --port 8200 --admin-port 8201 --env-file /run/ramrole/env
       ramrole-creds serve --socket /run/ramrole/creds.sock --socket-mode 0666 --map user:shop=self
       ramrole-creds serve --host 100.100.100.200 --port 80 --metadata --allow-item region-id
     """
