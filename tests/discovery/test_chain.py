@@ -141,7 +141,7 @@ def test_each_source_comes_before_all_that_stand_after_it(
         assert provider.get_credentials().provider_name.split("/")[1] == first
 
 
-def test_without_any_source_each_link_says_why_within_three_seconds() -> None:
+def test_without_any_source_each_provider_gives_a_reason_within_three_seconds() -> None:
     before = time.monotonic()
     with pytest.raises(NoCredentialsError) as raised:
         default_provider().get_credentials()
@@ -177,7 +177,7 @@ def test_an_uri_that_is_set_and_not_asked_is_warned_of_once(
     with caplog.at_level(logging.WARNING):
         provider.get_credentials()
         provider.refresh()
-    assert sum("is set and not asked" in record.getMessage() for record in caplog.records) == 1
+    assert sum("is set and not used" in record.getMessage() for record in caplog.records) == 1
 
 
 def test_a_chain_stays_with_what_it_found(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +200,7 @@ def test_a_service_that_does_not_answer_is_an_error_and_no_change_of_identity(cl
     assert provider.refresh().identity == "web"
 
 
-def test_a_link_that_says_it_is_gone_makes_the_walk_start_again_with_an_event(
+def test_a_source_that_is_gone_makes_the_search_start_again_with_an_event(
     cloud: FakeCloud, caplog: pytest.LogCaptureFixture
 ) -> None:
     events: list[Event] = []
@@ -219,7 +219,7 @@ def test_a_link_that_says_it_is_gone_makes_the_walk_start_again_with_an_event(
     assert "is gone" in caplog.text
 
 
-def test_keys_that_belong_to_nobody_known_are_named_by_their_id_when_the_role_takes_over(
+def test_keys_without_an_identity_are_named_by_their_id_when_the_role_replaces_them(
     cloud: FakeCloud, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_keys(monkeypatch, "LTAI5tKeysOfTheEnvironment")
@@ -340,7 +340,7 @@ def test_an_expectation_that_nothing_can_meet_is_refused_at_once(expected: dict[
 
 
 @pytest.mark.parametrize("expected", [{"expect_account": int(ACCOUNT)}, {"expect_role": 5}, {"expect_role": b"web"}])
-def test_an_expectation_that_is_no_text_is_refused_at_once(expected: dict[str, Any]) -> None:
+def test_an_expectation_that_is_not_text_is_refused_at_once(expected: dict[str, Any]) -> None:
     (name,) = expected
     with pytest.raises(ConfigurationError, match=f"{name} must be a text, in quotation marks"):
         default_provider(**expected)
@@ -363,7 +363,7 @@ def test_where_a_token_is_required_the_account_is_not_asked_for_without(
 ) -> None:
     monkeypatch.setenv("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")
     cloud.faults.add("token", 404, skip=1)
-    with pytest.raises(FetchError, match="could not be found out"):
+    with pytest.raises(FetchError, match="Could not determine whose credentials"):
         chain(cloud, expect_account=ACCOUNT).get_credentials()
     cloud.requests.assert_no_tokenless_metadata()
 
@@ -380,9 +380,9 @@ def test_keys_that_do_not_say_whose_they_are_are_asked_about(
         chain(cloud, expect_role="web").get_credentials()
 
 
-def test_whose_keys_cannot_be_told_are_not_used(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_of_an_unknown_identity_are_not_used(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     set_keys(monkeypatch, "LTAI5tNobody")
-    with pytest.raises(FetchError, match="could not be found out"):
+    with pytest.raises(FetchError, match="Could not determine whose credentials"):
         chain(cloud, expect_role="web").get_credentials()
 
 
@@ -392,7 +392,7 @@ def test_an_assumed_role_is_guarded_by_its_arn(cloud: FakeCloud, keys: dict[str,
     cloud.assert_not_called("GetCallerIdentity")
 
 
-def test_explain_says_link_by_link_what_it_would_do_and_asks_nobody(
+def test_explain_has_a_line_for_each_provider_and_sends_no_request(
     cloud: FakeCloud, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_keys(monkeypatch, secret="not-to-be-shown")
@@ -435,9 +435,7 @@ def test_explain_says_where_the_chain_would_stop(
     assert [line.split()[1].rstrip(":") for line in lines if line.split()[2] == "broken:"] == ([link] if link else [])
 
 
-def test_a_setting_that_makes_no_sense_breaks_its_own_link_only(
-    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_invalid_setting_affects_only_its_own_provider(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIBABA_CLOUD_ROLE_SESSION_NAME", "no session name")
     monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA", "acs:ram::1:role/x")
     with pytest.raises(FetchError, match="role_name"):
@@ -446,7 +444,7 @@ def test_a_setting_that_makes_no_sense_breaks_its_own_link_only(
     assert chain(cloud).get_credentials().provider_name == "default/env"
 
 
-def test_a_default_chain_travels_without_secrets_and_arrives_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pickled_default_chain_has_no_secrets_and_becomes_one_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     set_keys(monkeypatch, secret="keep-me-here")
     provider = default_provider(expect_account=None)
     provider.get_credentials()
@@ -477,7 +475,7 @@ def test_a_function_that_raises_is_named_by_its_class_only() -> None:
         FunctionProvider(nothing)
 
 
-def test_a_chain_with_a_link_that_makes_no_sense_arrives_as_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pickled_chain_with_a_misconfigured_provider_becomes_one_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA", "acs:ram::1:role/x")
     content = pickle.dumps(default_provider())
     assert pickle.loads(content) is pickle.loads(content)
@@ -528,13 +526,13 @@ def test_a_package_adds_a_provider_by_an_entry_point(cloud: FakeCloud) -> None:
         default_provider(endpoint="http://127.0.0.1:9").get_credentials()  # what is installed changes no identity
 
 
-def test_a_function_that_gives_something_else_is_told_in_a_chain_too() -> None:
+def test_a_function_that_returns_something_else_is_named_in_a_chain_too() -> None:
     nothing: Any = lambda: None  # noqa: E731
     with pytest.raises(FetchError, match="must return Credentials, not NoneType"):
         ProviderChain(FunctionProvider(nothing)).get_credentials()
 
 
-def test_names_that_the_cli_alone_reads_are_told_and_change_no_identity(
+def test_variables_that_only_the_cli_reads_are_named_and_change_no_identity(
     cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALICLOUD_ACCESS_KEY_ID", "LTAIcli")

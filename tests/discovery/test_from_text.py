@@ -82,13 +82,13 @@ def test_the_command_of_a_url_keeps_its_path(monkeypatch: pytest.MonkeyPatch, tm
         "credential-uri://http://me:hunter2@localhost/x",
     ],
 )
-def test_what_is_no_url_or_holds_a_secret_is_refused_without_showing_it(url: str) -> None:
+def test_an_invalid_url_or_one_with_a_secret_is_refused_and_not_shown(url: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         provider_from_url(url)
     assert "hunter2" not in str(raised.value)
 
 
-def test_a_scheme_that_nobody_knows_is_told_with_those_that_there_are_as_urls_spell_them() -> None:
+def test_an_unknown_scheme_is_refused_with_a_list_of_the_known_ones() -> None:
     with pytest.raises(ConfigurationError, match=r"'esc-ram-role'.* default, chain, env, .*ecs-ram-role, ") as raised:
         provider_from_url("esc-ram-role://web")
     assert "_role" not in str(raised.value)
@@ -188,7 +188,7 @@ def test_configurations_of_other_official_libraries_are_refused_and_named() -> N
 def test_urls_within_urls_have_a_limit() -> None:
     assert provider_from_url("chain://?link=" * 16 + "env://").get_provider_name() == "chain"
     for prefix in ("chain://?link=", "ram-role-arn://acs:ram::1:role/x?source="):
-        with pytest.raises(ConfigurationError, match="at most 16 URLs within each other"):
+        with pytest.raises(ConfigurationError, match="at most 16 levels of other URLs"):
             provider_from_url(prefix * 3000 + "env://")
 
 

@@ -36,18 +36,18 @@ class TestPush:
         assert provider.get_credentials().access_key_id == "third"
         assert provider.get_credentials().provider_name == "push"
 
-    def test_expired_ones_that_nobody_replaced_raise(self, cloud: FakeCloud) -> None:
+    def test_expired_credentials_that_were_not_replaced_are_an_error(self, cloud: FakeCloud) -> None:
         provider = PushProvider(clock=cloud.clock)
         ends = cloud.clock.now() + timedelta(minutes=10)
         provider.update(Credentials("first", "s", "t", ends))
         assert provider.get_credentials().access_key_id == "first"
         cloud.clock.advance(minutes=11)
-        with pytest.raises((CredentialsExpired, FetchError), match="nobody has called update"):
+        with pytest.raises((CredentialsExpired, FetchError), match=r"update\(\) was not called"):
             provider.get_credentials()
         provider.update(Credentials("second", "s", "t", ends + timedelta(hours=1)))
         assert provider.get_credentials().access_key_id == "second"
 
-    def test_what_is_no_credentials_is_refused_when_it_is_given(self) -> None:
+    def test_anything_else_than_credentials_is_refused_by_update(self) -> None:
         wrong: Any = "LTAI"
         with pytest.raises(ConfigurationError, match="not str"):
             PushProvider().update(wrong)

@@ -1,8 +1,8 @@
-"""The provider chain: which source a program's credentials come from.
+"""The provider chain: which source the credentials of a program come from.
 
-Three rules make it safer than its peers. *Not here* moves on to the next link; *here but broken* stops the chain,
-for to run silently under another identity is worse than to fail; and a chain that has found its link stays with it
-until that link says for certain that it is gone.
+Three rules make it safer than its peers. *Not here* goes on to the next provider. *Here but broken* stops the chain,
+since running silently under another identity is worse than failing. A chain that has found its provider stays with it
+until that provider reports for certain that its source is gone.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ OnError = Literal["stop", "continue"]
 
 
 class ProviderChain(CredentialProvider):
-    """Asks its links in order; one cache at the top, whatever the number of links.
+    """Asks several providers in order, with one cache for all of them.
 
     Args:
-        providers: the links, most specific first.
-        name: first part of the credentials' provider name, as "default" in "default/ecs_ram_role".
-        on_error: "stop" at a link that is here but broken; "continue" with the next one, as the official SDKs do.
+        providers: the providers, most specific first.
+        name: first part of the provider name of credentials, as "default" in "default/ecs_ram_role".
+        on_error: "stop" at a provider that is here but broken; "continue" with the next one, as the official SDKs do.
         guard: refuses credentials of another identity at each fetch.
-        options: `policy`, `clock` and `on_event` of every provider. Without a policy a fetch may take as long as that
-            of the slowest link may.
+        options: `policy`, `clock` and `on_event`, as for every provider. The default time limit of a fetch is that of
+            the slowest provider.
 
     Raises:
-        ConfigurationError: there are no links, or one of them is no provider.
+        ConfigurationError: there are no providers, or an argument is not valid.
     """
 
     name: ClassVar[str] = "chain"
@@ -65,7 +65,7 @@ class ProviderChain(CredentialProvider):
             raise ConfigurationError("A ProviderChain needs at least one provider.")
         for provider in providers:
             if not isinstance(provider, CredentialProvider):
-                raise _no_provider(provider)
+                raise _not_a_provider(provider)
         if options.get("policy") is None:
             slowest = max(provider.default_policy.fetch_timeout for provider in providers)
             options["policy"] = RefreshPolicy(fetch_timeout=slowest)
@@ -81,61 +81,59 @@ class ProviderChain(CredentialProvider):
         self._warned = False
 
     def get_provider_name(self) -> str:
-        """The chain's name."""
+        """The name of the chain."""
         return self._chain_name
 
     def fetch(self, context: FetchContext) -> Credentials:
-        """Ask the link that was found, or walk the links.
+        """Ask the provider that was found, or all of them in order.
 
         Raises:
-            NoCredentialsError: no link has credentials; one line for each says why.
-            IdentityMismatch: a link has credentials of another identity than the expected one.
-            FetchError: a link is here but broken.
+            NoCredentialsError: no provider has credentials; the message has a line for each. This is certain where
+                each `ProviderUnavailable` is.
+            IdentityMismatch: a provider has credentials of another identity than the expected one.
+            FetchError: a provider is here but broken, or the service of the found one does not answer.
         """
         found = self._found
         if found is not None:
             try:
                 credentials = self._fetch_from(found, context)
             except MetadataUnreachable as error:
-                # It merely does not answer. That is no reason to become somebody else.
-                silent = FetchError(str(error))
+                raise FetchError(str(error)) from None  # a missing answer is never a reason to change the identity
             except (ProviderUnavailable, NoCredentialsError) as error:  # the latter of a chain within this one
                 self._warn_of_loss(found, error)
-                silent = None
             else:
                 self._lost = None
                 return self._named(credentials)
-            if silent is not None:
-                raise silent
-        return self._walk(context)
+        return self._find(context)
 
     def explain(self) -> str:
-        """What a fetch would do, a line for each link; asks nobody, and reads files without showing what is in them.
+        """What a fetch would do, with a line for each provider. Sends no request; reads files, but shows no secret.
 
-        A link that says `broken` is where the chain stops, unless it was made to go on.
+        At a provider that is `broken` the chain stops, unless `on_error` is "continue".
         """
         lines = []
-        for number, link in enumerate(self.providers, 1):
-            says = getattr(link, "explain", None)
-            found = " (found, asked first)" if link is self._found else ""
-            lines.append(f"{number}. {_title(link)}{found}: {says() if says is not None else 'would be asked'}")
+        for number, provider in enumerate(self.providers, 1):
+            explain = getattr(provider, "explain", None)
+            found = " (found, asked first)" if provider is self._found else ""
+            text = explain() if explain is not None else "would be asked"
+            lines.append(f"{number}. {provider.get_provider_name()}{found}: {text}")
         return "\n".join(lines)
 
-    def _walk(self, context: FetchContext) -> Credentials:
+    def _find(self, context: FetchContext) -> Credentials:
         passed: list[tuple[CredentialProvider, RamRoleError]] = []
-        for link in self.providers:
-            outcome = self._ask(link, context)
+        for provider in self.providers:
+            outcome = self._ask(provider, context)
             if not isinstance(outcome, RamRoleError):
-                self._found, self._lost = link, None
-                self._warn_of_ignored_uri(link)
+                self._found, self._lost = provider, None
+                self._warn_of_ignored_uri(provider)
                 return self._named(outcome)
-            passed.append((link, outcome))
+            passed.append((provider, outcome))
         raise NoCredentialsError(_report(passed))
 
-    def _ask(self, link: CredentialProvider, context: FetchContext) -> Credentials | RamRoleError:
-        """What a link gives, or why it is passed over; a link that is here but broken raises."""
+    def _ask(self, provider: CredentialProvider, context: FetchContext) -> Credentials | RamRoleError:
+        """The credentials of a provider, or why it is skipped. A provider that is here but broken raises."""
         try:
-            return self._fetch_from(link, context)
+            return self._fetch_from(provider, context)
         except (ProviderUnavailable, NoCredentialsError) as error:
             return error
         except RamRoleError as error:
@@ -143,49 +141,46 @@ class ProviderChain(CredentialProvider):
                 raise
             return error
 
-    def _fetch_from(self, link: CredentialProvider, context: FetchContext) -> Credentials:
-        """One link within its own time limit: that of the whole may be meant for a slower one."""
-        part = context.limited_to(link.default_policy.fetch_timeout)
-        credentials = ensure_credentials(fetch_from(link, part), _title(link))
+    def _fetch_from(self, provider: CredentialProvider, context: FetchContext) -> Credentials:
+        """Fetch within the provider's own time limit, since that of the chain may be meant for a slower one."""
+        part = context.limited_to(provider.default_policy.fetch_timeout)
+        credentials = ensure_credentials(fetch_from(provider, part), provider.get_provider_name())
         context.merge(part)
         if self._guard is not None:
             self._guard.check(credentials, context)
         return credentials
 
     def _warn_of_loss(self, found: CredentialProvider, error: RamRoleError) -> None:
-        """Once for each loss: while no other source has credentials, each fetch asks the lost one first."""
+        """Warn once per loss: while no other source has credentials, each fetch asks the lost one first."""
         if self._lost is not found:
-            _log.warning("%s: %s is gone (%s); looking for another source", self._chain_name, _title(found), error)
+            name = found.get_provider_name()
+            _log.warning("%s: %s is gone (%s); looking for another source", self._chain_name, name, error)
         self._lost = found
 
     def _warn_of_ignored_uri(self, found: CredentialProvider) -> None:
-        links = [_title(link) for link in self.providers]
-        if self._warned or _title(found) == "credential_uri" or "credential_uri" not in links:
+        names = [provider.get_provider_name() for provider in self.providers]
+        if self._warned or found.get_provider_name() == "credential_uri" or "credential_uri" not in names:
             return
         if os.environ.get(URI_VARIABLE):
             self._warned = True
             _log.warning(
-                "%s: %s is set and not asked, since %s comes first in the order of the official SDKs and has "
-                'credentials; default_provider(only=("credential_uri",)) asks it alone',
-                *(self._chain_name, URI_VARIABLE, _title(found)),
+                "%s: %s is set and not used, since %s comes first in the order of the official SDKs and has "
+                'credentials; default_provider(only=("credential_uri",)) uses nothing else',
+                *(self._chain_name, URI_VARIABLE, found.get_provider_name()),
             )
 
     def _named(self, credentials: Credentials) -> Credentials:
         return credentials.replace(provider_name=f"{self._chain_name}/{credentials.provider_name}")
 
 
-def _no_provider(link: object) -> ConfigurationError:
-    what = f"the class {link.__name__}" if isinstance(link, type) else type(link).__name__
+def _not_a_provider(given: object) -> ConfigurationError:
+    what = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
     return ConfigurationError(
-        f"A link must be a CredentialProvider object, not {what}: call the class, wrap a function in "
-        "FunctionProvider, keys in StaticProvider."
+        f"A ProviderChain takes CredentialProvider objects, not {what}. Call the class, wrap a function in "
+        "FunctionProvider, or keys in StaticProvider."
     )
 
 
-def _title(link: CredentialProvider) -> str:
-    return link.get_provider_name()
-
-
 def _report(passed: list[tuple[CredentialProvider, RamRoleError]]) -> str:
-    lines = [f"  {_title(link)}: {error}" for link, error in passed]
+    lines = [f"  {provider.get_provider_name()}: {error}" for provider, error in passed]
     return "\n".join(["No credentials found. Each source in turn:", *lines, "Run `ramrole-creds doctor`."])

@@ -36,30 +36,30 @@ def default_provider(
     on_error: OnError = "stop",
     **options: Unpack[ProviderOptions],
 ) -> ProviderChain:
-    """The chain of the official SDKs.
+    """A new chain in the order of the official SDKs.
 
-    In this order: environment variables, OIDC (RRSA in ACK), the profile of the aliyun CLI, that of the ini file, the
-    RAM role of the instance, the credentials URI.
+    The order: environment variables, OIDC (RRSA in ACK), the profile of the aliyun CLI, the profile of the ini file,
+    the RAM role of the instance, the credentials URI.
 
     Args:
-        only: names of the links to keep ("env", "oidc_role_arn", "cli_profile", "profile", "ecs_ram_role",
-            "credential_uri"), and names under which packages have registered providers of their own (entry-point
-            group "ramrole_creds.providers"), which come last.
+        only: names of the providers to keep ("env", "oidc_role_arn", "cli_profile", "profile", "ecs_ram_role",
+            "credential_uri"), and names of providers that packages have registered (entry-point group
+            "ramrole_creds.providers"), which come last.
         expect_role: refuse credentials of any other role; else RAMROLE_CREDS_EXPECT_ROLE.
         expect_account: refuse credentials of any other account; else RAMROLE_CREDS_EXPECT_ACCOUNT.
         endpoint: base URL of the metadata service; see `MetadataClient`.
         sts_endpoint: host or URL of STS; see `StsClient`.
-        on_error: "continue" passes over a link that is here but broken, as the official SDKs do.
-        options: `policy`, `clock` and `on_event` of every provider.
+        on_error: "continue" skips a provider that is here but broken, as the official SDKs do.
+        options: `policy`, `clock` and `on_event`, as for every provider.
 
     Raises:
-        ConfigurationError: a name in `only` is known to nobody, or another argument makes no sense.
+        ConfigurationError: a name in `only` is unknown, or another argument is not valid.
     """
     _require_known(options)
     warn_of_misspelt_variables()
-    makers = _official_links(endpoint, sts_endpoint, options)
+    makers = _official_providers(endpoint, sts_endpoint, options)
     if only is not None:
-        makers = _narrowed(makers, [only] if isinstance(only, str) else list(only))
+        makers = _selected(makers, [only] if isinstance(only, str) else list(only))
     role = expect_role or os.environ.get(EXPECT_ROLE_VARIABLE) or None
     account = expect_account or os.environ.get(EXPECT_ACCOUNT_VARIABLE) or None
     guard = None
@@ -68,7 +68,7 @@ def default_provider(
 
         guard = IdentityGuard(role, account, endpoint, sts_endpoint)
     return ProviderChain(
-        *(_made(name, make) for name, make in makers.items()),
+        *(_make(name, make) for name, make in makers.items()),
         name="default",
         on_error=on_error,
         guard=guard,
@@ -121,11 +121,11 @@ def _require_known(options: ProviderOptions) -> None:
 
 
 class MisconfiguredProvider(CredentialProvider):
-    """Stands where a link's configuration makes no sense, so that those before it can still be used.
+    """Takes the place of a provider whose configuration is not valid, so that those before it can still be used.
 
     Args:
-        title: the link's name.
-        problem: what is wrong; text, so that two pickles of one chain become one provider.
+        title: the name of that provider.
+        problem: what is wrong, as text, so that two pickles of one chain become one provider.
     """
 
     name: ClassVar[str] = "broken"
@@ -136,11 +136,11 @@ class MisconfiguredProvider(CredentialProvider):
         self._problem = problem
 
     def get_provider_name(self) -> str:
-        """The link's name."""
+        """The name of the misconfigured provider."""
         return self._title
 
     def fetch(self, context: FetchContext) -> Credentials:
-        """Raise what is wrong."""
+        """Raise a FetchError that says what is wrong."""
         raise FetchError(self._problem, unrecoverable=True)
 
     def explain(self) -> str:
@@ -152,7 +152,7 @@ if TYPE_CHECKING:
     _Makers = dict[str, Callable[[], CredentialProvider]]
 
 
-def _official_links(endpoint: str | None, sts_endpoint: str | None, options: ProviderOptions) -> _Makers:
+def _official_providers(endpoint: str | None, sts_endpoint: str | None, options: ProviderOptions) -> _Makers:
     from ramrole_creds.providers.credentials_uri import CredentialsUriProvider
     from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
     from ramrole_creds.providers.environment import EnvironmentProvider
@@ -171,18 +171,18 @@ def _official_links(endpoint: str | None, sts_endpoint: str | None, options: Pro
     }
 
 
-def _narrowed(makers: _Makers, only: list[str]) -> _Makers:
+def _selected(makers: _Makers, only: list[str]) -> _Makers:
     only = [name.replace("-", "_") for name in only]  # as in a URL
     chosen = {name: make for name, make in makers.items() if name in only}
     for name in only:
         if name not in makers:
             chosen[name] = registered_provider(name, [*makers])
     if not chosen:
-        raise ConfigurationError("only=() leaves no source of credentials.")
+        raise ConfigurationError("only=() selects no source of credentials.")
     return chosen
 
 
-def _made(name: str, make: Callable[[], CredentialProvider]) -> CredentialProvider:
+def _make(name: str, make: Callable[[], CredentialProvider]) -> CredentialProvider:
     try:
         return make()
     except ConfigurationError as error:

@@ -1,4 +1,4 @@
-"""Providers written as a URL, for the places that take only texts: storage options, connection fields, settings."""
+"""Providers written as a URL, for places that take only text: storage options, connection fields, settings."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _SECONDS = frozenset(("connect_timeout", "read_timeout", "timeout", "duration"))
 _FLAGS = frozenset(("vpc", "allow_http"))
 _LISTS = frozenset(("only",))
 _SOURCES = frozenset(("source", "link"))
-_NO_SECRET = "no secret belongs into such a URL"  # noqa: S105  # words of a message
+_NO_SECRET = "Secrets are not allowed in the URL of a provider"  # noqa: S105  # words of a message
 
 
 def provider_from_url(url: str) -> CredentialProvider:
     """The provider that a URL names: `SCHEME://MAIN-ARGUMENT?NAME=VALUE&…`.
 
-    The scheme is the provider's name with hyphens, the main argument what its class takes first, the rest keyword
-    arguments, times in seconds; all of it percent-encoded.
+    The scheme is the name of the provider with hyphens, the main argument is the first one of its class, and the rest
+    are keyword arguments, with times in seconds. All of it is percent-encoded.
 
         default://?only=env,ecs_ram_role&expect_role=web
         ecs-ram-role://web?token_mode=require
@@ -40,12 +40,12 @@ def provider_from_url(url: str) -> CredentialProvider:
         chain://?link=env://&link=ecs-ram-role://
         credential-uri://?uri=http://localhost:7002/api/v1/credentials/0
 
-    Also `env`, `oidc-role-arn`, `profile`, `rsa-key-pair` (the public key's id, `private_key_file`), `external`
-    (`command`), `push`, and every name under which a package has registered a provider. Times of the refresh policy
-    have the prefix `policy.`, as in `policy.advisory_window=600`.
+    Other schemes are `env`, `oidc-role-arn`, `profile`, `rsa-key-pair` (public key id, `private_key_file`), `external`
+    (`command`), `push`, and the names of providers that packages have registered. Fields of the refresh policy have
+    the prefix `policy.`, as in `policy.advisory_window=600`.
 
     Raises:
-        ConfigurationError: nobody knows the scheme or an argument, or the URL holds a secret.
+        ConfigurationError: the scheme or an argument is unknown, or the URL contains a secret.
     """
     if not isinstance(url, str):
         raise ConfigurationError(
@@ -55,20 +55,20 @@ def provider_from_url(url: str) -> CredentialProvider:
 
 
 def _from_url(url: str, depth: int) -> CredentialProvider:
-    """The provider that a URL names, at a depth of URLs within URLs."""
+    """The provider that a URL names, which is itself within `depth` other URLs."""
     if depth > MAX_NESTED_URLS:
-        raise ConfigurationError(f"A provider URL may hold at most {MAX_NESTED_URLS} URLs within each other.")
-    scheme, main, pairs = _taken_apart(url)
-    links = [_from_url(value, depth + 1) for key, value in pairs if key == "link"]
+        raise ConfigurationError(f"A provider URL may contain at most {MAX_NESTED_URLS} levels of other URLs.")
+    scheme, main, pairs = _split(url)
+    chained = [_from_url(value, depth + 1) for key, value in pairs if key == "link"]
     arguments: dict[str, Any] = {key: _value(key, value, depth) for key, value in pairs if key != "link"}
     try:
         _gather_policy(arguments)
-        return _make(scheme.replace("-", "_").lower(), main, links, arguments)
+        return _make(scheme.replace("-", "_").lower(), main, chained, arguments)
     except UnknownArgumentError as error:
         problem = str(error)
     except TypeError:
         given = ", ".join(sorted(arguments)) or "none"
-        problem = f"it takes no such arguments, or lacks one that it needs (given: {given})."
+        problem = f"an argument is unknown, or a required one is missing (given: {given})."
     except ConfigurationError as error:
         problem = str(error)
     raise ConfigurationError(f"{scheme}://: {problem}")
@@ -81,20 +81,20 @@ def _gather_policy(arguments: dict[str, Any]) -> None:
         arguments["policy"] = RefreshPolicy(**policy)
 
 
-def _make(name: str, main: str, links: list[CredentialProvider], arguments: dict[str, Any]) -> CredentialProvider:
+def _make(name: str, main: str, chained: list[CredentialProvider], arguments: dict[str, Any]) -> CredentialProvider:
     if name == "chain":
-        return ProviderChain(*links, **arguments)
-    if links:
-        raise ConfigurationError("link= belongs to chain://.")
+        return ProviderChain(*chained, **arguments)
+    if chained:
+        raise ConfigurationError("only chain:// takes link=.")
     make, main_argument = _maker(name)
     if not main:
         return make(**arguments)
     if main_argument is None or main_argument in arguments:
-        raise ConfigurationError("it takes no main argument, or was given it twice.")
+        raise ConfigurationError("it takes no main argument, or the main argument is given twice.")
     return make(**{main_argument: main}, **arguments) if main_argument else make(main, **arguments)
 
 
-def _taken_apart(url: str) -> tuple[str, str, list[tuple[str, str]]]:
+def _split(url: str) -> tuple[str, str, list[tuple[str, str]]]:
     """Scheme, main argument and the rest."""
     scheme, separator, rest = url.partition("://")
     try:
@@ -103,17 +103,19 @@ def _taken_apart(url: str) -> tuple[str, str, list[tuple[str, str]]]:
     except ValueError:
         parts, pairs = None, []
     if parts is None or not parts.scheme:
-        raise ConfigurationError("A provider's URL reads NAME://…, for instance ecs-ram-role://web?token_mode=require.")
+        raise ConfigurationError(
+            "The URL of a provider has the form NAME://…, for instance ecs-ram-role://web?token_mode=require."
+        )
     main = unquote(parts.netloc + parts.path)
     _refuse_secrets(parts.scheme, parts.netloc, [name for name, _ in pairs])
     if any(_holds_user(text) for text in (main, *(value for _, value in pairs))):
-        raise ConfigurationError(f"{parts.scheme}:// holds a URL with a user or password before @: {_NO_SECRET}.")
-    # A command's slashes say which program it is.
+        raise ConfigurationError(f"{parts.scheme}:// contains a URL with a user or password before @. {_NO_SECRET}.")
+    # In a command, slashes are part of the path of the program.
     return parts.scheme, main if parts.scheme == "external" else main.strip("/"), pairs
 
 
 def _maker(name: str) -> tuple[Callable[..., CredentialProvider], str | None]:
-    """What makes a provider of that name, and what its main argument is called: "" for the first, None for none."""
+    """The class or function of a provider, and the name of its main argument: "" for the first, None for none."""
     if name == "default":
         return default_provider, None
     known = _known()
@@ -151,22 +153,22 @@ def _known() -> Mapping[str, tuple[Callable[..., CredentialProvider], str | None
 
 
 def _refuse_secrets(scheme: str, authority: str, names: list[str]) -> None:
-    """Settings are logged, shown and kept: no secret may be in one. Says nothing of the value."""
+    """Refuse secrets, since settings are logged, shown and stored. The error does not show the value."""
     if scheme.lower().startswith(("static", "bearer", "oauth", "cloud-sso", "cloud_sso")):
         raise ConfigurationError(
-            f"{scheme}:// would hold secrets: name a profile instead (cli-profile://NAME), or use the environment (env://)."
+            f"{scheme}:// would contain secrets. Name a profile (cli-profile://NAME), or use the environment (env://)."
         )
     if "@" in authority:
-        raise ConfigurationError(f"{scheme}:// holds a user or password before @: {_NO_SECRET}.")
+        raise ConfigurationError(f"{scheme}:// contains a user or password before @. {_NO_SECRET}.")
     for name in names:
         if names_secret(name) or "access_key_id" in name.lower().replace("-", "_"):
             raise ConfigurationError(
-                f"{scheme}:// holds {name[:40]!r}: {_NO_SECRET}. Use a profile or the environment."
+                f"{scheme}:// contains {name[:40]!r}. {_NO_SECRET}. Use a profile or the environment."
             )
 
 
 def _holds_user(text: str) -> bool:
-    """True for a URL with a user or password, as one of a credentials service may have."""
+    """True for a URL with a user or password, which a credentials URI may have."""
     try:
         return "@" in urlsplit(text).netloc
     except ValueError:
@@ -174,18 +176,18 @@ def _holds_user(text: str) -> bool:
 
 
 def _value(name: str, text: str, depth: int) -> object:
-    """The argument that a text stands for."""
+    """The argument as its class takes it."""
     if name in _SOURCES:
         return _from_url(text, depth + 1)
     if name in _LISTS:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if name in _FLAGS:
         if text.lower() not in ("true", "false"):
-            raise ConfigurationError(f"{name} is true or false.")
+            raise ConfigurationError(f"{name} must be true or false.")
         return text.lower() == "true"
     if name in _SECONDS or name.startswith("policy."):
         try:
             return float(text)
         except ValueError:
-            raise ConfigurationError(f"{name} is a number.") from None
+            raise ConfigurationError(f"{name} must be a number.") from None
     return text

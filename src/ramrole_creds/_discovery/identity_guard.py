@@ -1,4 +1,4 @@
-"""Whose credentials these are, and whether they are those that were expected."""
+"""The identity of credentials, and whether it is the expected one."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _ARN = re.compile(r"acs:(?:ram|sts)::(\d+):(?:(?:assumed-)?role/([^/]+)|[^/]+).*
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose credentials: what is known of it.
+    """What is known of the identity of credentials.
 
     Args:
-        role: the role's name; "" where it is known to be no role, None where it is not known.
-        account: the account's number, None where it is not known.
-        shown: as it is shown in messages.
+        role: the name of the role; "" if the identity is not a role, None if that is unknown.
+        account: the number of the account, None if it is unknown.
+        shown: the identity as messages show it.
     """
 
     role: str | None
@@ -40,12 +40,12 @@ class Owner:
 class IdentityGuard:
     """Refuses credentials of any other identity than the expected one.
 
-    What the credentials' source does not tell is asked for: the account of an instance's role from the metadata
-    service, all else from STS (GetCallerIdentity, which needs no permission), once for each AccessKey ID.
+    If the source does not report the identity, the guard asks: the metadata service for the account of an instance's
+    role, STS for the rest (GetCallerIdentity, which needs no permission), once per AccessKey ID.
 
     Args:
-        role: the expected role's name or ARN, None for any.
-        account: the expected account's number, None for any.
+        role: name or ARN of the expected role, None for any.
+        account: number of the expected account, None for any.
         endpoint: base URL of the metadata service.
         sts_endpoint: host or URL of STS.
     """
@@ -57,11 +57,11 @@ class IdentityGuard:
     _known: dict[str, Owner] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Take a role's ARN for what it says: name and account.
+        """Split the ARN of a role into name and account.
 
         Raises:
-            ConfigurationError: the ARN is none of a role, or one of another account than the expected one; or what
-                was given is no text.
+            ConfigurationError: an expectation is not text, the ARN is not that of a role, or it names another account
+                than the expected one.
         """
         for name, given in (("expect_role", self.role), ("expect_account", self.account)):
             if given is not None and not isinstance(given, str):
@@ -71,21 +71,21 @@ class IdentityGuard:
         named = owner_of(self.role)
         if not named.role or named.account is None:
             raise ConfigurationError(
-                "expect_role must be a role's name or its ARN, acs:ram::ACCOUNT-ID:role/NAME; what was given is none."
+                "expect_role must be the name of a role or its ARN, acs:ram::ACCOUNT-ID:role/NAME."
             )
         if self.account not in (None, named.account):
             raise ConfigurationError(
-                f"expect_role names a role of account {named.account}, and expect_account another: {self.account}."
+                f"expect_role names a role of account {named.account}, but expect_account is {self.account}."
             )
         object.__setattr__(self, "role", named.role)
         object.__setattr__(self, "account", named.account)
 
     def check(self, credentials: Credentials, context: FetchContext) -> None:
-        """Let the expected pass.
+        """Check that the credentials have the expected identity.
 
         Raises:
-            IdentityMismatch: they are another's; names both.
-            FetchError: whose they are could not be found out.
+            IdentityMismatch: they have another one; the message names both.
+            FetchError: their identity could not be determined.
         """
         owner = owner_of(credentials.identity)
         if self._needs_more(owner):
@@ -93,9 +93,9 @@ class IdentityGuard:
         for what, expected, actual in (("role", self.role, owner.role), ("account", self.account, owner.account)):
             if expected is not None and (actual or "").casefold() != expected.casefold():
                 raise IdentityMismatch(
-                    f"The credentials of {credentials.provider_name} belong to {owner.shown}, and the {what} "
-                    f"{expected!r} is expected: they are not used. Give this program the {what} that is meant for it, "
-                    f"or change expect_{what} (RAMROLE_CREDS_EXPECT_{what.upper()}).",
+                    f"The credentials of {credentials.provider_name} belong to {owner.shown}, but the expected {what} "
+                    f"is {expected!r}: they are not used. Give this program the right {what}, or change expect_{what} "
+                    f"(RAMROLE_CREDS_EXPECT_{what.upper()}).",
                     unrecoverable=True,
                 )
 
@@ -106,19 +106,17 @@ class IdentityGuard:
         try:
             found = self._from_metadata(credentials, owner) or self._from_sts(credentials, context)
         except RamRoleError as error:
-            problem = str(error)
-        else:
-            while len(self._known) >= MAX_REMEMBERED:
-                self._known.pop(next(iter(self._known)), None)
-            self._known[credentials.access_key_id] = found
-            return found
-        raise FetchError(
-            f"Whose credentials those of {credentials.provider_name} are could not be found out, and an identity is "
-            f"expected: they are not used. {problem}"
-        )
+            raise FetchError(
+                f"Could not determine whose credentials {credentials.provider_name} returned; expect_role or "
+                f"expect_account requires it, so they are not used. {error}"
+            ) from None
+        while len(self._known) >= MAX_REMEMBERED:
+            self._known.pop(next(iter(self._known)), None)
+        self._known[credentials.access_key_id] = found
+        return found
 
     def _from_metadata(self, credentials: Credentials, owner: Owner) -> Owner | None:
-        """The account of an instance's role: no way out of the VPC is needed for this one."""
+        """The account of an instance's role, which the metadata service knows: no route out of the VPC is needed."""
         if owner.role is None or credentials.provider_name.rpartition("/")[2] != "ecs_ram_role":
             return None
         account = MetadataClient(self.endpoint, default_token_mode()).get(ACCOUNT_ITEM).strip()
@@ -126,7 +124,7 @@ class IdentityGuard:
 
     def _from_sts(self, credentials: Credentials, context: FetchContext) -> Owner:
         client = StsClient(self.sts_endpoint, clock=context.clock)
-        # A context of its own: the server's time that goes with the credentials is not this answer's.
+        # A separate context: the server time of this answer is not that of the credentials.
         limit = type(context).create(context.remaining(), clock=context.clock)
         identity = client.get_caller_identity(credentials, limit)
         owner = owner_of(identity.arn)
@@ -137,9 +135,9 @@ class IdentityGuard:
 
 
 def owner_of(identity: str | None) -> Owner:
-    """What an identity says: an ARN, or a role's bare name."""
+    """The owner that an identity names: an ARN, or only the name of a role."""
     if not identity:
-        return Owner(None, None, "somebody")
+        return Owner(None, None, "an unknown identity")
     arn = _ARN.fullmatch(identity)
     if arn is not None:
         return Owner(arn.group(2) or "", arn.group(1), identity)

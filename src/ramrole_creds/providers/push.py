@@ -1,4 +1,4 @@
-"""Credentials that the program is given from time to time: by a function runtime with each request, for instance."""
+"""Credentials that the program receives from time to time, for instance from a function runtime with each request."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from ramrole_creds.provider import FetchContext, ProviderOptions
 
 
-# Two threads that push at the same time may each find the other's fetch in flight.
-MAX_HAND_OVERS = 4
+# Two threads that push at the same time may each find the fetch of the other in flight.
+MAX_PUBLISH_ATTEMPTS = 4
 
 
 class PushProvider(CredentialProvider):
-    """Serves the credentials that it was given last; nothing is fetched.
+    """Serves the credentials that it received last; nothing is fetched.
 
-    Everybody who holds the provider has the new ones at once. An expired set that nobody replaced is an error, as is
-    one that a service refused. It refuses to be pickled: what it was given is all that it is, and that is secret.
+    All users of the provider get new ones at once. Expired credentials that were not replaced are an error, and so are
+    those that a service refused. It cannot be pickled, since it contains nothing but secrets.
 
     Args:
-        options: `policy`, `clock` and `on_event` of every provider.
+        options: `policy`, `clock` and `on_event`, as for every provider.
     """
 
     name: ClassVar[str] = "push"
@@ -46,17 +46,17 @@ class PushProvider(CredentialProvider):
         security_token: str | None = None,
         expiration: datetime | None = None,
     ) -> None:
-        """Serve these from now on; the same again cost nothing.
+        """Serve these credentials from now on; passing the same again is a no-op.
 
         Args:
-            credentials: the whole set, or its parts:
+            credentials: all parts in one object. Or the parts:
             access_key_id: the AccessKey ID.
             access_key_secret: its secret.
-            security_token: its token, where it is temporary.
-            expiration: aware datetime; None where it is not known.
+            security_token: its token, if it is temporary.
+            expiration: aware datetime; None if it is unknown.
 
         Raises:
-            ConfigurationError: they are no credentials, or neither or both were given.
+            ConfigurationError: the credentials are not valid, or neither or both forms are given.
         """
         parts = (access_key_id, access_key_secret, security_token, expiration)
         if credentials is None:
@@ -69,51 +69,52 @@ class PushProvider(CredentialProvider):
             credentials = credentials.replace(provider_name=self.name)
         before, self._given = self._given, credentials
         if before != credentials:
-            self._hand_over(before)
+            self._publish(before)
 
     def fetch(self, context: FetchContext) -> Credentials:
-        """What was given last.
+        """The credentials that were given last.
 
         Raises:
-            ProviderUnavailable: nothing has been given yet.
-            FetchError: what was given has expired, or was refused by a service.
+            ProviderUnavailable: `update` has not been called yet; that is certain, since nothing else is asked.
+            FetchError: the credentials have expired, or a service refused them.
         """
         given = self._given
         if given is None:
-            raise ProviderUnavailable("No credentials have been given to this PushProvider: call update() first.")
+            raise ProviderUnavailable("This PushProvider has no credentials yet. Call update() first.")
         if given.expiration is not None and given.expiration.timestamp() <= context.clock.time():
             raise FetchError(
-                f"The credentials given to this PushProvider ended at {given.expiration:%Y-%m-%dT%H:%M:%SZ}, and "
-                "nobody has called update() since."
+                f"The credentials of this PushProvider expired at {given.expiration:%Y-%m-%dT%H:%M:%SZ}, and update() "
+                "was not called since. Call it with new ones."
             )
         if context.rejected is not None and context.rejected == given:
             raise FetchError(
-                "A service refused the credentials given to this PushProvider, and nobody has called update() since."
+                "A service refused the credentials of this PushProvider, and update() was not called since. Call it "
+                "with new ones."
             )
         return given
 
     def explain(self) -> str:
         """What a fetch would do."""
-        return "would serve what it was given" if self._given else "has been given nothing yet"
+        return "would serve the credentials it received" if self._given else "has received no credentials yet"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "A PushProvider cannot be pickled: what it was given would travel to other processes, queues and files, "
-            "and without that it is none. Make one where the work is done and call its update() there, or send a "
-            "provider that fetches where it arrives, such as default_provider() or EcsRamRoleProvider()."
+            "A PushProvider cannot be pickled: its secrets would be copied to other processes, queues and files. Make "
+            "one in the receiving process and call its update() there, or send a provider that fetches there, such as "
+            "default_provider() or EcsRamRoleProvider()."
         )
 
     def __dask_tokenize__(self) -> NoReturn:
         self.__reduce__()
 
-    def _hand_over(self, before: Credentials | None) -> None:
-        """Have the cache take what was given, also where it ends sooner than what it holds: that counts as refused."""
-        for _ in range(MAX_HAND_OVERS):
+    def _publish(self, before: Credentials | None) -> None:
+        """Make the cache take the new credentials, even if they expire sooner: the held ones count as refused."""
+        for _ in range(MAX_PUBLISH_ATTEMPTS):
             if before is None and not self.status().failures:
-                return  # nobody has asked yet: the first who does fetches it
+                return  # not used yet: the first caller fetches them
             try:
                 before = self.refresh(rejected=before)
             except RamRoleError:
-                return  # what was given has ended already: whoever asks is told
+                return  # they have expired already: callers get the error
             if before == self._given:
                 return
