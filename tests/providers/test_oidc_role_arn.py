@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,3 +117,19 @@ class TestOidc:
         issued = cloud.credential_store.lookup(scoped.get_credentials().access_key_id)
         assert issued is not None
         assert not issued.allows("oss:PutObject", "x")
+
+
+def test_a_scoped_provider_of_an_oidc_token_differs_in_its_policy_only(cloud: FakeCloud) -> None:
+    provider = OidcRoleArnProvider(
+        cloud.add_role("pod", trust=cloud.oidc.trust()).arn,
+        cloud.oidc.provider_arn,
+        token=cloud.oidc.token,
+        session_name="me",
+        duration=1800,
+        endpoint=cloud.url,
+        clock=cloud.clock,
+    )
+    provider.scoped(READ_ONLY).get_credentials()
+    sent = dict(cloud.assert_called_once("AssumeRoleWithOIDC").request.form)
+    assert (sent["RoleSessionName"], sent["DurationSeconds"]) == ("me", "1800")
+    assert json.loads(sent["Policy"]) == READ_ONLY

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ramrole_creds import ConfigurationError, ProcessError, ProcessProvider
@@ -278,6 +278,20 @@ def test_no_part_of_a_secret_is_shown_of_what_a_command_wrote(written: str, cut:
     assert "hunter2" not in describe_stderr(written.encode(), cut=cut)
 
 
+@settings(max_examples=1000)
+@given(
+    before=st.lists(st.sampled_from(["a", " ", "\n", '"', "'", "=", ":", ";", "token", "secret = ", "bearer "])).map(
+        "".join
+    ),
+    name=st.sampled_from(["password", "API_TOKEN", "access_key_secret", "--db-passwd"]),
+    between=st.sampled_from(["=", ": ", ' = "', "='", '": "', "=\n", ":\n\n  "]),
+    after=st.text("ab \n\"',;", max_size=40),
+)
+def test_a_named_secret_is_not_shown_whatever_is_around_it(before: str, name: str, between: str, after: str) -> None:
+    written = f"{before} {name}{between}hunter2{after}".encode()
+    assert "hunter2" not in describe_stderr(written, cut=False)
+
+
 def test_the_last_lines_of_a_long_complaint_are_shown() -> None:
     written = "".join(f"line {number}\n" for number in range(9000)) + "login needed\n"
     assert describe_stderr(written.encode()[-65536:], cut=True).endswith("line 8999 login needed")
@@ -306,3 +320,9 @@ def test_no_provider_logs_what_it_fetched(caplog: pytest.LogCaptureFixture) -> N
         keys = {"access_key_id": "LTAIexample", "access_key_secret": "hunter2", "sts_token": "hunter3"}
         ProcessProvider(printing(**keys)).get_credentials()
     assert "hunter" not in caplog.text
+
+
+def test_a_command_that_says_it_gives_a_long_term_key_gives_no_token() -> None:
+    document = {"mode": "AK", "access_key_id": "a", "access_key_secret": "b", "sts_token": "left over"}
+    provider = ProcessProvider([sys.executable, "-c", f"print({json.dumps(document)!r})"])
+    assert provider.get_credentials().security_token is None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import pickle
 from typing import TYPE_CHECKING
@@ -197,3 +198,21 @@ def test_a_fetch_of_the_whole_is_bounded_though_the_source_hangs(cloud: FakeClou
     with pytest.raises(FetchError, match="took longer"):
         provider.fetch(FetchContext.create(0.1))
     let_go.set()
+
+
+def test_a_scoped_provider_differs_in_its_policy_only(cloud: FakeCloud) -> None:
+    provider = RamRoleArnProvider(
+        EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock),
+        cloud.add_role("app").arn,
+        session_name="me",
+        duration=1800,
+        external_id="partner-7",
+        source_identity="alice",
+        endpoint=cloud.url,
+        clock=cloud.clock,
+    )
+    provider.scoped(READ_ONLY).get_credentials()
+    sent = dict(cloud.assert_called_once("AssumeRole").request.form)
+    assert (sent["RoleSessionName"], sent["DurationSeconds"]) == ("me", "1800")
+    assert (sent["ExternalId"], sent["SourceIdentity"]) == ("partner-7", "alice")
+    assert (sent["RoleArn"], json.loads(sent["Policy"])) == (cloud.role("app").arn, READ_ONLY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ramrole_creds._cache.policy import RefreshPolicy
@@ -33,18 +34,17 @@ if TYPE_CHECKING:
 
 MAX_STDERR_CHARACTERS: Final = 1000
 MAX_STDERR_LINES: Final = 20
+MAX_NAME_CHARACTERS: Final = 80
 ON_WINDOWS: Final = os.name == "nt"
 
-# The name of a secret and its value. Every repetition is bounded or ends at a character that the next part does not
-# match, so that no text of a command makes the search slow.
-_NAMED_SECRET = re.compile(
-    r"""(?ix)
-    ( (?:secret|token|passw(?:or)?d) \w{0,40} ["']? \s{0,8} [:=] \s{0,8} | \bbearer\s )
-    (?: "[^"\r\n]*"? | '[^'\r\n]*'? | [^\s"',;]+ )
-    """
-)
+# The name of a secret up to the separator before its value. Every repetition is bounded, so that no output of a command
+# makes the search slow.
+_NAME = r"""(?:(?:secret|token|passw(?:or)?d)\w{0,40}["']?\s{0,8}[:=]|\bbearer\s)"""
+_SECRET_NAME = re.compile(_NAME, re.IGNORECASE)
+_ENDS_WITH_NAME = re.compile(rf"{_NAME}\s*$", re.IGNORECASE)
+_VALUE = re.compile(r"""\s*(?:"[^"]*"?|'[^']*'?|[^\s"',;]+)""")
 _HIDDEN = "[…]"
-# What `safe_message` hides: see there.
+# The length of a word from which `safe_message` hides it.
 _SECRET_LIKE_CHARACTERS = 25
 
 
@@ -170,22 +170,32 @@ def describe_stderr(written: bytes, *, cut: bool) -> str:
     if cut:
         text = text.partition("\n")[2]
     # Hidden before anything is cut off: a part of a secret no longer looks like one.
-    text = _NAMED_SECRET.sub(rf"\1{_HIDDEN}", _without_private_keys(text))
-    return " ".join(_safe_lines(text.splitlines())[-MAX_STDERR_LINES:])[-MAX_STDERR_CHARACTERS:]
+    lines = _safe_lines(_without_private_keys(text).splitlines())
+    return " ".join(lines[-MAX_STDERR_LINES:])[-MAX_STDERR_CHARACTERS:]
 
 
 def _safe_lines(lines: list[str]) -> list[str]:
     shown: list[str] = []
-    in_secret = False
+    in_secret = needs_value = False
     for line in lines:
         words = line.split()
-        safe = safe_message(line)
-        if in_secret and len(words) == 1:  # the rest of a long secret that was wrapped
-            safe = _HIDDEN
-        in_secret = bool(words) and (len(words[-1]) >= _SECRET_LIKE_CHARACTERS or (in_secret and len(words) == 1))
+        in_secret = in_secret and len(words) == 1  # the rest of a long secret that was wrapped
+        safe = _HIDDEN if in_secret or (needs_value and words) else safe_message(_without_values(line))
+        if words:
+            needs_value = _ENDS_WITH_NAME.search(line.rstrip()[-MAX_NAME_CHARACTERS:] + " ") is not None
+        in_secret = in_secret or (bool(words) and len(words[-1]) >= _SECRET_LIKE_CHARACTERS)
         if safe and not (shown and safe == shown[-1] == _HIDDEN):
             shown.append(safe)
     return shown
+
+
+def _without_values(line: str) -> str:
+    """The line without the value of a secret; after the second name of a secret, without the rest of the line."""
+    names = list(islice(_SECRET_NAME.finditer(line), 2))
+    if not names:
+        return line
+    end = names[0].end()
+    return f"{line[:end]} {_HIDDEN}" if len(names) > 1 else line[:end] + _VALUE.sub(f" {_HIDDEN}", line[end:], count=1)
 
 
 def _without_private_keys(text: str) -> str:

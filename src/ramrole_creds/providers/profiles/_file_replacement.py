@@ -19,7 +19,7 @@ POLL_SECONDS: Final = 0.02
 # Windows refuses to replace an open file; readers of a profile keep it open for a moment only.
 READER_WAIT_SECONDS: Final = 2.0
 # A new content is not much longer than the old one.
-GROWTH_BYTES: Final = 65536
+GROWTH_BYTES: Final = 16384
 _MARK = "ramrole-creds-"
 
 

@@ -55,7 +55,8 @@ def read_profile_file(file: ProfilePath) -> str:
     """The text of the file: UTF-8, with or without a byte order mark, in every locale.
 
     Raises:
-        ProviderUnavailable: there is no such file.
+        ProviderUnavailable: there is certainly no such file: the system says so, or nobody named the file and its
+            folder is closed to this user.
         ProfileError: it cannot be read, is not a regular file or not text, or is too long for a profile file.
     """
     path = file.path

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +12,7 @@ from ramrole_creds import (
     EcsRamRoleProvider,
     FetchError,
     IniProfileProvider,
-    OidcRoleArnProvider,
-    ProcessProvider,
     ProfileError,
-    RamRoleArnProvider,
     provider_from_config,
 )
 
@@ -225,42 +220,6 @@ def test_an_oidc_token_of_a_section_is_exchanged_as_its_keys_say(
 def test_the_section_names_the_sts(files: Files, text: str, region: str) -> None:
     files.write_ini(f"[default]\n{text}\n{region} = cn-beijing\nenable_vpc = true\n")
     assert VPC_URL in IniProfileProvider().explain()
-
-
-def test_a_scoped_provider_differs_in_its_policy_only(cloud: FakeCloud) -> None:
-    provider = RamRoleArnProvider(
-        EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock),
-        cloud.add_role("app").arn,
-        session_name="me",
-        duration=1800,
-        external_id="partner-7",
-        source_identity="alice",
-        endpoint=cloud.url,
-        clock=cloud.clock,
-    )
-    provider.scoped(POLICY).get_credentials()
-    sent = asked(cloud, "AssumeRole", *SESSION, "SourceIdentity", "RoleArn")
-    assert sent == ["me", "1800", POLICY, "partner-7", "alice", cloud.role("app").arn]
-
-
-def test_a_scoped_provider_of_an_oidc_token_differs_in_its_policy_only(cloud: FakeCloud) -> None:
-    provider = OidcRoleArnProvider(
-        cloud.add_role("pod", trust=cloud.oidc.trust()).arn,
-        cloud.oidc.provider_arn,
-        token=cloud.oidc.token,
-        session_name="me",
-        duration=1800,
-        endpoint=cloud.url,
-        clock=cloud.clock,
-    )
-    provider.scoped(POLICY).get_credentials()
-    assert asked(cloud, "AssumeRoleWithOIDC", *SESSION[:3]) == ["me", "1800", POLICY]
-
-
-def test_a_command_that_says_it_gives_a_long_term_key_gives_no_token() -> None:
-    document = {"mode": "AK", **KEYS, "sts_token": "left over"}
-    provider = ProcessProvider([sys.executable, "-c", f"print({json.dumps(document)!r})"])
-    assert provider.get_credentials().security_token is None
 
 
 class TestOfficialConfiguration:
