@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +22,6 @@ pytest.importorskip("httptools", reason="the extra serve")
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "ramrole_creds.cli", "run"]
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -158,6 +159,38 @@ def test_an_official_client_reads_the_uri_without_the_takeover(cloud: FakeCloud,
     done = run("--no-takeover", "--", *command)
     assert done.stdout == "default/credential_uri STS.\n", done.stderr
     cloud.requests.assert_called_once("credentials")
+
+
+NODE = Path(__file__).parents[1] / "testing" / "node"
+
+
+@pytest.fixture
+def node() -> str:
+    """The command that runs the official client of Node.js."""
+    found = shutil.which("node")
+    if found is None or not (NODE / "node_modules" / "@alicloud" / "credentials").is_dir():
+        pytest.skip("node, or @alicloud/credentials, is not installed: npm install --prefix tests/testing/node")
+    return found
+
+
+def test_the_official_node_client_gets_credentials_under_run(cloud: FakeCloud, node: str) -> None:
+    done = run("--", node, str(NODE / "default.js"))
+    printed = json.loads(done.stdout)
+    assert printed["provider"] == "default/credential_uri"
+    assert cloud.credential_store.lookup(printed["accessKeyId"]) is not None
+    cloud.requests.assert_called_once("credentials")
+
+
+def test_the_official_node_client_gets_credentials_from_serve(cloud: FakeCloud, node: str) -> None:
+    serve = [*COMMAND[:-1], "serve"]
+    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout is not None
+        uri = service.stdout.readline().strip()
+        variables = {"ALIBABA_CLOUD_CREDENTIALS_URI": uri, "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true"}
+        command = [node, str(NODE / "default.js")]
+        done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, check=True, timeout=60)
+        service.terminate()
+    assert cloud.credential_store.lookup(json.loads(done.stdout)["accessKeyId"]) is not None
 
 
 @pytest.mark.usefixtures("cloud")

@@ -139,6 +139,16 @@ def test_the_metadata_protocol_and_the_status_page_are_served(cloud: FakeCloud, 
     assert cloud.requests
 
 
+def test_a_source_that_fails_is_named_on_standard_error_and_the_service_goes_on(cloud: FakeCloud, start: Start) -> None:
+    cloud.detach_role()
+    process = start("--only", "ecs_ram_role")
+    uri = ready_line(process)
+    assert process.stderr is not None
+    assert "default: fetch failed (1 in a row)" in process.stderr.readline()
+    assert requests.get(uri, timeout=10).status_code == 503
+    assert process.poll() is None
+
+
 @posix_only
 @pytest.mark.usefixtures("cloud")
 def test_the_variables_for_clients_are_in_a_file_of_their_owner_while_it_serves(start: Start, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +20,7 @@ from ramrole_creds.local_service import History, LocalService
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ramrole_creds.testing import FakeCloud
 
@@ -64,6 +67,20 @@ def test_the_page_has_no_script_and_a_policy_that_allows_none(watched: LocalServ
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "frame-ancestors 'none'" in policy
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.slow
+def test_a_browser_draws_the_page_and_refuses_nothing_of_it(watched: LocalService, tmp_path: Path) -> None:
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser is None:
+        pytest.skip("no Chromium is installed")
+    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--window-size=900,700"]
+    picture = tmp_path / "page.png"
+    command = [browser, *options, f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={picture}"]
+    done = subprocess.run([*command, f"{watched.admin_url}/"], capture_output=True, text=True, check=False, timeout=90)
+    assert picture.stat().st_size > 20_000, done.stderr
+    assert "Refused to" not in done.stderr  # what a browser says when the page's own policy forbids a part of it
+    assert "Content Security Policy" not in done.stderr
 
 
 def test_probes_say_whether_the_service_lives_and_has_credentials(

@@ -15,12 +15,16 @@ import click
 
 from ramrole_creds import RamRoleArnProvider, RamRoleError, default_provider, provider_from_url
 from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.events import FetchFailed, IdentityChanged, StateChanged
 from ramrole_creds.local_service import ClientRules, History, LocalService, ServiceLimits, parse_rule
+from ramrole_creds.local_service.summary import describe_event
 
 if TYPE_CHECKING:
     from ramrole_creds import CredentialProvider
+    from ramrole_creds.events import Event
 
 SELF = "self"
+URGENT_STATES = frozenset({"mandatory", "expired"})
 POLL_SECONDS = 1.0  # a wait without end cannot be interrupted on Windows
 
 
@@ -41,6 +45,18 @@ class ServeOptions:
     admin_port: int | None = None
     rate: float = 200.0
     env_file: str | None = None
+
+
+class Journal(History):
+    """A history that also prints what an operator must know, for the journal of systemd."""
+
+    def __call__(self, event: Event) -> None:
+        """Take an event; the first failure in a row is printed, the following ones are not."""
+        super().__call__(event)
+        first_failure = isinstance(event, FetchFailed) and event.failures == 1
+        near_its_end = isinstance(event, StateChanged) and event.new in URGENT_STATES
+        if first_failure or near_its_end or isinstance(event, IdentityChanged):
+            click.echo(describe_event(event), err=True)
 
 
 @dataclass(slots=True)
@@ -108,7 +124,7 @@ def run_service(options: ServeOptions) -> int:
     Returns:
         The exit status.
     """
-    history = History()
+    history = Journal()
     sources = Sources(options, history)
     try:
         service = LocalService(
