@@ -56,6 +56,9 @@ CASES = {
     "oss head": Case(OSS, "HEAD", "/bkt/k", ("oss:GetObject bkt/k",)),
     "oss meta": Case(OSS, "GET", "/bkt/k", ("oss:GetObject bkt/k",), params={"objectMeta": None}),
     "oss acl": Case(OSS, "GET", "/bkt/k", ("oss:GetObjectAcl bkt/k",), params={"acl": None}),
+    "oss tags": Case(OSS, "GET", "/bkt/k", ("oss:GetObjectTagging bkt/k",), params={"tagging": None}),
+    "oss link": Case(OSS, "PUT", "/bkt/k", ("oss:PutObject bkt/k",), {"x-oss-symlink-target": "t"}, {"symlink": None}),
+    "oss process": Case(OSS, "GET", "/bkt/k", ("oss:GetObject bkt/k",), params={"x-oss-process": "image/info"}),
     "oss list": Case(OSS, "GET", "/bkt", ("oss:ListObjects bkt",), params={"list-type": 2}),
     "oss info": Case(OSS, "GET", "/bkt", ("oss:GetBucketInfo bkt",), params={"bucketInfo": None}),
     "oss copy": Case(

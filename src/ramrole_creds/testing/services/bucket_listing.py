@@ -123,6 +123,29 @@ def owner(call: StorageCall) -> Node:
     return {"ID": call.caller.account_id, "DisplayName": call.caller.account_id}
 
 
+_S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+_XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+_EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
+
+
+def acl_document(call: StorageCall, acl: str) -> WireResponse:
+    """An ACL as the protocol of the call writes it: one word in OSS's, a list of grants in S3's."""
+    if call.prefix == "x-oss-":
+        content: dict[str, Node] = {"Owner": owner(call), "AccessControlList": {"Grant": acl}}
+        return WireResponse(200, (XML,), document("AccessControlPolicy", content))
+    grants: list[Node] = [_grant("CanonicalUser", owner(call), "FULL_CONTROL")]
+    if acl.startswith("public-read"):
+        grants.append(_grant("Group", {"URI": _EVERYBODY}, "READ"))
+    if acl == "public-read-write":
+        grants.append(_grant("Group", {"URI": _EVERYBODY}, "WRITE"))
+    content = {"Owner": owner(call), "AccessControlList": {"Grant": grants}}
+    return WireResponse(200, (XML,), document("AccessControlPolicy", content, namespace=_S3_NAMESPACE))
+
+
+def _grant(kind: str, grantee: Node, permission: str) -> Node:
+    return {f'Grantee {_XSI} xsi:type="{kind}"': grantee, "Permission": permission}
+
+
 @dataclass(frozen=True, slots=True)
 class _Page:
     keys: list[str]

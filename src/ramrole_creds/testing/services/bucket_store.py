@@ -13,13 +13,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One object. `headers` are those given with it (Content-Type, user metadata), in lower case."""
+    """One object.
+
+    `headers` are those given with it (Content-Type, user metadata), in lower case; `target` is the key that a symbolic
+    link leads to.
+    """
 
     body: bytes
     headers: Mapping[str, str]
     modified_at: float
     etag: str
     kind: str = "Normal"
+    tags: tuple[tuple[str, str], ...] = ()
+    target: str | None = None
 
     @classmethod
     def of(cls, body: bytes, headers: Mapping[str, str], now: float, kind: str = "Normal") -> StoredObject:

@@ -25,16 +25,18 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def document(root: str, content: Node, *, namespace: str = "") -> bytes:
     """The document whose root element holds `content`.
 
-    A mapping is an element for each name, a list repeats its element, anything else is text.
+    A mapping is an element for each name, which attributes may follow; a list repeats its element; anything else is
+    text.
     """
     attribute = f' xmlns="{namespace}"' if namespace else ""
     return f"{DECLARATION}<{root}{attribute}>{_inner(content)}</{root}>\n".encode()
 
 
 def json_response(content: object, headers: tuple[tuple[str, str], ...] = (), status: int = 200) -> WireResponse:
-    """An answer in JSON; None has no body."""
-    body = b"" if content is None else json.dumps(content).encode()
-    return WireResponse(status, (*headers, ("Content-Type", "application/json")), body)
+    """An answer in JSON; None has neither a body nor a content type, since nothing can be read from it."""
+    if content is None:
+        return WireResponse(status, headers)
+    return WireResponse(status, (*headers, ("Content-Type", "application/json")), json.dumps(content).encode())
 
 
 def openapi_answer(
@@ -86,10 +88,20 @@ def _inner(content: Node) -> str:
 def _elements(name: str, value: Node) -> str:
     if isinstance(value, list | tuple):
         return "".join(_elements(name, each) for each in value)
-    return f"<{name}>{_inner(value)}</{name}>"
+    return f"<{name}>{_inner(value)}</{name.partition(' ')[0]}>"
+
+
+_ENTITY = re.compile(r"&(?:(lt|gt|quot|apos|amp)|#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6}));")
+_NAMED = {"lt": "<", "gt": ">", "quot": '"', "apos": "'", "amp": "&"}
 
 
 def _unescape(text: str) -> str:
-    for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&")):
-        text = text.replace(entity, character)
-    return text
+    return _ENTITY.sub(_character, text)
+
+
+def _character(match: re.Match[str]) -> str:
+    name, decimal, hexadecimal = match.groups()
+    if name:
+        return _NAMED[name]
+    number = int(decimal) if decimal else int(hexadecimal, 16)
+    return chr(number) if number <= 0x10FFFF and not 0xD800 <= number <= 0xDFFF else "\ufffd"

@@ -103,9 +103,12 @@ class MetadataService:
         self._lock = threading.Lock()  # guards _tokens
 
     def recognizes(self, request: WireRequest) -> bool:
-        """True for `/latest…`, `/2016-01-01…` and a plain `GET /`."""
+        """True for `/latest…`, `/2016-01-01…` and a plain request for `/`, which has no body and names no service."""
         if request.target == "/":
-            return request.header("Authorization") is None and request.header("x-acs-action") is None
+            host = (request.header("Host") or "").partition(":")[0]
+            named = host.endswith((".aliyuncs.com", ".localhost"))
+            signed = request.header("Authorization") is not None or request.header("x-acs-action") is not None
+            return not (signed or named or request.body)
         return _split(request.path)[0] in VERSIONS
 
     def step(self, request: WireRequest) -> str:

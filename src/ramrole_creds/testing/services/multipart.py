@@ -9,7 +9,7 @@ from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.bucket_listing import XML
 from ramrole_creds.testing.services.bucket_store import StoredObject, Upload
 from ramrole_creds.testing.services.markup import document, texts
-from ramrole_creds.testing.services.object_operations import copy_source, no_such_key, put_actions
+from ramrole_creds.testing.services.object_operations import copy_source, no_such_key, put_actions, require_no_callback
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify.times import utc_text
 
@@ -51,6 +51,7 @@ def upload_part(call: StorageCall) -> WireResponse:
 def complete_upload(call: StorageCall) -> WireResponse:
     """`POST /bucket/key?uploadId=id`."""
     call.permit("PutObject")
+    require_no_callback(call)
     with call.store.lock:
         upload = _upload(call)
         if (call.own_header("complete-all") or "").lower() == "yes":

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from ramrole_creds.testing.server.messages import WireResponse
-from ramrole_creds.testing.services.bucket_listing import XML, owner
+from ramrole_creds.testing.services.bucket_listing import XML, acl_document
 from ramrole_creds.testing.services.bucket_store import StoredObject
 from ramrole_creds.testing.services.markup import document
 from ramrole_creds.testing.services.service import ServiceError
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 def put_object(call: StorageCall) -> WireResponse:
     """`PUT /bucket/key`."""
     call.permit(*put_actions(call))
-    stored = StoredObject.of(call.body, call.kept_headers(), call.now)
+    require_no_callback(call)
+    tags = tuple(parse_qsl(call.own_header("tagging") or "", keep_blank_values=True))
+    stored = replace(StoredObject.of(call.body, call.kept_headers(), call.now), tags=tags)
     with call.store.lock:
         _require_absent_if_asked(call)
         call.bucket().objects[call.key] = stored
@@ -34,10 +38,17 @@ def put_actions(call: StorageCall) -> tuple[str, ...]:
     return ("PutObject", *(action for header, action in more.items() if call.own_header(header)))
 
 
+def require_no_callback(call: StorageCall) -> None:
+    """Refuse an upload that asks for a callback, in its URL or in a header: nobody is called from here."""
+    if "callback" in call.query or call.own_header("callback"):
+        raise ServiceError("NotImplemented", "The fake cloud does not serve callbacks.", 501)
+
+
 def copy_source(call: StorageCall) -> tuple[str, str]:
-    """Bucket and key of the object to copy from."""
-    bucket, _, key = decode(call.own_header("copy-source") or "").lstrip("/").partition("/")
-    return bucket, key.partition("?versionId=")[0]
+    """Bucket and key of the object to copy from; a `+` is a blank, as Go's clients write it."""
+    source, _, _ = (call.own_header("copy-source") or "").partition("?versionId=")
+    bucket, _, key = decode(source, plus_is_space=True).lstrip("/").partition("/")
+    return bucket, key
 
 
 def copy_object(call: StorageCall) -> WireResponse:
@@ -81,7 +92,7 @@ def append_object(call: StorageCall) -> WireResponse:
 def get_object(call: StorageCall) -> WireResponse:
     """`GET` and `HEAD /bucket/key`, whole or in part."""
     call.permit("GetObject")
-    stored = _find(call)
+    stored = find_object(call)
     headers = _describe(call, stored)
     refused = _unmet_condition(call, stored)
     if refused is not None:
@@ -98,7 +109,7 @@ def get_object(call: StorageCall) -> WireResponse:
 def get_object_meta(call: StorageCall) -> WireResponse:
     """`HEAD` and `GET /bucket/key?objectMeta`."""
     call.permit("GetObject")
-    stored = _find(call)
+    stored = find_object(call)
     headers = (
         ("ETag", f'"{stored.etag}"'),
         ("Last-Modified", formatdate(stored.modified_at, usegmt=True)),
@@ -118,9 +129,8 @@ def delete_object(call: StorageCall) -> WireResponse:
 def get_object_acl(call: StorageCall) -> WireResponse:
     """`GET /bucket/key?acl`."""
     call.permit("GetObjectAcl")
-    _find(call)
-    content = {"Owner": owner(call), "AccessControlList": {"Grant": "default"}}
-    return WireResponse(200, (XML,), document("AccessControlPolicy", content))
+    find_object(call)
+    return acl_document(call, "default")
 
 
 def no_such_key(key: str) -> ServiceError:
@@ -128,12 +138,17 @@ def no_such_key(key: str) -> ServiceError:
     return ServiceError("NoSuchKey", "The specified key does not exist.", 404, extra=(("Key", key),))
 
 
-def _find(call: StorageCall) -> StoredObject:
+def find_object(call: StorageCall) -> StoredObject:
+    """The object of the call; the one that a symbolic link leads to."""
     with call.store.lock:
-        stored = call.bucket().objects.get(call.key)
+        objects = call.bucket().objects
+        stored = objects.get(call.key)
+        linked = objects.get(stored.target) if stored is not None and stored.target is not None else stored
     if stored is None:
         raise no_such_key(call.key)
-    return stored
+    if linked is None:
+        raise ServiceError("SymlinkTargetNotExist", "The symlink target object does not exist", 404)
+    return linked
 
 
 def _describe(call: StorageCall, stored: StoredObject) -> list[tuple[str, str]]:

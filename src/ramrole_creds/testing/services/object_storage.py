@@ -10,8 +10,15 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.server.messages import WireResponse
-from ramrole_creds.testing.services import multipart, object_operations
-from ramrole_creds.testing.services.bucket_listing import XML, list_buckets, list_objects, list_uploads, owner
+from ramrole_creds.testing.services import multipart, object_extras, object_operations
+from ramrole_creds.testing.services.bucket_listing import (
+    XML,
+    acl_document,
+    list_buckets,
+    list_objects,
+    list_uploads,
+    owner,
+)
 from ramrole_creds.testing.services.markup import document, texts
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify.times import utc_text
@@ -76,8 +83,7 @@ def _bucket_location(call: StorageCall) -> WireResponse:
 
 def _bucket_acl(call: StorageCall) -> WireResponse:
     call.permit("GetBucketAcl")
-    content = {"Owner": owner(call), "AccessControlList": {"Grant": call.bucket().acl}}
-    return WireResponse(200, (XML,), document("AccessControlPolicy", content))
+    return acl_document(call, call.bucket().acl)
 
 
 def _put_bucket_acl(call: StorageCall) -> WireResponse:
@@ -136,30 +142,43 @@ _OBJECT_OPERATIONS: Mapping[str, tuple[tuple[str, Operation], ...]] = {
         ("acl", object_operations.get_object_acl),
         ("objectMeta", object_operations.get_object_meta),
         ("uploadId", multipart.list_parts),
+        ("tagging", object_extras.get_tagging),
+        ("symlink", object_extras.get_symlink),
+        ("x-oss-process", object_extras.process_object),
         ("", object_operations.get_object),
     ),
     "HEAD": (("objectMeta", object_operations.get_object_meta), ("", object_operations.get_object)),
-    "PUT": (("uploadId", multipart.upload_part), ("", object_operations.put_object)),
+    "PUT": (
+        ("uploadId", multipart.upload_part),
+        ("tagging", object_extras.put_tagging),
+        ("symlink", object_extras.put_symlink),
+        ("", object_operations.put_object),
+    ),
     "POST": (
         ("uploads", multipart.initiate_upload),
         ("uploadId", multipart.complete_upload),
         ("append", object_operations.append_object),
     ),
-    "DELETE": (("uploadId", multipart.abort_upload), ("", object_operations.delete_object)),
+    "DELETE": (
+        ("uploadId", multipart.abort_upload),
+        ("tagging", object_extras.delete_tagging),
+        ("", object_operations.delete_object),
+    ),
 }
-# Sub-resources that are known and not served: to answer them as if they were not there would be a lie.
+# Sub-resources that are known and not served: to answer as if they were not there would be a lie.
 _UNSERVED = frozenset(
     """
-    cname comp cors encryption inventory lifecycle live logging metaQuery policy qos referer replication
-    requestPayment resourceGroup restore stat style symlink tagging transferAcceleration versioning versions vod website
-    worm x-oss-async-process x-oss-process
+    cname comp cors encryption inventory lifecycle live logging metaQuery policy qos referer replication requestPayment
+    resourceGroup restore stat style transferAcceleration versioning versions vod website worm x-oss-async-process
     """.split()  # noqa: SIM905  # a table reads best as a table
 )
+# Served for objects only.
+_UNSERVED_OF_BUCKETS = _UNSERVED | {"tagging", "symlink", "x-oss-process", "callback"}
 
 
 def _chosen(call: StorageCall, operations: Mapping[str, tuple[tuple[str, Operation], ...]]) -> Operation | None:
     for name in call.query:
-        if name in _UNSERVED:
+        if name in (_UNSERVED if call.key else _UNSERVED_OF_BUCKETS):
             raise ServiceError("NotImplemented", f"The fake cloud does not serve ?{name}.", 501)
     for name, operation in operations.get(call.request.method, ()):
         if not name or name in call.query:

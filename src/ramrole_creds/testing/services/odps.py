@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.server.messages import WireResponse
@@ -65,13 +66,12 @@ class OdpsService(SignedService):
         """What a client asks at its start, and empty listings."""
         path = call.path.removeprefix(ENDPOINT_PATH)
         project, below = _project(call)
-        if path == "/logview/host":
-            return _reply(call, b"http://logview.example.invalid", "text/plain")
-        if path == "/tenants":
-            content = {"Name": "fake-tenant", "Parameters": {"odps.namespace.schema": "false"}}
-            return json_response(content, (("x-odps-request-id", call.request_id),))
+        if path in ("/logview/host", "/tenants"):
+            return _starting(call, path)
         if path == "/projects":
             return _xml(call, "Projects", {"Marker": "", "MaxItems": 0})
+        if below.startswith("instances") and (call.method == "POST" or "/" in below):
+            return _instance(call, project)
         if below in _COLLECTIONS:
             return _xml(call, _COLLECTIONS[below], {"Marker": "", "MaxItems": 0})
         if project != "*" and not below:
@@ -89,6 +89,26 @@ class OdpsService(SignedService):
         }
         headers = (("x-odps-request-id", request_id), ("Content-Type", "application/xml"))
         return WireResponse(refused.status, headers, document("Error", content))
+
+
+def _starting(call: SignedCall, path: str) -> WireResponse:
+    if path == "/logview/host":
+        return _reply(call, b"http://logview.example.invalid", "text/plain")
+    content = {"Name": "fake-tenant", "Parameters": {"odps.namespace.schema": "false"}}
+    return json_response(content, (("x-odps-request-id", call.request_id),))
+
+
+def _instance(call: SignedCall, project: str) -> WireResponse:
+    """A job that was sent, whose id clients read from `Location`; one that is asked for is over, its result empty."""
+    if call.method == "POST":
+        instance = f"fake{call.request_id[:24]}"
+        location = f"http://{call.host}{ENDPOINT_PATH}/projects/{quote(project, safe='')}/instances/{instance}"
+        return WireResponse(201, (("x-odps-request-id", call.request_id), ("Location", location)))
+    task: dict[str, Node] = {"Name": "AnonymousSQLTask", "Status": "Success"}
+    if "result" in call.query:
+        task = {"Name": "AnonymousSQLTask", 'Result Format="text"': ""}
+    content: dict[str, Node] = {"Status": "Terminated", "Tasks": {'Task Type="SQL"': task}}
+    return _xml(call, "Instance", content)
 
 
 def _project(call: SignedCall) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     from ramrole_creds.testing.server.messages import WireRequest
 
@@ -89,10 +89,12 @@ def sorted_query(pairs: Iterable[Pair], *, equals: bool = False) -> str:
     return "?" + "&".join(text for _, text in texts) if texts else ""
 
 
-def encoded_query(query: str, *, without: str = "", equals: bool = False) -> str:
-    """The parameters percent-encoded and in byte order; `equals` keeps the `=` of an empty value."""
-    pairs = sorted((encode(name), encode(value or "")) for name, value in query_pairs(query) if name != without)
-    return "&".join(f"{name}={value}" if value or equals else name for name, value in pairs)
+def encoded_query(query: str, *, without: str = "", bare: Container[str] | None = None) -> str:
+    """The parameters percent-encoded and in byte order; an empty value of names in `bare`, or of all, has no `=`."""
+    pairs = sorted((encode(name), encode(value or ""), name) for name, value in query_pairs(query) if name != without)
+    return "&".join(
+        name if not value and (bare is None or raw in bare) else f"{name}={value}" for name, value, raw in pairs
+    )
 
 
 def decimal(text: str) -> int | None:

@@ -24,6 +24,7 @@ class ErrorCatalog:
     """The refusals that every scheme can come to. `mismatch` may hold the placeholder {string_to_sign}.
 
     `unsigned` is for a request without a signature, `malformed` for an Authorization header that cannot be read.
+    `zones` are the endings of dates that the service takes for UTC.
     """
 
     mismatch: ErrorSpec
@@ -37,6 +38,7 @@ class ErrorCatalog:
     missing_date: ErrorSpec
     bad_date: ErrorSpec
     expired_url: ErrorSpec = ErrorSpec("AccessDenied", 403, "The request has expired.")
+    zones: tuple[str, ...] = ("GMT",)
 
 
 OPENAPI: Final = ErrorCatalog(
@@ -93,6 +95,7 @@ OSS: Final = ErrorCatalog(
     missing_date=ErrorSpec("AccessDenied", 403, "OSS authentication requires a valid Date.", "0002-00000501"),
     bad_date=ErrorSpec("AccessDenied", 403, "OSS authentication requires a valid Date.", "0002-00000502"),
     expired_url=ErrorSpec("AccessDenied", 403, "Request has expired.", "0002-00000069"),
+    zones=("GMT", "UTC", "+0000"),  # Go's RFC 1123 ends in UTC, s3cmd's dates in +0000
 )
 
 S3: Final = replace(

@@ -17,8 +17,9 @@ from ramrole_creds.testing.verify.canonical import (
 )
 from ramrole_creds.testing.verify.error_catalogs import OSS
 from ramrole_creds.testing.verify.oss_address import oss_address
+from ramrole_creds.testing.verify.oss_v1 import SUB_RESOURCES
 from ramrole_creds.testing.verify.registry import scheme
-from ramrole_creds.testing.verify.times import compact_time
+from ramrole_creds.testing.verify.times import compact_time, http_time, utc_text
 from ramrole_creds.testing.verify.verification import (
     CLOCK_TOLERANCE_SECONDS,
     MAX_PRESIGN_SECONDS,
@@ -28,7 +29,7 @@ from ramrole_creds.testing.verify.verification import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.verify.result import Accepted
@@ -61,19 +62,16 @@ def oss_v4(check: Verification) -> Accepted:
     fields = authorization_fields(headers.get("authorization", "").removeprefix(ALGORITHM))
     if not fields.get("Credential") or not fields.get("Signature"):
         raise VerificationFailed(check.catalog.malformed)
-    date = headers.get("x-oss-date", "")
-    when = compact_time(date)
-    if when is None:
-        raise refused("InvalidArgument", 400, "x-oss-date is missing or not YYYYMMDDThhmmssZ.", "0002-00000501")
+    date, when = _signing_time(check)
     payload = headers.get("x-oss-content-sha256")
     if not payload:
         raise refused("InvalidArgument", 400, "x-oss-content-sha256 is missing.", "0002-00000106")
     if payload not in (UNSIGNED, sha256_hex(check.request.body)):
         raise refused("InvalidArgument", 400, "x-oss-content-sha256 is not UNSIGNED-PAYLOAD.", "0002-00000107")
-    scope = parse_scope(fields["Credential"], date[:8])
+    scope = parse_scope(fields["Credential"], utc_text(when)[:10].replace("-", ""))
     check.require_clock(when)
     names = _additional_names(fields.get("AdditionalHeaders"), headers)
-    canonical = _canonical_request(check, names, payload)
+    canonical = _canonical_requests(check, names, payload)
     return _conclude(check, scope, headers.get("x-oss-security-token"), fields["Signature"], date, canonical)
 
 
@@ -91,15 +89,25 @@ def oss_v4_url(check: Verification) -> Accepted:
     scope = parse_scope(query["x-oss-credential"], date[:8])
     _require_life(check, when, query["x-oss-expires"])
     names = _additional_names(query.get("x-oss-additional-headers"), check.headers)
-    canonical = _canonical_request(check, names, UNSIGNED)
+    canonical = _canonical_requests(check, names, UNSIGNED)
     return _conclude(check, scope, query.get("x-oss-security-token"), query["x-oss-signature"], date, canonical)
 
 
+def _signing_time(check: Verification) -> tuple[str, float]:
+    """The time that was signed, as written: of `x-oss-date`, else of `Date`, which version 1 of the Go SDK signs."""
+    date, old = check.headers.get("x-oss-date"), check.headers.get("date", "")
+    when = http_time(old, check.catalog.zones) if date is None else compact_time(date)
+    if when is None:
+        message = "x-oss-date is not YYYYMMDDThhmmssZ, or there is neither it nor a valid Date."
+        raise refused("InvalidArgument", 400, message, "0002-00000501")
+    return (old if date is None else date), when
+
+
 def _conclude(
-    check: Verification, scope: Scope, token: str | None, signature: str, date: str, canonical: str
+    check: Verification, scope: Scope, token: str | None, signature: str, date: str, canonical: Iterable[str]
 ) -> Accepted:
     issued = check.issued(scope.access_key_id, token)
-    strings_to_sign = hashed(f"{ALGORITHM}\n{date}\n{scope.text}\n", [canonical])
+    strings_to_sign = hashed(f"{ALGORITHM}\n{date}\n{scope.text}\n", canonical)
     mac = partial(hmac_sha256_hex, scope.key(issued.access_key_secret))
     return check.conclude(Claim(scope.access_key_id, signature), issued, mac, strings_to_sign, scope.region)
 
@@ -127,19 +135,21 @@ def _additional_names(listed: str | None, headers: Mapping[str, str]) -> tuple[s
     return tuple(names)
 
 
-def _canonical_request(check: Verification, additional: tuple[str, ...], payload: str) -> str:
+def _canonical_requests(check: Verification, additional: tuple[str, ...], payload: str) -> Iterator[str]:
+    """The forms in use: ali-oss keeps the `=` of an empty value, though not of a sub-resource."""
     signed = [
         name
         for name in check.headers
         if name in ("content-type", "content-md5") or name.startswith("x-oss-") or name in additional
     ]
-    return "\n".join(
-        (
-            check.request.method,
-            encode(oss_address(check.request).resource, keep="/"),
-            encoded_query(check.request.query_string, without="x-oss-signature"),
-            header_lines(check.headers, signed),
-            ";".join(additional),
-            payload,
+    for bare in (None, SUB_RESOURCES, ()):
+        yield "\n".join(
+            (
+                check.request.method,
+                encode(oss_address(check.request).resource, keep="/"),
+                encoded_query(check.request.query_string, without="x-oss-signature", bare=bare),
+                header_lines(check.headers, signed),
+                ";".join(additional),
+                payload,
+            )
         )
-    )

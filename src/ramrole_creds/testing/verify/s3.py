@@ -195,7 +195,7 @@ def _canonical_request(check: Verification, signed: tuple[str, ...], payload: st
         (
             check.request.method,
             encode(decode(check.request.path), keep="/") or "/",
-            encoded_query(check.request.query_string, without="X-Amz-Signature", equals=True),
+            encoded_query(check.request.query_string, without="X-Amz-Signature", bare=()),
             header_lines(collapsed, signed),
             ";".join(signed),
             payload,

@@ -20,9 +20,9 @@ def compact_time(text: str) -> float | None:
     return _strptime(text, "%Y%m%dT%H%M%SZ") if len(text) == len("YYYYMMDDThhmmssZ") else None
 
 
-def http_time(text: str) -> float | None:
-    """Unix time of an RFC 1123 date in GMT; None for any other text."""
-    if not text.endswith("GMT"):
+def http_time(text: str, zones: tuple[str, ...] = ("GMT",)) -> float | None:
+    """Unix time of an RFC 1123 date in UTC that ends in one of `zones`; None for any other text."""
+    if not text.endswith(zones):
         return None
     try:
         return parsedate_to_datetime(text).replace(tzinfo=timezone.utc).timestamp()

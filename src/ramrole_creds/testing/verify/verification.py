@@ -99,7 +99,7 @@ class Verification:
         text = next((self.headers[name] for name in names if self.headers.get(name)), None)
         if text is None:
             raise VerificationFailed(self.catalog.missing_date)
-        self.require_clock(http_time(text))
+        self.require_clock(http_time(text, self.catalog.zones))
         return text
 
     def require_clock(self, when: float | None) -> None:

@@ -1,0 +1,78 @@
+"""Tags and symbolic links of objects, and what the fake cloud verifies and judges but does not do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+from ramrole_creds.testing.server.messages import WireResponse
+from ramrole_creds.testing.services.bucket_listing import XML
+from ramrole_creds.testing.services.bucket_store import StoredObject
+from ramrole_creds.testing.services.markup import document, texts
+from ramrole_creds.testing.services.object_operations import find_object, no_such_key
+from ramrole_creds.testing.services.service import ServiceError
+
+if TYPE_CHECKING:
+    from ramrole_creds.testing.services.markup import Node
+    from ramrole_creds.testing.services.storage_call import StorageCall
+
+
+def get_tagging(call: StorageCall) -> WireResponse:
+    """`GET /bucket/key?tagging`."""
+    call.permit("GetObjectTagging")
+    tags: list[Node] = [{"Key": name, "Value": value} for name, value in find_object(call).tags]
+    return WireResponse(200, (XML,), document("Tagging", {"TagSet": {"Tag": tags}}))
+
+
+def put_tagging(call: StorageCall) -> WireResponse:
+    """`PUT /bucket/key?tagging`."""
+    call.permit("PutObjectTagging")
+    names, values = texts(call.body, "Key"), texts(call.body, "Value")
+    if len(names) != len(values):
+        raise ServiceError("MalformedXML", "The XML you provided was not well-formed.")
+    _set_tags(call, tuple(zip(names, values, strict=True)))
+    return WireResponse(200)
+
+
+def delete_tagging(call: StorageCall) -> WireResponse:
+    """`DELETE /bucket/key?tagging`."""
+    call.permit("DeleteObjectTagging")
+    _set_tags(call, ())
+    return WireResponse(204)
+
+
+def _set_tags(call: StorageCall, tags: tuple[tuple[str, str], ...]) -> None:
+    with call.store.lock:
+        stored = find_object(call)
+        call.bucket().objects[call.key] = replace(stored, tags=tags)
+
+
+def put_symlink(call: StorageCall) -> WireResponse:
+    """`PUT /bucket/key?symlink`."""
+    call.permit("PutObject")
+    target = unquote(call.own_header("symlink-target") or "")
+    if not target:
+        raise ServiceError("InvalidArgument", "The header x-oss-symlink-target is missing.")
+    link = replace(StoredObject.of(b"", call.kept_headers(), call.now, "Symlink"), target=target)
+    with call.store.lock:
+        call.bucket().objects[call.key] = link
+    return WireResponse(200, (("ETag", f'"{link.etag}"'),))
+
+
+def get_symlink(call: StorageCall) -> WireResponse:
+    """`GET /bucket/key?symlink`."""
+    call.permit("GetObject")
+    with call.store.lock:
+        link = call.bucket().objects.get(call.key)
+    if link is None:
+        raise no_such_key(call.key)
+    if link.target is None:
+        raise ServiceError("NotSymlink", "The object is not symlink")
+    return WireResponse(200, ((f"{call.prefix}symlink-target", quote(link.target)), ("ETag", f'"{link.etag}"')))
+
+
+def process_object(call: StorageCall) -> WireResponse:
+    """`GET /bucket/key?x-oss-process=…`: verified and judged, but no image is changed here."""
+    call.permit("GetObject")
+    raise ServiceError("NotImplemented", "The fake cloud does not serve ?x-oss-process.", 501)
