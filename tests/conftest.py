@@ -18,11 +18,18 @@ pytest_plugins = ["pytester"]
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _only_loopback() -> Iterator[None]:
-    """Every connection that leaves loopback fails, and is reported even where the code under test swallowed it."""
+def _network() -> Iterator[list[str]]:
+    """Every connection that leaves loopback fails; what was tried is noted."""
     with forbid_network() as tried:
-        yield
-    assert not tried, f"tests tried to connect to {tried}"
+        yield tried
+
+
+@pytest.fixture(autouse=True)
+def _only_loopback(_network: list[str]) -> Iterator[None]:
+    """A test that tries to leave loopback fails, even where the code under test swallowed the error."""
+    before = len(_network)
+    yield
+    assert not _network[before:], f"this test tried to connect to {_network[before:]}"
 
 
 @pytest.fixture(autouse=True, scope="session")

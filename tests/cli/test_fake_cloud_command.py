@@ -85,12 +85,12 @@ def test_a_wrong_option_is_reported_in_a_line_and_ends_with_an_error(options: li
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("faults.json", '[{"where": "role"', "faults.json is no JSON"),
-        ("faults.yaml", "- {where: role, what: [", "faults.yaml is no YAML"),
-        ("faults.json", "5", "A script is a list of faults"),
-        ("faults.json", '[{"where": "role", "what": null}]', "A fault is an HTTP status or a name"),
+        ("faults.json", '[{"where": "role"', "faults.json is not valid JSON"),
+        ("faults.yaml", "- {where: role, what: [", "faults.yaml is not valid YAML"),
+        ("faults.json", "5", "A script must be a list of faults"),
+        ("faults.json", '[{"where": "role", "what": null}]', "There is no fault None"),
         ("faults.json", '[{"where": "role", "what": "latnecy"}]', "There is no fault 'latnecy'"),
-        ("faults.json", '[{"where": "role", "what": 503, "between": 3}]', "between is a list of two"),
+        ("faults.json", '[{"where": "role", "what": 503, "between": 3}]', "between must be two moments"),
     ],
 )
 def test_a_script_that_makes_no_sense_is_reported_in_a_line(tmp_path: Path, name: str, text: str, said: str) -> None:
