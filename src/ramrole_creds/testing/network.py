@@ -178,6 +178,8 @@ def _is_local(address: Address) -> bool:
     if host in {"", "localhost", "0.0.0.0", "::"}:  # noqa: S104  # compared with, not bound to
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        found = ipaddress.ip_address(host)
     except ValueError:
         return False
+    mapped = found.ipv4_mapped if found.version == 6 else None
+    return (mapped or found).is_loopback
