@@ -10,7 +10,7 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -22,6 +22,9 @@ from ramrole_creds.errors import ConfigurationError, LifetimeTooShort, SigningEr
 from ramrole_creds.signing import Request, Signer
 from ramrole_creds.signing._mac import KeyedHmac
 from ramrole_creds.signing._signing_keys import MAX_KEYS, SigningKeys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 URL = "https://examplebucket.oss-cn-hangzhou.aliyuncs.com/key"
@@ -141,6 +144,53 @@ def test_an_iterator_for_the_s3_endpoint_is_sent_unsigned() -> None:
     clock = Clock()
     signed = Signer(Source(clock), signing.SigV4("r"), clock).sign(Request("PUT", URL, body=iter([b"x"])))
     assert signed.header("x-amz-content-sha256") == "UNSIGNED-PAYLOAD"
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [(FORM, b"Name=a+b"), ({**FORM, "Content-Length": "8"}, b"Name=a+b"), ({}, None), ({}, b""), (FORM, None)],
+    ids=["form", "length", "no body", "empty body", "empty form"],
+)
+def test_an_rpc_form_has_token_and_signature_in_its_body(headers: dict[str, str], body: bytes | None) -> None:
+    clock = Clock()
+    signer = Signer(Source(clock), signing.RPC(), clock, lambda: "n")
+    signed = signer.sign(Request("POST", "https://h/?Action=A", headers, body=body))
+    assert "FAKETOKEN" not in signed.url
+    assert "Signature=" not in signed.query
+    assert isinstance(signed.body, bytes)
+    assert signed.body.startswith((body or b"") + (b"&" if body else b"") + b"SecurityToken=FAKETOKEN&Signature=")
+    assert signed.header("content-type") == FORM["Content-Type"]
+    assert signed.header("content-length") in (None, str(len(signed.body)))
+    assert signer.sign(signed) == signed
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "body"),
+    [("GET", {}, None), ("PUT", FORM, b"a=1"), ("POST", {"Content-Type": "application/json"}, b"{}")],
+    ids=["get", "put", "json"],
+)
+def test_other_rpc_requests_have_token_and_signature_in_the_query(
+    method: str, headers: dict[str, str], body: bytes | None
+) -> None:
+    clock = Clock()
+    signed = Signer(Source(clock), signing.RPC(), clock).sign(
+        Request(method, "https://h/?Action=A", headers, body=body)
+    )
+    assert "&SecurityToken=FAKETOKEN&Signature=" in signed.query
+    assert signed.body == body
+
+
+def test_an_rpc_parameter_in_query_and_form_counts_with_the_value_of_the_form() -> None:
+    clock = Clock()
+    signer = Signer(Source(clock), signing.RPC(), clock, lambda: "n")
+    both = signer.sign(Request("POST", "https://h/?Action=A&Name=query", FORM, body=b"Name=form"))
+    alone = signer.sign(Request("POST", "https://h/?Action=A", FORM, body=b"Name=form"))
+    assert both.body == alone.body
+    assert "Name%3Dform" in signing.RPC().string_to_sign(both)
+    assert "query" not in signing.RPC().string_to_sign(both)
 
 
 def test_credentials_are_read_once_a_signature() -> None:
@@ -403,6 +453,21 @@ def test_many_threads_on_one_signer_never_mix_two_credentials() -> None:
     with ThreadPoolExecutor(8) as pool:
         signatures = set(pool.map(lambda _: signer.sign(Request("GET", URL)).header("authorization"), range(800)))
     assert signatures == expected
+
+
+REGIONAL: list[Callable[[str], Any]] = [
+    signing.OSSV4, signing.SLSV4, signing.MNSV4,
+    lambda region: signing.OTSV4("inst", region), lambda region: signing.ODPSV4("https://s/api", region),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", REGIONAL, ids=["OSSV4", "SLSV4", "MNSV4", "OTSV4", "ODPSV4"])
+def test_a_region_in_the_form_of_oss_is_the_region(make: Callable[[str], Any]) -> None:
+    for form in ("cn-hongkong", "oss-cn-hongkong", "oss-cn-hongkong-internal"):
+        assert make(form).region == "cn-hongkong"
+    for wrong in ("", "cn_hongkong", "cn-hongkong/oss", "oss-cn-hongkong.aliyuncs.com", " cn-hongkong", None, 5):
+        with pytest.raises(ConfigurationError, match="must be a region id"):
+            make(wrong)  # type: ignore[arg-type]
 
 
 def test_impossible_arguments_of_schemes_are_refused() -> None:

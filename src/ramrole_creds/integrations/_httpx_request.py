@@ -19,8 +19,19 @@ TESTED_VERSION = "0.28.1"
 class SignedRequest(httpx.Request):
     """A request whose signature only transports see: what httpx builds from it is unsigned.
 
-    httpx's client reads the headers and extensions of a request for one purpose: to build the next hop of a redirect.
+    httpx's client reads headers, extensions and body of a request for one purpose: to build the next hop of a redirect.
     """
+
+    @property  # type: ignore[override]  # an attribute there
+    def stream(self) -> httpx.SyncByteStream | httpx.AsyncByteStream:
+        """The signed body; for httpx's client, the body before signing. They differ for the form of RPC only."""
+        held: dict[str, Any] = self.__dict__
+        stream: httpx.SyncByteStream | httpx.AsyncByteStream = held["stream"]
+        return held.get("unsigned_stream", stream) if _reader() == "httpx._client" else stream
+
+    @stream.setter
+    def stream(self, stream: httpx.SyncByteStream | httpx.AsyncByteStream) -> None:
+        self.__dict__["stream"] = stream
 
     @property  # type: ignore[override]  # an attribute there
     def headers(self) -> httpx.Headers:
@@ -66,6 +77,9 @@ class SignedRequest(httpx.Request):
         """Withdraw the signature: something, an event hook for instance, sends the request elsewhere."""
         if url != self.__dict__.get("url"):
             self.__dict__["headers"] = httpx.Headers(self.__dict__["unsigned"])
+            if "unsigned_stream" in self.__dict__:
+                self.__dict__["stream"] = self.__dict__["unsigned_stream"]
+                self.__dict__["_content"] = b"".join(self.__dict__["stream"])
         self.__dict__["url"] = url
 
 
@@ -97,38 +111,42 @@ def _signed_class(base: type[httpx.Request]) -> type[httpx.Request]:
 @functools.cache
 def require_withdrawal() -> None:
     """Make sure that the installed httpx builds the next hop of a redirect from the unsigned headers."""
-    received: list[httpx.Headers] = []
+    received: list[tuple[bool, bool]] = []
 
     def redirect(request: httpx.Request) -> httpx.Response:
-        received.append(httpx.Headers(request.headers.raw))
+        received.append(("X-Signature" in request.headers, request.read() == b"signed"))
         return httpx.Response(307 if len(received) == 1 else 200, headers={"Location": "http://other.invalid/"})
 
     class Auth(httpx.Auth):
         def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-            put_on(request, httpx.Headers({**request.headers, "X-Signature": "signed"}), Hooks())
+            put_on(request, httpx.Headers({**request.headers, "X-Signature": "signed"}), Hooks(), b"signed")
             yield request
 
     with httpx.Client(transport=httpx.MockTransport(redirect), trust_env=False) as client:
-        client.get("http://signed.invalid/", auth=Auth(), follow_redirects=True)
-    if ["X-Signature" in headers for headers in received] != [True, False]:
+        client.post("http://signed.invalid/", content=b"body", auth=Auth(), follow_redirects=True)
+    if received != [(True, True), (False, False)]:
         raise ConfigurationError(
             f"httpx {httpx.__version__} would send signature and token on to the target of a redirect. Nothing was "
             f"signed. Pin httpx=={TESTED_VERSION} until ramrole-creds supports the installed version."
         )
 
 
-def put_on(request: httpx.Request, signed: httpx.Headers, hooks: Hooks) -> None:
+def put_on(request: httpx.Request, signed: httpx.Headers, hooks: Hooks, body: bytes | None = None) -> None:
     """Make a request a signed one.
 
     Args:
         request: the request; it stays the same object.
         signed: its headers with the signature.
         hooks: the hooks of its call.
+        body: its body with the signature, if the signature is a part of it.
     """
     held = request.__dict__
     if "unsigned" not in held:
         held["unsigned"] = held["headers"]
         request.__class__ = _signed_class(type(request))
     held["headers"] = signed
+    if body is not None:
+        held.setdefault("unsigned_stream", held["stream"])
+        held["stream"], held["_content"] = httpx.ByteStream(body), body  # transports read either
     held["extensions"] = {**held["extensions"], "trace": hooks.first}
     held["hooks"] = hooks

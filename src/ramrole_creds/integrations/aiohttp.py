@@ -60,7 +60,7 @@ class AiohttpAuth:
         flow = self._flow(request, unsigned)
         credentials = await self._credentials()
         while True:
-            _sign(request, flow, credentials, unsigned)
+            await _sign(request, flow, credentials, unsigned)
             response = await handler(request)
             if response.status in REDIRECT_STATUSES:
                 self._mark(request, flow)
@@ -127,8 +127,10 @@ def _traces_of(request: ClientRequest) -> list[Trace]:
     return traces
 
 
-def _sign(request: ClientRequest, flow: AuthFlow, credentials: Credentials, unsigned: Request) -> None:
+async def _sign(request: ClientRequest, flow: AuthFlow, credentials: Credentials, unsigned: Request) -> None:
     signed = flow.sign(unsigned, credentials)
+    if signed.body is not unsigned.body:  # the form of RPC, which contains the signature
+        await request.update_body(signed.body)
     if signed.url != str(request.url):
         request.url = URL(signed.url, encoded=True)
     request.headers.clear()

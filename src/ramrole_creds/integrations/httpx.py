@@ -129,7 +129,8 @@ class _Call:
             request.__dict__["url"] = httpx.URL(signed.url)
         if not _sends_as_signed(request.url, signed):
             raise SigningError("httpx would send the URL in another form than it was signed in.")
-        put_on(request, httpx.Headers(_raw(signed)), self._hooks)
+        changed = signed.body if signed.body is not unsigned.body and isinstance(signed.body, bytes) else None
+        put_on(request, httpx.Headers(_raw(signed)), self._hooks, changed)
         self._host = (signed.header("host") or signed.host).lower()
         self._hop_signed = False
 
@@ -223,6 +224,8 @@ class _Call:
         unsigned = Request(request.method.decode(), _wire_url(request), _text(request.headers), body=body)
         signed = self.flow.sign(unsigned, credentials)
         request.headers = _raw(signed)
+        if signed.body is not unsigned.body and isinstance(signed.body, bytes):
+            request.stream = httpx.ByteStream(signed.body)
         if signed.url != unsigned.url:
             target = _target(signed) if request.url.target.startswith(b"/") else signed.url
             request.url.target = target.encode()

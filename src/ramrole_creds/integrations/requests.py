@@ -190,8 +190,8 @@ def _sign(
         url=signed.url,
         headers=CaseInsensitiveDict(wire_headers(signed)),
     )
-    if isinstance(prepared.body, str):
-        prepared.body = prepared.body.encode()  # http.client would send it as Latin-1
+    if isinstance(signed.body, bytes):
+        prepared.body = signed.body  # text as UTF-8, and the form of RPC with its signature
 
 
 def _is_replayable(prepared: PreparedRequest) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import logging
@@ -69,6 +70,42 @@ def test_what_is_signed_is_what_is_sent(send: Send, name: str, cloud: FakeCloud,
     assert isinstance(verdict, verify.Accepted), verdict
     assert recorded.request.body == b"\x00\xffbody"
     assert dict(recorded.request.query).items() >= AWKWARD_PARAMS.items()
+
+
+RPC_PARAMS = {"Action": "DescribeRegions", "Version": "2014-05-26"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize("body", [b"Name=a+b&RegionId=cn-hangzhou", None], ids=["form", "no body"])
+def test_the_signature_of_a_form_is_not_in_the_url(send: Send, cloud: FakeCloud, provider: Any, body: Any) -> None:
+    signer = signing.Signer(provider, signing.RPC(), clock=cloud.clock)
+    answer = send(signer, "POST", cloud.url + "/", body=body, headers=FORM if body else None, params=RPC_PARAMS)
+    assert answer.status == 200, answer.body
+
+    (recorded,) = cloud.requests
+    assert {"Signature", "SecurityToken"}.isdisjoint(dict(recorded.request.query))
+    assert b"&Signature=" in recorded.request.body
+    if body:
+        assert recorded.request.body.startswith(body + b"&")
+
+
+def test_a_refused_token_in_a_form_is_replaced_and_sent_again(send: Send, cloud: FakeCloud, provider: Any) -> None:
+    signer = signing.Signer(provider, signing.RPC(), clock=cloud.clock)
+    cloud.clock.advance(seconds=7200)
+    answer = send(signer, "POST", cloud.url + "/", body=b"Name=a", headers=FORM, params=RPC_PARAMS)
+    assert answer.status == 200, answer.body
+    assert [recorded.request.body.count(b"SecurityToken=") for recorded in cloud.requests] == [1, 1]
+
+
+def test_a_redirect_carries_no_token_in_the_form_to_another_host(
+    send: Send, cloud: FakeCloud, stranger: FakeCloud, provider: Any
+) -> None:
+    signer = signing.Signer(provider, signing.RPC(), clock=cloud.clock)
+    cloud.faults.add("POST /", "redirect", location=f"{stranger.url}/", status=307)
+    with contextlib.suppress(SigningError):
+        send(signer, "POST", cloud.url + "/", body=b"Name=a", headers=FORM, params=RPC_PARAMS)
+    assert len(cloud.requests) == 1
+    assert all(b"SecurityToken" not in recorded.request.body for recorded in stranger.requests)
 
 
 def test_a_request_without_a_body_is_accepted(send: Send, cloud: FakeCloud, signer: signing.Signer) -> None:

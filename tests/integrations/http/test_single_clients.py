@@ -104,7 +104,7 @@ def test_urllib3_fields_become_a_query_or_a_form(cloud: FakeCloud, provider: Any
     pool = SigningPool(signing.Signer(provider, signing.RPC(), clock=cloud.clock))
     fields = {"Action": "DescribeRegions", "Version": "2014-05-26", "Name": "a b+c"}
     assert pool.request("POST", cloud.url + "/", fields=fields).status == 200
-    assert dict(cloud.requests[0].request.form) == fields
+    assert dict(cloud.requests[0].request.form).items() >= fields.items()
 
 
 class Slow:

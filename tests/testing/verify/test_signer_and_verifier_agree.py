@@ -231,3 +231,13 @@ def test_a_client_that_sends_blanks_as_plus_is_accepted() -> None:
     book = Book({"LTAI5tFAKE": issued(("LTAI5tFAKE", "secret", None))})
     sent = as_sent(signed.with_path("/a+b"))
     assert isinstance(VERIFIERS["oss_v1"](sent, book, NOW, verify.NonceMemory()), verify.Accepted)
+
+
+@pytest.mark.parametrize("body", [b"Name=form&Other=1", b"", None], ids=["form", "empty", "none"])
+def test_an_rpc_form_is_accepted_with_a_name_in_query_and_form(body: bytes | None) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    request = signing.Request("POST", "http://ecs.aliyuncs.com/?Action=A&Version=V&Name=query", form, body=body)
+    key = ("STS.NTFAKE", "other-secret", "CAIS+with/all=chars==")
+    signed = signing.Signer(Credentials(*key), signing.RPC(), clock=At()).sign(request)
+    verdict = VERIFIERS["rpc"](as_sent(signed), Book({key[0]: issued(key)}), NOW, verify.NonceMemory())
+    assert isinstance(verdict, verify.Accepted), verdict

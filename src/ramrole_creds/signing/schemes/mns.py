@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import TYPE_CHECKING, ClassVar
 
+from ramrole_creds._regions import scope_region
 from ramrole_creds.signing._canonical import canonical_path, header_lines, prefixed, query_pairs, with_host, without
 from ramrole_creds.signing._percent import encode
 from ramrole_creds.signing.body import hex_digest, is_empty
@@ -87,8 +88,8 @@ class MNSV4(MNS):
     name: ClassVar[str] = "MNSV4"
 
     def __init__(self, region: str) -> None:
-        self.region: str = region
-        self._scope = f"{region}/mns/aliyun_v4_request"
+        self.region: str = scope_region(region)
+        self._scope = f"{self.region}/mns/aliyun_v4_request"
 
     def string_to_sign(self, signed: Request) -> str:
         """Algorithm, time, scope, and the canonical request itself, which is not hashed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from ramrole_creds._regions import scope_region
 from ramrole_creds.signing._canonical import prefixed, query_pairs, without
 from ramrole_creds.signing._percent import decode
 from ramrole_creds.signing.instant import Instant
@@ -92,7 +93,7 @@ class ODPSV4(ODPSV2):
 
     def __init__(self, endpoint: str, region: str) -> None:
         super().__init__(endpoint)
-        self.region: str = region
+        self.region: str = scope_region(region)
 
     def _authorization(self, string: str, credentials: Signable, instant: Instant, keys: SigningKeys) -> str:
         key = keys.derived(credentials.access_key_secret, instant.day, self.region, "odps", algorithm="sha1")

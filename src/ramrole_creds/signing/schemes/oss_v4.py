@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar
 
+from ramrole_creds._regions import scope_region
 from ramrole_creds.signing._canonical import canonical_path, canonical_query, without
 from ramrole_creds.signing._percent import encode
 from ramrole_creds.signing.instant import Instant
@@ -76,7 +77,7 @@ class OSSV4(Scheme):
         *,
         addressing: Addressing | None = None,
     ) -> None:
-        self.region: str = region.removeprefix("oss-")
+        self.region: str = scope_region(region)
         self.bucket: str | None = checked_bucket(bucket, addressing)
         self.addressing: Addressing | None = addressing
         self.product: str = product

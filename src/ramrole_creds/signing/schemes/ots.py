@@ -6,6 +6,7 @@ import hmac
 from base64 import b64encode
 from typing import TYPE_CHECKING, ClassVar
 
+from ramrole_creds._regions import scope_region
 from ramrole_creds.errors import SigningError
 from ramrole_creds.signing._canonical import header_lines, prefixed, query_pairs, without
 from ramrole_creds.signing._mac import KeyedHmac
@@ -111,7 +112,7 @@ class OTSV4(OTSV2):
 
     def __init__(self, instance: str, region: str) -> None:
         super().__init__(instance)
-        self.region: str = region
+        self.region: str = scope_region(region)
 
     def sign(
         self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar
 
+from ramrole_creds._regions import scope_region
 from ramrole_creds.signing._canonical import header_lines, query_pairs, without
 from ramrole_creds.signing._percent import decode, encode
 from ramrole_creds.signing.body import hex_digest, is_empty, length
@@ -87,8 +88,8 @@ class SLSV4(Scheme):
     )
 
     def __init__(self, region: str) -> None:
-        self.region: str = region
-        self._scope = f"{region}/sls/aliyun_v4_request"
+        self.region: str = scope_region(region)
+        self._scope = f"{self.region}/sls/aliyun_v4_request"
 
     def sign(
         self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
