@@ -19,23 +19,37 @@ URI_VARIABLE: Final = "ALIBABA_CLOUD_CREDENTIALS_URI"
 
 # What the aliyun CLI, Terraform, ossutil and older SDKs read, and what has the same meaning here. A program that
 # changes its library must not change its identity, so these are not read, but errors and `explain()` name them.
-FOREIGN_VARIABLES: Final[Mapping[str, str]] = {
-    **{f"{family}_ACCESS_KEY_ID": KEY_ID_VARIABLE for family in ("ALIBABACLOUD", "ALICLOUD", "ALIYUN", "OSS")},
-    **{f"{family}_ACCESS_KEY_SECRET": SECRET_VARIABLE for family in ("ALIBABACLOUD", "ALICLOUD", "ALIYUN", "OSS")},
-    **{f"{family}_SECURITY_TOKEN": TOKEN_VARIABLE for family in ("ALIBABACLOUD", "ALICLOUD", "ALIYUN")},
-    **{f"{family}_ACCESS_KEY": KEY_ID_VARIABLE for family in ("ALIBABA_CLOUD", "ALICLOUD")},
-    **{f"{family}_SECRET_KEY": SECRET_VARIABLE for family in ("ALIBABA_CLOUD", "ALICLOUD")},
-    "OSS_SESSION_TOKEN": TOKEN_VARIABLE,
-    **{f"{family}_PROFILE": PROFILE_VARIABLE for family in ("ALIBABACLOUD", "ALICLOUD")},
-    **{f"{family}_ROLE_ARN": ROLE_ARN_VARIABLE for family in ("ALIBABACLOUD", "ALICLOUD")},
-    **{
-        f"{family}_OIDC_{name}": f"ALIBABA_CLOUD_OIDC_{name}"
-        for family in ("ALIBABACLOUD", "ALICLOUD")
-        for name in ("PROVIDER_ARN", "TOKEN_FILE")
-    },
-    **{f"{family}_CREDENTIALS_URI": URI_VARIABLE for family in ("ALIBABACLOUD", "ALICLOUD")},
-    "ALICLOUD_SHARED_CREDENTIALS_FILE": "ALIBABA_CLOUD_CONFIG_FILE",
+_FOREIGN_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    KEY_ID_VARIABLE: (
+        "ALIBABACLOUD_ACCESS_KEY_ID",
+        "ALICLOUD_ACCESS_KEY_ID",
+        "ALIYUN_ACCESS_KEY_ID",
+        "OSS_ACCESS_KEY_ID",
+        "ALIBABA_CLOUD_ACCESS_KEY",
+        "ALICLOUD_ACCESS_KEY",
+    ),
+    SECRET_VARIABLE: (
+        "ALIBABACLOUD_ACCESS_KEY_SECRET",
+        "ALICLOUD_ACCESS_KEY_SECRET",
+        "ALIYUN_ACCESS_KEY_SECRET",
+        "OSS_ACCESS_KEY_SECRET",
+        "ALIBABA_CLOUD_SECRET_KEY",
+        "ALICLOUD_SECRET_KEY",
+    ),
+    TOKEN_VARIABLE: (
+        "ALIBABACLOUD_SECURITY_TOKEN",
+        "ALICLOUD_SECURITY_TOKEN",
+        "ALIYUN_SECURITY_TOKEN",
+        "OSS_SESSION_TOKEN",
+    ),
+    PROFILE_VARIABLE: ("ALIBABACLOUD_PROFILE", "ALICLOUD_PROFILE"),
+    ROLE_ARN_VARIABLE: ("ALIBABACLOUD_ROLE_ARN", "ALICLOUD_ROLE_ARN"),
+    "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": ("ALIBABACLOUD_OIDC_PROVIDER_ARN", "ALICLOUD_OIDC_PROVIDER_ARN"),
+    "ALIBABA_CLOUD_OIDC_TOKEN_FILE": ("ALIBABACLOUD_OIDC_TOKEN_FILE", "ALICLOUD_OIDC_TOKEN_FILE"),
+    URI_VARIABLE: ("ALIBABACLOUD_CREDENTIALS_URI", "ALICLOUD_CREDENTIALS_URI"),
+    "ALIBABA_CLOUD_CONFIG_FILE": ("ALICLOUD_SHARED_CREDENTIALS_FILE",),
 }
+FOREIGN_VARIABLES: Final[Mapping[str, str]] = {name: ours for ours, names in _FOREIGN_NAMES.items() for name in names}
 OWN_PREFIX: Final = "RAMROLE_CREDS_"
 OWN_VARIABLES: Final = frozenset(
     f"{OWN_PREFIX}{name}"

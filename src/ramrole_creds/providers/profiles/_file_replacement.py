@@ -6,7 +6,6 @@ import os
 import tempfile
 import time
 from contextlib import contextmanager, suppress
-from glob import escape
 from typing import IO, TYPE_CHECKING, Final
 
 from ramrole_creds.errors import ProfileError
@@ -90,8 +89,9 @@ def _discard(file: IO[bytes], temporary: str) -> None:
 
 def _remove_leftovers(target: Path) -> None:
     with suppress(OSError):
-        for path in target.parent.glob(f".{escape(target.name)}.{_MARK}*"):
-            path.unlink()
+        for path in target.parent.iterdir():
+            if path.name.startswith(f".{target.name}.{_MARK}"):
+                path.unlink()
 
 
 def _fill(file: IO[bytes], content: bytes, target: Path) -> None:
