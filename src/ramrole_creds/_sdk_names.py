@@ -8,9 +8,12 @@ of one fetch: an SDK that reads attribute by attribute never mixes two generatio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, NoReturn, TypeVar
+
+from ramrole_creds.errors import ConfigurationError
 
 CredentialsT = TypeVar("CredentialsT")
+_PARTS = frozenset(("access_key_id", "access_key_secret", "security_token"))
 
 
 class SdkCredentialsMixin:
@@ -75,3 +78,24 @@ class SdkProviderMixin(Generic[CredentialsT]):
     def get_provider_name(self) -> str:
         """The provider's name, as the official SDKs spell it."""
         return self.name
+
+    if not TYPE_CHECKING:  # for a type checker every attribute would exist
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say what to call instead of the getters of other libraries' providers."""
+            problem = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name.removeprefix("get_") in _PARTS:
+                problem += (
+                    ". Three calls could return parts of three generations of credentials. Call get_credentials() "
+                    "once, and read id, secret and token from what it returns."
+                )
+            raise AttributeError(problem, name=name, obj=self)
+
+    def __call__(self, *args: object, **kwargs: object) -> NoReturn:
+        """Say what to write where a client calls its `auth=` or its middleware."""
+        del args, kwargs
+        raise ConfigurationError(
+            f"{type(self).__name__} is not a function and does not sign requests itself. For credentials call "
+            "get_credentials(). To sign, write auth=RequestsAuth(Signer(provider, signing.ACS3())) with requests, "
+            "auth=HttpxAuth(…) with httpx, middlewares=(AiohttpAuth(…),) with aiohttp."
+        )

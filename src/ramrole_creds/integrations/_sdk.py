@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -56,12 +57,26 @@ def require_attribute(holder: object, name: str, distribution: str, tested: str)
 
 
 def as_provider(provider: CredentialProvider | str) -> CredentialProvider:
-    """The provider itself, or the provider that a URL describes."""
-    if not isinstance(provider, str):
-        return provider
-    from ramrole_creds import provider_from_url
+    """The provider itself, or the provider that a URL describes.
 
-    return provider_from_url(provider)
+    Raises:
+        ConfigurationError: it is something else. The message says what to write.
+    """
+    if isinstance(provider, str):
+        from ramrole_creds import provider_from_url
+
+        return provider_from_url(provider)
+    given: object = provider
+    if isinstance(given, type):
+        raise ConfigurationError(f"Pass a provider, not the class {given.__name__}: write {given.__name__}().")
+    if isinstance(given, Credentials):
+        raise ConfigurationError(
+            "Pass a provider, not Credentials, which cannot be refreshed. Pass the provider that returned them, or "
+            "StaticProvider(access_key_id, access_key_secret) for a long-term key."
+        )
+    if not callable(getattr(given, "get_credentials", None)):
+        raise ConfigurationError(f"Pass a provider, for instance default_provider(), not {type(given).__name__}.")
+    return provider
 
 
 def _version(distribution: str) -> str:

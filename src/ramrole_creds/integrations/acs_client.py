@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from ramrole_creds.integrations._sdk import SdkObject, load_sdk, require_attribute
+from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, require_attribute
 
 if TYPE_CHECKING:
     from ramrole_creds.provider import CredentialProvider
@@ -25,17 +26,18 @@ _TOKEN_NAMES = ("SecurityToken", "x-acs-security-token")
 _Client = TypeVar("_Client")
 
 
-def acs_client(provider: CredentialProvider, region_id: str = "cn-hangzhou", **options: SdkObject) -> SdkObject:
+def acs_client(provider: CredentialProvider | str, region_id: str = "cn-hangzhou", **options: SdkObject) -> SdkObject:
     """An `AcsClient` that signs each request with the provider's current credentials.
 
     Args:
-        provider: where credentials come from.
+        provider: a provider, or the URL of one.
         region_id: the client's region.
         options: the other arguments of `AcsClient` (`timeout`, `max_retry_time`, `verify` …).
 
     Raises:
         ConfigurationError: the SDK is not installed, or its version is not supported.
     """
+    provider = as_provider(provider)
     module = load_sdk("aliyunsdkcore.client", "acs-client")
     from aliyunsdkcore.auth.credentials import StsTokenCredential
 
@@ -44,21 +46,23 @@ def acs_client(provider: CredentialProvider, region_id: str = "cn-hangzhou", **o
     return use_provider(client, provider)
 
 
-def use_provider(client: _Client, provider: CredentialProvider) -> _Client:
+def use_provider(client: _Client, provider: CredentialProvider | str) -> _Client:
     """Make an `AcsClient` sign each request with the provider's current credentials.
 
     The client no longer uses the credentials that it was created with, nor ALIYUN_ACCESS_KEY_ID of the environment.
 
     Args:
         client: the client, of any region and with any other options.
-        provider: where credentials come from.
+        provider: a provider, or the URL of one.
 
     Returns:
         The client.
 
     Raises:
-        ConfigurationError: the SDK is not installed, or its version is not supported.
+        ConfigurationError: the SDK is not installed, its version is not supported, or an argument is not valid.
     """
+    if hasattr(client, "get_credentials"):
+        raise ConfigurationError("The arguments are swapped: write use_provider(client, provider).")
     require_attribute(client, "_signer", "aliyun-python-sdk-core", TESTED_VERSION)
     client._signer = ProviderSigner(provider)  # type: ignore[attr-defined]  # noqa: SLF001  # no public name exists
     return client
@@ -68,14 +72,14 @@ class ProviderSigner:
     """The signer of an `AcsClient`, with a provider.
 
     Args:
-        provider: where credentials come from.
+        provider: a provider, or the URL of one.
 
     Raises:
         ConfigurationError: the SDK is not installed.
     """
 
-    def __init__(self, provider: CredentialProvider) -> None:
-        self._provider = provider
+    def __init__(self, provider: CredentialProvider | str) -> None:
+        self._provider = as_provider(provider)
         load_sdk("aliyunsdkcore.auth.signers.sts_token_signer", "acs-client")
 
     def sign(self, region_id: str, request: SdkObject) -> tuple[dict[str, str], str]:

@@ -4,7 +4,8 @@
     worker = consumer_worker(provider, MyProcessor, LogHubConfig(endpoint, "", "", "project", …))
 
 Its logging handlers accept a key without a token. Its consumers accept a callback that sleeps for minutes in the thread
-of the caller.
+of the caller. Both send in the background, where no caller can repeat a rejected call. They refresh a rejected token
+and repeat the request themselves.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, require_attribute
+from ramrole_creds.integrations.retry import retry_on_rejected
 
 load_sdk("aliyun.log", "log")
 
@@ -63,12 +65,13 @@ class _ProviderHandler:
 
     def create_client(self) -> None:
         """Create the client. The SDK's handler calls this before its first log."""
-        self.client = sdk.LogClient(
+        client = sdk.LogClient(
             self.end_point,
             credentials_provider=self._provider,
             auth_version=self.auth_version,
             region=self.region,
         )
+        self.client = _healing(client, self._provider)
 
 
 class SimpleLogHandler(_ProviderHandler, sdk.SimpleLogHandler):  # type: ignore[misc]  # the SDK has no types
@@ -84,7 +87,7 @@ class UwsgiQueuedLogHandler(_ProviderHandler, sdk.UwsgiQueuedLogHandler):  # typ
 
 
 def consumer_worker(
-    provider: CredentialProvider,
+    provider: CredentialProvider | str,
     make_processor: type,
     config: SdkObject,
     args: tuple[object, ...] | None = None,
@@ -93,7 +96,7 @@ def consumer_worker(
     """A `ConsumerWorker` that signs each request with the current credentials.
 
     Args:
-        provider: where credentials come from.
+        provider: a provider, or the URL of one.
         make_processor: the class of the processor.
         config: a `LogHubConfig`. Its keys are ignored; pass "".
         args: positional arguments of the processor.
@@ -102,22 +105,40 @@ def consumer_worker(
     Raises:
         ConfigurationError: this version of the SDK is not supported.
     """
-    snapshot = provider.get_credentials()
-    # The constructor creates the consumer group and needs keys for that. Later calls use the provider.
-    config.accessKeyId, config.accessKey = snapshot.access_key_id, snapshot.access_key_secret
-    config.securityToken = snapshot.security_token
-    try:
-        worker = ConsumerWorker(make_processor, config, args=args, kwargs=kwargs)
-    finally:
-        config.accessKeyId = config.accessKey = ""
-        config.securityToken = None
-    client = worker.consumer_client.mclient
+    provider = as_provider(provider)
+    worker = retry_on_rejected(provider)(_make_worker)(provider, make_processor, config, args, kwargs)
+    client = _healing(worker.consumer_client.mclient, provider)
     for name in ("_auth", "_securityToken", "_auth_version", "_region"):
         require_attribute(client, name, DISTRIBUTION, TESTED_VERSION)
     client._auth = make_auth(provider, client._auth_version, client._region)  # noqa: SLF001  # no public name exists
     client._securityToken = None  # noqa: SLF001  # it would be sent with other credentials
     client._accessKeyId = client._accessKey = None  # noqa: SLF001  # as above
     return worker
+
+
+def _make_worker(
+    provider: CredentialProvider,
+    make_processor: type,
+    config: SdkObject,
+    args: tuple[object, ...] | None,
+    kwargs: dict[str, object] | None,
+) -> SdkObject:
+    # The constructor creates the consumer group and needs keys for that. Later calls use the provider.
+    snapshot = provider.get_credentials()
+    config.accessKeyId, config.accessKey = snapshot.access_key_id, snapshot.access_key_secret
+    config.securityToken = snapshot.security_token
+    try:
+        return ConsumerWorker(make_processor, config, args=args, kwargs=kwargs)
+    finally:
+        config.accessKeyId = config.accessKey = ""
+        config.securityToken = None
+
+
+def _healing(client: SdkObject, provider: CredentialProvider) -> SdkObject:
+    """A client that repeats a request once with new credentials where the service rejected the old ones."""
+    require_attribute(client, "_send", DISTRIBUTION, TESTED_VERSION)
+    client._send = retry_on_rejected(provider)(client._send)  # noqa: SLF001  # every request passes through it
+    return client
 
 
 def _is_not_about_credentials(record: logging.LogRecord) -> bool:

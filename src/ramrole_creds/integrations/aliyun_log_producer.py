@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from ramrole_creds.integrations._sdk import SdkObject, load_sdk
+from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk
 
 if TYPE_CHECKING:
     from ramrole_creds.provider import CredentialProvider
@@ -26,14 +26,14 @@ class ProducerCredentials:
     """Returns snapshots of `provider` in the producer's own class.
 
     Args:
-        provider: where credentials come from.
+        provider: a provider, or the URL of one.
 
     Raises:
         ConfigurationError: the SDK is not installed.
     """
 
-    def __init__(self, provider: CredentialProvider) -> None:
-        self._provider = provider
+    def __init__(self, provider: CredentialProvider | str) -> None:
+        self._provider = as_provider(provider)
         self._credentials: SdkObject = load_sdk("aliyun_log_producer", "log-producer").Credentials
 
     def get_credentials(self) -> SdkObject:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from ramrole_creds.integrations._sdk import SdkObject, load_sdk
+from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk
 
 if TYPE_CHECKING:
     from ramrole_creds.credentials import Credentials
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
 __all__ = ["aiobotocore_session", "botocore_session"]
 
 
-def botocore_session(provider: CredentialProvider, **options: SdkObject) -> SdkObject:
+def botocore_session(provider: CredentialProvider | str, **options: SdkObject) -> SdkObject:
     """A botocore session that signs each request with the provider's current credentials.
 
     Args:
-        provider: where credentials come from.
+        provider: a provider, or the URL of one.
         options: the other arguments of `botocore.session.Session`.
 
     Raises:
         ConfigurationError: botocore is not installed.
     """
     session = load_sdk("botocore.session", "boto3").Session(**options)
-    session.register_component("credential_provider", _Source(_credentials_class()(provider)))
+    session.register_component("credential_provider", _Source(_credentials_class()(as_provider(provider))))
     return session
 
 
-def aiobotocore_session(provider: CredentialProvider, **options: SdkObject) -> SdkObject:
+def aiobotocore_session(provider: CredentialProvider | str, **options: SdkObject) -> SdkObject:
     """The same for aiobotocore. Waiting for credentials never blocks the event loop.
 
     Args:
-        provider: where credentials come from.
+        provider: a provider, or the URL of one.
         options: the other arguments of `aiobotocore.session.AioSession`.
 
     Raises:
         ConfigurationError: aiobotocore is not installed.
     """
     session = load_sdk("aiobotocore.session", "aiobotocore").AioSession(**options)
-    session.register_component("credential_provider", _AsyncSource(_async_credentials_class()(provider)))
+    session.register_component("credential_provider", _AsyncSource(_async_credentials_class()(as_provider(provider))))
     return session
 
 

@@ -114,6 +114,8 @@ class PushingAsgi:
 
 
 def _push(provider: PushProvider, parts: list[object]) -> bool:
+    if not callable(getattr(provider, "update", None)):
+        raise ConfigurationError(f"provider must be a PushProvider, not {type(provider).__name__}.")
     key_id, secret, token = (part if isinstance(part, str) else "" for part in parts)
     if not key_id and not secret:
         return False

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ramrole_creds.integrations._sdk import as_provider
+
 if TYPE_CHECKING:
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.provider import CredentialProvider
@@ -21,11 +23,11 @@ class MnsCredentials:
     """Returns snapshots of `provider` in the form that the SDK reads.
 
     Args:
-        provider: where credentials come from.
+        provider: a provider, or the URL of one.
     """
 
-    def __init__(self, provider: CredentialProvider) -> None:
-        self._provider = provider
+    def __init__(self, provider: CredentialProvider | str) -> None:
+        self._provider = as_provider(provider)
 
     def get_credentials(self) -> Credentials | _WithoutToken:
         """One snapshot. The SDK calls this for each request."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from ramrole_creds.integrations._sdk import SdkObject, load_sdk
+from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk
 
 if TYPE_CHECKING:
     from ramrole_creds.credentials import Credentials
@@ -29,11 +29,11 @@ class WarmProvider:
     `prefetched(provider)` before it.
 
     Args:
-        provider: where credentials come from.
+        provider: a provider, or the URL of one.
     """
 
-    def __init__(self, provider: CredentialProvider) -> None:
-        self._provider = provider
+    def __init__(self, provider: CredentialProvider | str) -> None:
+        self._provider = as_provider(provider)
 
     def get_credentials(self) -> Credentials:
         """The current snapshot.
@@ -44,15 +44,16 @@ class WarmProvider:
         return self._provider.get_credentials(timeout=0)
 
 
-async def prefetched(provider: CredentialProvider) -> WarmProvider:
+async def prefetched(provider: CredentialProvider | str) -> WarmProvider:
     """The provider for an `AsyncClient`, after it has fetched credentials.
 
     Args:
-        provider: where credentials come from.
+        provider: a provider, or the URL of one.
 
     Raises:
         RamRoleError: the provider's own error.
     """
+    provider = as_provider(provider)
     await provider.get_credentials_async()
     return WarmProvider(provider)
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ramrole_creds.integrations._sdk import SdkObject, load_sdk
+from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,15 +29,17 @@ class RefreshingClient(Generic[_T]):
     """Creates one object for each new set of credentials. Thread-safe; its pickle holds no secret.
 
     Args:
-        provider: where credentials come from.
+        provider: a provider, or the URL of one.
         make: creates the object from one snapshot of credentials.
         valid_for: how many seconds a returned object must still work.
     """
 
     def __init__(
-        self, provider: CredentialProvider, make: Callable[[Credentials], _T], *, valid_for: float = 0.0
+        self, provider: CredentialProvider | str, make: Callable[[Credentials], _T], *, valid_for: float = 0.0
     ) -> None:
-        self._provider = provider
+        self._provider = as_provider(provider)
+        if not callable(make):
+            raise ConfigurationError(f"make must be a function that takes Credentials, not {type(make).__name__}.")
         self._make = make
         self._valid_for = valid_for
         self._made: tuple[Credentials, _T] | None = None
@@ -55,12 +58,12 @@ class RefreshingClient(Generic[_T]):
 
 
 def opendal_operator(
-    provider: CredentialProvider, *, valid_for: float = 0.0, **options: str
+    provider: CredentialProvider | str, *, valid_for: float = 0.0, **options: str
 ) -> RefreshingClient[SdkObject]:
     """A handle on an OpenDAL operator for OSS.
 
     Args:
-        provider: where credentials come from.
+        provider: a provider, or the URL of one.
         valid_for: how many seconds a returned operator must still work.
         options: `bucket`, `endpoint`, `root` and the other options of OpenDAL's "oss" service.
 
@@ -72,12 +75,12 @@ def opendal_operator(
 
 
 def pyarrow_filesystem(
-    provider: CredentialProvider, *, valid_for: float = 0.0, **options: SdkObject
+    provider: CredentialProvider | str, *, valid_for: float = 0.0, **options: SdkObject
 ) -> RefreshingClient[SdkObject]:
     """A handle on pyarrow's S3 file system, for the S3-compatible endpoint of OSS.
 
     Args:
-        provider: where credentials come from.
+        provider: a provider, or the URL of one.
         valid_for: how many seconds a returned file system must still work.
         options: `endpoint_override`, `region` and the other options of `pyarrow.fs.S3FileSystem`.
 

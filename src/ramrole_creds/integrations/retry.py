@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from ramrole_creds._formats import error_codes
 from ramrole_creds.clock import DEFAULT_CLOCK
 from ramrole_creds.credentials import same_keys
-from ramrole_creds.errors import RamRoleError
+from ramrole_creds.errors import ConfigurationError, RamRoleError
 from ramrole_creds.integrations._refresh_pause import RefreshPause
+from ramrole_creds.integrations._sdk import as_provider
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -61,7 +62,13 @@ def retry_on_rejected(provider: CredentialProvider) -> Callable[[Callable[_P, _R
 
     Returns:
         The decorator. The wrapped function takes the same arguments and returns the same result.
+
+    Raises:
+        ConfigurationError: `provider` is not a provider.
     """
+    if inspect.isroutine(provider):
+        raise ConfigurationError("retry_on_rejected takes the provider first: write retry_on_rejected(provider)(call).")
+    provider = as_provider(provider)
     pause = RefreshPause(DEFAULT_CLOCK)
 
     def decorate(call: Callable[_P, _R]) -> Callable[_P, _R]:

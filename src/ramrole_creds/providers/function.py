@@ -25,7 +25,8 @@ class FunctionProvider(CredentialProvider):
     end of `policy.fetch_timeout`; HTTP clients and other objects that belong to a loop must be made within it.
 
     Args:
-        fn: a function or coroutine function without arguments that returns Credentials. Errors of this library are
+        fn: a function or coroutine function without arguments that returns Credentials, or an object with their three
+            attributes, as `get_credential` of the official client does. Errors of this library are
             raised unchanged. Any other error becomes a FetchError that names its class, file and line, but not its
             text, since that may contain a secret.
         name: the name of the provider in status, events and messages.
@@ -49,8 +50,7 @@ class FunctionProvider(CredentialProvider):
         on_event: EventListener | None = None,
     ) -> None:
         super().__init__(policy=policy, clock=clock, on_event=on_event)
-        if not callable(fn):
-            raise ConfigurationError(f"FunctionProvider needs a callable, not {type(fn).__name__}.")
+        _require_function(fn)
         self._fn = fn
         self._name = name
 
@@ -74,13 +74,39 @@ class FunctionProvider(CredentialProvider):
             ) from None
         if isinstance(given, Credentials):
             return given
-        raise FetchError(
-            f"The function of provider {self._name!r} must return Credentials, not {type(given).__name__}."
-        )
+        return self._read(given)
+
+    def _read(self, given: object) -> Credentials:
+        """Credentials of an object that has their three attributes, such as that of the official client.
+
+        Raises:
+            FetchError: it has not, or they are not valid.
+        """
+        key_id = getattr(given, "access_key_id", None)
+        secret = getattr(given, "access_key_secret", None)
+        token = getattr(given, "security_token", None)
+        if not isinstance(key_id, str) or not isinstance(secret, str):
+            raise FetchError(
+                f"The function of provider {self._name!r} must return Credentials, not {type(given).__name__}. An "
+                "object with access_key_id, access_key_secret and security_token is taken too."
+            )
+        try:
+            return Credentials(key_id, secret, token or None)
+        except ConfigurationError as error:
+            raise FetchError(f"The function of provider {self._name!r} returned an unusable object: {error}") from None
 
     def get_provider_name(self) -> str:
         """The name that it was given."""
         return self._name
+
+
+def _require_function(fn: object) -> None:
+    name = type(fn).__name__
+    if isinstance(fn, CredentialProvider):
+        raise ConfigurationError(f"FunctionProvider needs a function. {name} is a provider already.")
+    if not callable(fn):
+        hint = ": pass its method get_credential" if hasattr(fn, "get_credential") else ""
+        raise ConfigurationError(f"FunctionProvider needs a callable, not {name}{hint}.")
 
 
 def _run(awaitable: Awaitable[object], time_limit: float) -> object:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ramrole_creds import ConfigurationError, StaticProvider
+from ramrole_creds import ConfigurationError, Credentials, StaticProvider
 from ramrole_creds.integrations.acs_client import acs_client, use_provider
 from ramrole_creds.integrations.retry import retry_on_rejected
 
@@ -128,3 +128,14 @@ def test_a_client_that_has_changed_inside_is_refused() -> None:
 
     with pytest.raises(ConfigurationError, match=r"Changed has no attribute _signer"):
         use_provider(Changed(), StaticProvider("id", "secret"))
+
+
+def test_credentials_in_place_of_a_provider_are_refused() -> None:
+    credentials: Any = Credentials("LTAI5tFake", "secret")
+    with pytest.raises(ConfigurationError, match="not Credentials, which cannot be refreshed"):
+        acs_client(credentials)
+
+
+def test_swapped_arguments_are_reported() -> None:
+    with pytest.raises(ConfigurationError, match=r"swapped: write use_provider\(client, provider\)"):
+        use_provider(StaticProvider("id", "secret"), AcsClient("ak", "secret"))

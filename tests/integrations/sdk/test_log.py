@@ -167,6 +167,63 @@ def test_a_handler_under_uwsgi_makes_the_same_client(stage: Stage, monkeypatch: 
     assert stage.accepted("sls") == [stage.provider.get_credentials().access_key_id]
 
 
+def test_a_simple_handler_replaces_a_rejected_token_by_itself(stage: Stage, logger: logging.Logger) -> None:
+    """Nobody can wrap the call that a handler makes."""
+    logger.addHandler(aliyun_log.SimpleLogHandler(stage.url, stage.provider, "project", "store"))
+    logger.warning("accepted")
+    stage.expire()
+
+    logger.warning("rejected, then accepted")
+
+    assert len(stage.refused("sls")) == 1
+    assert stage.accepted("sls")[-1] == stage.provider.get_credentials().access_key_id
+    assert len(stage.accepted("sls")) == 2
+
+
+@pytest.mark.parametrize("end", ["expire", "revoke"])
+def test_a_queued_handler_replaces_a_rejected_token_by_itself(stage: Stage, logger: logging.Logger, end: str) -> None:
+    handler = aliyun_log.QueuedLogHandler(stage.url, stage.provider, "project", "store")
+    logger.addHandler(handler)
+    getattr(stage, end)()
+
+    logger.warning("message")
+    handler.flush()
+
+    assert len(stage.refused("sls")) == 1
+    assert stage.accepted("sls") == [stage.provider.get_credentials().access_key_id]
+
+
+def test_a_handler_under_uwsgi_replaces_a_rejected_token_by_itself(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decorators = types.SimpleNamespace(postfork=lambda call: call, thread=lambda call: call)
+    monkeypatch.setitem(sys.modules, "uwsgidecorators", decorators)
+    handler = aliyun_log.UwsgiQueuedLogHandler(stage.url, stage.provider, "project", "store")
+    stage.expire()
+
+    handler.send(log.PutLogsRequest("project", "store", "topic", "", []))
+
+    assert stage.accepted("sls") == [stage.provider.get_credentials().access_key_id]
+
+
+def test_a_consumer_replaces_a_rejected_token_by_itself(stage: Stage) -> None:
+    client = worker_of(stage).consumer_client
+    stage.expire()
+
+    client.heartbeat([])
+
+    assert len(stage.refused("sls")) == 1
+    assert stage.accepted("sls")[-1] == stage.provider.get_credentials().access_key_id
+
+
+def test_a_consumer_is_created_although_the_token_at_hand_is_rejected(stage: Stage) -> None:
+    stage.expire()
+
+    worker_of(stage).consumer_client.heartbeat([])
+
+    assert stage.accepted("sls")[-1] == stage.provider.get_credentials().access_key_id
+
+
 def test_a_handler_of_everything_does_not_wait_for_the_fetch_that_waits_for_it(stage: Stage) -> None:
     """The handler holds its lock while it waits for credentials; what their fetch logs must not ask for that lock."""
     root = logging.getLogger()

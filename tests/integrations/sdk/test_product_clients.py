@@ -41,7 +41,11 @@ class Product(NamedTuple):
 
 PRODUCTS = {
     "ecs": Product(
-        "alibabacloud_ecs20140526", "describe_instances", "DescribeInstancesRequest", {"region_id": "cn-hangzhou"}
+        "alibabacloud_ecs20140526",
+        "describe_instances",
+        "DescribeInstancesRequest",
+        {"region_id": "cn-hangzhou"},
+        "ecs",
     ),
     "rds": Product(
         "alibabacloud_rds20140815", "describe_dbinstances", "DescribeDBInstancesRequest", {"region_id": "cn-hangzhou"}
