@@ -33,6 +33,7 @@ from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds._cache.request import CredentialRequest
 from ramrole_creds._cache.settlement import Outcome, Settlement, settle
 from ramrole_creds._cache.snapshot import NO_SNAPSHOT
+from ramrole_creds._cache.status import ProviderStatus, describe
 from ramrole_creds._cache.threads import THREADS
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
 
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from ramrole_creds._cache.in_flight import InFlightFetch
     from ramrole_creds._cache.runtime import Runtime
     from ramrole_creds._cache.state import CacheState, StateCell
-    from ramrole_creds._cache.status import ProviderStatus
     from ramrole_creds.clock import Pending
     from ramrole_creds.credentials import Credentials
 
@@ -170,8 +170,6 @@ class CredentialCache(FetchRunner):
 
     def status(self) -> ProviderStatus:
         """What is held and what is going on; never fetches."""
-        from ramrole_creds._cache.status import describe
-
         now, wall = self._clocks.read()
         return describe(self._cell().latest(), now, wall, self._name)
 

@@ -6,13 +6,12 @@ them; a caller does not, since a listener or a log handler may need a lock that 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ramrole_creds._cache.notifications import Delivery, deliver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ramrole_creds import events
     from ramrole_creds._cache.runtime import Runtime
     from ramrole_creds._cache.state import StateCell
@@ -55,18 +54,20 @@ class EventDelivery:
                 if not cell.swap(state, state.change(delivery=delivery)):
                     return  # whoever changed it comes here too
                 self._spawn(cell, delivery)
+            except Exception:  # noqa: BLE001  # no memory for a thread, for instance: the next call delivers
+                self.end(cell, delivery)
             except BaseException:
-                self._end(cell, delivery)
+                self.end(cell, delivery)
                 raise
         if wait:
             delivery.wait(DELIVERY_WAIT_SECONDS)
 
     def _spawn(self, cell: StateCell, delivery: Delivery) -> None:
-        work: Callable[[], None] = lambda: self.run(cell, delivery)  # noqa: E731  # a bound name for the type
         try:
-            self._runtime.spawn(work, "events")
+            self._runtime.spawn(partial(self.run, cell, delivery), "events")
         except RuntimeError:  # no thread can be started
-            work()
+            self.run(cell, delivery)
+        delivery.hand_over()
 
     def run(self, cell: StateCell, delivery: Delivery) -> None:
         """Deliver what is pending, one by one, while `delivery` is the one that may."""
@@ -78,12 +79,13 @@ class EventDelivery:
                 elif cell.swap(state, state.change(pending=state.pending[1:])):
                     deliver(state.pending[0], self._name, self._listener)
         except BaseException:
-            self._end(cell, delivery)
+            self.end(cell, delivery)
             raise
         finally:
             delivery.finish()
 
-    def _end(self, cell: StateCell, delivery: Delivery) -> None:
+    def end(self, cell: StateCell, delivery: Delivery) -> None:
+        """Let another one deliver what is still pending."""
         while (state := cell.latest()).delivery is delivery:
             cell.swap(state, state.change(delivery=None))
         delivery.finish()

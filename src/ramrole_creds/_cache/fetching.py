@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ramrole_creds._cache.errors import no_thread_error, timeout_error
@@ -83,7 +84,7 @@ class FetchRunner(StateKeeper):
 
     def _spawn(self, cell: StateCell, in_flight: InFlightFetch, *, may_block: bool, background: bool) -> None:
         try:
-            self._runtime.spawn(lambda: self._run(cell, in_flight), "fetch")
+            self._runtime.spawn(partial(self._work, cell, in_flight), "fetch")
         except RuntimeError as error:  # no more threads, or the interpreter is ending
             if may_block:
                 self._run(cell, in_flight, here=not background)
@@ -115,9 +116,17 @@ class FetchRunner(StateKeeper):
                 break
         in_flight.finish()
 
+    def _work(self, cell: StateCell, in_flight: InFlightFetch) -> None:
+        """What a worker does; where it fails itself, for want of memory for instance, nobody waits for it."""
+        try:
+            self._run(cell, in_flight)
+        except BaseException:
+            self._withdraw(cell, in_flight)
+            raise
+
     def _run(self, cell: StateCell, in_flight: InFlightFetch, *, here: bool = False) -> None:
         """Fetch, on a worker or, where `here`, on the calling thread, whose interruptions are not swallowed."""
-        in_flight.runner = threading.get_ident()
+        in_flight.begin()
         outcome: Credentials | Exception
         try:
             outcome = ensure_credentials(self._fetch(in_flight.context), self._name)
@@ -133,8 +142,12 @@ class FetchRunner(StateKeeper):
             self._events.ensure(cell, wait=False)
             return
         delivery = self._events.new()
-        self._complete(cell, in_flight, outcome, delivery=delivery)
-        self._events.run(cell, delivery)
+        try:
+            self._complete(cell, in_flight, outcome, delivery=delivery)
+            self._events.run(cell, delivery)
+        except BaseException:
+            self._events.end(cell, delivery)
+            raise
 
     def _complete(
         self,

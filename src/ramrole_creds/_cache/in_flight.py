@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING
 
 from ramrole_creds.errors import ConfigurationError
@@ -22,8 +23,18 @@ ASYNCIO_ONLY = (
     "on a thread: await trio.to_thread.run_sync(provider.get_credentials)."
 )
 
-_waiting: dict[int, InFlightFetch] = {}
-"""Which fetch each thread waits for, by the thread's id: a circle of waiting threads is found before it closes."""
+_waiting: dict[int, tuple[int, InFlightFetch]] = {}
+"""By a thread's id: a ticket, and the fetch that it waits for. A circle of threads is found before it closes."""
+_tickets = count(1)
+
+
+IDLE = "_ramrole_creds_idle"
+"""An attribute of worker threads that have not begun their work: it may be any fetch's that nobody runs yet."""
+
+
+def is_idle_worker() -> bool:
+    """True where the calling thread is a worker that was interrupted before its first step."""
+    return IDLE in threading.current_thread().__dict__
 
 
 class InFlightFetch:
@@ -67,28 +78,42 @@ class InFlightFetch:
         self._done = done
         self._callbacks: deque[Callable[[], None]] = deque()
 
+    def begin(self) -> None:
+        """This thread runs it."""
+        self.runner = threading.get_ident()
+        threading.current_thread().__dict__.pop(IDLE, None)
+
     def done(self) -> bool:
         """True once the outcome stands."""
         return self._done.is_set()
 
     def waits_for(self, thread: int) -> bool:
-        """True where this fetch cannot end before `thread` goes on: it runs there, or waits for what does."""
+        """True where this fetch cannot end before the calling `thread` goes on: it runs there, or waits for it."""
+        return self._circle(thread) is not None
+
+    def _circle(self, thread: int) -> int | None:
+        """The highest ticket of those that wait in a circle with `thread`, which would close it; None for no circle."""
         fetch: InFlightFetch | None = self
+        highest = 0
         for _ in range(len(_waiting) + 1):
             if fetch is None or fetch.done():
-                return False
-            if thread == (fetch.runner or fetch.starter):
-                return True
-            fetch = _waiting.get(fetch.runner)
-        return False
+                return None
+            if thread == (fetch.runner or fetch.starter) or (not fetch.runner and is_idle_worker()):
+                return highest
+            ticket, fetch = _waiting.get(fetch.runner, (0, None))
+            highest = max(highest, ticket)
+        return None
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait at most `timeout` seconds; True when the outcome stands. Returns at once where it would never end."""
         thread = threading.get_ident()
         outer = _waiting.get(thread)  # an interrupted wait of this thread, where a signal handler calls
-        _waiting[thread] = self  # before the look at the others: of two that close a circle, one sees the other
+        mine = next(_tickets)
+        _waiting[thread] = mine, self  # before the look at the others: of two that close a circle, one sees the other
         try:
-            return self.done() if self.waits_for(thread) else self._done.wait(timeout)
+            highest = self._circle(thread)
+            # The last of a circle's threads gives up, so that the others go on.
+            return self.done() if highest is not None and highest < mine else self._done.wait(timeout)
         finally:
             if outer is None:
                 _waiting.pop(thread, None)

@@ -43,11 +43,16 @@ class Delivery:
         done: set when it has ended.
     """
 
-    __slots__ = ("_done", "_thread")
+    __slots__ = ("_done", "_starter", "_thread")
 
     def __init__(self, done: Signal) -> None:
         self._done = done
+        self._starter = threading.get_ident()
         self._thread = 0
+
+    def hand_over(self) -> None:
+        """Another thread was started for it."""
+        self._starter = 0
 
     def begin(self) -> None:
         """This thread delivers."""
@@ -59,7 +64,8 @@ class Delivery:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait at most `timeout` seconds, and not at all on the thread that delivers; True when it has ended."""
-        return self._done.is_set() if self._thread == threading.get_ident() else self._done.wait(timeout)
+        own = threading.get_ident() == (self._thread or self._starter)
+        return self._done.is_set() if own else self._done.wait(timeout)
 
 
 def deliver(happening: Happening, name: str, listener: events.EventListener | None) -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from ramrole_creds._cache.in_flight import IDLE
 from ramrole_creds._cache.refresher import ClockRefresher, ThreadRefresher, is_called_from, threads_are_refused
 from ramrole_creds._cache.signals import OneShotSignal, Signal
 from ramrole_creds._cache.state import StateCell
@@ -47,7 +48,10 @@ class ThreadRuntime:
         refusal = threads_are_refused()
         if refusal:
             raise RuntimeError(refusal)
-        threading.Thread(target=work, name=f"ramrole-creds-{purpose}", daemon=True).start()
+        thread = threading.Thread(target=work, name=f"ramrole-creds-{purpose}", daemon=True)
+        if purpose == "fetch":
+            thread.__dict__[IDLE] = True
+        thread.start()
 
     def holds_foreign_lock(self) -> bool:
         """True within the logging package, whose locks belong to the calling thread.
