@@ -1,4 +1,4 @@
-"""What counts as a refused token, and what happens then; without any SDK."""
+"""What counts as a rejected token, and what happens then. No SDK is needed."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_cause_counts_too() -> None:
         ValueError("anything else"),
     ],
 )
-def test_other_errors_are_none(error: Exception) -> None:
+def test_other_errors_are_not_rejections(error: Exception) -> None:
     assert not is_rejection(error)
 
 
@@ -168,7 +168,7 @@ def test_files_are_sent_again_from_where_they_were() -> None:
 
 
 def test_what_an_iterator_gave_cannot_be_sent_again() -> None:
-    """The refusal is told, and the next call has new credentials."""
+    """The error is raised, and the next call has new credentials."""
     service = Service()
 
     with pytest.raises(SdkError):

@@ -66,8 +66,8 @@ def test_what_is_signed_is_what_is_sent(send: Send, name: str, cloud: FakeCloud,
     send(signer, "POST", cloud.url + path, body=b"\x00\xffbody", headers=headers, params=AWKWARD_PARAMS)
 
     (recorded,) = cloud.requests
-    verdict = verifier(recorded.request, cloud.credential_store, cloud.clock.time(), verify.NonceMemory())
-    assert isinstance(verdict, verify.Accepted), verdict
+    step = verifier(recorded.request, cloud.credential_store, cloud.clock.time(), verify.NonceMemory())
+    assert isinstance(step, verify.Accepted), step
     assert recorded.request.body == b"\x00\xffbody"
     assert dict(recorded.request.query).items() >= AWKWARD_PARAMS.items()
 
@@ -317,8 +317,8 @@ def test_the_callers_headers_are_sent_and_the_schemes_replaced(
 
 def assert_accepted(cloud: FakeCloud, verifier: verify.Verifier) -> None:
     wire: WireRequest = cloud.requests[-1].request
-    verdict = verifier(wire, cloud.credential_store, cloud.clock.time(), verify.NonceMemory())
-    assert isinstance(verdict, verify.Accepted), verdict
+    step = verifier(wire, cloud.credential_store, cloud.clock.time(), verify.NonceMemory())
+    assert isinstance(step, verify.Accepted), step
 
 
 def _as_chunks(file: Any) -> Iterator[bytes]:
@@ -342,7 +342,7 @@ NOW = 1_800_000_000.0
 
 @pytest.mark.parametrize("name", SCHEMES)
 @pytest.mark.parametrize(
-    ("trouble", "verdict"),
+    ("problem", "step"),
     [
         ("expired", NextStep.REFRESH),
         ("unknown key", NextStep.REFRESH),
@@ -351,16 +351,16 @@ NOW = 1_800_000_000.0
         ("wrong secret", NextStep.RETURN),
     ],
 )
-def test_every_services_refusal_is_understood(name: str, trouble: str, verdict: NextStep) -> None:
+def test_every_services_refusal_is_understood(name: str, problem: str, step: NextStep) -> None:
     make, verifier = SCHEMES[name]
     issuer = CredentialStore(1)
-    issued = issuer.issue(Identity("arn"), now=NOW - 7200, lifetime=3600 if trouble == "expired" else 36000)
+    issued = issuer.issue(Identity("arn"), now=NOW - 7200, lifetime=3600 if problem == "expired" else 36000)
     keys = Credentials(
-        "STS.NTunknown" if trouble == "unknown key" else issued.access_key_id,
-        "not-the-secret" if trouble == "wrong secret" else issued.access_key_secret,
-        "another" if trouble == "another token" else issued.security_token,
+        "STS.NTunknown" if problem == "unknown key" else issued.access_key_id,
+        "not-the-secret" if problem == "wrong secret" else issued.access_key_secret,
+        "another" if problem == "another token" else issued.security_token,
     )
-    signer = signing.Signer(keys, make("http://h"), _ClockAt(NOW - (3000 if trouble == "clock" else 0)))
+    signer = signing.Signer(keys, make("http://h"), _ClockAt(NOW - (3000 if problem == "clock" else 0)))
     headers = {"Content-Type": "text/plain", "host": "h", "x-acs-version": "V", "x-acs-action": "A"}
     url = f"http://h{PATHS.get(name, '/bkt/x')}".replace(" ", "%20")
     request = signing.Request("POST", url, headers, {"Action": "A", "Version": "V"}, b"x")
@@ -371,7 +371,7 @@ def test_every_services_refusal_is_understood(name: str, trouble: str, verdict: 
     assert isinstance(refused, verify.Rejected)
     answer = f"<Error><Code>{refused.code}</Code><Message>{refused.message}</Message></Error>".encode()
     date = {"Date": formatdate(NOW, usegmt=True)}
-    assert flow.next_step(refused.status, date.get, lambda: answer, replayable=True) is verdict
+    assert flow.next_step(refused.status, date.get, lambda: answer, replayable=True) is step
     again = flow.next_step(refused.status, date.get, lambda: answer, replayable=True)
     assert again is NextStep.RETURN, "one more attempt, and no more"
 

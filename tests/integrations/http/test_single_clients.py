@@ -189,7 +189,7 @@ def test_aiohttp_signs_for_no_other_host_however_the_redirect_is_written(
 
 
 class Downgrading(httpx.BaseTransport):
-    """Redirects from https to http, and tells what it is about to send as httpx's own transport does."""
+    """Redirects from https to http, and reports what it is about to send, as httpx's own transport does."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []

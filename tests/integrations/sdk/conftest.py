@@ -112,7 +112,7 @@ class Stage:
         return [str(one.access_key_id) for one in self.cloud.requests.to(service) if (one.status or 500) < 400]
 
     def refused(self, service: str) -> list[str]:
-        """The AccessKey ID of each request that it refused; an object that is not there is no refusal."""
+        """The AccessKey ID of each request that it refused; a missing object does not count."""
         missing = 404 if service in {"oss", "s3"} else None
         statuses = {400, 401, 403, 404} - {missing}
         return [str(one.access_key_id) for one in self.cloud.requests.to(service) if one.status in statuses]

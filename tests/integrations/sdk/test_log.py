@@ -72,7 +72,7 @@ def test_a_revoked_key_is_replaced_too(stage: Stage) -> None:
 
 
 def test_a_missing_permission_is_no_refused_token(stage: Stage) -> None:
-    """The log service has one code for both; what it says beside tells them apart."""
+    """The log service has one code for both. Its message distinguishes them."""
     client = log.LogClient(stage.url, credentials_provider=stage.provider)
     stage.cloud.set_policies("web", ["AliyunOSSFullAccess"])
 

@@ -93,7 +93,7 @@ def test_no_token_is_left_over_when_long_term_keys_follow() -> None:
     assert "authorization-sts-token" not in request.headers
 
 
-def test_a_failing_provider_is_told_as_such(stage: Stage) -> None:
+def test_a_failing_provider_is_reported_as_such(stage: Stage) -> None:
     def fail() -> Credentials:
         raise FetchError("metadata down")
 

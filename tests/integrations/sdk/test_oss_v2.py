@@ -172,7 +172,7 @@ def test_the_clean_signer_is_still_needed(stage: Stage) -> None:
         oss.Client(config(stage, FirstTemporaryThenLongTerm(stage))).put_object(PUT)
 
 
-def test_a_failing_provider_is_told_as_such(stage: Stage) -> None:
+def test_a_failing_provider_is_reported_as_such(stage: Stage) -> None:
     def fail() -> Any:
         raise FetchError("metadata down")
 
