@@ -74,6 +74,7 @@ def test_a_script_of_faults_is_played(started: list[subprocess.Popen[str]], tmp_
         (["--lifetime", "1"], "not in the range"),
         (["--host", "192.0.2.1", "--port", "8100"], "Error: Cannot listen on 192.0.2.1:8100: "),
     ],
+    ids=["mode", "script", "lifetime", "host"],
 )
 def test_a_wrong_option_is_reported_in_a_line_and_ends_with_an_error(options: list[str], said: str) -> None:
     done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, check=False, timeout=30)
@@ -92,6 +93,7 @@ def test_a_wrong_option_is_reported_in_a_line_and_ends_with_an_error(options: li
         ("faults.json", '[{"where": "role", "what": "latnecy"}]', "There is no fault 'latnecy'"),
         ("faults.json", '[{"where": "role", "what": 503, "between": 3}]', "between must be two moments"),
     ],
+    ids=["JSON", "YAML", "number", "nothing", "name", "between"],
 )
 def test_a_script_that_makes_no_sense_is_reported_in_a_line(tmp_path: Path, name: str, text: str, said: str) -> None:
     script = tmp_path / name

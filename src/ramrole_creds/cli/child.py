@@ -1,4 +1,4 @@
-"""A child process with a credential service of its own for as long as it lives."""
+"""A child process with a credential service that runs for as long as the child."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def run_child(command: Sequence[str], *, only: Sequence[str], takeover: bool) ->
 def child_environment(uri: str, *, takeover: bool) -> dict[str, str]:
     """The environment that points a program at the service, whatever SDK it uses."""
     changes: dict[str, str | None] = {**ASKED_BEFORE_THE_URI, URI: uri}
-    # The service is on loopback, and so is the way to it: Python's official client has no eye for NO_PROXY otherwise.
+    # The service is on loopback: no proxy may be asked for it.
     for name in ("NO_PROXY", "no_proxy"):
         present = [part for part in os.environ.get(name, "").split(",") if part]
         changes[name] = ",".join(dict.fromkeys([*present, "127.0.0.1", "localhost"]))

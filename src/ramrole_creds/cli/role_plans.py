@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ramrole_creds.roles import RoleApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ramrole_creds.roles import InstanceRoles
 
@@ -80,12 +80,8 @@ def plan_attach(roles: InstanceRoles, name: str, instances: Sequence[str], *, re
     """
     plan, held = Plan(), roles.describe(instances)
     others = {instance: role for instance, role in held.items() if role and role != name}
-    if others and not replace:
-        named = ", ".join(f"{instance} has {role}" for instance, role in sorted(others.items()))
-        raise RoleApiError(
-            f"An instance can have only one role: {named}. Detach it first, or add --replace.",
-            code="InvalidInstance.RamRoleExists",
-        )
+    if not replace:
+        _refuse_others(others)
     for instance, role in sorted(others.items()):
         text = f"DetachInstanceRamRole InstanceIds={instance} RamRoleName={role}"
         plan.add(text, partial(roles.detach, [instance], role))
@@ -95,6 +91,15 @@ def plan_attach(roles: InstanceRoles, name: str, instances: Sequence[str], *, re
         text = f"AttachInstanceRamRole InstanceIds={','.join(missing)} RamRoleName={name}"
         plan.add(text, partial(roles.attach, name, missing))
     return plan
+
+
+def _refuse_others(others: Mapping[str, str]) -> None:
+    if others:
+        named = ", ".join(f"{instance} has {role}" for instance, role in sorted(others.items()))
+        raise RoleApiError(
+            f"An instance can have only one role: {named}. Detach it first, or add --replace.",
+            code="InvalidInstance.RamRoleExists",
+        )
 
 
 def plan_detach(roles: InstanceRoles, instances: Sequence[str], name: str | None) -> Plan:
@@ -118,7 +123,7 @@ def plan_delete(roles: InstanceRoles, name: str) -> Plan:
     """
     plan = Plan()
     if roles.find(name) is None:
-        plan.notes.append(f"There is no role {name}.")
+        plan.notes.append(f"The role {name} does not exist.")
         return plan
     users = sorted(roles.describe(name=name))
     if users:

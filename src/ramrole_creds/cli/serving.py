@@ -154,33 +154,54 @@ def run_service(options: ServeOptions) -> int:
 
 
 def _run_until_signal(service: LocalService, sources: Sources) -> None:
-    waking = threading.Event()
-    received: list[int] = []
-
-    def take(number: int, _: object) -> None:
-        received.append(number)
-        waking.set()
-
-    reload_signal = getattr(signal, "SIGHUP", None)  # not on Windows
-    for number in (signal.SIGTERM, signal.SIGINT, *([reload_signal] if reload_signal else [])):
-        signal.signal(number, take)
+    signals = _Signals()
     env_file = None if sources.options.env_file is None else Path(sources.options.env_file)
     if env_file is not None:
         write_env_file(env_file, service.uri)
     click.echo(service.uri)
     if service.admin_url is not None:
         click.echo(f"status page: {service.admin_url}/", err=True)
-    while True:
-        waking.wait(POLL_SECONDS)
-        waking.clear()
-        numbers, received[:] = list(received), []
-        if any(number != reload_signal for number in numbers):
-            break
-        if numbers:
+    while not signals.must_end():
+        if signals.must_reload():
             _reload(service, sources)
+        signals.wait()
     service.close()
     if env_file is not None:
         env_file.unlink(missing_ok=True)
+
+
+class _Signals:
+    """The signals that came: SIGTERM and SIGINT end, SIGHUP reads the configuration again."""
+
+    def __init__(self) -> None:
+        self._ending = self._reloading = False
+        self._waking = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        if hasattr(signal, "SIGHUP"):  # not on Windows
+            signal.signal(signal.SIGHUP, self._reload)
+
+    def wait(self) -> None:
+        """Wait for a signal, or a second."""
+        self._waking.wait(POLL_SECONDS)
+        self._waking.clear()
+
+    def must_end(self) -> bool:
+        """True after SIGTERM or SIGINT."""
+        return self._ending
+
+    def must_reload(self) -> bool:
+        """True once after SIGHUP."""
+        asked, self._reloading = self._reloading, False
+        return asked
+
+    def _end(self, *_: object) -> None:
+        self._ending = True
+        self._waking.set()
+
+    def _reload(self, *_: object) -> None:
+        self._reloading = True
+        self._waking.set()
 
 
 def write_env_file(path: Path, uri: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from ramrole_creds.provider import CredentialProvider
 
     Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+_UID = re.compile(r"uid:[0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +99,13 @@ def parse_rule(text: str) -> ClientRule:
     kind, colon, value = text.partition(":")
     if text == "*":
         return ClientRule(text)
-    if colon and kind == "uid" and value.isascii() and value.isdigit() and len(value) <= 10:
-        return ClientRule(text, uid=int(value))
     if colon and kind == "user":
         return ClientRule(text, uid=_uid_of(value))
+    if _UID.fullmatch(text):
+        return ClientRule(text, uid=int(value))
     if colon and kind == "addr":
-        try:
+        with suppress(ValueError):
             return ClientRule(text, network=ipaddress.ip_network(value, strict=False))
-        except ValueError:
-            pass
     raise ConfigurationError(
         f"{text!r} does not name clients. Write uid:NUMBER, user:NAME, addr:ADDRESS or addr:NETWORK/BITS, or * for all."
     )

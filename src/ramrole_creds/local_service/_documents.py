@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ramrole_creds.credentials import Credentials
 
 UNKNOWN_LIFE_SECONDS = 900
-"""What a client is told where the end of a token is not known: it asks again in time."""
+"""The life that the document states if the end of a token is not known: the client then asks again in time."""
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"  # the only one that every official SDK reads
 
 

@@ -55,7 +55,7 @@ def render_page(
     """
     sections = "".join(_section(status, events, now) for status in statuses)
     rows = "".join(_row(name.replace("_", " "), str(count)) for name, count in sorted(requests.items()))
-    told = "".join(
+    happened = "".join(
         f"<tr><td>{_time(event.at)}</td><td>{escape(describe_event(event))}</td></tr>"
         for event in reversed(events[-MAX_SHOWN_EVENTS:])
     )
@@ -65,7 +65,7 @@ def render_page(
         f"<title>ramrole-creds</title><style>{STYLE}</style></head><body>"
         f"<h1>Local credential service</h1>{sections}"
         f"<h2>Requests</h2><table>{rows or '<tr><td>none yet</td></tr>'}</table>"
-        f"<h2>Last events</h2><table>{told or '<tr><td>none yet</td></tr>'}</table>"
+        f"<h2>Last events</h2><table>{happened or '<tr><td>none yet</td></tr>'}</table>"
         f'<p class="key">At {_time(now)} UTC. This page holds no secrets and reloads every {REFRESH_SECONDS} s.</p>'
         "</body></html>"
     )

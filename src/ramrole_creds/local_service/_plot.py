@@ -62,32 +62,40 @@ def draw_timeline(
     failures = [event.at for event in events if isinstance(event, FetchFailed)]
     begin = min([life.begin for life in lives[-3:]] + failures[-20:] + [now - MIN_SPAN_SECONDS])
     end = max([life.expiration for life in lives[-1:]] + [now + MIN_SPAN_SECONDS])
-    scale = (WIDTH - 2 * MARGIN) / (end - begin)
-
-    def x(moment: float) -> float:
-        return round(MARGIN + (min(max(moment, begin), end) - begin) * scale, 1)
-
+    x = _Scale(begin, end)
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Life of the credentials over time">',
         f'<line class="axis" x1="{MARGIN}" y1="70" x2="{WIDTH - MARGIN}" y2="70"/>',
-    ]
-    for number, life in enumerate(lives):
-        if life.end < begin:
-            continue
-        parts.append(_bar("held", x(life.begin), x(life.end)))
-        if number == len(lives) - 1:
-            parts.append(_bar("advisory", x(max(life.begin, life.expiration - windows[0])), x(life.expiration)))
-            parts.append(_bar("mandatory", x(max(life.begin, life.expiration - windows[1])), x(life.expiration)))
-    parts += [f'<circle class="failed" cx="{x(at)}" cy="62" r="3"/>' for at in failures if at >= begin]
-    if next_attempt is not None:
-        parts.append(f'<path class="next" d="M {x(next_attempt)} 58 l 4 8 l -8 0 z"/>')
-    parts.append(f'<line class="now" x1="{x(now)}" y1="22" x2="{x(now)}" y2="70"/>')
-    parts += [
+        *_bars(lives, windows, x),
+        *(f'<circle class="failed" cx="{x(at)}" cy="62" r="3"/>' for at in failures if at >= begin),
+        *([] if next_attempt is None else [f'<path class="next" d="M {x(next_attempt)} 58 l 4 8 l -8 0 z"/>']),
+        f'<line class="now" x1="{x(now)}" y1="22" x2="{x(now)}" y2="70"/>',
         _label(x(now), 16, "now", "middle"),
         _label(MARGIN, 88, _ago(now - begin), "start"),
         _label(WIDTH - MARGIN, 88, _ahead(end - now), "end"),
+        "</svg>",
     ]
-    return "".join([*parts, "</svg>"])
+    return "".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Where a moment is on the picture; moments outside of it are at its edges."""
+
+    begin: float
+    end: float
+
+    def __call__(self, moment: float) -> float:
+        part = (min(max(moment, self.begin), self.end) - self.begin) / (self.end - self.begin)
+        return round(MARGIN + part * (WIDTH - 2 * MARGIN), 1)
+
+
+def _bars(lives: Sequence[Life], windows: tuple[float, float], x: _Scale) -> list[str]:
+    bars = [_bar("held", x(life.begin), x(life.end)) for life in lives if life.end >= x.begin]
+    for life in lives[-1:]:
+        for kind, window in zip(("advisory", "mandatory"), windows, strict=True):
+            bars.append(_bar(kind, x(max(life.begin, life.expiration - window)), x(life.expiration)))
+    return bars
 
 
 def _bar(kind: str, left: float, right: float) -> str:

@@ -77,10 +77,7 @@ class LocalService:
         limits: ServiceLimits | None = None,
         history: History | None = None,
     ) -> None:
-        if socket_path is not None and not hasattr(socket, "AF_UNIX"):
-            raise ConfigurationError("This system has no Unix sockets. Use host and port instead.")
-        if items and not metadata:
-            raise ConfigurationError("items are passed on by the metadata protocol: set metadata=True.")
+        _check_arguments(socket_path, items, metadata=metadata)
         self._host, self._port = host, port
         self._socket_path = None if socket_path is None else Path(socket_path)
         self._socket_mode = socket_mode
@@ -203,6 +200,13 @@ class LocalService:
         for provider in self._app.rules.providers:
             with suppress(RamRoleError):
                 await provider.get_credentials_async()
+
+
+def _check_arguments(socket_path: object, items: Collection[str], *, metadata: bool) -> None:
+    if socket_path is not None and not hasattr(socket, "AF_UNIX"):
+        raise ConfigurationError("This system has no Unix sockets. Use host and port instead.")
+    if items and not metadata:
+        raise ConfigurationError("items are passed on by the metadata protocol: set metadata=True.")
 
 
 class _Server(uvicorn.Server):

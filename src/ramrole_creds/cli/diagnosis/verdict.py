@@ -218,15 +218,18 @@ def _why_metadata_is_broken(answer: Answer) -> tuple[str, str] | None:
             "The metadata service refuses all requests (403): access to it is switched off for this instance.",
             "Set HttpEndpoint=enabled with ModifyInstanceMetadataOptions; in a container, also look at the hop limit.",
         )
-    status = error.status or 0
+    return _why_metadata_fails(error.status or 0, error.step)
+
+
+def _why_metadata_fails(status: int, step: str) -> tuple[str, str]:
     if status >= 500 or status == 429:
         return (
             f"The metadata service fails (HTTP {status}).",
             "Try again in a minute; if it stays so, open a ticket for this instance.",
         )
-    if status == 401 or (status and error.step == "token"):
+    if status == 401 or (status and step == "token"):
         return (
-            f"The metadata service refuses session tokens (HTTP {status}, step {error.step}).",
+            f"The metadata service refuses session tokens (HTTP {status}, step {step}).",
             "Look for a proxy between this program and 100.100.100.200; in a container, raise HttpPutResponseHopLimit.",
         )
     return (
