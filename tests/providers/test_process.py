@@ -103,15 +103,15 @@ class TestProcess:
     def test_on_windows_the_tree_of_processes_is_ended_by_what_windows_has_for_that(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        told = tmp_path / "told"
+        arguments = tmp_path / "arguments"
         killer = tmp_path / "taskkill"
-        killer.write_text(f'#!/bin/sh\necho "$1 $2 $3" > {shlex.quote(str(told))}\nkill -9 "$4"\n')
+        killer.write_text(f'#!/bin/sh\necho "$1 $2 $3" > {shlex.quote(str(arguments))}\nkill -9 "$4"\n')
         killer.chmod(0o700)
         monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
         monkeypatch.setattr(external, "ON_WINDOWS", True)
         with pytest.raises(ProcessError, match="did not end within"):
             ProcessProvider([sys.executable, "-c", "import time; time.sleep(60)"], timeout=0.5).get_credentials()
-        assert told.read_text() == "/F /T /PID\n"
+        assert arguments.read_text() == "/F /T /PID\n"
         killer.unlink()  # where there is none, the command alone is ended
         with pytest.raises(ProcessError, match="did not end within"):
             ProcessProvider([sys.executable, "-c", "import time; time.sleep(60)"], timeout=0.5).get_credentials()

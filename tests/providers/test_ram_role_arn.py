@@ -115,7 +115,7 @@ def test_a_name_that_would_be_too_long_loses_of_host_and_pod_only(
     name = dict(cloud.assert_called_once("AssumeRole").request.form)["RoleSessionName"]
     assert len(name) <= 64
     assert f"-{os.getpid()}-" in name
-    assert "x2x4z-" in name  # the end of a pod's name is what tells it from others
+    assert "x2x4z-" in name  # the end of a pod's name is what distinguishes it
 
 
 @pytest.mark.parametrize("external_id", ["x", "two words", "x" * 1225, 7])

@@ -136,7 +136,7 @@ def test_a_key_that_is_replaced_in_a_file_takes_effect(
         clock.advance(seconds=1)
         assert provider.get_credentials().access_key_id == "LTAI5tafter000000001"
         write(tmp_path, "LTAI5tlast0000000001")
-        clock.advance(hours=3)  # whoever comes much later has it looked at first
+        clock.advance(hours=3)  # a caller that comes much later waits for a check first
         assert provider.get_credentials().access_key_id == "LTAI5tlast0000000001"
         (tmp_path / "config.json").unlink(missing_ok=True)
         (tmp_path / "credentials.ini").unlink(missing_ok=True)
@@ -195,14 +195,14 @@ class Vault(CredentialProvider):
 
     name = "vault"
 
-    def __init__(self, tell: Callable[[FetchContext], object], **options: Unpack[ProviderOptions]) -> None:
+    def __init__(self, report: Callable[[FetchContext], object], **options: Unpack[ProviderOptions]) -> None:
         super().__init__(**options)
-        self.tell = tell
+        self.report = report
         self.fetches = 0
 
     def fetch(self, context: FetchContext) -> Credentials:
         self.fetches += 1
-        self.tell(context)
+        self.report(context)
         return Credentials("LTAI5tbefore00000001", "secret")
 
 
@@ -219,7 +219,7 @@ def test_a_source_that_wants_to_be_asked_often_is_though_it_gives_the_same_again
 
 
 @pytest.mark.parametrize(
-    "tell",
+    "report",
     [
         lambda context: context.recheck_after("10"),
         lambda context: context.recheck_after(math.nan),
@@ -230,7 +230,7 @@ def test_a_source_that_wants_to_be_asked_often_is_though_it_gives_the_same_again
         lambda context: context.record_server_time(math.inf),
     ],
 )
-def test_a_source_that_reports_an_invalid_time_is_at_fault(tell: Callable[[FetchContext], object]) -> None:
-    with Vault(tell) as provider, pytest.raises(ConfigurationError, match="must be a number of seconds"):
+def test_a_source_that_reports_an_invalid_time_is_at_fault(report: Callable[[FetchContext], object]) -> None:
+    with Vault(report) as provider, pytest.raises(ConfigurationError, match="must be a number of seconds"):
         provider.get_credentials(timeout=5)
     assert provider.fetches == 1

@@ -40,9 +40,9 @@ class FetchContext:
         deadline: float,
         monotonic: Callable[[], float],
     ) -> None:
-        self.valid_for = valid_for
-        self.rejected = rejected
-        self.clock = clock
+        self.valid_for: float = valid_for
+        self.rejected: Credentials | None = rejected
+        self.clock: Clock = clock
         self.server_time: tuple[float, float] | None = None
         self.refetch_after: float | None = None
         self._deadline = deadline

@@ -72,7 +72,7 @@ class RamRoleArnProvider(StsProvider):
                 f"source must be a provider, not {type(source).__name__}. Wrap keys in StaticProvider, a function in "
                 "FunctionProvider."
             )
-        self.source = source
+        self.source: CredentialProvider = source
         self._role_arn = checked_role_arn(role_arn)
         self._session_name = session_namer(session_name)
         self._duration = checked_duration(duration)

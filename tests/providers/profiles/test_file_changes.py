@@ -1,4 +1,4 @@
-"""A profile that several processes change: nothing is lost, and whoever reads sees a whole file."""
+"""A profile that several processes change: nothing is lost, and a reader sees a whole file."""
 
 from __future__ import annotations
 
@@ -145,8 +145,8 @@ def test_a_file_system_without_locks_is_reported_at_once(folder: Path) -> None:
         def try_lock(self, descriptor: int) -> None:
             raise OSError(errno.ENOLCK, "No locks available")
 
-    told = pytest.raises(ProfileError, match=r"cannot be locked \(No locks available\)")
-    with told, file_lock(folder / "x.lock", 60.0, locks=NoLocks()):
+    refused = pytest.raises(ProfileError, match=r"cannot be locked \(No locks available\)")
+    with refused, file_lock(folder / "x.lock", 60.0, locks=NoLocks()):
         pass
 
 
@@ -184,8 +184,8 @@ def test_what_cannot_be_written_keeps_the_old_file_and_leaves_no_secret_behind(
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(os, "replace", refuse)
-    told = pytest.raises(ProfileError, match=r"cannot be written \(Permission denied\)")
-    with told, atomic_replace(target, windows=False) as put:
+    refused = pytest.raises(ProfileError, match=r"cannot be written \(Permission denied\)")
+    with refused, atomic_replace(target, windows=False) as put:
         put(b"new")
     assert target.read_text() == "old"
     assert [one.name for one in folder.iterdir()] == ["config.json"]

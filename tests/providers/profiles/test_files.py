@@ -151,7 +151,7 @@ def test_a_missing_file_that_a_variable_names_is_passed_over_with_a_warning(
     make: Any,
     name: str,
 ) -> None:
-    """As the official libraries do it; but whoever set the variable meant the file."""
+    """As in the official libraries; but the user who set the variable means the file."""
     monkeypatch.setattr("ramrole_creds.providers.profiles.files._warned", set())
     monkeypatch.setenv(variable, name)
     with pytest.raises(ProviderUnavailable, match=rf"missing does not exist, and {variable} names it"):

@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, FetchError, ProfileError
@@ -19,6 +19,7 @@ from ramrole_creds.providers.sign_in.oauth import OAuthProvider, OAuthTokens
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ramrole_creds._cache.policy import RefreshPolicy
     from ramrole_creds.provider import FetchContext
     from ramrole_creds.providers.profiles.cli_config import CliProfile
     from ramrole_creds.providers.sign_in.cloud_sso import CloudSsoProvider
@@ -39,7 +40,7 @@ class SignedInProvider(CredentialProvider):
         profile: the profile with the session.
     """
 
-    default_policy = OAuthProvider.default_policy
+    default_policy: ClassVar[RefreshPolicy] = OAuthProvider.default_policy
 
     def __init__(self, provider: CloudSsoProvider | OAuthProvider, profile: CliProfile) -> None:
         super().__init__()
