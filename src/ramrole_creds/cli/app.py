@@ -11,6 +11,7 @@ CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_w
 
 # Subcommand -> module in `ramrole_creds.cli.commands`; the object in it is called `command`.
 COMMANDS: Final = {
+    "conformance": "conformance",
     "demo": "demo",
     "doctor": "doctor",
     "exec": "execute",

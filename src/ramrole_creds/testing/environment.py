@@ -38,7 +38,7 @@ def isolated_environment(endpoint: str | None, home: Path | None = None) -> Iter
             with isolated_environment(endpoint, Path(directory)):
                 yield
             return
-    with changed_environment(_changes(endpoint, home)):
+    with changed_environment(isolated_variables(endpoint, home)):
         yield
 
 
@@ -53,7 +53,8 @@ def changed_environment(changes: Mapping[str, str | None]) -> Iterator[None]:
         _apply(before)
 
 
-def _changes(endpoint: str | None, home: Path) -> Mapping[str, str | None]:
+def isolated_variables(endpoint: str | None, home: Path) -> Mapping[str, str | None]:
+    """The changes that `isolated_environment` makes; None removes a variable."""
     changes: dict[str, str | None] = {
         name: None for name in os.environ if name.upper().startswith(_PREFIXES) or name.upper() in _PROXIES
     }

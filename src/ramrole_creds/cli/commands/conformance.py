@@ -1,0 +1,59 @@
+"""`ramrole-creds conformance`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--only", multiple=True, metavar="PATTERN", help="Cases to run, such as 'protocol/*'; repeatable.")
+@click.option("--once", is_flag=True, help="The client fetches once, prints one line and ends.")
+@click.option("--all", "every_answer", is_flag=True, help="Play every odd answer, not one of each family.")
+@click.option("--time-limit", default=20.0, show_default=True, type=click.FloatRange(1), help="Seconds for a fetch.")
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="Cases at the same time.")
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the results here.")
+@click.option("--junit", "junit_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML here.")
+@click.argument("client", nargs=-1, required=True, type=click.UNPROCESSED)
+def command(  # one argument for each option
+    only: tuple[str, ...],
+    once: bool,  # noqa: FBT001  # as click passes it
+    every_answer: bool,  # noqa: FBT001  # as click passes it
+    time_limit: float,
+    jobs: int,
+    json_file: Path | None,
+    junit_file: Path | None,
+    client: tuple[str, ...],
+) -> None:
+    """Play the metadata service, good and odd, to any program and say what held.
+
+    CLIENT is a program in any language, after `--`. For each line `fetch` on its standard input it prints one line: a
+    JSON object with access_key_id, access_key_secret and security_token, or {"error": "..."}. With --once it reads
+    nothing, prints one such line and ends. It finds the metadata service in CONFORMANCE_METADATA_ENDPOINT; a Python
+    client that connects to 100.100.100.200 reaches it there.
+
+    \b
+    Exit status: 0 when all cases held, 1 otherwise.
+
+    \b
+    Examples:
+      ramrole-creds conformance -- python my_client.py
+      ramrole-creds conformance --only 'protocol/*' --json results.json -- node client.js
+    """
+    from ramrole_creds.testing.conformance.runner import run_cases, summary, to_json, to_junit
+
+    results = []
+    for result in run_cases(client, only=only, once=once, every_answer=every_answer, time_limit=time_limit, jobs=jobs):
+        results.append(result)
+        if result.held is False:
+            click.echo(f"FAILED {result.id}: {result.title}\n    {result.detail}\n    {result.why}")
+    if not results:
+        raise click.ClickException("No case has such an id. Run without --only to see the ids in the results.")
+    if json_file is not None:
+        json_file.write_text(to_json(results, client), encoding="utf-8")
+    if junit_file is not None:
+        junit_file.write_text(to_junit(results), encoding="utf-8")
+    click.echo(summary(results))
+    if any(result.held is False for result in results):
+        raise SystemExit(1)

@@ -1,0 +1,349 @@
+"""What the kit checks, and why each case matters."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ramrole_creds.testing.children import child_environment
+from ramrole_creds.testing.clocks import TickingClock
+from ramrole_creds.testing.environment import isolated_variables
+from ramrole_creds.testing.fake_cloud import FakeCloud
+from ramrole_creds.testing.faults.hostile import hostile_answers
+from ramrole_creds.testing.masking import leaked_marker, mask_text
+
+if TYPE_CHECKING:
+    from ramrole_creds.testing.conformance.client import ClientProcess, Fetched
+    from ramrole_creds.testing.faults.hostile_answer import HostileAnswer
+
+SHORT_LIFETIME_SECONDS = 6.0
+TOKEN_HEADER = "X-aliyun-ecs-metadata-token"  # noqa: S105  # a header's name
+ENDPOINT_VARIABLE = "CONFORMANCE_METADATA_ENDPOINT"
+PROXY_VARIABLES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "ALL_PROXY")
+DEAD_PROXY = "http://127.0.0.1:9"
+
+Check = Callable[["Bench"], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case.
+
+    Args:
+        id: a short name, "group/name".
+        title: what is played.
+        why: why it matters, in one sentence.
+        check: plays it; returns what did not hold, "" where all held.
+        fetches: how many fetches it needs of one process.
+        cloud: arguments of `FakeCloud`.
+        environment: further variables of the client.
+    """
+
+    id: str
+    title: str
+    why: str
+    check: Check
+    fetches: int = 1
+    cloud: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A cloud, and the client on it."""
+
+    cloud: FakeCloud
+    client: ClientProcess
+
+    def valid(self, fetched: Fetched) -> str:
+        """What is wrong with credentials that should be valid now; "" for nothing."""
+        if fetched.kind != "credentials":
+            return f"credentials were expected, and the client ended with {fetched.kind}: {fetched.text}"
+        issued = self.cloud.credential_store.lookup(fetched.access_key_id)
+        if issued is None:
+            return f"the AccessKey ID {fetched.access_key_id!r} was never issued"
+        same = (issued.access_key_secret, issued.security_token) == (fetched.access_key_secret, fetched.security_token)
+        if not same:
+            return "id, secret and token are not of one set of credentials"
+        return "the credentials have expired" if issued.is_expired(self.cloud.clock.time()) else ""
+
+
+@contextlib.contextmanager
+def surroundings(case: Case) -> Iterator[tuple[FakeCloud, dict[str, str]]]:
+    """A running cloud for a case, and the environment in which the client finds it."""
+    options = {"clock": TickingClock(), **case.cloud}
+    with FakeCloud(**options) as cloud, tempfile.TemporaryDirectory(prefix="ramrole-creds-") as home:
+        changes = isolated_variables(cloud.url, Path(home))
+        kept = {name: value for name, value in os.environ.items() if name not in changes}
+        changed = {name: value for name, value in changes.items() if value is not None}
+        environment = {**kept, **changed, **child_environment(cloud.url), ENDPOINT_VARIABLE: cloud.url}
+        yield cloud, {**environment, **case.environment}
+
+
+def all_cases(*, every_answer: bool = False) -> list[Case]:
+    """The cases.
+
+    Args:
+        every_answer: each odd answer of the collection; otherwise one of each family.
+    """
+    return [*_protocol(), *_downgrades(), *_life(), *_clocks(), *_answers(every=every_answer)]
+
+
+def _fetches_valid(bench: Bench) -> str:
+    return bench.valid(bench.client.fetch())
+
+
+def _protocol() -> list[Case]:
+    hardened = {"mode": "hardened"}
+    return [
+        Case(
+            "protocol/normal",
+            "An instance in normal mode",
+            "Most instances run in this mode.",
+            _fetches_valid,
+        ),
+        Case(
+            "protocol/hardened",
+            "An instance in security-hardened mode",
+            "The mode that the vendor recommends: without a session token every request is refused.",
+            _fetches_valid,
+            cloud=hardened,
+        ),
+        Case(
+            "protocol/token-used",
+            "Every request after the token call carries the token",
+            "Whoever can make a program fetch a URL can read the credentials where no token is needed.",
+            _token_used,
+        ),
+        Case(
+            "protocol/token-ttl",
+            "The token's lifetime is 1 to 21600 seconds",
+            "The service refuses other values.",
+            _token_ttl,
+            cloud=hardened,
+        ),
+        Case(
+            "protocol/proxy",
+            "A proxy variable names a proxy that does not exist",
+            "A proxy must not see the credentials, and cannot reach the metadata address anyway.",
+            _fetches_valid,
+            environment=dict.fromkeys(PROXY_VARIABLES, DEAD_PROXY),
+        ),
+        Case(
+            "protocol/cached",
+            "Two fetches in a row",
+            "The service throttles a client that asks before each call.",
+            _cached,
+            fetches=2,
+        ),
+        Case(
+            "protocol/redirect-token",
+            "A redirect to another server",
+            "A session token that is sent to another host opens the instance's metadata to it.",
+            _redirected,
+        ),
+    ]
+
+
+def _token_used(bench: Bench) -> str:
+    wrong = bench.valid(bench.client.fetch())
+    if wrong:
+        return wrong
+    if not bench.cloud.requests.to("token"):
+        return "the client never asked for a token"
+    bare = [
+        one for one in bench.cloud.requests.to("metadata") if one.step != "token" and one.header(TOKEN_HEADER) is None
+    ]
+    return f"{len(bare)} request(s) came without the token" if bare else ""
+
+
+def _token_ttl(bench: Bench) -> str:
+    bench.client.fetch()
+    calls = bench.cloud.requests.to("token")
+    if not calls:
+        return "the client never asked for a token"
+    ttl = calls[0].header("X-aliyun-ecs-metadata-token-ttl-seconds") or ""
+    return "" if ttl.isdecimal() and 1 <= int(ttl) <= 21600 else f"the client asked for {ttl!r} seconds"
+
+
+def _cached(bench: Bench) -> str:
+    first, second = bench.client.fetch(), bench.client.fetch()
+    wrong = bench.valid(first) or bench.valid(second)
+    asked = len(bench.cloud.requests.to("credentials"))
+    return wrong or ("" if asked == 1 else f"the credentials were fetched {asked} times")
+
+
+def _redirected(bench: Bench) -> str:
+    with FakeCloud(clock=TickingClock()) as other:
+        bench.cloud.faults.add("credentials", "redirect", location=f"{other.url}/latest/meta-data/")
+        bench.client.fetch()
+        got = [one for one in other.requests if one.header(TOKEN_HEADER) is not None]
+    return "the token was sent to the other server" if got else ""
+
+
+def _downgrades() -> list[Case]:
+    answers: dict[str, tuple[str | int, dict[str, Any]]] = {
+        "400": (400, {}),
+        "401": (401, {}),
+        "429": (429, {}),
+        "503": (503, {}),
+        "html": ("garbage-body", {}),
+        "redirect": ("redirect", {}),
+    }
+    return [
+        Case(
+            f"downgrade/{name}",
+            f"The token call is answered with {name}",
+            "Only an answer that says that there is no token service allows requests without a token; any other "
+            "answer may come from somebody who wants them.",
+            _no_downgrade(what, options),
+        )
+        for name, (what, options) in answers.items()
+    ]
+
+
+def _no_downgrade(what: str | int, options: dict[str, Any]) -> Check:
+    def check(bench: Bench) -> str:
+        bench.cloud.faults.add("token", what, **options)
+        bench.client.fetch()
+        bare = [one for one in bench.cloud.requests.to("metadata") if one.step != "token"]
+        return f"the client went on without a token ({len(bare)} request(s))" if bare else ""
+
+    return check
+
+
+def _life() -> list[Case]:
+    short = {"credential_lifetime": SHORT_LIFETIME_SECONDS}
+    return [
+        Case(
+            "life/rotation",
+            "Credentials that live for six seconds, and a fetch after their end",
+            "Expired credentials are refused by every service.",
+            _rotation,
+            fetches=2,
+            cloud=short,
+        ),
+        Case(
+            "life/expired-in-an-outage",
+            "The metadata service fails, and the credentials expire",
+            "An error that says why is better than credentials that every service refuses.",
+            _expired_in_an_outage,
+            fetches=2,
+            cloud=short,
+        ),
+        Case(
+            "life/outage",
+            "The metadata service fails while the credentials are valid",
+            "A short outage of the metadata service must not stop a program that has valid credentials.",
+            _outage,
+            fetches=2,
+        ),
+        Case(
+            "life/replaced-role",
+            "Another role is attached, and the old credentials expire",
+            "A program must not need a restart to follow the role of its instance.",
+            _replaced_role,
+            fetches=2,
+            cloud=short,
+        ),
+    ]
+
+
+def _rotation(bench: Bench) -> str:
+    first = bench.client.fetch()
+    wrong = bench.valid(first)
+    if wrong:
+        return wrong
+    time.sleep(SHORT_LIFETIME_SECONDS + 0.5)
+    return bench.valid(bench.client.fetch())
+
+
+def _expired_in_an_outage(bench: Bench) -> str:
+    wrong = bench.valid(bench.client.fetch())
+    if wrong:
+        return wrong
+    bench.cloud.faults.add("metadata", "outage")
+    time.sleep(SHORT_LIFETIME_SECONDS + 0.5)
+    second = bench.client.fetch()
+    return "" if second.kind == "error" else f"the client ended with {second.kind}: {bench.valid(second)}"
+
+
+def _outage(bench: Bench) -> str:
+    wrong = bench.valid(bench.client.fetch())
+    bench.cloud.faults.add("metadata", "outage")
+    return wrong or bench.valid(bench.client.fetch())
+
+
+def _replaced_role(bench: Bench) -> str:
+    wrong = bench.valid(bench.client.fetch())
+    if wrong:
+        return wrong
+    bench.cloud.replace_role("other")
+    time.sleep(SHORT_LIFETIME_SECONDS + 0.5)
+    second = bench.client.fetch()
+    issued = bench.cloud.credential_store.lookup(second.access_key_id)
+    return bench.valid(second) or ("" if issued and issued.role_name == "other" else "the old role was served")
+
+
+def _clocks() -> list[Case]:
+    why = "An instance's clock may be wrong for hours after its start; the server's Date header tells the difference."
+    return [
+        Case(
+            f"clock/{name}",
+            f"This machine's clock is eight hours {name}",
+            why,
+            _fetches_valid,
+            cloud={"clock": _Shifted(seconds)},
+        )
+        for name, seconds in (("slow", 8 * 3600.0), ("fast", -8 * 3600.0))
+    ]
+
+
+class _Shifted(TickingClock):
+    """Real time, so many seconds ahead."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.step_wall(seconds)
+
+
+def _answers(*, every: bool) -> list[Case]:
+    chosen: dict[str, HostileAnswer] = {}
+    for answer in hostile_answers():
+        chosen.setdefault(answer.id if every else answer.family, answer)
+    return [
+        Case(f"answer/{answer.id}", answer.title, _reason(answer), _ends_well(answer)) for answer in chosen.values()
+    ]
+
+
+def _reason(answer: HostileAnswer) -> str:
+    if answer.outcome == "ok":
+        return "Real services answer like this, for good or for a moment; a program must not stop for it."
+    if answer.outcome == "refused":
+        return "Nothing valid came: the client must end in an error of its own, in time, and must not print secrets."
+    return "Both ends are defensible; a crash, an endless wait and a printed secret are not."
+
+
+def _ends_well(answer: HostileAnswer) -> Check:
+    def check(bench: Bench) -> str:
+        answer.play(bench.cloud)
+        fetched = bench.client.fetch()
+        bench.client.finish()
+        if fetched.kind in ("silence", "crash"):
+            return fetched.text
+        leak = leaked_marker(f"{bench.client.output}\n{fetched.text}")
+        if leak is not None:
+            return f"a secret was printed: {mask_text(leak)}"
+        if answer.outcome == "ok" and fetched.kind == "error":
+            return f"credentials were expected, and the client ended with an error: {mask_text(fetched.text)}"
+        if answer.outcome == "refused" and fetched.kind == "credentials":
+            return "an error was expected, and the client returned credentials"
+        return ""
+
+    return check

@@ -1,0 +1,173 @@
+"""The client under test, as a process that prints the credentials it gets.
+
+The protocol: for each line `fetch` on its standard input the program prints one line, a JSON object with the
+credentials (`access_key_id`, `access_key_secret`, `security_token`) or `{"error": "…"}`. It ends at the end of its
+input. A program that only fetches once reads nothing and prints one such line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import subprocess
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from typing_extensions import Self
+
+MAX_SHOWN_CHARACTERS = 200
+END_SECONDS = 5.0
+
+Kind = Literal["credentials", "error", "silence", "crash"]
+_SPELLINGS = {
+    "access_key_id": ("access_key_id", "accessKeyId", "AccessKeyId"),
+    "access_key_secret": ("access_key_secret", "accessKeySecret", "AccessKeySecret"),
+    "security_token": ("security_token", "securityToken", "SecurityToken"),
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Fetched:
+    """What one fetch ended in.
+
+    Args:
+        kind: "credentials", "error" (of the client's own), "silence" (nothing within the time limit) or "crash".
+        text: the client's error, or how it ended.
+        access_key_id: of the credentials; "" otherwise.
+        access_key_secret: as above.
+        security_token: as above.
+    """
+
+    kind: Kind
+    text: str = ""
+    access_key_id: str = ""
+    access_key_secret: str = ""
+    security_token: str = ""
+
+    def __repr__(self) -> str:
+        return f"Fetched({self.kind}, {self.access_key_id or self.text})"
+
+
+class ClientProcess:
+    """One run of the client.
+
+    Args:
+        command: the program and its arguments.
+        environment: its environment.
+        once: it fetches once, without reading its input.
+        time_limit: seconds for a fetch, the start of the program included.
+    """
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], *, once: bool, time_limit: float
+    ) -> None:
+        self._command = list(command)
+        self._environment = environment
+        self._once = once
+        self._time_limit = time_limit
+        self._process: subprocess.Popen[str] | None = None
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._output: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    @property
+    def output(self) -> str:
+        """Everything that it wrote, the answers of the protocol aside."""
+        return "".join(self._output)
+
+    def fetch(self) -> Fetched:
+        """Let the client fetch; a program that fetches once is started anew."""
+        process = self._process
+        if process is None or self._once:
+            self._end()
+            process = self._start()
+        if not self._once and process.stdin is not None:
+            with contextlib.suppress(OSError):  # it has ended, which its output says
+                process.stdin.write("fetch\n")
+                process.stdin.flush()
+        return self._answer(process)
+
+    def finish(self) -> None:
+        """End the process and wait for the rest of its output."""
+        self._end()
+
+    def _start(self) -> subprocess.Popen[str]:
+        self._lines = queue.Queue()
+        process = self._process = subprocess.Popen(  # noqa: S603  # the user's command
+            self._command,
+            stdin=subprocess.DEVNULL if self._once else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            env=dict(self._environment),
+        )
+        for stream, lines in ((process.stdout, self._lines), (process.stderr, None)):
+            if stream is not None:
+                threading.Thread(target=self._read, args=(stream, lines), daemon=True).start()
+        return process
+
+    def _read(self, stream: TextIO, lines: queue.Queue[str | None] | None) -> None:
+        with contextlib.suppress(ValueError, OSError):  # closed meanwhile
+            for line in stream:
+                if lines is None or not line.lstrip().startswith("{"):
+                    self._output.append(line)
+                else:
+                    lines.put(line)
+        if lines is not None:
+            lines.put(None)
+
+    def _answer(self, process: subprocess.Popen[str]) -> Fetched:
+        try:
+            line = self._lines.get(timeout=self._time_limit)
+        except queue.Empty:
+            return Fetched("silence", f"no answer within {self._time_limit:g} s")
+        if line is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(END_SECONDS)
+            return Fetched("crash", f"the client ended with status {process.returncode} and without an answer")
+        return _parsed(line)
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin is not None:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+        try:
+            process.wait(0.0 if self._once else END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def _parsed(line: str) -> Fetched:
+    try:
+        answer = json.loads(line)
+    except (ValueError, RecursionError):
+        return Fetched("crash", "the client printed a line that is not JSON")
+    if not isinstance(answer, Mapping):
+        return Fetched("crash", "the client printed JSON that is not an object")
+    if "error" in answer:
+        return Fetched("error", str(answer["error"])[:MAX_SHOWN_CHARACTERS])
+    found = {
+        name: next((answer[key] for key in spellings if isinstance(answer.get(key), str)), "")
+        for name, spellings in _SPELLINGS.items()
+    }
+    return Fetched("credentials", **found)

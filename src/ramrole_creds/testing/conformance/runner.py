@@ -1,0 +1,120 @@
+"""Runs the cases against a client, and writes what held."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from ramrole_creds.testing.conformance.cases import Bench, Case, all_cases, surroundings
+from ramrole_creds.testing.conformance.client import ClientProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+TIME_LIMIT_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one case.
+
+    Args:
+        id: the case.
+        title: what was played.
+        why: why it matters.
+        held: None for a case that needs more fetches than the client makes.
+        detail: what did not hold.
+        seconds: how long it took.
+    """
+
+    id: str
+    title: str
+    why: str
+    held: bool | None
+    detail: str
+    seconds: float
+
+
+def run_cases(
+    command: Sequence[str],
+    *,
+    only: Sequence[str] = (),
+    once: bool = False,
+    every_answer: bool = False,
+    time_limit: float = TIME_LIMIT_SECONDS,
+    jobs: int = 1,
+) -> Iterator[Result]:
+    """Run the cases; the results come in their order.
+
+    Args:
+        command: the client: a program and its arguments.
+        only: patterns of the ids of the cases, such as "protocol/*"; all where it is empty.
+        once: the client fetches once and ends; cases that need two fetches of one process are left out.
+        every_answer: play every odd answer and not one of each family.
+        time_limit: seconds for a fetch, the start of the program included.
+        jobs: how many cases run at the same time.
+    """
+    cases = [
+        case
+        for case in all_cases(every_answer=every_answer)
+        if not only or any(fnmatch.fnmatchcase(case.id, pattern) for pattern in only)
+    ]
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        yield from pool.map(lambda case: _run(case, command, once=once, time_limit=time_limit), cases)
+
+
+def _run(case: Case, command: Sequence[str], *, once: bool, time_limit: float) -> Result:
+    if once and case.fetches > 1:
+        return Result(case.id, case.title, case.why, None, "the client fetches once", 0.0)
+    begun = time.monotonic()
+    with (
+        surroundings(case) as (cloud, environment),
+        ClientProcess(command, environment, once=once, time_limit=time_limit) as client,
+    ):
+        detail = case.check(Bench(cloud, client))
+    return Result(case.id, case.title, case.why, not detail, detail, time.monotonic() - begun)
+
+
+def summary(results: Sequence[Result]) -> str:
+    """One line: how many cases held."""
+    held = sum(one.held is True for one in results)
+    tried = sum(one.held is not None for one in results)
+    left_out = len(results) - tried
+    return f"{held} of {tried} cases held" + (f", {left_out} left out" if left_out else "")
+
+
+def to_json(results: Sequence[Result], command: Sequence[str]) -> str:
+    """The results as a JSON document."""
+    content = {"command": list(command), "summary": summary(results), "cases": [asdict(one) for one in results]}
+    return json.dumps(content, indent=1) + "\n"
+
+
+def to_junit(results: Sequence[Result]) -> str:
+    """The results in the JUnit XML that CI systems read."""
+    suite = ET.Element(
+        "testsuite",
+        name="ramrole-creds conformance",
+        tests=str(len(results)),
+        failures=str(sum(one.held is False for one in results)),
+        skipped=str(sum(one.held is None for one in results)),
+        time=f"{sum(one.seconds for one in results):.3f}",
+    )
+    for one in results:
+        group, _, name = one.id.partition("/")
+        case = ET.SubElement(suite, "testcase", classname=group, name=name, time=f"{one.seconds:.3f}")
+        if one.held is False:
+            failure = ET.SubElement(case, "failure", message=_printable(one.detail))
+            failure.text = _printable(f"{one.title}. {one.why}")
+        elif one.held is None:
+            ET.SubElement(case, "skipped", message=_printable(one.detail))
+    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _printable(text: str) -> str:
+    """XML cannot hold control characters."""
+    return "".join(character if character.isprintable() else "?" for character in text)

@@ -1,0 +1,160 @@
+"""The conformance kit, played to this library, to the official clients, and to clients that do everything wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from ramrole_creds.testing.conformance.cases import all_cases
+from ramrole_creds.testing.conformance.runner import Result, run_cases, summary, to_junit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CLIENTS = Path(__file__).parent / "clients"
+NODE_MODULES = Path(__file__).parents[1] / "node" / "node_modules"
+OURS = [sys.executable, str(CLIENTS / "ours.py")]
+
+
+def failed(results: Sequence[Result]) -> dict[str, str]:
+    return {one.id: one.detail for one in results if one.held is False}
+
+
+def play(command: Sequence[str], *only: str, once: bool = False, time_limit: float = 20.0) -> dict[str, Result]:
+    return {one.id: one for one in run_cases(command, only=only, once=once, time_limit=time_limit, jobs=2)}
+
+
+def script(tmp_path: Path, code: str) -> list[str]:
+    path = tmp_path / "client.py"
+    path.write_text(code, encoding="utf-8")
+    return [sys.executable, str(path)]
+
+
+def test_every_case_has_an_id_a_title_and_a_reason() -> None:
+    cases = all_cases()
+    assert len({case.id for case in cases}) == len(cases) > 120
+    assert all(case.title and case.why.endswith(".") for case in cases)
+    assert len(all_cases(every_answer=True)) > 300
+
+
+@pytest.mark.slow
+def test_this_library_holds_the_protocol() -> None:
+    results = play(OURS, "protocol/*", "downgrade/*", "clock/*", "answer/role-*")
+    assert failed(list(results.values())) == {}
+    assert len(results) > 25
+
+
+@pytest.mark.slow
+def test_this_library_lives_through_rotation_and_outage() -> None:
+    assert failed(list(play(OURS, "life/*").values())) == {}
+
+
+def test_the_official_python_client() -> None:
+    pytest.importorskip("alibabacloud_credentials")
+    command = [sys.executable, "-W", "ignore", str(CLIENTS / "official.py")]
+    results = play(command, "protocol/hardened", "protocol/token-used", "downgrade/401", "protocol/redirect-token")
+    assert set(failed(list(results.values()))) == {"downgrade/401", "protocol/redirect-token"}
+
+
+def test_the_official_node_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    node = shutil.which("node")
+    modules = os.environ.get("NODE_PATH") or str(NODE_MODULES)
+    if node is None or not (Path(modules) / "@alicloud" / "credentials").is_dir():
+        pytest.skip("@alicloud/credentials is not installed: npm install --prefix tests/testing/node")
+    monkeypatch.setenv("NODE_PATH", modules)
+    results = play([node, str(CLIENTS / "official.js")], "protocol/hardened", "protocol/token-used", "downgrade/401")
+    assert set(failed(list(results.values()))) == {"downgrade/401"}
+
+
+@pytest.mark.parametrize(
+    ("code", "detail"),
+    [
+        pytest.param("import sys; sys.exit(3)", "ended with status 3 and without an answer", id="crash"),
+        pytest.param("import time; time.sleep(60)", "no answer within 1 s", id="silence"),
+        pytest.param("print('{nonsense')", "not JSON", id="nonsense"),
+        pytest.param("""print('{"error": "no"}')""", "credentials were expected", id="error"),
+        pytest.param(
+            """print('{"accessKeyId": "STS.x", "accessKeySecret": "y", "securityToken": "z"}')""",
+            "never issued",
+            id="invented",
+        ),
+    ],
+)
+def test_a_client_that_fails_is_told_how(tmp_path: Path, code: str, detail: str) -> None:
+    results = play(script(tmp_path, code), "protocol/normal", time_limit=1.0)
+    assert detail in failed(list(results.values()))["protocol/normal"]
+
+
+LEAKS = """
+import json, os, sys, urllib.request
+base = os.environ["CONFORMANCE_METADATA_ENDPOINT"] + "/latest/meta-data/ram/security-credentials/"
+get = lambda url: urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5).read().decode()
+for _ in sys.stdin if "--once" not in sys.argv else "1":
+    try:
+        document = json.loads(get(base + get(base)))
+        print("got", document["AccessKeySecret"], file=sys.stderr)
+        print(json.dumps({name: document[name] for name in ("AccessKeyId", "AccessKeySecret", "SecurityToken")}))
+    except Exception as error:
+        print(json.dumps({"error": repr(error)}))
+    sys.stdout.flush()
+"""
+
+
+def test_a_secret_that_a_client_prints_is_found_and_not_repeated(tmp_path: Path) -> None:
+    (result,) = play(script(tmp_path, LEAKS), "answer/document-blanks").values()
+    assert "a secret was printed" in result.detail
+    assert "FAKESECRET" not in result.detail
+
+
+def test_a_client_may_fetch_once(tmp_path: Path) -> None:
+    command = [*script(tmp_path, LEAKS), "--once"]
+    results = play(command, "protocol/normal", "protocol/cached", "protocol/token-used", once=True)
+    assert [results[f"protocol/{name}"].held for name in ("normal", "cached", "token-used")] == [True, None, False]
+    assert results["protocol/token-used"].detail == "the client never asked for a token"
+    assert summary(list(results.values())) == "1 of 2 cases held, 1 left out"
+
+
+def test_junit_xml_holds_what_failed_and_why() -> None:
+    results = [
+        Result("a/b", "Title", "Why.", False, "bad\x00 <detail>", 0.5),
+        Result("a/c", "Title", "Why.", None, "left out", 0.0),
+        Result("a/d", "Title", "Why.", True, "", 0.1),
+    ]
+    suite = ET.fromstring(to_junit(results))
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "1", "1")
+    failure = suite.find("testcase/failure")
+    assert failure is not None
+    assert (failure.get("message"), failure.text) == ("bad? <detail>", "Title. Why.")
+
+
+def test_the_command_prints_what_failed_and_writes_both_files(tmp_path: Path) -> None:
+    testing = pytest.importorskip("click.testing")
+    from ramrole_creds.cli.app import app
+
+    client = script(tmp_path, LEAKS)
+    files = ["--json", str(tmp_path / "r.json"), "--junit", str(tmp_path / "r.xml")]
+    only = ["--only", "protocol/normal", "--only", "protocol/hardened"]
+    result = testing.CliRunner().invoke(app, ["conformance", *only, *files, "--", *client])
+    assert result.exit_code == 1
+    assert "FAILED protocol/hardened" in result.output
+    assert "without a session token every request is refused" in result.output
+    assert result.output.endswith("1 of 2 cases held\n")
+    written = json.loads((tmp_path / "r.json").read_text("utf-8"))
+    assert [case["held"] for case in written["cases"]] == [True, False]
+    assert ET.parse(tmp_path / "r.xml").getroot().get("failures") == "1"
+
+
+def test_an_unknown_case_is_an_error() -> None:
+    testing = pytest.importorskip("click.testing")
+    from ramrole_creds.cli.app import app
+
+    result = testing.CliRunner().invoke(app, ["conformance", "--only", "nothing/*", "--", "true"])
+    assert result.exit_code == 1
+    assert "No case has such an id" in result.output
