@@ -124,9 +124,9 @@ class FakeCloud:
             OSError: the address is taken or not local.
         """
         if not self._started:
-            forget_answered(self.url, DEFAULT_ENDPOINT)  # another service may have answered there before
             self._port.update()
             self._server.start()
+            forget_answered(self.url, DEFAULT_ENDPOINT)  # another service may have answered there before
             self._started = True
         return self
 
