@@ -146,6 +146,28 @@ def test_an_official_client_that_fetches_at_each_call_does_not_under_run(cloud: 
     cloud.requests.assert_called_once("credentials")
 
 
+THREADS = """
+    import os, threading
+    from ramrole_creds.testing.network import redirect_metadata  # the official client knows one address only
+    from alibabacloud_credentials.client import Client
+
+    with redirect_metadata(os.environ["FAKE_CLOUD"]):
+        clients = [Client() for _ in range(20)]
+        assert all(client.get_credential().access_key_id for client in clients)
+        print(threading.active_count(), flush=True)
+"""
+
+
+@pytest.mark.usefixtures("cloud")
+def test_an_official_client_that_leaves_a_thread_behind_for_each_client_does_not_under_run(tmp_path: Path) -> None:
+    pytest.importorskip("alibabacloud_credentials", reason="alibabacloud-credentials")
+    command = program(tmp_path, THREADS)
+    alone = run(*command, under=False)
+    assert int(alone.stdout) > 20, alone.stderr  # the defect
+    done = run("--", *command)
+    assert int(done.stdout) <= 3, done.stderr
+
+
 def test_an_official_client_reads_the_uri_without_the_takeover(cloud: FakeCloud, tmp_path: Path) -> None:
     pytest.importorskip("alibabacloud_credentials", reason="alibabacloud-credentials")
     command = program(

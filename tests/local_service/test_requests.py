@@ -211,6 +211,13 @@ def test_a_client_beyond_its_rate_is_answered_429(ramrole_provider: EcsRamRolePr
     assert answers[-1].headers["Retry-After"] == "1"
 
 
+def test_a_client_that_guesses_uses_up_nothing_of_those_who_know_the_path(ramrole_provider: EcsRamRoleProvider) -> None:
+    with LocalService(ramrole_provider, limits=ServiceLimits(requests_per_second=0.001, burst=3)) as service:
+        guesses = [ask(service, path=f"/{number}").status_code for number in range(5)]
+        assert guesses == [404, 404, 404, 429, 429]
+        assert ask(service).status_code == 200
+
+
 def test_the_rate_is_counted_for_each_client_and_recovers() -> None:
     from ramrole_creds.local_service._rate import MAX_CLIENTS, RateLimiter
 

@@ -66,11 +66,14 @@ class Sources:
     Args:
         options: the options.
         history: takes the providers' events.
+        opened: the providers in use.
+        retired: those that were in use before the last reload.
     """
 
     options: ServeOptions
     history: History
     opened: list[CredentialProvider] = field(default_factory=list)
+    retired: list[CredentialProvider] = field(default_factory=list)
 
     def rules(self) -> ClientRules:
         """Read the configuration and make the providers.
@@ -229,8 +232,10 @@ def _reload(service: LocalService, sources: Sources) -> None:
         click.echo(f"The configuration was not read again, the old one stays: {error}", err=True)
         return
     service.replace_rules(rules)
-    for provider in before:
+    # Requests in progress may still use those that were replaced now; the ones before them are free.
+    for provider in sources.retired:
         provider.close()
+    sources.retired = before
     click.echo("The configuration was read again.", err=True)
 
 

@@ -91,11 +91,13 @@ class CredentialApp:
     async def _answer(self, scope: Scope) -> tuple[Response, str]:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         client = client_of(scope)
-        refusal = self._refusal(scope, headers, client)
+        path, method = scope["path"], scope["method"]
+        knows_path = hmac.compare_digest(path.encode("utf-8", "replace"), self._path)
+        # Counted apart: on loopback all clients have one address, and who guesses must not use up what others may ask.
+        refusal = self._refusal(scope, headers, client.key if knows_path else f"{client.key} without the path")
         if refusal is not None:
             return refusal
-        path, method = scope["path"], scope["method"]
-        if hmac.compare_digest(path.encode("utf-8", "replace"), self._path):
+        if knows_path:
             if method != "GET":
                 return _refuse(405, "method")
             return await self._credentials(client, role=None)
@@ -103,9 +105,9 @@ class CredentialApp:
             return await self._metadata_answer(path, method, headers, client)
         return _refuse(404, "not_found")
 
-    def _refusal(self, scope: Scope, headers: dict[bytes, bytes], client: Client) -> tuple[Response, str] | None:
-        """Why a request is refused whatever it asks for, None where it is not."""
-        if not self._rate.allows(client.key):
+    def _refusal(self, scope: Scope, headers: dict[bytes, bytes], key: str) -> tuple[Response, str] | None:
+        """Why a request is refused whatever it asks for, None where it is not; `key` is what it is counted by."""
+        if not self._rate.allows(key):
             response, outcome = _refuse(429, "rate_limited")
             response.headers["retry-after"] = str(RETRY_SECONDS)
             return response, outcome
