@@ -112,6 +112,13 @@ class TestOidc:
             self.provider(cloud, path).get_credentials()
         cloud.assert_not_called("AssumeRoleWithOIDC")
 
+    def test_a_token_that_was_wrapped_is_reported_as_such(self, cloud: FakeCloud) -> None:
+        token = cloud.oidc.token()
+        provider = self.provider(cloud, token=lambda: f"{token[:60]}\n{token[60:]}\n")
+        with pytest.raises(FetchError, match="has 2 lines") as raised:
+            provider.get_credentials()
+        assert token[:60] not in str(raised.value)
+
     def test_a_scoped_session_keeps_role_and_token(self, cloud: FakeCloud) -> None:
         scoped = self.provider(cloud, token=cloud.oidc.token).scoped(READ_ONLY)
         issued = cloud.credential_store.lookup(scoped.get_credentials().access_key_id)

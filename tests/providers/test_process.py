@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ramrole_creds import ConfigurationError, ProcessError, ProcessProvider
+from ramrole_creds import ConfigurationError, FetchContext, ProcessError, ProcessProvider
 from ramrole_creds.providers import process as external
 from ramrole_creds.providers._command_line import split_command, split_windows
 from ramrole_creds.providers.process import describe_stderr
@@ -276,6 +276,33 @@ LONG = "Zq7" * 14  # as a secret looks
 )
 def test_no_part_of_a_secret_is_shown_of_what_a_command_wrote(written: str, cut: bool) -> None:
     assert "hunter2" not in describe_stderr(written.encode(), cut=cut)
+
+
+FIELDS = st.sampled_from(
+    [
+        *("mode", "access_key_id", "access_key_secret", "sts_token", "expiration"),
+        *("AccessKeyId", "AccessKeySecret", "SecurityToken", "Expiration", "Code"),
+    ]
+)
+VALUES = st.sampled_from(["AK", "StsToken", "hunter2", "", "2099-01-01T00:00:00Z"]) | st.none() | st.integers()
+
+
+@pytest.mark.skipif(not Path("/bin/cat").exists(), reason="prints a file")
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    printed=st.dictionaries(FIELDS, VALUES, max_size=6).map(json.dumps).map(str.encode)
+    | st.binary(max_size=60).map(lambda content: content + b"hunter2")
+)
+def test_whatever_a_command_prints_ends_in_credentials_or_in_a_typed_error(tmp_path: Path, printed: bytes) -> None:
+    path = tmp_path / "printed"
+    path.write_bytes(printed)
+    try:
+        credentials = ProcessProvider(["/bin/cat", str(path)]).fetch(FetchContext.create(10.0))
+    except ProcessError as error:
+        assert "/bin/cat printed" in str(error)  # noqa: PT017  # either is right
+        assert "hunter2" not in str(error)  # noqa: PT017  # as above
+    else:
+        assert credentials.access_key_id
 
 
 @settings(max_examples=1000)

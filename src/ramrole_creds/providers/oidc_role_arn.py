@@ -172,6 +172,7 @@ class OidcRoleArnProvider(StsProvider):
         else:
             source = "The OIDC token callable"
             content = self._call(source)
+            source = "The text that the OIDC token callable returned"
         return _checked_token(content.strip(), source)
 
     def _call(self, source: str) -> str:
@@ -199,6 +200,9 @@ def _check_token(token: object, token_file: object) -> None:
 def _checked_token(token: str, source: str) -> str:
     if not token:
         raise FetchError(f"{source} is empty. It must hold the identity token, a JWT.")
+    if len(token.splitlines()) > 1:
+        lines = len(token.splitlines())
+        raise FetchError(f"{source} has {lines} lines. A token, a JWT, is one line: check how it was copied.")
     if not token.isascii() or not token.isprintable() or " " in token:
         raise FetchError(
             f"{source} does not hold a token: the text contains whitespace, a control character or a non-ASCII "
