@@ -19,7 +19,7 @@ from ramrole_creds import FetchError, ProfileError, ProviderUnavailable
 from ramrole_creds.providers.profiles import _file_lock as module
 from ramrole_creds.providers.profiles._file_lock import LockSystem, PosixLocks, WindowsLocks, file_lock
 from ramrole_creds.providers.profiles._file_replacement import atomic_replace
-from ramrole_creds.providers.profiles.cli_config import CliProfile, update_profile
+from ramrole_creds.providers.profiles.cli_config import CliProfile, add_profile, update_profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -203,7 +203,7 @@ def test_a_folder_that_takes_no_file_is_reported_before_a_token_is_used_up(
         raise AssertionError
 
     monkeypatch.setattr(tempfile, "mkstemp", refuse)
-    with pytest.raises(ProfileError, match=r"is not renewed.*Read-only file system"):
+    with pytest.raises(ProfileError, match=r"cannot be changed.*Read-only file system"):
         update_profile(path, "default", change, time_limit=1.0)
 
 
@@ -220,7 +220,7 @@ def test_a_disk_without_room_is_noticed_before_a_token_is_used_up(
         raise AssertionError
 
     monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(ProfileError, match=r"is not renewed.*No space left on device"):
+    with pytest.raises(ProfileError, match=r"cannot be changed.*No space left on device"):
         update_profile(path, "default", change, time_limit=1.0)
     assert path.read_bytes() == content
     assert sorted(one.name for one in path.parent.iterdir()) == ["config.json", "config.json.lock"]
@@ -264,6 +264,20 @@ def test_the_new_file_is_private_while_it_is_written_and_keeps_its_owner(folder:
         put(b"new")
     after = target.stat()
     assert (after.st_uid, after.st_gid, after.st_mode & 0o777) == (before.st_uid, before.st_gid, 0o600)
+
+
+def test_a_profile_is_added_to_a_file_that_need_not_exist(files: Files) -> None:
+    fields = {"name": "ramrole", "mode": "External", "process_command": "tool"}
+    for _ in range(2):
+        add_profile(files.cli, fields, time_limit=1.0)
+    assert json.loads(files.cli.read_text()) == {"current": "ramrole", "profiles": [fields]}
+    assert files.cli.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(ProfileError, match="exists already"):
+        add_profile(files.cli, {**fields, "mode": "AK"}, time_limit=1.0)
+    files.write_cli({"mode": "AK", "kept": [1]})
+    add_profile(files.cli, fields, time_limit=1.0)
+    document = json.loads(files.cli.read_text())
+    assert (document["current"], len(document["profiles"])) == ("default", 2)
 
 
 def test_a_missing_file_gets_no_lock_file(folder: Path) -> None:

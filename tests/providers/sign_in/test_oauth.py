@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import stat
+import tempfile
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -150,6 +151,18 @@ class TestOAuth:
         provider.refresh()
         assert "refresh-1" in files.cli.read_text()
         assert len(gate.requests.to("/v1/token")) == 1
+
+    def test_a_folder_that_takes_no_file_says_that_the_sign_in_is_not_renewed(
+        self, gate: FakeCloud, files: Files, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object, **__: object) -> None:
+            raise OSError(errno.EROFS, "Read-only file system")
+
+        provider = self.profile(files, gate, left=-1)
+        monkeypatch.setattr(tempfile, "mkstemp", refuse)
+        with pytest.raises(FetchError, match=r"^The sign-in is not renewed: .*Read-only file system"):
+            provider.get_credentials()
+        gate.assert_not_called("/v1/token")
 
     def test_a_new_sign_in_of_the_user_replaces_tokens_that_were_not_saved(
         self, gate: FakeCloud, files: Files, monkeypatch: pytest.MonkeyPatch, sign_in: SignIn

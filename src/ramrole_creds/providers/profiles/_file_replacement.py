@@ -31,7 +31,7 @@ def atomic_replace(target: Path, *, windows: bool = os.name == "nt") -> Iterator
     of the target: new files that a killed process has left behind are removed.
 
     Args:
-        target: the file; not a symbolic link.
+        target: the file, which need not exist; not a symbolic link.
         windows: True on Windows.
 
     Raises:
@@ -60,8 +60,8 @@ def atomic_replace(target: Path, *, windows: bool = os.name == "nt") -> Iterator
             _discard(file, temporary)
         return
     raise ProfileError(
-        f"The sign-in is not renewed: no file can be created beside {target} ({reason}) to save it in. Free some disk "
-        "space, or make the folder writable for the user of this process."
+        f"{target} cannot be changed: no file can be created beside it ({reason}). Free some disk space, or make the "
+        "folder writable for the user of this process."
     )
 
 

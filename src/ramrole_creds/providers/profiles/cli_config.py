@@ -189,15 +189,15 @@ def update_profile(
 
 
 def add_profile(path: Path, fields: Mapping[str, str], *, time_limit: float, locks: LockSystem | None = None) -> None:
-    """Add a profile to a file, which is created with mode 0600 where it is missing; `current` stays as it is.
+    """Add a profile to a file, which is created with mode 0600 if it is missing; `current` does not change.
 
-    A profile that holds exactly these fields already is left alone.
+    A profile that has exactly these fields already is not changed.
 
     Args:
         path: the file.
-        fields: the profile, its `name` among them.
+        fields: the profile, with its `name`.
         time_limit: seconds to wait for the lock.
-        locks: how to lock; what the platform has where None.
+        locks: how to lock; the platform's own locks if None.
 
     Raises:
         ProfileError: the file cannot be used, or has another profile of that name.
@@ -210,7 +210,7 @@ def add_profile(path: Path, fields: Mapping[str, str], *, time_limit: float, loc
     except OSError:
         writable = False
     if not writable:
-        raise ProfileError(f"The profile was not added: {target.parent} is not writable for this user.")
+        raise ProfileError(f"The profile was not added: this user may not write to {target.parent}.")
     with file_lock(target.with_name(f"{target.name}.lock"), time_limit, locks=locks):
         try:
             document = load_config(ProfilePath(target))
@@ -221,7 +221,7 @@ def add_profile(path: Path, fields: Mapping[str, str], *, time_limit: float, loc
         if held is not None:
             if held.fields == fields:
                 return
-            raise held.problem("it is there already. Choose another name")
+            raise held.problem("it exists already. Choose another name")
         document["profiles"] = [*profiles, dict(fields)]
         with atomic_replace(target) as put:
             put(_as_json(document))

@@ -138,6 +138,7 @@ class ProfileTokens:
             profile = update_profile(self._path, self._name, fields, time_limit=time_limit)
         except ProfileError as error:
             if not renewed:
+                error.args = (f"The sign-in is not renewed: {error}",)
                 raise
             self._keep(renewed[-1], str(error))
             return renewed[-1].tokens
