@@ -63,9 +63,11 @@ class FetchedUnchanged(Event):
 
     Args:
         next_attempt_in: seconds until the next try.
+        seconds: how long the fetch took.
     """
 
     next_attempt_in: float
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class FetchFailed(Event):
         failures: how many in a row.
         next_attempt_in: seconds until the next try.
         seconds_left: life left of the credentials held, None where there are none.
+        seconds: how long the fetch took.
     """
 
     error: str
@@ -85,6 +88,7 @@ class FetchFailed(Event):
     failures: int
     next_attempt_in: float
     seconds_left: float | None
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def events() -> list[Event]:
     return [
         Fetched("default", at - 300, 1, "STS.NTab…wxyz", "web", NOW + timedelta(hours=1), 0.1),
         StateChanged("default", at - 300, "empty", "fresh"),
-        FetchFailed("default", at - 60, "MetadataError", "503", 1, 2.0, 900.0),
+        FetchFailed("default", at - 60, "MetadataError", "503", 1, 2.0, 900.0, 0.1),
     ]
 
 

@@ -25,6 +25,7 @@ RUN_BY = {
     "docs/migrate-sdk-core.md": "tests/docs/test_guides.py",
     "docs/other-programs.md": "tests/docs/test_other_programs_page.py",
     "docs/policies.md": "tests/testing/test_policies_page.py",
+    "docs/operate.md": "tests/docs/test_operate.py",
     "docs/providers.md": "tests/docs/test_providers_page.py",
     "docs/quick-start.md": "tests/docs/test_quick_start.py",
     "docs/signing.md": "tests/docs/test_manual_pages.py",

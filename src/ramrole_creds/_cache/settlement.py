@@ -162,7 +162,11 @@ def _kept(view: View, outcome: Outcome, new: Credentials, reckoning: Reckoning) 
     snapshot = _checked_again(view, outcome, new, reckoning)
     backoff = backoff.after_unchanged(view.policy, snapshot, now, outcome.random_fractions[1])
     due = max(snapshot.advisory_at, backoff.retry_at)
-    return Kept(snapshot, backoff, (Happening("FetchedUnchanged", outcome.wall, next_attempt_in=due - now),))
+    return Kept(
+        snapshot,
+        backoff,
+        (Happening("FetchedUnchanged", outcome.wall, next_attempt_in=due - now, seconds=outcome.seconds),),
+    )
 
 
 def _checked_again(view: View, outcome: Outcome, new: Credentials, reckoning: Reckoning) -> Snapshot:
@@ -200,6 +204,7 @@ def _failed(view: View, outcome: Outcome, error: Exception, *, ended: bool = Fal
         error=error,
         failures=backoff.failures,
         next_attempt_in=max(0.0, backoff.retry_at - view.now),
+        seconds=outcome.seconds,
         seconds_left=None if held.credentials is None else held.remaining(failed_at),
     )
     return Failed(error, held, backoff, (happening,))

@@ -1,0 +1,74 @@
+"""OpenTelemetry: metrics of providers and a span for each fetch, recorded from their events.
+
+provider = default_provider(on_event=OpenTelemetryMetrics())
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from ramrole_creds import events
+from ramrole_creds.integrations._sdk import load_sdk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+load_sdk("opentelemetry", "opentelemetry")
+
+from opentelemetry import metrics, trace  # noqa: E402  # after the check that says what to install
+
+__all__ = ["OpenTelemetryMetrics"]
+
+OUTCOMES = {events.Fetched: "replaced", events.FetchedUnchanged: "unchanged", events.FetchFailed: "failed"}
+PROVIDER, OUTCOME, STATE = "ramrole_creds.provider", "ramrole_creds.outcome", "ramrole_creds.state"
+
+
+class OpenTelemetryMetrics:
+    """An event listener. Create one, and give it to every provider.
+
+    Args:
+        meter: creates the instruments; None takes that of the global meter provider.
+        tracer: creates the spans; None takes that of the global tracer provider.
+    """
+
+    def __init__(self, meter: metrics.Meter | None = None, tracer: trace.Tracer | None = None) -> None:
+        meter = metrics.get_meter("ramrole_creds") if meter is None else meter
+        self.tracer = trace.get_tracer("ramrole_creds") if tracer is None else tracer
+        self.fetches = meter.create_counter("ramrole_creds.fetches", "{fetch}", "Fetches by outcome")
+        self.duration = meter.create_histogram("ramrole_creds.fetch.duration", "s", "Time of a fetch")
+        self.identity_changes = meter.create_counter("ramrole_creds.identity_changes", "{change}")
+        self.forced_refreshes = meter.create_counter("ramrole_creds.forced_refreshes", "{call}")
+        self.ends: dict[str, float] = {}
+        self.states: dict[str, str] = {}
+        meter.create_observable_gauge("ramrole_creds.remaining", [self._remaining], "s", "Life left of the credentials")
+        meter.create_observable_gauge("ramrole_creds.state", [self._state], "1", "1 for the state of the cache")
+
+    def __call__(self, event: events.Event, /) -> None:
+        """Record an event."""
+        attributes = {PROVIDER: event.provider}
+        if isinstance(event, (events.Fetched, events.FetchedUnchanged, events.FetchFailed)):
+            error = {"error.type": event.error} if isinstance(event, events.FetchFailed) else {}
+            fetch = attributes | error | {OUTCOME: OUTCOMES[type(event)]}
+            self.fetches.add(1, fetch)
+            self.duration.record(event.seconds, fetch)
+            start, end = int((event.at - event.seconds) * 1e9), int(event.at * 1e9)
+            span = self.tracer.start_span("ramrole_creds.fetch", start_time=start, attributes=fetch)
+            span.set_status(trace.StatusCode.ERROR if error else trace.StatusCode.UNSET)
+            span.end(end)
+        if isinstance(event, events.Fetched) and event.expiration is not None:
+            self.ends[event.provider] = event.expiration.timestamp()
+        elif isinstance(event, events.StateChanged):
+            self.states[event.provider] = event.new
+        elif isinstance(event, events.IdentityChanged):
+            self.identity_changes.add(1, attributes)
+        elif isinstance(event, events.RefreshForced):
+            self.forced_refreshes.add(1, attributes)
+
+    def _remaining(self, _: metrics.CallbackOptions) -> Iterator[metrics.Observation]:
+        for provider, end in list(self.ends.items()):
+            yield metrics.Observation(max(0.0, end - time.time()), {PROVIDER: provider})
+
+    def _state(self, _: metrics.CallbackOptions) -> Iterator[metrics.Observation]:
+        for provider, state in list(self.states.items()):
+            yield metrics.Observation(1, {PROVIDER: provider, STATE: state})

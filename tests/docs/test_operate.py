@@ -1,0 +1,90 @@
+"""The page on operation: its examples run; dashboard, alerts and tables name metrics that exist."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from ramrole_creds import EcsRamRoleProvider, RamRoleError
+from ramrole_creds.integrations.prometheus import PrometheusMetrics
+from ramrole_creds.testing import FakeCloud
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "operate.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def exported_names() -> set[str]:
+    registry = CollectorRegistry()
+    PrometheusMetrics(registry)
+    names = {metric.name: metric.type for metric in registry.collect()}
+    suffixes = {"counter": ("_total",), "gauge": ("",), "histogram": ("", "_bucket", "_count", "_sum")}
+    return {name + suffix for name, kind in names.items() for suffix in suffixes[kind]}
+
+
+@pytest.mark.usefixtures("ramrole_cloud")
+def test_the_examples_of_operate_md_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(BLOCKS) == 4
+    names: dict[str, Any] = {"__name__": "operate"}
+    for block in BLOCKS:
+        exec(compile(block, "operate.md", "exec"), names)
+        if "metrics = " in block:
+            for collector in vars(names["metrics"]).values():
+                REGISTRY.unregister(collector)
+    usable, status = capsys.readouterr().out.splitlines()
+    assert usable == "True"
+    assert json.loads(status)["usable"] is True
+
+
+def test_the_table_names_every_metric_and_no_other() -> None:
+    named = set(re.findall(r"^\| `(ramrole_creds_\w+)` \|", PAGE, re.MULTILINE))
+    assert named <= exported_names()
+    assert len(named) == 6
+
+
+def expressions() -> dict[str, str]:
+    alerts = yaml.safe_load((DOCS / "operate" / "alerts.yaml").read_text(encoding="utf-8"))
+    dashboard = json.loads((DOCS / "operate" / "grafana-dashboard.json").read_text(encoding="utf-8"))
+    found = {rule["alert"]: rule["expr"] for group in alerts["groups"] for rule in group["rules"]}
+    return found | {panel["title"]: target["expr"] for panel in dashboard["panels"] for target in panel["targets"]}
+
+
+@pytest.mark.parametrize("name", expressions())
+def test_an_expression_parses_and_asks_for_metrics_that_exist(name: str) -> None:
+    expression = expressions()[name]
+    promql_parser.parse(expression)
+    asked = set(re.findall(r"ramrole_creds_\w+", expression))
+    assert asked
+    assert asked <= exported_names()
+
+
+def test_the_panels_of_the_dashboard_do_not_overlap() -> None:
+    dashboard = json.loads((DOCS / "operate" / "grafana-dashboard.json").read_text(encoding="utf-8"))
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in dashboard["panels"]]
+    assert len(set(places)) == len(places)
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(places)
+
+
+def test_a_day_and_an_outage_log_what_the_page_shows(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="ramrole_creds")
+    with FakeCloud() as cloud, EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock) as provider:
+        provider.get_credentials()
+        cloud.faults.add("*", 503)
+        with pytest.raises(RamRoleError):
+            provider.refresh()
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("ramrole_creds")]
+    for pattern in (
+        r"ecs_ram_role: new credentials \S+ until \S+ \S+ \(after 0 failures\)$",
+        r"ecs_ram_role: credentials are fresh, were empty$",
+        r"ecs_ram_role: no new credentials, next attempt in \d+\.\d s: GET .* answered 503",
+    ):
+        assert any(re.match(pattern, line) for line in lines), (pattern, lines)
+        assert all("\n" not in line for line in lines)
