@@ -81,7 +81,9 @@ def trust(condition: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_trust_policy_may_demand_an_external_id(cloud: FakeCloud, call: Callable[..., Answer]) -> None:
     cloud.add_role("job", trust=trust({"StringEquals": {"sts:ExternalId": "agreed"}}))
-    assert session_of(cloud, call).json["Code"] == "NoPermission"
+    refused = session_of(cloud, call).json
+    assert refused["Code"] == "NoPermission"
+    assert refused["AccessDeniedDetail"]["PolicyType"] == "AssumeRolePolicy"
     assert session_of(cloud, call, ExternalId="other").json["Code"] == "NoPermission"
     assert session_of(cloud, call, ExternalId="agreed").status == 200
 
@@ -129,3 +131,11 @@ def test_the_policies_of_a_role_are_searched_for_what_nobody_used(cloud: FakeClo
     assert cloud.unused_permissions("web", json.dumps(allow("oss:*"))) == []
     cloud.reset()
     assert cloud.least_privilege("web")["Statement"] == []
+
+
+def test_a_misspelt_role_is_not_a_role_without_permissions(cloud: FakeCloud) -> None:
+    cloud.add_user("alice")
+    for ask in (cloud.least_privilege, cloud.unused_permissions):
+        with pytest.raises(KeyError, match="no role or user 'wbe'"):
+            ask("wbe")
+    assert cloud.least_privilege("alice")["Statement"] == []

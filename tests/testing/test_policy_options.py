@@ -29,6 +29,12 @@ APP = """
 EXPECTED = [{"Effect": "Allow", "Action": ["oss:PutObject"], "Resource": ["acs:oss:*:*:data/a", "acs:oss:*:*:data/b"]}]
 
 
+@pytest.fixture(autouse=True)
+def _these_plugins_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_PLUGINS", "ramrole_creds.testing.pytest_plugin,xdist.plugin")
+
+
 def policy(path: Path, *resources: str) -> Path:
     statement = {"Effect": "Allow", "Action": "oss:PutObject", "Resource": list(resources)}
     path.write_text(json.dumps({"Version": "1", "Statement": [statement]}))

@@ -261,13 +261,20 @@ class FakeCloud:
             name: of the role or user.
             resources: "exact" names each resource, "prefix" the folder that it is in, "any" none. Region and account
                 are `*`.
+
+        Raises:
+            KeyError: the account has no role or user of that name.
         """
+        self.account.owner(name)
         return least_policy(self.account.authorizer.judged(name), resources)
 
     def unused_permissions(self, name: str, policy: str | Document | None = None) -> list[UnusedPermission]:
-        """What the policies of a role or user, or the given policy, allow and no call needed so far."""
-        owner = self.account.role(name) or self.account.users[name]
-        documents = {one: document for (_, one), document in owner.policies.items()}
+        """What the policies of a role or user, or the given policy, allow and no call needed so far.
+
+        Raises:
+            KeyError: the account has no role or user of that name.
+        """
+        documents = {one: document for (_, one), document in self.account.owner(name).policies.items()}
         if policy is not None:
             documents = {"policy": parse_policy(policy)}
         return unused_permissions(documents, self.account.authorizer.judged(name))

@@ -81,7 +81,7 @@ def test_a_denied_principal_is_not_trusted() -> None:
 
 
 @given(st.text(max_size=200) | st.just("[" * 5000))
-def test_what_is_no_policy_is_a_value_error(text: str) -> None:
+def test_a_text_that_is_not_a_policy_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - whatever is wrong with it
         parse_policy(text)
 

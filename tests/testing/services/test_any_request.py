@@ -62,7 +62,7 @@ def test_a_signed_request_is_taken_by_its_own_service_alone(scheme: str) -> None
         assert 400 <= endpoints.answer(wire).status < 500
 
 
-def test_a_request_that_looks_like_nothing_is_nobody_s() -> None:
+def test_a_request_without_any_mark_belongs_to_no_service() -> None:
     endpoints = Endpoints()
     for path in ("/", "/index.html", "/health", "/bkt/key?list-type=2"):
         assert endpoints.who(endpoints.sent(signing.Request("GET", f"http://127.0.0.1:8080{path}"))) == []

@@ -59,7 +59,7 @@ def test_both_protocols_serve_the_same_buckets(endpoints: Endpoints) -> None:
 
 
 @every_protocol
-def test_a_wrong_secret_is_answered_in_the_words_of_the_service(endpoints: Endpoints, scheme: signing.Scheme) -> None:
+def test_a_wrong_secret_is_answered_with_the_error_of_the_service(endpoints: Endpoints, scheme: signing.Scheme) -> None:
     wrong = replace(endpoints.key, access_key_secret="9kFAKESECRETwrong")
     refused = endpoints.ask(scheme, "GET", "/bkt/key", key=wrong)
     assert refused.status == 403
@@ -237,7 +237,7 @@ def test_objects_are_copied_appended_and_deleted_together(endpoints: Endpoints) 
     assert fields(endpoints.ask(V4, "GET", "/bkt"), "Key") == ["two"]
 
 
-def test_what_is_not_served_says_so(endpoints: Endpoints) -> None:
+def test_an_operation_that_is_not_served_is_answered_501(endpoints: Endpoints) -> None:
     refused = endpoints.ask(V4, "GET", "/bkt", params={"lifecycle": None})
     assert (refused.status, field(refused, "Code")) == (501, "NotImplemented")
 

@@ -63,7 +63,7 @@ def test_a_long_term_key_needs_no_token(endpoints: Endpoints, call: tuple[signin
 
 
 @every_call
-def test_a_wrong_secret_is_refused_in_the_service_s_own_words(
+def test_a_wrong_secret_is_refused_with_the_code_of_the_service(
     endpoints: Endpoints, call: tuple[signing.Scheme, str, str]
 ) -> None:
     response = endpoints.ask(*call, key=replace(endpoints.key, access_key_secret="9kFAKESECRETwrong"))
@@ -167,7 +167,7 @@ def test_a_message_is_received_once_and_deleted(endpoints: Endpoints) -> None:
     assert error_code(endpoints.ask(MNS, "DELETE", "/queues/q/messages", params=params)) == "ReceiptHandleError"
 
 
-def test_a_message_that_nobody_deletes_comes_back(endpoints: Endpoints) -> None:
+def test_a_message_that_is_not_deleted_comes_back(endpoints: Endpoints) -> None:
     endpoints.ask(MNS, "PUT", "/queues/q")
     endpoints.ask(MNS, "POST", "/queues/q/messages", body=b"<Message><MessageBody>again</MessageBody></Message>")
     assert endpoints.ask(MNS, "GET", "/queues/q/messages").status == 200
@@ -182,7 +182,7 @@ def test_a_topic_takes_messages(endpoints: Endpoints) -> None:
     assert b"<MessageCount>1<" in endpoints.ask(MNS, "GET", "/topics/t").body
 
 
-def test_maxcompute_tells_a_client_what_it_asks_at_its_start(endpoints: Endpoints) -> None:
+def test_maxcompute_answers_what_a_client_asks_at_its_start(endpoints: Endpoints) -> None:
     assert endpoints.ask(ODPS, "GET", "/api/logview/host").body.startswith(b"http")
     assert json.loads(endpoints.ask(ODPS, "GET", "/api/tenants").body)["Parameters"]
     assert b"<Tables><Marker></Marker>" in endpoints.ask(ODPS, "GET", "/api/projects/p/tables").body

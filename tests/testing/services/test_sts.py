@@ -212,7 +212,7 @@ class TestAssumeRoleWithOidc:
             ),
         ],
     )
-    def test_refuses_what_is_no_token(self, exchange: Callable[..., Answer], token: str, code: str) -> None:
+    def test_refuses_a_text_that_is_not_a_token(self, exchange: Callable[..., Answer], token: str, code: str) -> None:
         assert exchange(token).json["Code"] == code
 
     def test_refuses_a_changed_token(self, cloud: FakeCloud, exchange: Callable[..., Answer]) -> None:
@@ -249,9 +249,13 @@ class TestKeyPair:
 MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDd
 -----END PUBLIC KEY-----"""
 
-    @pytest.mark.parametrize("pem", ["", "not base64!", PEM, "MAA=", "MAsGCSqGSIb3DQEBAQ=="])
-    def test_what_is_no_key_is_refused(self, pem: str) -> None:
-        with pytest.raises(ValueError, match="no RSA public key"):
+    @pytest.mark.parametrize(
+        "pem",
+        ["", "not base64!", PEM, "MAA=", "MAsGCSqGSIb3DQEBAQ=="],
+        ids=["empty", "text", "cut", "empty sequence", "no key"],
+    )
+    def test_a_text_that_is_not_a_key_is_refused(self, pem: str) -> None:
+        with pytest.raises(ValueError, match="not an RSA public key"):
             PublicKey.from_pem(pem)
 
     def test_a_signed_call_gives_a_session_key_without_a_token(self, cloud: FakeCloud, call: Call) -> None:

@@ -217,6 +217,19 @@ class Account:
         with self.lock:
             return self.roles.get(name.lower())
 
+    def owner(self, name: str) -> Role | User:
+        """The role, or else the user, of that name.
+
+        Raises:
+            KeyError: there is neither.
+        """
+        with self.lock:
+            found = self.roles.get(name.lower()) or self.users.get(name)
+            known = sorted([*(role.name for role in self.roles.values()), *self.users])
+        if found is None:
+            raise KeyError(f"The account has no role or user {name!r}. It has: {', '.join(known) or 'none'}.")
+        return found
+
     def delete_role(self, name: str) -> None:
         """Delete a role; every unexpired credential of it dies at once."""
         with self.lock:

@@ -15,7 +15,7 @@ from ramrole_creds.testing.account.ram_policy import ALLOW_ALL
 
 ACCOUNT_ID = "1234567890123456"
 
-# Each is part of the value it marks, so that a secret scanner, a test or a human can tell it from a real one.
+# Each is part of the value it marks, so that a secret scanner, a test or a human can distinguish it from a real one.
 KEY_MARKER = "FAKE"
 SECRET_MARKER = "FAKESECRET"  # noqa: S105  # a marker
 TOKEN_MARKER = "FAKETOKEN"  # noqa: S105  # a marker
@@ -38,7 +38,7 @@ class Identity:
 
     Args:
         arn: the caller's ARN, e.g. "acs:ram::1234567890123456:assumed-role/web/vm-ram-i-bp1fake".
-        identity_type: "AssumedRoleUser", "RAMUser" or "Account", as GetCallerIdentity has it.
+        identity_type: "AssumedRoleUser", "RAMUser" or "Account", as in the answer of GetCallerIdentity.
         principal_id: id of the role with ":session", or of the user.
         role_name: the role behind a session, else None.
         account_id: the account's number.

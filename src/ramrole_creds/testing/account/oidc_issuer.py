@@ -71,7 +71,7 @@ class OidcIssuer:
 
     @property
     def provider_arn(self) -> str:
-        """ARN of the RAM identity provider, as ALIBABA_CLOUD_OIDC_PROVIDER_ARN has it."""
+        """ARN of the RAM identity provider, the value of ALIBABA_CLOUD_OIDC_PROVIDER_ARN."""
         return f"acs:ram::{self._account_id}:oidc-provider/{self.name}"
 
     def token(self, subject: str = SUBJECT, *, lifetime: float = 3600, **claims: object) -> str:

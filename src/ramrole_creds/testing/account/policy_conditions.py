@@ -76,15 +76,16 @@ def _holds(name: str, actual: tuple[str, ...], wanted: list[str]) -> bool:
     if operator is None:
         return False
     if not actual:
-        return (
-            operator.if_exists
-            or operator.quantifier == "ForAllValues"
-            or (operator.negated and operator.quantifier != "ForAnyValue")
-        )
+        return _holds_without_value(operator)
     met = [any(operator.compare(each, one) for one in wanted) != operator.negated for each in actual]
-    if operator.quantifier:
-        return all(met) if operator.quantifier == "ForAllValues" else any(met)
-    return all(met) if operator.negated else any(met)
+    everything = operator.quantifier == "ForAllValues" or (operator.negated and not operator.quantifier)
+    return all(met) if everything else any(met)
+
+
+def _holds_without_value(operator: Operator) -> bool:
+    if operator.if_exists or operator.quantifier == "ForAllValues":
+        return True
+    return operator.negated and operator.quantifier != "ForAnyValue"
 
 
 @lru_cache(maxsize=1024)

@@ -29,7 +29,7 @@ class PublicKey:
         """Read a PEM block, `PUBLIC KEY` or `RSA PUBLIC KEY`; the bare base64 of one will do.
 
         Raises:
-            ValueError: it is no RSA public key.
+            ValueError: it is not an RSA public key.
         """
         text = re.sub(r"-----[^-]+-----|\s", "", pem)
         try:
@@ -45,7 +45,7 @@ class PublicKey:
             if (first, second) != (_INTEGER, _INTEGER):
                 raise ValueError(first)  # noqa: TRY301  # as above
         except (ValueError, IndexError):
-            raise ValueError("This is no RSA public key in PEM form.") from None
+            raise ValueError("The text is not an RSA public key in PEM form.") from None
         return cls(int.from_bytes(inner, "big"), int.from_bytes(exponent, "big"))
 
     def verify(self, message: bytes, signature: bytes) -> bool:

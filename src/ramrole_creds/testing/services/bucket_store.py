@@ -58,7 +58,7 @@ class Bucket:
 class BucketStore:
     """All buckets of the fake cloud, shared by its two protocols.
 
-    A bucket comes to be when it is first used, so that a test need not create it; one that was deleted is gone until
+    The first use of a bucket creates it, so that a test need not; one that was deleted is gone until
     it is created again. Whoever uses a bucket holds `lock`.
     """
 
@@ -74,7 +74,7 @@ class BucketStore:
             return sorted(self._buckets)
 
     def find(self, name: str) -> Bucket | None:
-        """The bucket, if it has come to be."""
+        """The bucket; None where it was never used or was deleted."""
         with self.lock:
             return self._buckets.get(name)
 

@@ -165,7 +165,7 @@ class Instance:
         return gone
 
     def attached(self) -> list[str]:
-        """The roles attached by now as the ECS API tells it, which does not wait for the metadata service."""
+        """The roles that the ECS API shows as attached; the metadata service may show them later."""
         with self._lock:
             return [one.role_name for one in self._attachments if one.visible_until == FOREVER]
 

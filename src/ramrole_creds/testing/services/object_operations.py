@@ -39,7 +39,7 @@ def put_actions(call: StorageCall) -> tuple[str, ...]:
 
 
 def require_no_callback(call: StorageCall) -> None:
-    """Refuse an upload that asks for a callback, in its URL or in a header: nobody is called from here."""
+    """Refuse an upload that asks for a callback, in its URL or in a header: the fake cloud calls nothing."""
     if "callback" in call.query or call.own_header("callback"):
         raise ServiceError("NotImplemented", "The fake cloud does not serve callbacks.", 501)
 

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ramrole_creds.testing.account import ram_policy as policy
+from ramrole_creds.testing.account.access import Access, Judgement
 from ramrole_creds.testing.account.account import MIN_SESSION_SECONDS
 from ramrole_creds.testing.account.oidc_issuer import InvalidToken, verify_token
+from ramrole_creds.testing.account.ram_policy import Decision
+from ramrole_creds.testing.services.denial import Denial
 from ramrole_creds.testing.services.instance import utc
 from ramrole_creds.testing.services.openapi import Answer, Call, OpenApi
 from ramrole_creds.testing.services.service import ServiceError
@@ -82,8 +85,13 @@ class StsService(OpenApi):
                 "No permission perform sts:AssumeRole on this Role. Maybe you are not authorized to perform "
                 "sts:AssumeRole or the specified role does not trust you",
                 403,
+                extra=(("AccessDeniedDetail", self._trust_denial(caller, role_arn).detail),),
             )
         return self._session(role, session_name, duration, session_policy, call.at)
+
+    def _trust_denial(self, caller: IssuedCredentials, role_arn: str) -> Denial:
+        judgement = Judgement(Decision.IMPLICIT_DENY, "AssumeRolePolicy")
+        return Denial(caller, Access("sts:AssumeRole", role_arn), judgement)
 
     def _assume_role_with_oidc(self, call: Call) -> Answer:
         provider_arn = call.required("OIDCProviderArn")
