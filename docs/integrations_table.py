@@ -1,4 +1,4 @@
-"""The table of `docs/integrations.md`, made from the tests of the SDKs.
+"""The tables of `docs/integrations.md`, made from the tests of the SDKs and of the data stack.
 
 What an SDK can do is read from its test file: a claim stands in the table when a test proves it. The version is that of
 the run which passed last:
@@ -14,9 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "integrations.md"
 TESTS = ROOT / "tests" / "integrations" / "sdk"
-BEGIN = "<!-- table: begin (python docs/integrations_table.py --help) -->"
-END = "<!-- table: end -->"
-HEAD = "| SDK | tested | how to plug in | rotation | recovery | async | caveat |\n|---|---|---|---|---|---|---|"
+BEGIN = "<!-- table{}: begin (python docs/integrations_table.py --help) -->"
+END = "<!-- table{}: end -->"
+HEAD = "| {} | tested | how to plug in | rotation | recovery | async | caveat |\n|---|---|---|---|---|---|---|"
 
 # distribution: (test file, how to plug in, caveat)
 SDKS = {
@@ -45,41 +45,59 @@ SDKS = {
     ),
     "boto3": ("boto3", "`botocore_session(provider)`", "checksums when_required"),
     "aiobotocore": ("aiobotocore", "`aiobotocore_session(provider)`", "own environment"),
-    "opendal": ("opendal", "`opendal_operator(provider)`", "ask the handle each time"),
-    "pyarrow": ("pyarrow", "`pyarrow_filesystem(provider)`", "ask the handle each time"),
+    "opendal": ("opendal", "`opendal_operator(provider)`", "call the handle each time"),
+    "pyarrow": ("pyarrow", "`pyarrow_filesystem(provider)`", "call the handle each time"),
 }  # fmt: skip
+DATA_STACK = {
+    "polars": ("polars", "`credential_provider=PolarsCredentials(provider)`", "keeps a snapshot for a minute"),
+    "obstore": ("obstore", "`credential_provider=ObstoreCredentials(provider)`", "asks at most every 100 ms"),
+    "deltalake": ("deltalake", "`RefreshingClient(provider, make)`", "call the handle each time"),
+    "duckdb": ("duckdb", "`duckdb_connection(provider, connection)`", "call the handle each time"),
+    "s3fs": ("s3fs", "`S3FileSystem(session=aiobotocore_session(provider))`", "checksums when_required"),
+    "smart_open": ("smart_open", "a client of `botocore_session(provider)`", "checksums when_required"),
+}  # fmt: skip
+TABLES = {"": ("SDK", SDKS), " of the data stack": ("library", DATA_STACK)}
+ALL = SDKS | DATA_STACK
 
 
-def rows(versions: dict[str, str]) -> list[str]:
-    """The table's rows, with a version for each SDK that has been tested."""
-    return [_row(distribution, versions.get(distribution, "")) for distribution in SDKS]
+def rows(distributions: dict[str, tuple[str, str, str]], versions: dict[str, str]) -> list[str]:
+    """The rows of a table, with a version for each distribution that has been tested."""
+    return [_row(distribution, versions.get(distribution, "")) for distribution in distributions]
 
 
 def versions_on_page() -> dict[str, str]:
     """The versions that the page has now."""
-    found = re.findall(r"^\| ([\w-]+) \| ([\w.]*) \|", _table(), flags=re.MULTILINE)
-    return {distribution: version for distribution, version in found if distribution in SDKS}
+    text = "".join(map(_table, TABLES))
+    found = re.findall(r"^\| ([\w-]+) \| ([\w.]*) \|", text, flags=re.MULTILINE)
+    return {distribution: version for distribution, version in found if distribution in ALL}
 
 
 def write(versions: dict[str, str]) -> None:
-    """Put the table with these versions, and those of other runs, into the page."""
-    table = "\n".join([HEAD, *rows(versions_on_page() | versions)])
-    page = PAGE.read_text(encoding="utf-8")
-    before, after = page.partition(BEGIN)[0], page.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
+    """Put the tables with these versions, and those of other runs, into the page."""
+    known = versions_on_page() | versions
+    for name, (first, distributions) in TABLES.items():
+        begin, end = BEGIN.format(name), END.format(name)
+        table = "\n".join([HEAD.format(first), *rows(distributions, known)])
+        page = PAGE.read_text(encoding="utf-8")
+        before, after = page.partition(begin)[0], page.partition(end)[2]
+        PAGE.write_text(f"{before}{begin}\n{table}\n{end}{after}", encoding="utf-8")
 
 
 def is_current() -> bool:
     """True where the page says what the tests prove, whatever versions it names."""
-    return [line for line in _table().splitlines() if line.startswith("|")][2:] == rows(versions_on_page())
+    known = versions_on_page()
+    return all(
+        [line for line in _table(name).splitlines() if line.startswith("|")][2:] == rows(distributions, known)
+        for name, (_, distributions) in TABLES.items()
+    )
 
 
-def _table() -> str:
-    return PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+def _table(name: str) -> str:
+    return PAGE.read_text(encoding="utf-8").partition(BEGIN.format(name))[2].partition(END.format(name))[0]
 
 
 def _row(distribution: str, version: str) -> str:
-    name, plug, caveat = SDKS[distribution]
+    name, plug, caveat = ALL[distribution]
     source = (TESTS / f"test_{name}.py").read_text(encoding="utf-8")
     proven = {
         "rotation": re.search(r"def test_\w*(over_rotations|sent_with_the_token)", source),

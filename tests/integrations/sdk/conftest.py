@@ -44,21 +44,27 @@ NEEDS = {
     "boto3": "boto3",
     "credentials_client": "alibabacloud_credentials",
     "datahub": "datahub",
+    "deltalake": "deltalake pyarrow",
+    "duckdb": "duckdb duckdb_extensions",
     "fc2": "fc2",
     "log": "aliyun.log",
     "log_producer": "aliyun_log_producer",
     "mns": "mns",
+    "obstore": "obstore",
     "odps": "odps",
     "opendal": "opendal",
     "oss2": "oss2",
     "oss_v2": "alibabacloud_oss_v2",
     "ossfs": "ossfs",
+    "polars": "polars",
     "product_clients": (
         "alibabacloud_alb20200616 alibabacloud_ecs20140526 alibabacloud_fc20230330 alibabacloud_kms20160120"
         " alibabacloud_rds20140815 alibabacloud_slb20140515 alibabacloud_sts20150401"
     ),
     "pyarrow": "pyarrow",
+    "s3fs": "s3fs",
     "secrets_manager": "alibabacloud_secretsmanager_client_v2",
+    "smart_open": "boto3 smart_open",
     "tablestore": "tablestore",
     "tea_openapi": "alibabacloud_sts20150401",
 }
@@ -203,5 +209,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if os.environ.get("INTEGRATIONS_TABLE") != "write" or hasattr(session.config, "workerinput"):
         return
     table = runpy.run_path(str(session.config.rootpath / "docs" / "integrations_table.py"))
-    passed = {distribution for distribution, (name, _, _) in table["SDKS"].items() if _passed.get(name)}
+    passed = {distribution for distribution, (name, _, _) in table["ALL"].items() if _passed.get(name)}
     table["write"]({distribution: metadata.version(distribution) for distribution in passed})
