@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from base64 import b64encode
 from hmac import digest as hmac_digest
+from typing import TypeVar
 
 from ramrole_creds.signing._mac import KeyedHmac
+from ramrole_creds.signing._rsa import RsaKey
 
 MAX_KEYS = 16
+RSA = "rsa"
+
+KeyT = TypeVar("KeyT", KeyedHmac, RsaKey)
 
 
 class SigningKeys:
@@ -24,7 +29,7 @@ class SigningKeys:
     __slots__ = ("_held",)
 
     def __init__(self) -> None:
-        self._held: tuple[str, dict[object, KeyedHmac]] = ("", {})
+        self._held: tuple[str, dict[object, KeyedHmac | RsaKey]] = ("", {})
 
     def of_secret(self, secret: str, algorithm: str, suffix: str = "") -> KeyedHmac:
         """The secret itself as a key.
@@ -35,9 +40,25 @@ class SigningKeys:
             suffix: what the scheme appends to the secret.
         """
         held, keys = self._held
-        if held == secret and algorithm in keys:
-            return keys[algorithm]
+        key = keys.get(algorithm) if held == secret else None
+        if isinstance(key, KeyedHmac):
+            return key
         return self._keep(secret, algorithm, KeyedHmac(f"{secret}{suffix}".encode(), algorithm))
+
+    def rsa(self, private_key: str) -> RsaKey:
+        """The RSA private key that takes the place of the secret.
+
+        Args:
+            private_key: the AccessKey secret of a key pair: the base64 of the key.
+
+        Raises:
+            SigningError: it is not an RSA private key, or cryptography is not installed.
+        """
+        held, keys = self._held
+        key = keys.get(RSA) if held == private_key else None
+        if isinstance(key, RsaKey):
+            return key
+        return self._keep(private_key, RSA, RsaKey(private_key))
 
     def derived(
         self,
@@ -63,14 +84,15 @@ class SigningKeys:
         """
         scope = (day, region, product, prefix, algorithm)
         held, keys = self._held
-        if held == secret and scope in keys:
-            return keys[scope]
+        ready = keys.get(scope) if held == secret else None
+        if isinstance(ready, KeyedHmac):
+            return ready
         key = derive_key(secret, day, region, product, prefix)
         return self._keep(secret, scope, KeyedHmac(b64encode(key) if as_text else key, algorithm))
 
-    def _keep(self, secret: str, scope: object, key: KeyedHmac) -> KeyedHmac:
+    def _keep(self, secret: str, scope: object, key: KeyT) -> KeyT:
         held, keys = self._held
-        kept = list(keys.items())[1 - MAX_KEYS :] if held == secret else []
+        kept: list[tuple[object, KeyedHmac | RsaKey]] = list(keys.items())[1 - MAX_KEYS :] if held == secret else []
         self._held = (secret, dict([*kept, (scope, key)]))
         return key
 

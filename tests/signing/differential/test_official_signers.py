@@ -7,6 +7,7 @@ comment beside each such limit says what the SDK does.
 
 from __future__ import annotations
 
+import base64
 import calendar
 import os
 import time
@@ -103,6 +104,30 @@ def test_acs3(keys: Credentials, method: str, params: dict[str, str], extra: dic
     tea.headers = {name.lower(): value for name, value in ours.headers if name != "Authorization"}
     theirs = utils.get_authorization(
         tea, "ACS3-HMAC-SHA256", ours.header("x-acs-content-sha256"), keys.access_key_id, keys.access_key_secret
+    )
+    assert ours.header("authorization") == theirs
+
+
+def test_acs3_with_a_key_pair() -> None:
+    utils = official("alibabacloud_tea_openapi.utils").Utils
+    rsa = official("cryptography.hazmat.primitives.asymmetric.rsa")
+    serialization = official("cryptography.hazmat.primitives.serialization")
+    der = rsa.generate_private_key(65537, 2048).private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    keys = Credentials("LTRSA.id", base64.b64encode(der).decode())
+    headers = {"x-acs-action": "A", "x-acs-version": "V", "content-type": "application/json"}
+    ours = signed(
+        keys,
+        signing.ACS3(algorithm="ACS3-RSA-SHA256"),
+        At(1700000000),
+        signing.Request("POST", "https://ecs.example.com/", headers, {"a": "1"}, b"{}"),
+    )
+    tea = official("darabonba.request").DaraRequest()
+    tea.method, tea.pathname, tea.query = "POST", "/", {"a": "1"}
+    tea.headers = {name.lower(): value for name, value in ours.headers if name != "Authorization"}
+    theirs = utils.get_authorization(
+        tea, "ACS3-RSA-SHA256", ours.header("x-acs-content-sha256"), keys.access_key_id, keys.access_key_secret
     )
     assert ours.header("authorization") == theirs
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-_HASHES = {"ACS3-HMAC-SHA256": "sha256", "ACS3-HMAC-SM3": "sm3"}
+RSA_ALGORITHM = "ACS3-RSA-SHA256"
+
+_HASHES = {"ACS3-HMAC-SHA256": "sha256", "ACS3-HMAC-SM3": "sm3", RSA_ALGORITHM: "sha256"}
 
 
 class ACS3(Scheme):
@@ -32,7 +34,9 @@ class ACS3(Scheme):
 
     Args:
         additional_headers: more headers to sign, if the request has them.
-        algorithm: "ACS3-HMAC-SHA256", or "ACS3-HMAC-SM3" where regulations require Chinese cryptography.
+        algorithm: "ACS3-HMAC-SHA256"; "ACS3-HMAC-SM3" where regulations require Chinese cryptography; or
+            "ACS3-RSA-SHA256" for a key pair (extra `rsa`). The access_key_id of a key pair is the ID of the public key,
+            its access_key_secret the base64 of the private key (PKCS#8 or PKCS#1) in one line.
 
     Raises:
         SigningError: the algorithm is not known, or this Python does not support it.
@@ -55,7 +59,7 @@ class ACS3(Scheme):
 
     def __init__(self, additional_headers: Iterable[str] = (), algorithm: str = "ACS3-HMAC-SHA256") -> None:
         if algorithm not in _HASHES:
-            raise SigningError(f"ACS3 supports the algorithms {' and '.join(_HASHES)}, not {algorithm!r}.")
+            raise SigningError(f"ACS3 supports the algorithms {', '.join(_HASHES)}, not {algorithm!r}.")
         self.algorithm: str = algorithm
         self._hash = _HASHES[algorithm]
         self._signed = frozenset(
@@ -83,7 +87,9 @@ class ACS3(Scheme):
         headers += added.items()
         names, canonical = _canonical(request, signed)
         string = f"{self.algorithm}\n{hex_digest(to_bytes(canonical), self._hash)}"
-        signature = keys.of_secret(credentials.access_key_secret, self._hash).hex(string)
+        secret = credentials.access_key_secret
+        key = keys.rsa(secret) if self.algorithm == RSA_ALGORITHM else keys.of_secret(secret, self._hash)
+        signature = key.hex(string)
         headers.append(
             (
                 "Authorization",

@@ -7,11 +7,14 @@ import secrets
 import string
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.testing.account.access import Access, Authorizer, condition_context, decide_for
 from ramrole_creds.testing.account.ram_policy import ALLOW_ALL
+
+if TYPE_CHECKING:
+    from ramrole_creds.testing.account.rsa_signature import PublicKey
 
 ACCOUNT_ID = "1234567890123456"
 
@@ -65,6 +68,7 @@ class IssuedCredentials:
         expires_at: Unix seconds, None for never.
         identity: who it stands for.
         session_policy: the policy given when the session was made, which can only narrow.
+        public_key: the public half of a key pair; signatures with it need no secret.
     """
 
     access_key_id: str
@@ -74,6 +78,7 @@ class IssuedCredentials:
     expires_at: float | None
     identity: Identity
     session_policy: Mapping[str, Any] | None = None
+    public_key: PublicKey | None = None
 
     @property
     def principal(self) -> str:
@@ -185,6 +190,17 @@ class CredentialStore:
             issued = IssuedCredentials(key, secret, None, now, now + lifetime, identity)
             self._issued[issued.access_key_id] = issued
             return issued
+
+    def register_public_key(self, public_key_id: str, public_key: PublicKey, owner: IssuedCredentials) -> None:
+        """Let the owner of a key pair sign with it.
+
+        Args:
+            public_key_id: the ID of the public key.
+            public_key: the public half.
+            owner: whom the key pair stands for.
+        """
+        with self._lock:
+            self._issued[public_key_id] = replace(owner, access_key_id=public_key_id, public_key=public_key)
 
     def lookup(self, access_key_id: str) -> IssuedCredentials | None:
         """What was issued under this id; None for an unknown or revoked one. Expired ones are found."""

@@ -1,4 +1,4 @@
-"""ACS3-HMAC-SHA256 and ACS3-HMAC-SM3: the header signature of OpenAPI V3."""
+"""ACS3-HMAC-SHA256, ACS3-HMAC-SM3 and ACS3-RSA-SHA256: the header signature of OpenAPI V3."""
 
 from __future__ import annotations
 
@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ramrole_creds.testing.account.credential_store import IssuedCredentials
+    from ramrole_creds.testing.account.rsa_signature import PublicKey
     from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.verify.result import Accepted
 
-DIGESTS: Mapping[str, str] = {"ACS3-HMAC-SHA256": "sha256", "ACS3-HMAC-SM3": "sm3"}
+RSA = "ACS3-RSA-SHA256"
+DIGESTS: Mapping[str, str] = {"ACS3-HMAC-SHA256": "sha256", "ACS3-HMAC-SM3": "sm3", RSA: "sha256"}
 
 
 def is_fc_trigger(request: WireRequest) -> bool:
@@ -127,8 +129,20 @@ def _conclude(check: Verification, given: _Header, issued: IssuedCredentials, pa
         )
     )
     string_to_sign = f"{given.algorithm}\n{hashlib.new(given.digest, to_bytes(canonical)).hexdigest()}"
+    if (given.algorithm == RSA) != (issued.public_key is not None):
+        raise refused("InvalidSignatureMethod", 400, f"The signature method {given.algorithm} is not that of the key.")
     mac = partial(_mac, to_bytes(issued.access_key_secret), given.digest)
+    if issued.public_key is not None:
+        mac = partial(_rsa, issued.public_key, given.claim.signature)
     return check.conclude(given.claim, issued, mac, {string_to_sign: canonical})
+
+
+def _rsa(key: PublicKey, signature: str, text: str) -> str:
+    """The signature itself if it is the one of the text; RSA can be checked without computing it."""
+    try:
+        return signature if key.verify(to_bytes(text), bytes.fromhex(signature)) else ""
+    except ValueError:
+        return ""
 
 
 def _mac(key: bytes, digest: str, text: str) -> str:
