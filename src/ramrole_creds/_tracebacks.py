@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, TypeVar
 
@@ -48,6 +49,47 @@ def hide_frames(function: Callable[Arguments, Result]) -> Callable[Arguments, Re
             raise without_frames(error) from error.__cause__
 
     return call
+
+
+def hide_locals(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Let every error leave a function without the local variables of the frames below it, but with their lines.
+
+    The arguments of the function stay visible and must not show secrets in their `repr`.
+    """
+
+    @wraps(function)
+    def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:
+            clear_locals(error)
+            raise
+
+    return call
+
+
+def clear_locals(error: BaseException) -> None:
+    """Delete the variables of all ended frames of an error, and of the errors that led to it.
+
+    Frames that still run, and those above the first one of this library, keep their variables.
+    """
+    cleared: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in cleared:
+        cleared.add(id(current))
+        _clear_from_ours(current.__traceback__)
+        current = current.__cause__ or current.__context__
+
+
+def _clear_from_ours(traceback: TracebackType | None) -> None:
+    inside = False
+    while traceback is not None:
+        frame = traceback.tb_frame
+        inside = inside or str(frame.f_globals.get("__name__", "")).startswith("ramrole_creds.")
+        if inside:
+            with suppress(RuntimeError):  # it still runs
+                frame.clear()
+        traceback = traceback.tb_next
 
 
 def describe_exception(error: BaseException) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
 
 from ramrole_creds._http.urls import InvalidUrlError, Url, parse_authority
+from ramrole_creds._tracebacks import clear_locals
 from ramrole_creds.errors import SigningError
-from ramrole_creds.signing._frames import clear_locals
 from ramrole_creds.signing._percent import encode
 from ramrole_creds.signing.body import as_body
 

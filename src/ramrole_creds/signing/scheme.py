@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from ramrole_creds._tracebacks import hide_locals
 from ramrole_creds.errors import SigningError
-from ramrole_creds.signing._frames import conceals_locals
 from ramrole_creds.signing._percent import decode
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Scheme(ABC):
         super().__init_subclass__(**arguments)
         for name in ("sign", "presign", "post_form"):
             if name in vars(cls):
-                setattr(cls, name, conceals_locals(vars(cls)[name]))
+                setattr(cls, name, hide_locals(vars(cls)[name]))
 
     @abstractmethod
     def sign(
