@@ -155,14 +155,20 @@ def test_no_frame_of_an_error_holds_a_token_or_a_secret(cloud: FakeCloud, fault:
         assert (raised.value.__cause__, raised.value.__context__) == (None, None)
 
 
-def test_a_wrong_local_clock_is_corrected_by_that_of_sts(cloud: FakeCloud, user: Credentials) -> None:
+@pytest.mark.parametrize(("seconds", "temporary"), [(7200, False), (86402, False), (3 * 365 * 86400, True)])
+def test_a_wrong_local_clock_is_corrected_by_that_of_sts(
+    cloud: FakeCloud, user: Credentials, seconds: float, temporary: bool
+) -> None:
     class Behind:
         def time(self) -> float:
-            return cloud.clock.time() - 7200
+            return cloud.clock.time() - seconds
 
         def monotonic(self) -> float:
             return cloud.clock.monotonic()
 
+    if temporary:  # long-term keys believe an offset of 36 hours at most
+        user = assume(StsClient(cloud.url, clock=cloud.clock), cloud, user)
+        cloud.requests.clear()
     assert assume(StsClient(cloud.url, clock=Behind()), cloud, user).security_token
     assert len(cloud.requests.to("AssumeRole")) == 2
 

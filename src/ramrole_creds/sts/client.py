@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from ramrole_creds._formats.credential_json import PASCAL_CASE, inner_object, json_object, read_credentials, text_of
+from ramrole_creds._formats.error_codes import ErrorKind, kind_of_code
 from ramrole_creds._http.errors import HttpError
 from ramrole_creds._http.transport import HttpTransport, safe_url
 from ramrole_creds._tracebacks import hide_frames
@@ -318,9 +319,9 @@ def _learns_time(signing: Signer | Sign | None, request: Request, failure: StsFa
     """True if the signer has learnt the server's time, and so the next signature differs."""
     return (
         isinstance(signing, Signer)
-        and failure.error.code.startswith("InvalidTimeStamp")
+        and kind_of_code(failure.error.code) is ErrorKind.WRONG_CLOCK
         and failure.server_time is not None
-        and signing.learn_server_time(request.host, failure.server_time)
+        and signing.learn_server_time(request.host, failure.server_time, credentials=signing.provider.get_credentials())
     )
 
 

@@ -44,11 +44,13 @@ SCHEMES: dict[str, tuple[Callable[[str], signing.Scheme], verify.Verifier]] = {
     "OTSV2": (lambda _: signing.OTSV2("inst"), VERIFIERS["ots"]),
     "OTSV4": (lambda _: signing.OTSV4("inst", "cn-hangzhou"), VERIFIERS["ots"]),
     "MNS": (lambda _: signing.MNS(), VERIFIERS["mns"]),
+    "MNSV4": (lambda _: signing.MNSV4("cn-hangzhou"), VERIFIERS["mns_v4"]),
     "ODPSV2": (lambda url: signing.ODPSV2(f"{url}/api"), VERIFIERS["odps"]),
     "ODPSV4": (lambda url: signing.ODPSV4(f"{url}/api", "cn-hangzhou"), VERIFIERS["odps"]),
     "FCV2": (lambda _: signing.FCV2(), VERIFIERS["fc"]),
     "FCV3Trigger": (lambda _: signing.FCV3Trigger(), VERIFIERS["fc_trigger"]),
     "SigV4": (lambda _: signing.SigV4("cn-hangzhou"), VERIFIERS["s3_v4"]),
+    "S3V1": (lambda _: signing.S3V1(), VERIFIERS["s3_hmacv1"]),
 }
 PATHS = {"RPC": "/", "ODPSV2": "/api/projects/p", "ODPSV4": "/api/projects/p", "FCV2": "/2016-08-15/proxy/s/f/a b"}
 
@@ -61,7 +63,7 @@ LOGGED_BY_CLIENTS = pytest.mark.may_leak
 def test_what_is_signed_is_what_is_sent(send: Send, name: str, cloud: FakeCloud, provider: Any) -> None:
     make, verifier = SCHEMES[name]
     signer = signing.Signer(provider, make(cloud.url), clock=cloud.clock)
-    path = PATHS.get(name, "/bkt/dir/a b/杭~*'(x)" if name.startswith(("OSS", "Sig")) else AWKWARD_PATH)
+    path = PATHS.get(name, "/bkt/dir/a b/杭~*'(x)" if name.startswith(("OSS", "Sig", "S3")) else AWKWARD_PATH)
     headers = {"x-acs-version": "2015-12-15", "x-oss-meta-a": "v", "Content-Type": "application/octet-stream"}
     send(signer, "POST", cloud.url + path, body=b"\x00\xffbody", headers=headers, params=AWKWARD_PARAMS)
 
