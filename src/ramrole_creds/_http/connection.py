@@ -10,14 +10,11 @@ import io
 import logging
 import math
 import os
-import socket
-import ssl
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from functools import partialmethod
-from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
+from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Any, cast
 
 import requests
@@ -27,19 +24,22 @@ from requests import exceptions as failures
 from urllib3 import exceptions as wire_failures
 from urllib3.connection import HTTPConnection
 
-from ramrole_creds._http.addresses import RESOURCE_ERRNOS, LookupTimeout, ThreadLimit, connect
+from ramrole_creds._http.addresses import LookupTimeout, connect
 from ramrole_creds._http.errors import (
-    BadResponse,
-    BodyTooLarge,
-    ConnectFailed,
-    ConnectionBroken,
-    ConnectTimeout,
     HttpError,
     ReadTimeout,
-    TimeLimitExceeded,
+)
+from ramrole_creds._http.failures import (
+    AnswerTooLong,
+    CaBundleMissing,
+    SocksUnsupported,
+    TruncatedBody,
+    UndecodableBody,
+    failure_of,
 )
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
 
     from urllib3.connectionpool import HTTPConnectionPool
@@ -47,26 +47,6 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 16384
 MAX_HEAD_BYTES = 65536
 MAX_BYTES = 1310720
-
-
-class _TooMuch(Exception):
-    """More bytes came than any answer may have."""
-
-
-class _NotDecodable(Exception):
-    """The body does not have the encoding that its header names."""
-
-
-class _CaBundleMissing(Exception):
-    """The file of trusted certificates does not exist."""
-
-
-class _SocksUnsupported(Exception):
-    """The proxy speaks SOCKS, and the package for that is missing."""
-
-
-class _CutShort(Exception):
-    """The connection ended before the announced length had arrived."""
 
 
 class _QueryFilter(logging.Filter):
@@ -127,7 +107,7 @@ class Exchange:
             proxies, verify = self._environment_settings(url)
             self._has_proxy = requests.utils.select_proxy(url, proxies) is not None
             if isinstance(verify, str) and not os.path.exists(verify):  # noqa: PTH110  # loading pathlib costs time
-                raise _CaBundleMissing
+                raise CaBundleMissing
             remaining = max(0.001, self._deadline - time.monotonic())
             connect, read = (min(timeout, remaining) for timeout in timeouts)
             response = adapter.send(request, stream=True, timeout=(connect, read), verify=verify, proxies=proxies)
@@ -145,8 +125,7 @@ class Exchange:
         """The failure as one of ours. Its text contains nothing of what was sent or read."""
         if self._has_proxy and isinstance(error, failures.InvalidURL):
             error = failures.InvalidProxyURL()  # the URL itself is valid, since it was sent to the proxy
-        causes = _causes(error, self._handled)
-        failure = _explain(error, causes, where, late=time.monotonic() >= self._deadline)
+        failure = failure_of(error, self._handled, where, late=time.monotonic() >= self._deadline)
         failure.answered = self._wire.answered
         if failure.answered and isinstance(failure, ReadTimeout):
             failure.args = (f"{where}: the answer began, but the rest of it did not come in time.",)
@@ -158,123 +137,6 @@ class Exchange:
         with requests.Session() as session:
             settings = session.merge_environment_settings(url, {}, stream=True, verify=self._verify, cert=None)
         return dict(settings["proxies"]), cast("bool | str", settings["verify"])
-
-
-def _explain(error: Exception, causes: list[BaseException], where: str, *, late: bool) -> HttpError:
-    """The failure by the first rule that matches the error or one of its causes."""
-    for rule in _RULES:
-        if rule.matches(error, causes):
-            return rule.failure(where, causes, late=late)
-    return _OTHERWISE.failure(where, causes, late=late)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """Which exceptions are which failure.
-
-    Args:
-        kinds: classes of exceptions.
-        failure_class: the class of our error.
-        text: the message; `{reason}` is the reason that the operating system or TLS gives.
-        default: the reason if neither gives one.
-        outermost: compare only the error itself, not its causes.
-        errnos: compare the number of an OSError too.
-        unless: another class among the causes that excludes the rule.
-        connected: see `HttpError`.
-        retriable: see `HttpError`.
-        local: see `HttpError`.
-    """
-
-    kinds: tuple[type[BaseException], ...]
-    failure_class: type[HttpError]
-    text: str
-    default: str = "cannot connect"
-    outermost: bool = False
-    errnos: frozenset[int] | None = None
-    unless: tuple[type[BaseException], ...] = ()
-    connected: bool = False
-    retriable: bool = False
-    local: bool = False
-
-    def matches(self, error: BaseException, causes: list[BaseException]) -> bool:
-        if any(isinstance(cause, self.unless) for cause in causes):
-            return False
-        compared = [error] if self.outermost else causes
-        found = [one for one in compared if isinstance(one, self.kinds)]
-        return bool(found) and (self.errnos is None or any(getattr(one, "errno", None) in self.errnos for one in found))
-
-    def failure(self, where: str, causes: list[BaseException], *, late: bool) -> HttpError:
-        if late and self.failure_class is ReadTimeout:
-            return TimeLimitExceeded(f"{where}: no complete answer within the time limit.", connected=True)
-        text = self.text.format(reason=_reason(causes) or self.default)
-        return self.failure_class(
-            f"{where}: {text}.", connected=self.connected, retriable=self.retriable, local=self.local
-        )
-
-
-_RULES = (
-    _Rule((_TooMuch,), BodyTooLarge, "the answer is longer than any answer of this service", connected=True),
-    _Rule(
-        (failures.InvalidProxyURL,),
-        ConnectFailed,
-        "the address of the proxy is not valid. Correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY",
-    ),
-    _Rule(
-        (failures.InvalidURL, failures.MissingSchema, failures.InvalidSchema, UnicodeError),
-        ConnectFailed,
-        "this URL cannot be requested",
-        outermost=True,
-    ),
-    _Rule(
-        (_CaBundleMissing,),
-        ConnectFailed,
-        "the CA bundle does not exist. Correct `verify`, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE",
-    ),
-    _Rule(
-        (_SocksUnsupported,),
-        ConnectFailed,
-        "the proxy is a SOCKS proxy, which needs the package PySocks. Install it, or correct HTTPS_PROXY or ALL_PROXY",
-    ),
-    _Rule((LookupTimeout,), ConnectTimeout, "the host name was not resolved in time"),
-    _Rule((ThreadLimit,), ConnectFailed, "no thread could be started to resolve the host name", local=True),
-    _Rule((failures.ConnectTimeout,), ConnectTimeout, "no answer to the attempt to connect", outermost=True),
-    _Rule((failures.SSLError, ssl.SSLError), ConnectFailed, "TLS failed ({reason})", "handshake", connected=True),
-    _Rule(
-        (failures.ProxyError,),
-        ConnectFailed,
-        "the proxy that the environment names could not be used ({reason})",
-        "it opened no tunnel",
-        outermost=True,
-        retriable=True,
-    ),
-    _Rule((OSError,), ConnectFailed, "{reason}", errnos=RESOURCE_ERRNOS, local=True),
-    _Rule((MemoryError,), ConnectFailed, "no memory is left", local=True),
-    _Rule((ImportError,), ConnectFailed, "a module cannot be loaded", local=True),
-    _Rule((wire_failures.NewConnectionError, socket.gaierror), ConnectFailed, "{reason}", retriable=True),
-    _Rule(
-        (TimeoutError, wire_failures.ReadTimeoutError, failures.Timeout),
-        ReadTimeout,
-        "connected, but no answer came in time",
-        connected=True,
-        retriable=True,
-    ),
-    _Rule((_NotDecodable,), BadResponse, "the answer's content encoding is broken", connected=True, retriable=True),
-    _Rule(
-        (HTTPException, wire_failures.HeaderParsingError, wire_failures.InvalidHeader),
-        BadResponse,
-        "the answer is not HTTP",
-        unless=(RemoteDisconnected, IncompleteRead),
-        connected=True,
-    ),
-)
-_OTHERWISE = _Rule(
-    (),
-    ConnectionBroken,
-    "{reason}",
-    "the connection ended before the answer was complete",
-    connected=True,
-    retriable=True,
-)
 
 
 class _Wire:
@@ -299,7 +161,7 @@ class _DeadlineAdapter(requests.adapters.HTTPAdapter):
         try:
             manager = cast("urllib3.PoolManager", super().proxy_manager_for(proxy, **kwargs))
         except failures.InvalidSchema:
-            raise _SocksUnsupported from None
+            raise SocksUnsupported from None
         self._keep_deadline(manager)
         return manager
 
@@ -384,7 +246,7 @@ class _DeadlineReader(io.RawIOBase):
             self._wire.answered = True
             self._wire.bytes_left -= count
             if self._wire.bytes_left < 0:
-                raise _TooMuch
+                raise AnswerTooLong
         return count
 
     def close(self) -> None:
@@ -399,11 +261,11 @@ def _read(response: requests.Response, max_body: int) -> bytes:
     for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
         content += chunk
         if len(content) > max_body:
-            raise _TooMuch
+            raise AnswerTooLong
     announced = response.headers.get("Content-Length", "")
     chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
     if announced.isascii() and announced.isdigit() and not chunked and len(content) < int(announced):
-        raise _CutShort
+        raise TruncatedBody
     return bytes(content)
 
 
@@ -413,41 +275,16 @@ def _decoded(content: bytes, encoding: str, max_body: int) -> bytes:
     if encoding in ("", "identity") or not content:
         return content
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise _NotDecodable
+        raise UndecodableBody
     import zlib
 
     unpacker = zlib.decompressobj(wbits=47)  # gzip or zlib, whichever it is
     try:
         plain = unpacker.decompress(content, max_body + 1)
     except zlib.error:
-        raise _NotDecodable from None
+        raise UndecodableBody from None
     if len(plain) > max_body:
-        raise _TooMuch
+        raise AnswerTooLong
     if not unpacker.eof:
-        raise _NotDecodable
+        raise UndecodableBody
     return plain
-
-
-def _causes(error: BaseException, handled: BaseException | None) -> list[BaseException]:
-    """The error and all its causes, however requests and urllib3 wrapped them."""
-    found: list[BaseException] = []
-    queue: list[object] = [error]
-    while queue:
-        cause = queue.pop()
-        if isinstance(cause, BaseException) and cause is not handled and cause not in found:
-            found.append(cause)
-            queue += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
-    return found
-
-
-def _reason(causes: list[BaseException]) -> str:
-    """What TLS or the operating system says."""
-    for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return cause.verify_message
-        if isinstance(cause, ssl.SSLError):
-            return cause.reason or ""
-    for cause in causes:
-        if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, requests.RequestException):
-            return cause.strerror.lower()
-    return ""

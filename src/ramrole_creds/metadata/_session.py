@@ -210,32 +210,35 @@ class MetadataSession:
 
     def _get(self, path: str, step: str, parse: Callable[[HttpResponse, str], Parsed]) -> Parsed | None:
         """What `parse` returns for status 200, None for 404; any other answer is an error."""
-        memory = self._memory
-        request_line = self._request_line(path)
+        memory, request_line = self._memory, self._request_line(path)
         pause = memory.refusal_pause()
         if pause:
             raise errors.tokens_refused(request_line, step, pause)
         token = self._token()
         answer = self._send(path, token, step, parse)
-        status = answer.status if isinstance(answer, HttpResponse) else 200
-        if status == 401 and token is not None:
+        if _status_of(answer) == 401 and token is not None:
             memory.forget(token)  # it expired early or was revoked: get a new one, once
             token = self._token()
             answer = self._send(path, token, step, parse)
-            if token is not None and isinstance(answer, HttpResponse) and answer.status == 401:
+            if _status_of(answer) == 401 and token is not None:
                 memory.forget(token)
                 raise errors.tokens_refused(request_line, step, memory.mark_refused())
-        elif status in (401, 403) and token is None and self._token_mode == "prefer" and not self._fell_back:  # noqa: S105  # a mode
-            memory.mark_present()  # hardened since then: get a token, once
-            token = self._new_token()
-            if token is not None:
-                answer = self._send(path, token, step, parse)
+        elif _status_of(answer) in (401, 403) and token is None:
+            token = self._token_after_all()
+            answer = answer if token is None else self._send(path, token, step, parse)
         if not isinstance(answer, HttpResponse):
             memory.mark_accepted()
             return answer
         if answer.status == 404:
             return None
         raise errors.unexpected_status(answer, request_line, step, self._token_mode, with_token=token is not None)
+
+    def _token_after_all(self) -> str | None:
+        """A token for an instance that did without and was hardened since then, once per call."""
+        if self._token_mode != "prefer" or self._fell_back:  # noqa: S105  # a mode
+            return None
+        self._memory.mark_present()
+        return self._new_token()
 
     def _token(self) -> str | None:
         if self._token_mode == "off" or self._memory.token_service_absent():  # noqa: S105  # a mode
@@ -315,6 +318,11 @@ class MetadataSession:
 
     def _no_answer(self, error: HttpError, step: str) -> MetadataUnreachable | MetadataError:
         return errors.no_answer(error, self._endpoint, step, exists=has_answered(self._endpoint))
+
+
+def _status_of(answer: object) -> int:
+    """The status of a response; what was parsed had the status 200."""
+    return answer.status if isinstance(answer, HttpResponse) else 200
 
 
 def _role_path(role: str) -> str:

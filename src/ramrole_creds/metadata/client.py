@@ -78,23 +78,23 @@ class MetadataClient:
         ConfigurationError: the endpoint, the mode, a timeout or a variable is not valid.
     """
 
-    region_id = _Item("region-id")
-    zone_id = _Item("zone-id")
-    instance_id = _Item("instance-id")
-    instance_type = _Item("instance/instance-type")
-    instance_name = _Item("instance/instance-name")
-    image_id = _Item("image-id")
-    hostname = _Item("hostname")
-    serial_number = _Item("serial-number")
-    owner_account_id = _Item("owner-account-id")
-    network_type = _Item("network-type")
-    private_ipv4 = _Item("private-ipv4")
-    eipv4 = _Item("eipv4")
-    mac = _Item("mac")
-    vpc_id = _Item("vpc-id")
-    vpc_cidr_block = _Item("vpc-cidr-block")
-    vswitch_id = _Item("vswitch-id")
-    vswitch_cidr_block = _Item("vswitch-cidr-block")
+    region_id: _Item = _Item("region-id")
+    zone_id: _Item = _Item("zone-id")
+    instance_id: _Item = _Item("instance-id")
+    instance_type: _Item = _Item("instance/instance-type")
+    instance_name: _Item = _Item("instance/instance-name")
+    image_id: _Item = _Item("image-id")
+    hostname: _Item = _Item("hostname")
+    serial_number: _Item = _Item("serial-number")
+    owner_account_id: _Item = _Item("owner-account-id")
+    network_type: _Item = _Item("network-type")
+    private_ipv4: _Item = _Item("private-ipv4")
+    eipv4: _Item = _Item("eipv4")
+    mac: _Item = _Item("mac")
+    vpc_id: _Item = _Item("vpc-id")
+    vpc_cidr_block: _Item = _Item("vpc-cidr-block")
+    vswitch_id: _Item = _Item("vswitch-id")
+    vswitch_cidr_block: _Item = _Item("vswitch-cidr-block")
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class MetadataClient:
     ) -> None:
         if token_mode not in ("prefer", "require", "off"):
             raise ConfigurationError(f'token_mode must be "prefer", "require" or "off", not {token_mode!r}.')
-        self.endpoint = _find_endpoint(endpoint)
+        self.endpoint: str = _find_endpoint(endpoint)
         self.token_mode: TokenMode = token_mode
         self._transport = transport or HttpTransport(
             _find_timeout(connect_timeout, DEFAULT_CONNECT_TIMEOUT_SECONDS),

@@ -90,7 +90,7 @@ class StsClient:
         clock: Clock = DEFAULT_CLOCK,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.url = find_sts_url(endpoint, region=region, vpc=vpc, environ=os.environ)
+        self.url: str = find_sts_url(endpoint, region=region, vpc=vpc, environ=os.environ)
         self._clock = clock
         self._sleep = sleep
         self._transport = HttpTransport(
