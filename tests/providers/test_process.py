@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -73,6 +74,31 @@ class TestProcess:
     def test_a_command_that_does_not_exist_is_named_with_its_path(self) -> None:
         with pytest.raises(ProcessError, match=r"/no/such/command cannot be run \(No such file"):
             ProcessProvider("/no/such/command --password hunter2").get_credentials()
+
+    @pytest.mark.parametrize("number", [errno.EAGAIN, errno.EMFILE, errno.ENOMEM], ids=errno.errorcode.get)
+    def test_a_shortage_of_the_system_is_not_a_mistake_in_the_command(
+        self, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
+        def refuse(*_: object, **__: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(subprocess, "Popen", refuse)
+        with pytest.raises(ProcessError, match=r"cannot be run now .*Check the limits") as raised:
+            ProcessProvider("tool").get_credentials()
+        assert not raised.value.unrecoverable
+
+    @pytest.mark.skipif(os.name != "posix", reason="a script with a mode")
+    def test_a_command_that_was_found_on_the_path_is_named_with_its_path(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tool = tmp_path / "keys-tool"
+        tool.write_text("#!/bin/sh\nexit 3\n")
+        tool.chmod(0o700)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+        provider = ProcessProvider("keys-tool --json")
+        assert provider.explain() == f"would run {tool}"
+        with pytest.raises(ProcessError, match=f"command {tool} ended with status 3 and wrote nothing"):
+            provider.get_credentials()
 
     @pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX's")
     def test_command_and_children_are_ended_on_timeout(self, tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import shutil
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -37,6 +39,8 @@ MAX_STDERR_LINES: Final = 20
 MAX_NAME_CHARACTERS: Final = 80
 ON_WINDOWS: Final = os.name == "nt"
 
+# Errors that may be gone at the next attempt: no process, descriptor or memory is left.
+_SHORTAGES = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 # The name of a secret up to the separator before its value. Every repetition is bounded, so that no output of a command
 # makes the search slow.
 _NAME = r"""(?:(?:secret|token|passw(?:or)?d)\w{0,40}["']?\s{0,8}[:=]|\bbearer\s)"""
@@ -102,8 +106,8 @@ class ProcessProvider(CredentialProvider):
 
     @property
     def _program(self) -> str:
-        """The program without its arguments, which may hold secrets."""
-        return self._arguments[0]
+        """The path of the program, without its arguments, which may hold secrets."""
+        return shutil.which(self._arguments[0]) or self._arguments[0]
 
     def _run(self, seconds: float) -> bytes:
         try:
@@ -116,12 +120,21 @@ class ProcessProvider(CredentialProvider):
         except OutputTooLong:
             raise self._unreadable(f"more than {MAX_OUTPUT_BYTES} bytes") from None
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "an argument contains a NUL character"
+            problem = self._not_started(error)
         else:
             if result.status != 0:
                 raise self._failed(result)
             return result.output
-        raise ProcessError(
+        raise problem
+
+    def _not_started(self, error: OSError | ValueError) -> ProcessError:
+        reason = error.strerror if isinstance(error, OSError) else "an argument contains a NUL character"
+        if isinstance(error, OSError) and error.errno in _SHORTAGES:
+            return ProcessError(
+                f"The credential command {self._program} cannot be run now ({reason}). Check the limits of "
+                "this process."
+            )
+        return ProcessError(
             f"The credential command {self._program} cannot be run ({reason}). Give its full path, and check its mode.",
             unrecoverable=True,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import tempfile
@@ -193,6 +194,22 @@ def test_no_bytes_in_a_file_end_in_anything_but_a_typed_error_that_names_it(file
     files.write_ini("")
     assert str(files.cli) in outcome(CliProfileProvider(), files.cli)
     assert str(files.ini) in outcome(IniProfileProvider(), files.ini)
+
+
+def test_a_file_that_cannot_be_opened_for_want_of_descriptors_stops_the_chain(
+    cloud: FakeCloud, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.write_cli({"mode": "AK", "access_key_id": "a", "access_key_secret": "s"})
+    opened = os.open
+
+    def refuse(file: Any, *flags: Any, **more: Any) -> int:
+        if file == path:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return opened(file, *flags, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(ProfileError, match="Too many open files"):
+        default_provider(endpoint=cloud.url, clock=cloud.clock).get_credentials()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")

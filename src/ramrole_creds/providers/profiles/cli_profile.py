@@ -178,7 +178,7 @@ def _current(document: Mapping[str, object]) -> str:
 
 def _is_unconfigured(fields: Mapping[str, object]) -> bool:
     """Whether a profile says nothing about credentials."""
-    if fields.get("mode") not in (None, "", "AK", "ak"):
+    if str(fields.get("mode") or "").lower() not in ("", "ak"):
         return False
     return not any(value for key, value in fields.items() if key not in ("name", "mode", *_SETTINGS))
 
