@@ -235,3 +235,29 @@ def test_an_interpreter_without_this_library_starts_as_it_does_without_us(monkey
     hook = str(takeover.HOOK_DIRECTORY / "sitecustomize.py")
     done = subprocess.run([sys.executable, "-c", code, hook], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("fine\n", "")
+
+
+PROFILES = """
+shop:
+  target: dev
+  outputs:
+    dev: {type: maxcompute, auth_type: chain, project: shop, schema: default, endpoint: "%s/api", threads: 1}
+"""
+
+
+@pytest.mark.slow
+def test_dbt_signs_its_calls_of_maxcompute_under_run(
+    cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real program: dbt with dbt-maxcompute, which asks the official client's default chain."""
+    dbt = shutil.which("dbt")
+    if dbt is None:
+        pytest.skip("dbt is not installed: pip install 'dbt-core<1.12' dbt-maxcompute")
+    (tmp_path / "dbt_project.yml").write_text("name: shop\nversion: '1.0'\nprofile: shop\n", encoding="utf-8")
+    (tmp_path / "profiles.yml").write_text(PROFILES % cloud.url, encoding="utf-8")
+    monkeypatch.setenv("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+    run("--", dbt, "debug", "--project-dir", str(tmp_path), "--profiles-dir", str(tmp_path))
+    calls = cloud.requests.to("odps")
+    assert calls
+    assert {call.status for call in calls} == {200}  # the signature and the token of each call were accepted
+    cloud.requests.assert_called_once("credentials")
