@@ -161,7 +161,9 @@ class Player:
             assert task.error is None, repr(task.error)
             assert task.result is not None
             serial = serial_of(task.result)
-            assert self._upstream.ends[serial] > self._world.clock.seconds() - (self._world.now - (task.ended or 0.0))
+            assert self._upstream.ends[serial] > self._world.clock.true_seconds() - (
+                self._world.now - (task.ended or 0.0)
+            )
             assert serial == expected.get("credentials", serial), f"got credentials {serial}"
         if "within" in expected:
             assert task.seconds <= expected["within"] + SLACK_SECONDS, f"took {task.seconds} s"

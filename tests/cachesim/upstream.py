@@ -59,7 +59,7 @@ class Upstream:
         """True lets those that hang end, with an error."""
         self.requests: list[Request] = []
         self.ends: dict[int, float] = {}
-        """By serial: when the credentials end, in seconds of the caches' clock."""
+        """By serial: when the credentials end, in true seconds."""
         self.flying: dict[int, float] = {}
         """Requests under way, by their number: when they began."""
         self._world = world
@@ -97,7 +97,7 @@ class Upstream:
             context.recheck_after()
         given = self._given
         if given is not None:
-            left = self.ends[serial_of(given)] - self._world.clock.seconds()
+            left = self.ends[serial_of(given)] - self._world.clock.true_seconds()
             if answers == "unchanged" or (answers == "service" and left > self.overlap):
                 return given
             if answers == "shorter":
@@ -111,7 +111,7 @@ class Upstream:
         """New credentials."""
         self._serial += 1
         serial = self._serial
-        self.ends[serial] = self._world.clock.seconds() + (FOREVER if kind in ENDLESS else life)
+        self.ends[serial] = self._world.clock.true_seconds() + (FOREVER if kind in ENDLESS else life)
         ends = datetime.fromtimestamp(self._world.clock.true_time() + life, timezone.utc)
         return Credentials(
             access_key_id=f"{'LTAI5t' if kind in KEYS else 'STS.NT'}{serial:012d}",

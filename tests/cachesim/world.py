@@ -36,6 +36,10 @@ class Unwound(BaseException):
     """Ends a thread of a world that is no more, or of a parent process that the world left behind."""
 
 
+class Interrupted(BaseException):
+    """Strikes a caller as Ctrl-C does."""
+
+
 class Stuck(Exception):
     """A deadlock, or threads that run in a circle."""
 
@@ -106,6 +110,8 @@ class World:
         self.process = 1000
         self.threads_allowed = True
         self.refresher_allowed = True
+        self.interrupting = 0.0
+        """Chance that a caller is interrupted before or after a change of state or the start of a worker."""
         self.random_fraction: float | None = None
         """What every random_fraction gives, where a test wants to know."""
         self.spawned = 0
@@ -217,9 +223,11 @@ class World:
     def spawn(self, work: Callable[[], None], purpose: str) -> None:
         if not self.threads_allowed:
             raise RuntimeError("can't start new thread")
+        self.interrupt()
         self.spawned += purpose == "fetch"
         self.start(work, "worker")
         self.step()
+        self.interrupt()
 
     def holds_foreign_lock(self) -> bool:
         return False
@@ -252,6 +260,12 @@ class World:
             self.now += self.chance.expovariate(20)
         if self.switching and self.chance.random() < self.switching:
             self._switch()
+
+    def interrupt(self) -> None:
+        """A point where a caller may be interrupted; the library's own threads never are."""
+        caller = self.current.name.startswith("reader") and threading.get_ident() == self.current.ident
+        if self.interrupting and caller and self.chance.random() < self.interrupting:
+            raise Interrupted
 
     def block(self, until: Callable[[], bool], deadline: float | None = None) -> None:
         """Let others run until `until()` holds or `deadline` comes."""
@@ -315,7 +329,11 @@ class WorldClock:
 
     def true_time(self) -> float:
         """Unix seconds by a clock that nobody sets wrong: the server's."""
-        return WALL_AT_ZERO + self._world.paused + self.seconds()
+        return WALL_AT_ZERO + self.true_seconds()
+
+    def true_seconds(self) -> float:
+        """Seconds that also count while the host pauses the machine."""
+        return self.seconds() + self._world.paused
 
     def monotonic(self) -> float:
         """Seconds that count through suspend."""
@@ -338,8 +356,10 @@ class WorldCell(StateCell):
 
     def swap(self, old: CacheState, new: CacheState) -> bool:
         self._world.step()
+        self._world.interrupt()
         swapped = super().swap(old, new)
         self._world.step()
+        self._world.interrupt()
         return swapped
 
 

@@ -77,7 +77,7 @@ class FetchRunner(StateKeeper):
                 self._spawn(cell, in_flight, may_block=may_block, background=background)
             in_flight.starter = 0
         except BaseException:
-            if in_flight.runner in (0, threading.get_ident()):
+            if in_flight.claim() or in_flight.runner == threading.get_ident():
                 self._withdraw(cell, in_flight)
             raise
         return in_flight
@@ -126,7 +126,8 @@ class FetchRunner(StateKeeper):
 
     def _run(self, cell: StateCell, in_flight: InFlightFetch, *, here: bool = False) -> None:
         """Fetch, on a worker or, where `here`, on the calling thread, whose interruptions are not swallowed."""
-        in_flight.begin()
+        if not in_flight.begin():
+            return
         outcome: Credentials | Exception
         try:
             outcome = ensure_credentials(self._fetch(in_flight.context), self._name)

@@ -50,6 +50,7 @@ class InFlightFetch:
 
     __slots__ = (
         "_callbacks",
+        "_claims",
         "_done",
         "context",
         "deadline",
@@ -75,13 +76,22 @@ class InFlightFetch:
         """The thread that is about to start it; 0 once its worker was started."""
         self.runner = 0
         """The thread that runs it; 0 before one does."""
+        self._claims = deque([True])
         self._done = done
         self._callbacks: deque[Callable[[], None]] = deque()
 
-    def begin(self) -> None:
-        """This thread runs it."""
+    def claim(self) -> bool:
+        """True for exactly one caller: the thread that runs it, or the one that undoes its start."""
+        try:
+            return self._claims.pop()
+        except IndexError:
+            return False
+
+    def begin(self) -> bool:
+        """This thread runs it; False where its start was undone."""
         self.runner = threading.get_ident()
         threading.current_thread().__dict__.pop(IDLE, None)
+        return self.claim()
 
     def done(self) -> bool:
         """True once the outcome stands."""

@@ -63,8 +63,11 @@ class StateKeeper(ABC):
         """Start what is due; called by the refresher, never blocks."""
 
     def has_leapt(self) -> bool:
-        """True where the wall clock moved against the cache's clock since the credentials were checked."""
-        return self._clocks.leap(self._cell().latest().snapshot) != 0.0
+        """True where the wall clock moved since the credentials were checked, and nobody checks them now."""
+        state = self._cell().latest()
+        if state.snapshot.doubtful:  # whoever noticed may have been interrupted
+            return state.in_flight is None and state.due <= self.monotonic()
+        return self._clocks.leap(state.snapshot) != 0.0
 
     def expires_at(self) -> float:
         """When the held credentials end."""

@@ -100,7 +100,11 @@ def _ends_no_later(held: Snapshot, new: Credentials) -> bool:
 
 
 def _reckoned(held: Snapshot, outcome: Outcome, new: Credentials, now: float) -> Reckoning:
-    """When they end; where the local clock alone finds them past, the held ones may prove that they are not."""
+    """When they end; where the local clock alone finds them past, the held ones may prove that they are not.
+
+    Credentials that only the local clock finds past are not used otherwise: a source that returns an old file and a
+    clock that is ahead look the same, and what has expired is never handed out.
+    """
     reckoning = reckon_expiry(new, outcome.server_time, now, outcome.wall)
     old = held.credentials
     if reckoning.certain or reckoning.expires_at > now or old is None or now >= held.expires_at:
