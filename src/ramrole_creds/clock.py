@@ -66,9 +66,26 @@ class SchedulingClock(Protocol):
         """Run `callback` when `monotonic()` reaches `when`; what it returns is waited for before time moves on."""
 
 
-_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)
-# A partial and no function of ours: it is called once for every cached get, and a frame would cost a third of that.
-_monotonic: Callable[[], float] = time.monotonic if _BOOTTIME is None else partial(time.clock_gettime, _BOOTTIME)
+def _answering_clock() -> Callable[[], float]:
+    """The clock that counts through suspend, where there is one that answers; some sandboxes refuse it."""
+    boot_time = getattr(time, "CLOCK_BOOTTIME", None)
+    if boot_time is None:
+        return time.monotonic
+    # A partial and no function of ours: it is called once for every cached get, and a frame would cost a third of that.
+    clock = partial(time.clock_gettime, boot_time)
+    try:
+        clock()
+    except OSError as error:
+        import logging
+
+        logging.getLogger(__name__).warning(
+            "The kernel refuses CLOCK_BOOTTIME (%s): time.monotonic is used, which stands still during suspend", error
+        )
+        return time.monotonic
+    return clock
+
+
+_monotonic = _answering_clock()
 
 
 class SystemClock:

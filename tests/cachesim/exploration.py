@@ -85,8 +85,8 @@ class Life:
         self.reenters = chance.choice((0.0, 0.0, 0.2))
         """Chance that a fetch or a listener asks the cache itself."""
         self.paused_at = -math.inf
-        self.interrupted = False
-        """True once a caller was interrupted, who may have been about to deliver an event."""
+        self.watched = True
+        """False in a child whose server ran no handlers: it has no refresher before its first call on the slow path."""
         self.upstream.answers = chance.choice(ANSWERS)
         self.upstream.overlap = self.upstream.life / 4
         self.cache = make_cache(
@@ -149,7 +149,6 @@ class Life:
             credentials = ask()
         except Interrupted:
             self.deliver(f"reader {number}: interrupted")
-            self.interrupted = True
         except RamRoleError as error:
             self.deliver(f"reader {number}: {type(error).__name__}: {error}")
             self._check_error(error, held, forced=forced, plain=ask == self.cache.get)
@@ -194,7 +193,7 @@ class Life:
         A pause is noticed within a minute; from then on the credentials are in doubt until upstream was asked.
         """
         noticed = self.world.now - self.paused_at > 61 and not self.cache.snapshot.doubtful
-        return self.upstream.dated and noticed and self.hands_free
+        return self.upstream.dated and noticed and self.hands_free and self.watched
 
     def _check_error(self, error: RamRoleError, held: Any, *, forced: bool, plain: bool) -> None:
         if self.closed:
@@ -223,7 +222,7 @@ class Life:
             snapshot = self.cache.snapshot
             fresh = snapshot.credentials is not None and now < snapshot.advisory_at
             assert not fresh, self._broken("a fetch while what is held is fresh")
-            if self.failed_at is not None and not self._at_a_boundary(snapshot, now):
+            if self.failed_at is not None and not self.world.interrupted and not self._at_a_boundary(snapshot, now):
                 assert now - self.failed_at >= self.policy.retry_initial - NOTICED_LATE, self._broken(
                     "a pause too short"
                 )
@@ -260,9 +259,11 @@ class Life:
         self.deliver(f"  {event}")
         if isinstance(event, events.FetchFailed):
             # A pause of nothing: the fetch failed long ago, and somebody came only now to see it.
-            self.failed_at = self.world.clock.seconds() if event.next_attempt_in else None
+            since = max(0.0, self.policy.retry_initial - event.next_attempt_in)  # it was noticed that much later
+            self.failed_at = self.world.clock.seconds() - since if event.next_attempt_in else None
             pause, left = event.next_attempt_in, event.seconds_left or 0.0
-            most = math.inf if self._hanging() >= FREE_HANGING_FETCHES else max(self.policy.delay_ceiling(left), 5.0)
+            hanging = "abandoned fetches hang" in event.message or self._hanging() >= FREE_HANGING_FETCHES
+            most = math.inf if hanging else max(self.policy.delay_ceiling(left), 5.0)
             assert pause <= most + SLACK, self._broken(f"a delay of {pause} s")
         elif isinstance(event, (events.Fetched, events.FetchedUnchanged)):
             self.failed_at = None
@@ -273,7 +274,7 @@ class Life:
         if isinstance(event, events.StateChanged):
             if event.old == event.new:
                 self._broken("a change of state that is none")
-            if self.state not in (None, event.old) and not self.interrupted:
+            if self.state not in (None, event.old) and not self.world.interrupted:
                 self._broken(f"a change from {event.old} after one to {self.state}")
             self.state = event.new
 
@@ -308,7 +309,9 @@ class Life:
         self.deliver(f"-- {happening} (answers {upstream.answers}, takes {upstream.takes:g})")
 
     def _fork(self) -> None:
-        self.world.fork(self.cache, handlers=self.chance.random() < 0.5)
+        handlers = self.chance.random() < 0.5
+        self.world.fork(self.cache, handlers=handlers)
+        self.watched = self.watched and handlers
         self.readers.clear()
         self.upstream.flying.clear()
         self.forcing = 0

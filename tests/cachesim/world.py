@@ -110,6 +110,8 @@ class World:
         self.process = 1000
         self.threads_allowed = True
         self.refresher_allowed = True
+        self.interrupted = False
+        """True once a caller was interrupted, who may have been about to deliver an event."""
         self.interrupting = 0.0
         """Chance that a caller is interrupted before or after a change of state or the start of a worker."""
         self.random_fraction: float | None = None
@@ -265,6 +267,7 @@ class World:
         """A point where a caller may be interrupted; the library's own threads never are."""
         caller = self.current.name.startswith("reader") and threading.get_ident() == self.current.ident
         if self.interrupting and caller and self.chance.random() < self.interrupting:
+            self.interrupted = True
             raise Interrupted
 
     def block(self, until: Callable[[], bool], deadline: float | None = None) -> None:

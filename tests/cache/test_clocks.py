@@ -1,0 +1,163 @@
+"""Wrong and leaping clocks, as a user of a provider meets them; time is the clock's, and nothing sleeps."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import time
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from ramrole_creds import Credentials, CredentialsExpired, EcsRamRoleProvider, FetchError, FunctionProvider
+from ramrole_creds.testing import FakeCloud
+from ramrole_creds.testing.clocks import VirtualClock
+
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+YEARS = timedelta(days=20 * 365)
+
+
+class HourlySource:
+    """Sessions of one hour by the issuer's true time, whatever the local clock says."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self.error: Exception | None = None
+        self.fetches = 0
+
+    def true_now(self) -> datetime:
+        return START + timedelta(seconds=self._clock.monotonic())
+
+    def __call__(self) -> Credentials:
+        self.fetches += 1
+        if self.error is not None:
+            raise self.error
+        ends = self.true_now() + timedelta(hours=1)
+        return Credentials(f"STS.NT{self.fetches:012d}", "secret", "token", ends)
+
+    def is_alive(self, credentials: Credentials) -> bool:
+        assert credentials.expiration is not None
+        return credentials.expiration > self.true_now()
+
+
+def test_a_clock_eight_hours_behind_during_one_fetch_costs_a_minute_and_not_half_a_day() -> None:
+    clock = VirtualClock(START)
+    source = HourlySource(clock)
+    with FunctionProvider(source, clock=clock) as provider:
+        clock.step_wall(-8 * 3600)
+        provider.get_credentials()
+        clock.step_wall(8 * 3600)
+        clock.advance(61)
+        expired = 0
+        for _ in range(600):
+            clock.advance(60)
+            expired += not source.is_alive(provider.get_credentials())
+        assert expired == 0
+        assert source.fetches <= 16
+
+
+def test_a_clock_that_falls_eight_hours_behind_amid_a_life_throws_no_good_credentials_away() -> None:
+    clock = VirtualClock(START)
+    source = HourlySource(clock)
+    with FunctionProvider(source, clock=clock) as provider:
+        provider.get_credentials()
+        clock.step_wall(-8 * 3600)
+        clock.advance(minutes=50)
+        clock.step_wall(8 * 3600)
+        for _ in range(120):
+            clock.advance(60)
+            assert source.is_alive(provider.get_credentials())
+
+
+def test_a_clock_twenty_years_behind_for_the_first_minute_keeps_no_dead_keys() -> None:
+    clock = VirtualClock(START)
+    local = VirtualClock(START - YEARS)
+    with FakeCloud(clock=clock) as cloud, EcsRamRoleProvider(endpoint=cloud.metadata_endpoint, clock=local) as provider:
+        provider.get_credentials()
+        clock.advance(60)
+        local.advance(60)
+        local.step_wall(YEARS.total_seconds())
+        for _ in range(24):
+            clock.advance(hours=1)
+            local.advance(hours=1)
+            held = provider.get_credentials()
+            assert held.expiration is not None
+            assert held.expiration > clock.now()
+
+
+def test_a_clock_three_days_ahead_still_gets_credentials_where_date_and_expiration_agree() -> None:
+    clock = VirtualClock(START)
+    local = VirtualClock(START + timedelta(days=3))
+    with FakeCloud(clock=clock) as cloud, EcsRamRoleProvider(endpoint=cloud.metadata_endpoint, clock=local) as provider:
+        held = provider.get_credentials()
+        assert held.expiration is not None
+        assert held.expiration > clock.now()
+        assert provider.status().state == "fresh"
+
+
+def test_a_machine_that_its_host_paused_for_eight_hours_serves_ended_keys_for_a_minute_at_most() -> None:
+    clock = VirtualClock(START)
+    fetches: list[int] = []
+
+    def fetch() -> Credentials:
+        fetches.append(1)
+        return Credentials(f"STS.NT{len(fetches):012d}", "secret", "token", clock.now() + timedelta(hours=6))
+
+    with FunctionProvider(fetch, clock=clock) as provider:
+        provider.get_credentials()
+        clock.advance(hours=1)
+        clock.step_wall(8 * 3600)  # all clocks of the machine stood still, and the wall clock is set from outside
+        clock.advance(61)
+        held = provider.get_credentials()
+        assert held.expiration is not None
+        assert held.expiration > clock.now()
+        assert len(fetches) == 2
+
+
+def test_a_leap_kills_nothing_while_upstream_fails() -> None:
+    clock = VirtualClock(START)
+    source = HourlySource(clock)
+    with FunctionProvider(source, clock=clock) as provider:
+        held = provider.get_credentials()
+        source.error = FetchError("out of order")
+        clock.step_wall(86400)
+        clock.advance(minutes=50)
+        assert provider.get_credentials() is held
+        assert provider.status().state == "mandatory"
+        clock.advance(minutes=11)
+        with pytest.raises(CredentialsExpired):
+            provider.get_credentials()
+
+
+def test_a_month_of_a_steady_clock_costs_no_fetch_more() -> None:
+    clock = VirtualClock(START)
+    source = HourlySource(clock)
+    with FunctionProvider(source, clock=clock) as provider:
+        provider.get_credentials()
+        clock.advance(days=30)
+        assert source.fetches <= 30 * 24 * 60 / 43.5 + 1
+
+
+def test_a_boot_clock_that_the_kernel_refuses_is_replaced_once_with_a_log_line() -> None:
+    program = """
+        import logging, time
+        logging.basicConfig(format="%(name)s %(levelname)s")
+        time.CLOCK_BOOTTIME = 99
+        from ramrole_creds.clock import SYSTEM_CLOCK
+        print(abs(SYSTEM_CLOCK.monotonic() - time.monotonic()) < 1)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "True"
+    assert done.stderr.split() == ["ramrole_creds.clock", "WARNING"]
+
+
+def test_the_system_clock_counts_on() -> None:
+    from ramrole_creds.clock import SYSTEM_CLOCK
+
+    first = SYSTEM_CLOCK.monotonic()
+    assert first <= SYSTEM_CLOCK.monotonic()
+    assert abs(SYSTEM_CLOCK.time() - time.time()) < 5
