@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,6 +37,20 @@ def _only_loopback(_network: list[str]) -> Iterator[None]:
 def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No credentials, profiles and proxies of whoever runs the tests; nothing listens at the metadata address."""
     with isolated_environment("http://127.0.0.1:9", tmp_path_factory.mktemp("home")):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_foreign_timers() -> Iterator[None]:
+    """The official client starts a thread that asks again every minute, also when its test is long over."""
+    if find_spec("apscheduler") is None:
+        yield
+        return
+    from apscheduler.schedulers.background import BackgroundScheduler
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("start", "shutdown"):  # the latter is registered to be called at exit
+            patch.setattr(BackgroundScheduler, name, lambda *_args, **_options: None)
         yield
 
 

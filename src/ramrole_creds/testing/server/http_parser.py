@@ -139,8 +139,18 @@ def response_head(response: WireResponse, *, date: DateHeader, keep: bool) -> by
 
     `Date` (where `date` is given), `Content-Length` and `Connection` are added unless the response brings its own.
     """
-    given = {name.lower() for name, _ in response.headers}
     reason = response.reason or _REASONS.get(response.status, "Unknown")
+    headers = _completed(response, date=date, keep=keep)
+    lines = [f"HTTP/1.1 {response.status} {reason}", *(f"{name}: {value}" for name, value in headers)]
+    head = "\r\n".join(line.translate(_LINE_ENDS) for line in lines) + "\r\n\r\n"
+    try:
+        return head.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a service repeats text of the request
+        return head.encode("utf-8", "replace")
+
+
+def _completed(response: WireResponse, *, date: DateHeader, keep: bool) -> list[tuple[str, str]]:
+    given = {name.lower() for name, _ in response.headers}
     headers = [*response.headers]
     if date is not None and "date" not in given:
         headers.insert(0, ("Date", date if isinstance(date, str) else formatdate(date, usegmt=True)))
@@ -148,12 +158,7 @@ def response_head(response: WireResponse, *, date: DateHeader, keep: bool) -> by
         headers.append(("Content-Length", str(len(response.body))))
     if "connection" not in given:
         headers.append(("Connection", "keep-alive" if keep else "close"))
-    lines = [f"HTTP/1.1 {response.status} {reason}", *(f"{name}: {value}" for name, value in headers)]
-    head = "\r\n".join(line.translate(_LINE_ENDS) for line in lines) + "\r\n\r\n"
-    try:
-        return head.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a service repeats text of the request
-        return head.encode("utf-8", "replace")
+    return headers
 
 
 def keeps_alive(request: WireRequest) -> bool:
