@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ramrole_creds import signing
-from ramrole_creds.testing import UnusedPermission
+from ramrole_creds.testing import Access, Authorizer, UnusedPermission
 from ramrole_creds.testing.account.least_privilege import least_policy, missing_permissions, unused_permissions
 from ramrole_creds.testing.account.ram_policy import ALLOW_ALL, allow
 from tests.testing.services.conftest import Endpoints
@@ -123,6 +123,13 @@ def test_what_no_call_needed_is_named_by_policy_action_and_resource() -> None:
         UnusedPermission("mine", "log:*", "*"),
         UnusedPermission("mine", "oss:PutObject", "*"),
     ]
+
+
+def test_a_cloud_that_runs_for_weeks_remembers_a_bounded_number_of_accesses() -> None:
+    authorizer, caller = Authorizer(max_accesses=10), Endpoints().key
+    for number in range(25):
+        authorizer.judge(caller, Access("oss:GetObject", f"acs:oss:*:*:one/{number}"), 0)
+    assert [one.resource.rpartition("/")[2] for one in authorizer.judged()] == [str(number) for number in range(15, 25)]
 
 
 def test_what_a_policy_lacks_is_named_without_the_account_of_the_fake() -> None:

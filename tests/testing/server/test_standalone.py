@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ramrole_creds.testing import FakeCloud, TickingClock, serve
+from ramrole_creds.testing import Access, FakeCloud, TickingClock, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,9 +130,27 @@ def test_everything_can_be_steered(steered: FakeCloud, control: Callable[..., tu
     assert control("POST", "role/delete", {"name": "db"})[1]["roles"] == []
 
 
+def test_policies_and_conditions_can_be_steered(steered: FakeCloud, control: Callable[..., tuple[int, Any]]) -> None:
+    steered.add_role("job")
+    assert control("POST", "role/least-privilege", {"name": "job"}) == (200, {"Version": "1", "Statement": []})
+    steered.account.authorizer.judge(
+        steered.credential_store.issue(steered.role("job").session("s"), now=0, lifetime=60),
+        Access("oss:GetObject", "acs:oss:oss-cn-hangzhou:1:data/logs/1"),
+        0,
+    )
+    [statement] = control("POST", "role/least-privilege", {"name": "job", "resources": "prefix"})[1]["Statement"]
+    assert statement["Resource"] == ["acs:oss:*:*:data/logs/*"]
+    set_ = control("POST", "conditions", {"acs:SourceIp": "203.0.113.7", "acs:SourceVpc": ["a", "b"]})[1]
+    assert (set_["acs:SourceIp"], set_["acs:SourceVpc"]) == ("203.0.113.7", ["a", "b"])
+    assert "acs:SourceVpc" not in control("POST", "conditions", {"acs:SourceVpc": None})[1]
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
+        ("role/least-privilege", {"name": "misspelt"}),
+        ("role/least-privilege", {"name": "web", "resources": "wide"}),
+        ("role/policies", {"name": "web", "policies": [{"Version": "1", "Statement": [{}]}]}),
         ("mode", {"mode": "soft"}),
         ("mode", {}),
         ("mode", [1]),

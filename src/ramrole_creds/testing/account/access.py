@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Values = str | tuple[str, ...]
 
 SOURCE_IP = "127.0.0.1"
+MAX_ACCESSES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +110,13 @@ class Authorizer:
     `condition_values` holds the values of condition keys that a fake cloud cannot know, such as `acs:SourceIp`,
     `acs:SecureTransport`, `acs:SourceVpc` or `acs:ResourceTag/team`. Change it at any time: a text, or a tuple of
     texts for a key with several values.
+
+    Args:
+        max_accesses: how many different accesses are remembered, the oldest being forgotten first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_accesses: int = MAX_ACCESSES) -> None:
+        self._max_accesses = max_accesses
         self.condition_values: dict[str, Values] = {
             "acs:SourceIp": SOURCE_IP,
             "acs:SecureTransport": "false",
@@ -127,6 +132,8 @@ class Authorizer:
         judged = JudgedAccess(caller.name, caller.identity_type, access.action, access.resource, judgement.decision)
         with self._lock:
             self._judged[judged] = None
+            if len(self._judged) > self._max_accesses:  # a cloud that runs for weeks, or a benchmark
+                del self._judged[next(iter(self._judged))]
         for recorder in _recorders:
             recorder(judged)
         return judgement

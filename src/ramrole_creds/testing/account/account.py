@@ -13,6 +13,8 @@ from ramrole_creds.testing.account.credential_store import ACCOUNT_ID, Identity
 from ramrole_creds.testing.account.rsa_signature import PublicKey
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from ramrole_creds.testing.account.access import Authorizer
     from ramrole_creds.testing.account.credential_store import CredentialStore, IssuedCredentials
     from ramrole_creds.testing.account.oidc_issuer import OidcIssuer
@@ -111,7 +113,7 @@ class Account:
     def __init__(self, issuer: CredentialStore, account_id: str = ACCOUNT_ID) -> None:
         self.issuer = issuer
         self.account_id = account_id
-        self.lock = threading.RLock()  # guards everything below
+        self.lock: AbstractContextManager[bool] = threading.RLock()  # guards everything below
         self.roles: dict[str, Role] = {}
         self.users: dict[str, User] = {}
         self.custom_policies: dict[str, Document] = {}

@@ -146,12 +146,12 @@ class CredentialStore:
     """
 
     def __init__(self, seed: int | str | None = None) -> None:
-        self.seed = secrets.token_hex(8) if seed is None else str(seed)
+        self.seed: str = secrets.token_hex(8) if seed is None else str(seed)
         self._random = random.Random(self.seed)  # noqa: S311  # reproducible on purpose, secures nothing
         self._issued: dict[str, IssuedCredentials] = {}
         self._revoked: set[str] = set()
         self._lock = threading.Lock()  # guards all of the above but `seed`
-        self.authorizer = Authorizer()
+        self.authorizer: Authorizer = Authorizer()
 
     def issue(
         self,

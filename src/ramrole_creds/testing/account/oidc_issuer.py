@@ -64,7 +64,7 @@ class OidcIssuer:
     ) -> None:
         self.name = name
         self.url = url
-        self.audiences = [AUDIENCE]
+        self.audiences: list[str] = [AUDIENCE]
         self.key = key
         self._clock = clock
         self._account_id = account_id
@@ -119,7 +119,7 @@ class InvalidToken(Exception):
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
-        self.code = f"AuthenticationFail.OIDCToken.{code}"
+        self.code: str = f"AuthenticationFail.OIDCToken.{code}"
         self.message = message
 
 

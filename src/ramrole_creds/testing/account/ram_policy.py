@@ -25,9 +25,7 @@ from ramrole_creds.testing.account.policy_conditions import (
 
 Document = Mapping[str, Any]
 
-_ELEMENTS = frozenset(
-    {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition", "Principal", "NotPrincipal"}
-)
+_ELEMENTS = frozenset({"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition", "Principal"})
 
 
 class Decision(enum.Enum):

@@ -15,6 +15,7 @@ from ramrole_creds.testing.services.instance import RoleAlreadyAttached, utc
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.account.credential_store import CredentialStore
+    from ramrole_creds.testing.account.least_privilege import Width
     from ramrole_creds.testing.faults.script import Faults
     from ramrole_creds.testing.request_log import RequestLog
     from ramrole_creds.testing.server.messages import WireRequest
@@ -46,6 +47,7 @@ class ControlledCloud(Protocol):
     def clock(self) -> Any: ...  # noqa: ANN401  # any clock; `advance` is looked up
     @property
     def url(self) -> str: ...
+    def least_privilege(self, name: str, *, resources: Width = "exact") -> dict[str, Any]: ...
     def disable_endpoint(self, how: str = "403") -> None: ...
     def enable_endpoint(self) -> None: ...
 
@@ -140,6 +142,20 @@ def _set_quirks(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
     return {name: getattr(quirks, name) for name in known}
 
 
+def _least_privilege(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
+    return cloud.least_privilege(**arguments)
+
+
+def _set_conditions(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
+    values = cloud.credential_store.authorizer.condition_values
+    for key, value in arguments.items():
+        if value is None:
+            values.pop(key, None)
+        else:
+            values[key] = tuple(map(str, value)) if isinstance(value, list) else str(value)
+    return dict(values)
+
+
 def _advance(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
     advance = getattr(cloud.clock, "advance", None)
     if advance is None:
@@ -198,6 +214,8 @@ _ANSWERS: Mapping[str, Callable[[ControlledCloud, Arguments], Any]] = {
     "POST /_fake/endpoint": _set_endpoint,
     "POST /_fake/items": _set_items,
     "POST /_fake/quirks": _set_quirks,
+    "POST /_fake/conditions": _set_conditions,
+    "POST /_fake/role/least-privilege": _least_privilege,
     "POST /_fake/clock/advance": _advance,
     "GET /_fake/faults": _list_faults,
     "POST /_fake/faults": _add_faults,

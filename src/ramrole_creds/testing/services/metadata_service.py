@@ -96,7 +96,7 @@ class MetadataService:
         self.instance = instance
         self.mode: Mode = mode
         self.enabled = True
-        self.quirks = Quirks()
+        self.quirks: Quirks = Quirks()
         self._issuer = issuer
         self._clock = clock
         self._tokens: dict[str, float] = {}

@@ -39,7 +39,7 @@ class OssService(SignedService):
 
     def __init__(self, issuer: CredentialStore, store: BucketStore | None = None) -> None:
         super().__init__(issuer)
-        self.store = BucketStore() if store is None else store
+        self.store: BucketStore = BucketStore() if store is None else store
 
     def looks_familiar(self, request: WireRequest) -> bool:
         """By an `x-oss-` header, by host, or by the name of a bucket in use."""

@@ -36,7 +36,7 @@ class S3Service(SignedService):
 
     def __init__(self, issuer: CredentialStore, store: BucketStore | None = None) -> None:
         super().__init__(issuer)
-        self.store = BucketStore() if store is None else store
+        self.store: BucketStore = BucketStore() if store is None else store
 
     def looks_familiar(self, request: WireRequest) -> bool:
         """By an `x-amz-` header."""

@@ -38,7 +38,7 @@ class StsService(OpenApi):
 
     name = "sts"
     version = "2015-04-01"
-    anonymous = frozenset({"AssumeRoleWithOIDC"})
+    anonymous: frozenset[str] = frozenset({"AssumeRoleWithOIDC"})
 
     @property
     def actions(self) -> Mapping[str, Callable[[Call], Answer]]:
