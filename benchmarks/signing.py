@@ -3,10 +3,10 @@
     python benchmarks/signing.py            # prints the table, exits with 1 where a bar is missed
     python benchmarks/signing.py --json     # the same as JSON
 
-One request a scheme, prepared once for each side. Ours is a whole `Signer.sign` with a cached provider: date, nonce,
-body hash, headers and signature, a new request each time. The official signer gets what it expects to find (its own
-client's headers where the signer itself sets none), so that its share is the smaller one. Times are processor time,
-the best of many rounds: the two sides take turns, so that whatever else the machine does meets both.
+One request for each scheme, prepared once for each side. Ours is a whole `Signer.sign` with a cached provider: date,
+nonce, body hash, headers and signature, a new request each time. The official signer gets the headers that its own
+client would set, so it has less to do. Times are processor time, the best of many rounds. The two sides take turns, so
+that other load on the machine affects both.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ THREADS = 8
 
 
 class Cached:
-    """A provider that has its credentials at hand."""
+    """A provider with cached credentials."""
 
     def get_credentials(self, valid_for: float = 0.0) -> Credentials:
         return KEYS
@@ -104,7 +104,7 @@ def measure(name: str) -> Row:
 
 
 def bare_hash(scheme: signing.Scheme, signed: signing.Request) -> Callable[[], object]:
-    """Only the hashes that the scheme cannot do without, on the bytes that it hashes."""
+    """Only the hashes that the scheme needs, of the bytes that it hashes."""
     key = KEYS.access_key_secret.encode()
     string = scheme.string_to_sign(signed).encode()
     canonical = getattr(scheme, "canonical_request", None)
@@ -123,7 +123,7 @@ def bare_hash(scheme: signing.Scheme, signed: signing.Request) -> Callable[[], o
 
 
 def threaded() -> tuple[float, float]:
-    """Signatures a second of several threads: all on one signer, and on one each; the best of turns."""
+    """Signatures per second of several threads: all on one signer, and each on its own; the best of several turns."""
     common = signing.Signer(Cached(), signing.OSSV4("cn-hangzhou"))
     best = {True: 0.0, False: 0.0}
     for _ in range(8):
@@ -134,7 +134,7 @@ def threaded() -> tuple[float, float]:
 
 
 def rate(signers: list[signing.Signer]) -> float:
-    """Signatures a second, one thread a signer."""
+    """Signatures per second, one thread for each signer."""
     _, request, _ = CASES["OSSV4"]
     start = threading.Barrier(len(signers) + 1)
 
@@ -154,7 +154,7 @@ def rate(signers: list[signing.Signer]) -> float:
 
 
 def official_acs3(signed: signing.Request) -> tuple[Callable[[], object], str]:
-    """`Utils.get_authorization` alone: headers, nonce and body hash are given to it."""
+    """`Utils.get_authorization` alone: it gets headers, nonce and body hash."""
     from alibabacloud_tea_openapi.utils import Utils
     from darabonba.request import DaraRequest
 
@@ -169,7 +169,7 @@ def official_acs3(signed: signing.Request) -> tuple[Callable[[], object], str]:
 
 
 def official_rpc(_: signing.Request) -> tuple[Callable[[], object], str]:
-    """`get_signed_url`, which makes date and nonce itself."""
+    """`get_signed_url`, which sets date and nonce itself."""
     from aliyunsdkcore.auth.algorithm import sha_hmac1
     from aliyunsdkcore.auth.composer.rpc_signature_composer import get_signed_url
 
@@ -191,7 +191,7 @@ def official_oss(version: str) -> Callable[[signing.Request], tuple[Callable[[],
             "PUT", f"https://{HOST}/dir/object.txt", data=b"hello", params={"acl": ""}, headers=dict(OSS_HEADERS),
             region="cn-hangzhou", product="oss", cloudbox_id=None,
         )  # fmt: skip
-        sign = auth._sign_request  # noqa: SLF001 - the part of the client that signs
+        sign = auth._sign_request  # noqa: SLF001  # the part of the client that signs
         return (lambda: sign(request, "examplebucket", "dir/object.txt")), f"oss2 StsAuth {version}"
 
     return make

@@ -279,7 +279,7 @@ def test_presign_of_version_1_has_no_maximum_but_wants_more_than_nothing() -> No
 
 
 @pytest.mark.parametrize("scheme", [s for s in SCHEMES if not s.max_presign_seconds], ids=ids)
-def test_presign_says_where_a_scheme_has_none(scheme: signing.Scheme) -> None:
+def test_a_scheme_without_presigned_urls_says_so(scheme: signing.Scheme) -> None:
     clock = Clock()
     source = Source(clock)
     with pytest.raises(SigningError, match="no presigned URLs"):
@@ -319,7 +319,7 @@ def test_an_upload_form_of_a_mapping_gets_what_the_scheme_wants_and_ends_with_th
     "policy",
     [[], 5, {"conditions": 1}, {"expiration": "soon"}, {"expiration": datetime(2030, 1, 1)}],  # noqa: DTZ001
 )
-def test_a_policy_that_is_none_is_refused(policy: Any) -> None:
+def test_a_policy_that_is_not_valid_is_refused(policy: Any) -> None:
     with pytest.raises(SigningError):
         Signer(Source(Clock()), signing.OSSV1(), Clock()).post_form(policy)
 

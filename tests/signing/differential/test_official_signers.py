@@ -198,7 +198,7 @@ def test_oss_header(
     url = f"https://examplebucket.oss-cn-hangzhou.aliyuncs.com/{encoded(key)}"
     headers = {"Content-Type": "text/plain"} | {f"x-oss-meta-{k}": v for k, v in _one_case(extra).items()}
     request = _oss2_request(oss2, method, url, params, headers)
-    _oss2_auth(oss2, keys, version)._sign_request(request, "examplebucket", key)  # noqa: SLF001  (the part that signs)
+    _oss2_auth(oss2, keys, version)._sign_request(request, "examplebucket", key)  # noqa: SLF001  # the part that signs
     if version == "v1":
         scheme, clock = signing.OSSV1("examplebucket"), at(request.headers["date"], HTTP)
     else:
@@ -216,7 +216,7 @@ def test_oss_url(version: str, keys: Credentials, key: str, params: dict[str, st
     oss2 = official("oss2")
     url = f"https://examplebucket.oss-cn-hangzhou.aliyuncs.com/{encoded(key)}"
     request = _oss2_request(oss2, "GET", url, params, {"x-oss-meta-a": "1"})
-    signed_url = _oss2_auth(oss2, keys, version)._sign_url(request, "examplebucket", key, life)  # noqa: SLF001  (the part that signs)
+    signed_url = _oss2_auth(oss2, keys, version)._sign_url(request, "examplebucket", key, life)  # noqa: SLF001  # the part that signs
     theirs = dict(parse_qsl(signed_url.partition("?")[2], keep_blank_values=True))
     if version == "v1":
         scheme, clock = signing.OSSV1("examplebucket"), At(int(theirs["Expires"]) - life)
