@@ -116,3 +116,8 @@ def test_another_name_in_host_is_refused_here_too(watched: LocalService) -> None
 def test_the_credentials_are_not_on_this_port_and_the_page_not_on_the_other(watched: LocalService) -> None:
     assert get(f"{watched.admin_url}/{watched.uri.rpartition('/')[2]}").status_code == 404
     assert get(f"{watched.url}/metrics").status_code == 404
+
+
+def test_no_request_is_redirected(watched: LocalService) -> None:
+    for path in ("/metrics/", "/healthz/", "//"):
+        assert get(f"{watched.admin_url}{path}").status_code == 404

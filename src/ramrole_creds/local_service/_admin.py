@@ -62,7 +62,7 @@ def admin_app(rules: Callable[[], ClientRules], history: History, hosts: Collect
         text = render_metrics(statuses(), history.requests(), time.time())
         return Response(text, media_type=METRICS_TYPE)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", page),
             Route("/healthz", healthz),
@@ -71,6 +71,8 @@ def admin_app(rules: Callable[[], ClientRules], history: History, hosts: Collect
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)],
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 def render_metrics(statuses: Iterable[ProviderStatus], requests: dict[str, int], now: float) -> str:
