@@ -161,19 +161,12 @@ def role_without_credentials(role: str, request_line: str) -> MetadataError:
     )
 
 
-def already_expired(
-    request_line: str, expiration: datetime, seconds: float, *, by_its_own_clock: bool
-) -> MetadataError:
+def already_expired(request_line: str, expiration: datetime, seconds: float) -> MetadataError:
     """The error for credentials that had expired when they were served."""
-    clock = "the service's own clock (its Date)" if by_its_own_clock else "this machine's clock"
-    advice = (
-        "Try again in a minute; if the error remains, the program that answers is not the real metadata service."
-        if by_its_own_clock
-        else "The answer had no usable Date to compare with: if this machine's clock is right, try again in a minute."
-    )
     return MetadataError(
         f"{request_line} answered with credentials that expired at {expiration:%Y-%m-%dT%H:%M:%SZ}, {seconds:.0f} s "
-        f"ago by {clock}. {advice}",
+        "ago by the service's own clock (its Date). Try again in a minute; if the error remains, the program that "
+        "answers is not the real metadata service.",
         step="credentials",
         status=200,
     )

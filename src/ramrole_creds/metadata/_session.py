@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
+from ramrole_creds._cache.replacement import reckon_expiry
 from ramrole_creds._http.errors import ConnectionBroken, HttpError, ReadTimeout
 from ramrole_creds._http.transport import HttpResponse
 from ramrole_creds.errors import FetchError
@@ -35,7 +36,6 @@ TOKENLESS_MEMORY_SECONDS = 21600.0
 NEVER = float("-inf")
 ROLES_PATH = "/latest/meta-data/ram/security-credentials/"
 SMALL_BODY_BYTES = 8192
-MAX_LIFE_SECONDS = 36 * 3600.0
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 60.0
 
@@ -197,16 +197,15 @@ class MetadataSession:
         return f"{method} {self._endpoint}{path}"
 
     def _require_unexpired(self, credentials: Credentials, served_at: float | None, request_line: str) -> None:
-        if credentials.expiration is None:
-            return
-        expiration, wall = credentials.expiration.timestamp(), self._clock.time()
-        # A Date that is near the expiry is that of the service. One that is years off is a cache's, or was never set.
-        fits = served_at is not None and (
-            abs(expiration - served_at) <= MAX_LIFE_SECONDS or (served_at >= expiration) == (wall >= expiration)
-        )
-        ago = (served_at if served_at is not None and fits else wall) - expiration
-        if ago >= 0:
-            raise errors.already_expired(request_line, credentials.expiration, ago, by_its_own_clock=fits)
+        """Refuse credentials that had expired for certain when they were served; see `reckon_expiry`.
+
+        If only the local clock says so, it may be wrong: the cache keeps such credentials, and looks at them again.
+        """
+        now, wall = self._clock.monotonic(), self._clock.time()
+        server_time = None if served_at is None else (served_at, now)
+        expires_at, certain = reckon_expiry(credentials, server_time, now, wall)
+        if certain and expires_at <= now and credentials.expiration is not None:
+            raise errors.already_expired(request_line, credentials.expiration, now - expires_at)
 
     def _get(self, path: str, step: str, parse: Callable[[HttpResponse, str], Parsed]) -> Parsed | None:
         """What `parse` returns for status 200, None for 404; any other answer is an error."""
