@@ -20,7 +20,8 @@ def home_directory(environ: Mapping[str, str] = os.environ, *, windows: bool = o
         windows: True on Windows.
 
     Raises:
-        ProviderUnavailable: none is known. A guess could read the files of another user.
+        ProviderUnavailable: neither environment nor system know one, for certain. A guess could read the files of
+            another user.
     """
     if environ.get("HOME"):
         return Path(environ["HOME"])
@@ -36,6 +37,9 @@ def home_directory(environ: Mapping[str, str] = os.environ, *, windows: bool = o
     try:
         return _home_of_user()
     except (KeyError, ImportError):
+        os.close(
+            os.open(os.devnull, os.O_RDONLY)
+        )  # raises if no descriptor is left, which the system reports like this
         raise ProviderUnavailable(
             "No home directory is known: HOME is not set, and the system has no entry for this user. Set HOME, or name "
             "the file."

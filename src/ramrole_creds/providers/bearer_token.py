@@ -82,7 +82,7 @@ class BearerTokenProvider:
         """The current token.
 
         Raises:
-            ProviderUnavailable: there is no token.
+            ProviderUnavailable: no token is configured. That is certain: only settings are looked at.
             FetchError: the value is not a token.
         """
         token: object = self._token()

@@ -64,7 +64,7 @@ class CredentialsUriProvider(CredentialProvider):
         """Ask the URL now.
 
         Raises:
-            ProviderUnavailable: no URL is configured.
+            ProviderUnavailable: no URL is configured. That is certain: only settings are looked at.
             FetchError: the URL is not allowed, does not answer, or its answer cannot be used.
         """
         if self._uri is None:

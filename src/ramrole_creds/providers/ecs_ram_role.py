@@ -67,7 +67,7 @@ class EcsRamRoleProvider(CredentialProvider):
         Raises:
             RoleNotAttached: no role is attached.
             MetadataUnreachable: no metadata service answers.
-            ProviderUnavailable: ALIBABA_CLOUD_ECS_METADATA_DISABLED forbids the metadata service.
+            ProviderUnavailable: ALIBABA_CLOUD_ECS_METADATA_DISABLED forbids the metadata service. A setting is certain.
             MetadataError: the answer cannot be used.
         """
         if self._disabled:

@@ -102,7 +102,8 @@ class OidcRoleArnProvider(StsProvider):
         """Exchange the token for credentials now.
 
         Raises:
-            ProviderUnavailable: neither a token nor an identity provider is configured.
+            ProviderUnavailable: neither a token nor an identity provider is configured. That is certain: both are
+                settings, and a token file that is named and missing is an error.
             FetchError: only some of the settings are configured, or the token cannot be read.
             StsError: STS refused, or could not be reached.
         """
