@@ -1,8 +1,8 @@
-"""Compares the mutants that no test noticed with those that are describe_error; run by `tox run -e mutants`.
+"""Compares the mutants that no test noticed with those that are explained; run by `tox run -e mutants`.
 
-`mutmut` changes one thing at a time in the cache and runs the tests. What survives is either a gap in the tests or
-changes nothing that anybody could see; for the latter `unnoticed_mutants.json` says why. Mutants are known by what
-they change and not by their number, which moves with every edit.
+`mutmut` changes one thing at a time in the cache and runs the tests. What survives is either a gap in the tests or a
+change that nobody could see; for the latter `unnoticed_mutants.json` says why. Mutants are identified by what they
+change and not by their number, which moves with every edit.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ EXPLANATIONS = Path(__file__).with_name("unnoticed_mutants.json")
 
 
 def main() -> int:
-    """0 where every survivor is describe_error and every explanation is needed."""
-    describe_error = read_explanations()
+    """0 where every survivor is explained."""
+    explained = read_explanations()
     needed: set[tuple[str, str]] = set()
     unexplained = []
     total = 0
@@ -29,20 +29,20 @@ def main() -> int:
             if code in NOTICED:
                 continue
             change = change_of(name)
-            if change in describe_error:
+            if change in explained:
                 needed.add(change)
             else:
                 unexplained.append((name, code, change))
     for name, code, (was, became) in unexplained:
         print(f"{name} (exit code {code})\n  - {was}\n  + {became}")  # noqa: T201
-    for was, became in sorted(describe_error - needed):
-        print(f"describe_error and not among the survivors:\n  - {was}\n  + {became}")  # noqa: T201
-    print(f"{total} mutants, {len(needed)} describe_error changes survive, {len(unexplained)} unexplained")  # noqa: T201
+    for was, became in sorted(explained - needed):
+        print(f"explained and not among the survivors:\n  - {was}\n  + {became}")  # noqa: T201
+    print(f"{total} mutants, {len(needed)} explained changes survive, {len(unexplained)} unexplained")  # noqa: T201
     return 1 if unexplained or not total else 0
 
 
 def read_explanations() -> set[tuple[str, str]]:
-    """What was, and what became of it, of every mutant that is describe_error."""
+    """What was, and what became of it, of every mutant that is explained."""
     changes = set()
     for entry in json.loads(EXPLANATIONS.read_text(encoding="utf-8")):
         assert entry["why"], entry

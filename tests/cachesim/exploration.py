@@ -301,7 +301,7 @@ class Life:
             world.pause(self._span())
             self.paused_at = world.now
         elif happening == "wall":
-            world.step_wall(WALL_AT_ZERO + chance.choice(WALL_CLOCKS_OFF_BY) - world.wall_at_zero)
+            world.step_wall(WALL_AT_ZERO + world.paused + chance.choice(WALL_CLOCKS_OFF_BY) - world.wall_at_zero)
         elif happening == "fork" and chance.random() < 0.5:
             self._fork()
         elif happening == "machine" and chance.random() < 0.2:
