@@ -23,6 +23,7 @@ from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, FetchError, RamRoleError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from typing_extensions import Never, Self
@@ -172,6 +173,14 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
     def status(self) -> ProviderStatus:
         """What is held and what is going on, without secrets; never fetches."""
         return self._open_cache().status()
+
+    def observe_fetches(self, observer: Callable[..., None]) -> None:
+        """Report each fetch with the values that decided about it. This is for `ramrole_creds.recorder`: use that.
+
+        Args:
+            observer: called with the engine's own values, by the thread that fetched.
+        """
+        self._open_cache().observe(observer)
 
     def close(self) -> None:
         """Forget the credentials and stop refreshing; later calls raise ConfigurationError."""

@@ -31,8 +31,11 @@ def exported_names() -> set[str]:
 
 
 @pytest.mark.usefixtures("ramrole_cloud")
-def test_the_examples_of_operate_md_run(capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(BLOCKS) == 4
+def test_the_examples_of_operate_md_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert len(BLOCKS) == 5
     names: dict[str, Any] = {"__name__": "operate"}
     for block in BLOCKS:
         exec(compile(block, "operate.md", "exec"), names)

@@ -85,6 +85,21 @@ class CredentialCache(FetchRunner):
         self._settle = settle
         _caches.add(self)
 
+    def observe(self, observer: Callable[[View, Outcome, Settlement], None]) -> None:
+        """Report each settled fetch, with the values that settled it; for the recorder.
+
+        Args:
+            observer: called by the thread that fetched; it must be quick and must not raise.
+        """
+        inner = self._settle
+
+        def observed(view: View, outcome: Outcome) -> Settlement:
+            settlement = inner(view, outcome)
+            observer(view, outcome, settlement)
+            return settlement
+
+        self._settle = observed
+
     def get(self, valid_for: float = 0.0, timeout: float | None = None) -> Credentials:
         """Credentials that are valid now and for `valid_for` seconds more.
 

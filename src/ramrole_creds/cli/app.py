@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "explain": "explain",
     "export": "export",
     "fake-cloud": "fake_cloud",
+    "replay": "replay",
     "role": "role",
     "run": "run",
     "serve": "serve",

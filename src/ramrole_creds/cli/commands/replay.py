@@ -1,0 +1,51 @@
+"""`ramrole-creds replay`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("recording", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Draw the timeline into this file.")
+@click.option(
+    "--shrink",
+    "shrunk",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the fewest records that break the promise.",
+)
+@click.option("--json", "as_json", is_flag=True, help="A JSON list with one object for each broken promise.")
+def command(*, recording: Path, svg: Path | None, shrunk: Path | None, as_json: bool) -> None:
+    """Play a recording of ramrole_creds.recorder against the engine of this version.
+
+    Draws the timeline and says where a promise was broken. A recording holds no key and no token.
+
+    \b
+    Exit status: 0, or 1 when a promise is broken or the file is not a recording.
+
+    \b
+    Examples:
+      ramrole-creds replay recording.jsonl
+      ramrole-creds replay recording.jsonl --svg life.svg --shrink smallest.jsonl
+    """
+    import json
+    from dataclasses import asdict
+
+    from ramrole_creds import ConfigurationError
+    from ramrole_creds.recorder import SCHEMA, draw_svg, draw_text, read_recording, replay, shrink
+
+    try:
+        policy, records = read_recording(recording.read_text(encoding="utf-8").splitlines())
+    except (ConfigurationError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{recording}: {error}") from error
+    played = replay(policy, records)
+    click.echo(json.dumps([asdict(one) for one in played.broken]) if as_json else draw_text(played), nl=as_json)
+    if svg is not None:
+        svg.write_text(draw_svg(played), encoding="utf-8")
+    if shrunk is not None:
+        lines = [{"schema": SCHEMA, "policy": asdict(policy)}, *shrink(policy, records)]
+        shrunk.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    if played.broken:
+        raise SystemExit(1)

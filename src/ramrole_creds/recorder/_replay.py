@@ -1,0 +1,214 @@
+"""Plays a recording against the engine's real `settle`, and looks for broken promises."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+from ramrole_creds import errors
+from ramrole_creds._cache.backoff import Backoff
+from ramrole_creds._cache.decisions import View
+from ramrole_creds._cache.policy import RefreshPolicy
+from ramrole_creds._cache.settlement import Failed, Kept, Outcome, settle
+from ramrole_creds._cache.snapshot import NO_SNAPSHOT, Snapshot
+from ramrole_creds._cache.state import CacheState
+from ramrole_creds.credentials import Credentials
+from ramrole_creds.errors import ConfigurationError, FetchError
+from ramrole_creds.recorder._record import SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+MAX_LIFE_SECONDS: Final = 36 * 3600.0
+TOLERANCE_SECONDS: Final = 5.0
+SERVED_TOO_LONG: Final = "credentials are held past their end"
+THROWN_AWAY: Final = "newer credentials are thrown away"
+ENDS_SOONER: Final = "credentials are replaced by ones that end sooner"
+DECIDED_OTHERWISE: Final = "this version decides otherwise"
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPromise:
+    """A record at which a promise does not hold.
+
+    Args:
+        index: the record's number, from 0.
+        promise: which promise.
+        detail: what was recorded, and what is right.
+    """
+
+    index: int
+    promise: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A played recording.
+
+    Args:
+        records: what was played.
+        broken: the promises that do not hold, oldest first.
+    """
+
+    records: Sequence[Record]
+    broken: tuple[BrokenPromise, ...]
+
+
+def read_recording(lines: Iterable[str]) -> tuple[RefreshPolicy, list[Record]]:
+    """The policy and the records of a recording.
+
+    Raises:
+        ConfigurationError: this is not a recording that this version can read.
+    """
+    try:
+        header, *records = [json.loads(line) for line in lines if line.strip()]
+        if header["schema"] != SCHEMA:
+            raise ConfigurationError(
+                f"The recording has the schema {header['schema']!r:.60}; this version reads {SCHEMA!r}."
+            )
+        for record in records:
+            _outcome(record, None)
+            record["settled"], record["held"]  # both must be there
+        return RefreshPolicy(**header["policy"]), records
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, ConfigurationError):
+            raise
+        problem = f"{type(error).__name__}"
+    raise ConfigurationError(
+        f"This is not a recording of ramrole_creds.recorder ({problem}). Pass what Recorder.dump() wrote."
+    )
+
+
+def replay(policy: RefreshPolicy, records: Sequence[Record]) -> Replay:
+    """Play records in order; each starts from what was recorded to be held before it."""
+    broken: list[BrokenPromise] = []
+    held: Snapshot = NO_SNAPSHOT
+    before: Record | None = None
+    for index, record in enumerate(records):
+        for promise, detail in _judge(policy, held, before, record):
+            broken.append(BrokenPromise(index, promise, detail))
+        before = record["held"]
+        held = _snapshot(before, record)
+    return Replay(records, tuple(broken))
+
+
+def shrink(policy: RefreshPolicy, records: Sequence[Record]) -> list[Record]:
+    """The fewest records that still break the first broken promise; all of them where none is broken."""
+    broken = replay(policy, records).broken
+    if not broken:
+        return list(records)
+    promise = broken[0].promise
+    kept = list(records[: broken[0].index + 1])
+    index = 0
+    while index < len(kept):
+        fewer = kept[:index] + kept[index + 1 :]
+        if any(one.promise == promise for one in replay(policy, fewer).broken):
+            kept = fewer
+        else:
+            index += 1
+    return kept
+
+
+def _judge(policy: RefreshPolicy, held: Snapshot, before: Record | None, record: Record) -> list[tuple[str, str]]:
+    now = float(record["now"])
+    state = CacheState(held, Backoff(), held.state_at(now))
+    view = View(state, now, now, own=False, policy=policy, name="the recorded provider")
+    settlement = settle(view, _outcome(record, held.credentials))
+    settled = "failed" if isinstance(settlement, Failed) else "kept" if isinstance(settlement, Kept) else "replaced"
+    found = []
+    end = _true_end(record)
+    after = record["held"]
+    if after is not None and end is not None and after["key"] == record["fetched"].get("key") and not after["doubtful"]:
+        recorded = math.inf if after["expires_at"] is None else after["expires_at"]
+        if recorded > max(end, now) + TOLERANCE_SECONDS:
+            found.append((SERVED_TOO_LONG, f"by {recorded - max(end, now):.0f} s"))
+    fetched_end, held_end = record["fetched"].get("expiration"), (before or {}).get("expiration")
+    if before is not None and fetched_end is not None and held_end is not None and not record["late"]:
+        if record["settled"] == "kept" and fetched_end > held_end:
+            found.append((THROWN_AWAY, f"they end {fetched_end - held_end:.0f} s later than the held ones"))
+        usable = now < held.expires_at
+        if record["settled"] == "replaced" and fetched_end < held_end and usable and record["rejected"] is None:
+            found.append((ENDS_SOONER, f"by {held_end - fetched_end:.0f} s"))
+    if settled != record["settled"]:
+        found.append((DECIDED_OTHERWISE, f"recorded: {record['settled']}, now: {settled}"))
+    return found
+
+
+def _true_end(record: Record) -> float | None:
+    """When the fetched credentials end on the cache's clock, by the server's time where it fits their expiry."""
+    expiration = record["fetched"].get("expiration")
+    if expiration is None:
+        return None
+    if record["server_time"] is not None:
+        unix, at = record["server_time"]
+        if 0 <= expiration - unix <= MAX_LIFE_SECONDS:
+            return float(at + expiration - unix)
+    life = expiration - record["wall"]
+    return float(record["now"] + life) if 0 <= life <= MAX_LIFE_SECONDS else None
+
+
+def _outcome(record: Record, held: Credentials | None) -> Outcome:
+    rejected = held if record["rejected"] is not None and held is not None else None
+    return Outcome(
+        _result(record["fetched"]),
+        float(record["wall"]),
+        seconds=float(record["seconds"]),
+        ago=float(record["ago"]),
+        late=bool(record["late"]),
+        rejected=rejected,
+        server_time=None if record["server_time"] is None else (record["server_time"][0], record["server_time"][1]),
+        refetch_after=record["refetch_after"],
+        random_fractions=(record["random"][0], record["random"][1]),
+    )
+
+
+def _result(fetched: Record) -> Credentials | Exception:
+    if "error" not in fetched:
+        return _credentials(fetched)
+    kind = getattr(errors, str(fetched["error"]), FetchError)
+    if not (isinstance(kind, type) and issubclass(kind, Exception)):
+        kind = FetchError
+    error: Exception = kind("recorded")
+    error.__dict__.update(unrecoverable=fetched["lasting"], retry_after=fetched["retry_after"])
+    return error
+
+
+def _credentials(described: Record) -> Credentials:
+    end = described["expiration"]
+    return Credentials(
+        f"RECORDED-{described['key']}",
+        "recorded",
+        "recorded" if described["temporary"] else None,
+        None if end is None else datetime.fromtimestamp(end, timezone.utc),
+        identity=f"identity-{described['identity']}",
+    )
+
+
+def _snapshot(held: Record | None, record: Record) -> Snapshot:
+    if held is None:
+        return NO_SNAPSHOT
+    now = float(record["now"])
+
+    def moment(name: str) -> float:
+        value = held[name]
+        return math.inf if value is None else float(value)
+
+    return Snapshot(
+        _credentials(held),
+        generation=held["generation"],
+        fetched_at=now,
+        checked_at=now,
+        fresh_until=moment("advisory_at"),
+        advisory_at=moment("advisory_at"),
+        mandatory_at=moment("mandatory_at"),
+        expires_at=moment("expires_at"),
+        refetch_after=record["refetch_after"],
+        wall_offset=float(record["wall"]) - now,
+        doubtful=bool(held["doubtful"]),
+    )

@@ -1,0 +1,45 @@
+"""`ramrole-creds replay` on a good recording, a faulty one and another file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from click.testing import CliRunner
+
+from ramrole_creds.cli.commands.replay import command
+from tests.recorder.test_recorder import Source, held_too_long
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_good_recording_ends_with_zero_and_draws(tmp_path: Path) -> None:
+    source = Source()
+    source.provider.get_credentials()
+    source.recorder.dump(tmp_path / "good.jsonl")
+    done = CliRunner().invoke(command, [str(tmp_path / "good.jsonl"), "--svg", str(tmp_path / "good.svg")])
+    assert done.exit_code == 0, done.output
+    assert "No promise is broken." in done.output
+    assert (tmp_path / "good.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_a_broken_promise_ends_with_one_and_is_shrunk(tmp_path: Path) -> None:
+    source = Source(held_too_long)
+    for _ in range(4):
+        source.provider.refresh()
+        source.clock.advance(minutes=1)
+    source.recorder.dump(tmp_path / "bad.jsonl")
+    done = CliRunner().invoke(
+        command, [str(tmp_path / "bad.jsonl"), "--shrink", str(tmp_path / "small.jsonl"), "--json"]
+    )
+    assert done.exit_code == 1
+    assert json.loads(done.output)[0]["promise"] == "credentials are held past their end"
+    assert len((tmp_path / "small.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_another_file_is_reported_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "other.txt").write_text("hello", encoding="utf-8")
+    done = CliRunner().invoke(command, [str(tmp_path / "other.txt")])
+    assert done.exit_code == 1
+    assert "This is not a recording" in done.output
