@@ -98,6 +98,34 @@ def test_signals_reach_the_child_and_its_answer_counts(tmp_path: Path) -> None:
     assert process.returncode == 42
 
 
+@posix_only
+@pytest.mark.usefixtures("cloud")
+def test_an_interrupt_from_the_terminal_reaches_the_child_once(tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty", reason="terminals of Unix")
+    command = program(
+        tmp_path,
+        """
+        import signal
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        print("ready", flush=True)
+        signal.sigwait({signal.SIGINT})
+        print("twice" if signal.sigtimedwait({signal.SIGINT}, 1.0) else "once", flush=True)
+        """,
+    )
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(COMMAND[0], [*COMMAND, "--", *command])
+    printed = b""
+    while b"ready" not in printed:
+        printed += os.read(terminal, 1000)
+    os.write(terminal, b"\x03")
+    while b"once" not in printed and b"twice" not in printed:
+        printed += os.read(terminal, 1000)
+    os.waitpid(child, 0)
+    os.close(terminal)
+    assert b"once" in printed
+
+
 @pytest.mark.usefixtures("no_metadata")
 def test_without_credentials_the_command_is_not_started() -> None:
     done = run("--", sys.executable, "-c", "print('started')")

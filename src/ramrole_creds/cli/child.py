@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 URI: Final = "ALIBABA_CLOUD_CREDENTIALS_URI"
 FORWARDED: Final = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT")
+# Ctrl-C, Ctrl-\ and a new window size: the terminal sends them to the child too, which must not get them twice.
+FROM_A_TERMINAL: Final = frozenset(
+    getattr(signal, name) for name in ("SIGINT", "SIGQUIT", "SIGWINCH") if hasattr(signal, name)
+)
 # Sources that the SDKs ask before the URI. The parent has asked them already; the child gets what it found.
 ASKED_BEFORE_THE_URI: Final = {
     "ALIBABA_CLOUD_ACCESS_KEY_ID": None,
@@ -83,7 +87,7 @@ def _wait_for(command: Sequence[str], environment: dict[str, str]) -> int:
     def forward(number: int, _: object) -> None:
         if child is None:
             pending.append(number)
-        else:
+        elif not (number in FROM_A_TERMINAL and _is_in_foreground()):
             child.send_signal(number)
 
     before = {number: signal.signal(number, forward) for number in _signals()}
@@ -99,6 +103,20 @@ def _wait_for(command: Sequence[str], environment: dict[str, str]) -> int:
         for number, handler in before.items():
             signal.signal(number, handler)
     return status if status >= 0 else 128 - status
+
+
+def _is_in_foreground() -> bool:
+    """True where the terminal sends its signals to this process's group, and so to the child as well."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
 
 
 def _signals() -> list[int]:
