@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def test_a_class_in_place_of_a_provider_is_called_a_class() -> None:
     link: Any = EnvironmentProvider
-    with pytest.raises(ConfigurationError, match="not the class EnvironmentProvider: call the class"):
+    with pytest.raises(ConfigurationError, match=r"not the class EnvironmentProvider\. Call the class"):
         ProviderChain(link)
 
 

@@ -46,7 +46,7 @@ _SHORTAGES = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _NAME = r"""(?:(?:secret|token|passw(?:or)?d)\w{0,40}["']?\s{0,8}[:=]|\bbearer\s)"""
 _SECRET_NAME = re.compile(_NAME, re.IGNORECASE)
 _ENDS_WITH_NAME = re.compile(rf"{_NAME}\s*$", re.IGNORECASE)
-_VALUE = re.compile(r"""\s*(?:"[^"]*"?|'[^']*'?|[^\s"',;]+)""")
+_VALUE = re.compile(r"""(?:"[^"]*"?|'[^']*'?|[^\s"',;]+)""")
 _HIDDEN = "[…]"
 # The length of a word from which `safe_message` hides it.
 _SECRET_LIKE_CHARACTERS = 25
@@ -207,8 +207,11 @@ def _without_values(line: str) -> str:
     names = list(islice(_SECRET_NAME.finditer(line), 2))
     if not names:
         return line
-    end = names[0].end()
-    return f"{line[:end]} {_HIDDEN}" if len(names) > 1 else line[:end] + _VALUE.sub(f" {_HIDDEN}", line[end:], count=1)
+    name, rest = line[: names[0].end()], line[names[0].end() :].lstrip()
+    value = _VALUE.match(rest)
+    if len(names) > 1 or value is None:
+        return f"{name} {_HIDDEN}"
+    return f"{name} {_HIDDEN}{rest[value.end() :]}"
 
 
 def _without_private_keys(text: str) -> str:
