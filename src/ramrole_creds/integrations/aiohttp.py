@@ -17,6 +17,7 @@ from aiohttp import TraceConfig, payload
 from aiohttp.tracing import Trace
 from yarl import URL
 
+from ramrole_creds.errors import SigningError
 from ramrole_creds.integrations._auth_flow import ERROR_STATUSES, REDIRECT_STATUSES, NextStep, SigningAuth
 from ramrole_creds.integrations._sdk import require_attribute
 from ramrole_creds.signing import Request
@@ -57,7 +58,7 @@ class AiohttpAuth:
         """
         body, replayable = await _body_of(request, covered=self._auth.signer.scheme.covers_body)
         unsigned = Request(request.method, str(request.url), list(request.headers.items()), body=body)
-        flow = self._flow(request, unsigned)
+        flow = self._flow(request, unsigned, replayable=replayable)
         credentials = await self._credentials()
         while True:
             await _sign(request, flow, credentials, unsigned)
@@ -79,12 +80,17 @@ class AiohttpAuth:
             credentials = fresh
             response.release()
 
-    def _flow(self, request: ClientRequest, unsigned: Request) -> AuthFlow:
+    def _flow(self, request: ClientRequest, unsigned: Request, *, replayable: bool) -> AuthFlow:
         """The flow of this hop: of the call that the request belongs to, or of a new call."""
         for trace in _traces_of(request):
             if isinstance(trace, _CallMark) and trace.auth is self._auth:
                 flow = trace.flow.next_hop()
                 flow.require_covered(unsigned)
+                if not replayable:
+                    raise SigningError(
+                        f"{flow.host} redirects a request whose body can be sent only once. The redirect is not "
+                        "followed, because nothing is left to send. Pass the body as bytes."
+                    )
                 return flow
         return self._auth.begin(unsigned)
 

@@ -65,6 +65,8 @@ class _SignedRequest(PreparedRequest):
 
     flow: AuthFlow
     signer: Signer
+    unsigned_body: bytes | None = None
+    """The body before signing, where the signature is a part of the body."""
 
     @property  # type: ignore[override]  # an attribute there
     def url(self) -> str | None:
@@ -81,12 +83,15 @@ class _SignedRequest(PreparedRequest):
             self.__dict__["withdrawn"] = True
             for name in self.signer.scheme.owned_headers:
                 self.headers.pop(name, None)
+            if self.unsigned_body is not None:  # the form of RPC contains token and signature
+                self.body = self.unsigned_body
+                self.prepare_content_length(self.body)
 
     def copy(self) -> PreparedRequest:
         """A copy for the next hop, still signed."""
         hop = super().copy()
         hop.__class__ = _SignedRequest
-        hop.__dict__.update(flow=self.flow.next_hop(), signer=self.signer)
+        hop.__dict__.update(flow=self.flow.next_hop(), signer=self.signer, unsigned_body=self.unsigned_body)
         return hop
 
     def prepare_cookies(self, cookies: Any) -> None:  # noqa: ANN401  # as the base class has it
@@ -183,7 +188,8 @@ def _sign(
     request: Request | None = None,
     credentials: Credentials | None = None,
 ) -> None:
-    signed = flow.sign(request or _unsigned(prepared), credentials or signer.provider.get_credentials())
+    unsigned = request or _unsigned(prepared)
+    signed = flow.sign(unsigned, credentials or signer.provider.get_credentials())
     prepared.__dict__.update(
         flow=flow,
         signer=signer,
@@ -192,6 +198,8 @@ def _sign(
     )
     if isinstance(signed.body, bytes):
         prepared.body = signed.body  # text as UTF-8, and the form of RPC with its signature
+    if signed.body is not unsigned.body and "unsigned_body" not in prepared.__dict__:
+        prepared.__dict__["unsigned_body"] = unsigned.body or b""
 
 
 def _is_replayable(prepared: PreparedRequest) -> bool:

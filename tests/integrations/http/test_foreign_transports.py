@@ -363,6 +363,21 @@ def test_requests_signs_a_hop_within_the_host_through_any_adapter(
     assert [one.path for one in cloud.requests] == ["/old", "/new"]
 
 
+@pytest.mark.parametrize("status", [307, 308])
+def test_requests_takes_no_token_in_a_form_to_another_host(
+    status: int, cloud: FakeCloud, stranger: FakeCloud, provider: Any
+) -> None:
+    """RPC has token and signature in the form, which a session sends again after a 307."""
+    signer = signing.Signer(provider, signing.RPC(), clock=cloud.clock)
+    cloud.faults.add("POST /old", "redirect", location=f"{stranger.url}/new", status=status)
+    form = {"Action": "DescribeRegions", "Version": "2014-05-26"}
+    with FollowingSession() as session:
+        session.post(cloud.url + "/old", form, auth=RequestsAuth(signer), timeout=10)
+    assert provider.current.security_token
+    (arrived,) = stranger.requests
+    assert arrived.request.body == b"Action=DescribeRegions&Version=2014-05-26"
+
+
 class FollowingSession(requests.Session):
     """Follows whatever has a Location, as sessions of some test tools and scrapers do."""
 
