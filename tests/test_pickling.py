@@ -55,7 +55,7 @@ def test_tasks_that_were_sent_the_same_provider_share_one() -> None:
     assert len({id(one) for one in arrived}) == 1
 
 
-def test_different_configurations_arrive_as_different_providers() -> None:
+def test_different_configurations_become_different_providers() -> None:
     sent = [
         EcsRamRoleProvider("a", endpoint="http://127.0.0.1:9"),
         EcsRamRoleProvider("b", endpoint="http://127.0.0.1:9"),
@@ -67,7 +67,7 @@ def test_different_configurations_arrive_as_different_providers() -> None:
     assert len({id(one) for one in arrived}) == len(sent)
 
 
-def test_one_that_arrives_in_another_environment_is_made_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_is_unpickled_in_another_environment_is_made_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA", "first")
     sent = pickle.dumps(ProviderChain(EcsRamRoleProvider(endpoint="http://127.0.0.1:9")))
     first = pickle.loads(sent)
@@ -78,7 +78,7 @@ def test_one_that_arrives_in_another_environment_is_made_for_that(monkeypatch: p
     assert pickle.loads(sent) is second
 
 
-def test_one_that_is_sent_on_from_another_environment_does_not_arrive_in_that(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_was_pickled_in_another_environment_does_not_replace_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIBABA_CLOUD_PROFILE", "second")
     sent = pickle.dumps(CliProfileProvider(path="/nonexistent"))
     monkeypatch.setenv("ALIBABA_CLOUD_PROFILE", "first")
@@ -125,7 +125,7 @@ def test_a_copy_is_the_provider_itself() -> None:
     assert copy.deepcopy([provider])[0] is provider
 
 
-def test_one_that_nobody_holds_is_not_kept_alive() -> None:
+def test_one_without_references_is_not_kept_alive() -> None:
     pickle.dumps(EcsRamRoleProvider("forgotten", endpoint="http://127.0.0.1:9"))
     first = restore(EcsRamRoleProvider, ("forgotten",), {"endpoint": "http://127.0.0.1:9"})
     address = id(first)
@@ -154,7 +154,7 @@ def test_a_chain_comes_back_as_itself_though_an_equal_one_left_before() -> None:
     assert pickle.loads(pickle.dumps(later)) is later
 
 
-def test_chains_of_equal_links_arrive_as_one() -> None:
+def test_chains_of_equal_providers_become_one() -> None:
     contents = [pickle.dumps(ProviderChain(EnvironmentProvider(), EcsRamRoleProvider("api"))) for _ in range(8)]
     arrived = [pickle.loads(content) for content in contents]
     assert len({id(chain) for chain in arrived}) == 1

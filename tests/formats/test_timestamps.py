@@ -73,7 +73,7 @@ def test_rfc_3339_is_read_with_any_offset_and_fraction(text: str, moment: dateti
         "1509513601",
     ],
 )
-def test_anything_else_is_no_time(text: str) -> None:
+def test_anything_else_is_not_a_time(text: str) -> None:
     assert parse_rfc3339(text) is None
 
 

@@ -46,7 +46,7 @@ def test_every_cold_failure_ends_within_fetch_timeout(cloud: FakeCloud, where: s
         assert type(raised.value) is not RamRoleError
 
 
-def test_where_there_is_no_metadata_service_at_all_default_provider_ends_in_three_seconds(cloud: FakeCloud) -> None:
+def test_without_a_metadata_service_default_provider_fails_within_three_seconds(cloud: FakeCloud) -> None:
     cloud.disable_endpoint("blackhole")
     provider = default_provider(endpoint=cloud.url, clock=cloud.clock)
     begun = time.monotonic()
@@ -63,7 +63,7 @@ def test_where_there_is_no_metadata_service_at_all_default_provider_ends_in_thre
     provider.close()
 
 
-def test_an_attempt_to_connect_that_nobody_answers_is_not_made_twice(cloud: FakeCloud) -> None:
+def test_an_unanswered_attempt_to_connect_is_not_repeated(cloud: FakeCloud) -> None:
     cloud.disable_endpoint("blackhole")
     waits: list[float] = []
     transport = HttpTransport(connect_timeout=0.1, sleep=waits.append)

@@ -57,7 +57,7 @@ def test_a_policy_with_spaces_is_signed_as_it_is_sent(client: StsClient, cloud: 
     assert assume(client, cloud, user, session_policy=SPACED_POLICY).security_token
 
 
-def test_only_common_parameters_travel_in_the_url(client: StsClient, cloud: FakeCloud, user: Credentials) -> None:
+def test_only_common_parameters_are_in_the_url(client: StsClient, cloud: FakeCloud, user: Credentials) -> None:
     assume(client, cloud, user, session_policy=DENY_ALL, external_id="partner-7")
     request = cloud.assert_called_once("AssumeRole").request
     assert request.method == "POST"
@@ -65,7 +65,7 @@ def test_only_common_parameters_travel_in_the_url(client: StsClient, cloud: Fake
     assert dict(request.form)["ExternalId"] == "partner-7"
 
 
-def test_no_security_token_travels_in_a_url(client: StsClient, cloud: FakeCloud, user: Credentials) -> None:
+def test_no_security_token_is_in_a_url(client: StsClient, cloud: FakeCloud, user: Credentials) -> None:
     client.get_caller_identity(assume(client, cloud, user))
     request = cloud.assert_called_once("GetCallerIdentity").request
     assert "SecurityToken" not in dict(request.query)

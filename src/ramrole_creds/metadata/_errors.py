@@ -13,6 +13,7 @@ from ramrole_creds._http.errors import (
     TimeLimitExceeded,
 )
 from ramrole_creds.errors import MetadataError, MetadataUnreachable, RoleNotAttached
+from ramrole_creds.metadata.token_mode import OFF
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -192,7 +193,7 @@ def _hint_for_refusal(status: int, token_mode: TokenMode, *, with_token: bool) -
             "It refuses even with a token: metadata access is switched off for this instance (HttpEndpoint), or a "
             "proxy blocks it."
         )
-    if status in (401, 403) and token_mode == "off":  # noqa: S105  # a mode
+    if status in (401, 403) and token_mode == OFF:
         return "The instance requires the hardened mode: do not set token_mode='off'."
     if status in (401, 403):
         return (

@@ -13,6 +13,7 @@ from ramrole_creds.errors import FetchError
 from ramrole_creds.metadata import _errors as errors
 from ramrole_creds.metadata._parsing import decode_text, parse_credentials, parse_listing, parse_token
 from ramrole_creds.metadata.answered import has_answered, mark_answered
+from ramrole_creds.metadata.token_mode import OFF, PREFER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -234,20 +235,20 @@ class MetadataSession:
 
     def _token_after_all(self) -> str | None:
         """A token for an instance that did without and was hardened since then, once per call."""
-        if self._token_mode != "prefer" or self._fell_back:  # noqa: S105  # a mode
+        if self._token_mode != PREFER or self._fell_back:
             return None
         self._memory.mark_present()
         return self._new_token()
 
     def _token(self) -> str | None:
-        if self._token_mode == "off" or self._memory.token_service_absent():  # noqa: S105  # a mode
+        if self._token_mode == OFF or self._memory.token_service_absent():
             return None
         return self._memory.usable_token() or self._new_token()
 
     def _new_token(self) -> str | None:
         """A session token; None if the service has none and none is required."""
         request_line = self._request_line(TOKEN_PATH, "PUT")
-        may_fall_back = self._token_mode == "prefer"  # noqa: S105  # a mode
+        may_fall_back = self._token_mode == PREFER
 
         def parse(response: HttpResponse) -> tuple[str, float]:
             return parse_token(response, request_line), _token_life(response)

@@ -17,6 +17,7 @@ from ramrole_creds.clock import DEFAULT_CLOCK, Clock
 from ramrole_creds.errors import ConfigurationError, MetadataError, MetadataUnreachable, RoleNotAttached
 from ramrole_creds.metadata._parsing import parse_identity_document
 from ramrole_creds.metadata._session import MetadataSession, TokenCache
+from ramrole_creds.metadata.token_mode import OFF, PREFER, REQUIRE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -99,14 +100,14 @@ class MetadataClient:
     def __init__(
         self,
         endpoint: str | None = None,
-        token_mode: TokenMode = "prefer",  # noqa: S107  # a mode
+        token_mode: TokenMode = PREFER,
         connect_timeout: float | None = None,
         read_timeout: float | None = None,
         *,
         clock: Clock = DEFAULT_CLOCK,
         transport: HttpTransport | None = None,
     ) -> None:
-        if token_mode not in ("prefer", "require", "off"):
+        if token_mode not in (PREFER, REQUIRE, OFF):
             raise ConfigurationError(f'token_mode must be "prefer", "require" or "off", not {token_mode!r}.')
         self.endpoint: str = _find_endpoint(endpoint)
         self.token_mode: TokenMode = token_mode

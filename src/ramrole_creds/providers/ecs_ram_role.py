@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from ramrole_creds.clock import DEFAULT_CLOCK
 from ramrole_creds.errors import ConfigurationError, ProviderUnavailable
 from ramrole_creds.metadata.client import MetadataClient
+from ramrole_creds.metadata.token_mode import PREFER
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.variables import argument_or_variable, env_flag, warn_of_misspelt_variables
 
@@ -45,14 +46,14 @@ class EcsRamRoleProvider(CredentialProvider):
         role_name: str | None = None,
         *,
         endpoint: str | None = None,
-        token_mode: TokenMode = "prefer",  # noqa: S107  # a mode
+        token_mode: TokenMode = PREFER,
         connect_timeout: float | None = None,
         read_timeout: float | None = None,
         **options: Unpack[ProviderOptions],
     ) -> None:
         super().__init__(**options)
         warn_of_misspelt_variables()
-        if token_mode == "prefer":  # noqa: S105  # a mode
+        if token_mode == PREFER:
             token_mode = default_token_mode()
         self._disabled = env_flag(DISABLED_VARIABLE)
         self._role_name = _checked_role(argument_or_variable(role_name, ROLE_VARIABLE))

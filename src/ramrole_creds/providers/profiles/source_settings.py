@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, TypedDict
 
+from ramrole_creds.metadata.token_mode import PREFER
 from ramrole_creds.providers.variables import argument_or_variable
 from ramrole_creds.sts.client import DEFAULT_SESSION_SECONDS
 
@@ -93,7 +94,7 @@ class SourceSettings:
     options: ProviderOptions
     endpoint: str | None = None
     sts_endpoint: str | None = None
-    token_mode: TokenMode = "prefer"  # noqa: S105  # a mode
+    token_mode: TokenMode = PREFER
     timeouts: Timeouts = field(default_factory=Timeouts)
     external_forbidden: str | None = None
 
