@@ -1,4 +1,4 @@
-"""What a provider tells about itself: typed, frozen events without secrets.
+"""What a provider reports: typed, frozen events without secrets.
 
 Give a callable as `on_event=` to a provider; it is called outside all locks, by one thread at a time and in the order
 in which things happened, and what it raises is logged and swallowed. Logging and metrics are built on these.
@@ -118,7 +118,7 @@ class IdentityChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class RefreshForced(Event):
-    """Somebody called `refresh()`; `rejected` tells whether a service had refused the credentials."""
+    """Somebody called `refresh()`; `rejected`: a service had rejected the credentials."""
 
     rejected: bool
 

@@ -5,8 +5,8 @@
     pip install frontrun
     frontrun python tests/cache/explore_single_flight.py
 
-No worker can be started here, so the caller who takes off runs the fetch itself: lock and event are all that is left
-of the single in_flight, and both are primitives that frontrun controls.
+No worker can be started here, so the caller who starts the fetch runs it: only the change of state and the event are
+left of the single fetch in flight.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import threading
 import frontrun
 
 from ramrole_creds._cache.credential_cache import CredentialCache
+from ramrole_creds._cache.state import CacheState, StateCell
 from ramrole_creds.credentials import Credentials
 
 KEY = Credentials("LTAI5t0000000000001", "secret")
@@ -35,15 +36,18 @@ class Patient:
 
 
 class Bare:
-    """A runtime of locks and events, with neither workers nor refresher; time stands still."""
+    """A runtime with neither workers nor refresher; time stands still."""
 
-    def lock(self) -> threading.Lock:
-        return threading.Lock()
+    def cell(self, state: CacheState) -> StateCell:
+        return StateCell(state)
+
+    def holds_foreign_lock(self) -> bool:
+        return False
 
     def signal(self) -> Patient:
         return Patient()
 
-    def spawn(self, work: object) -> None:
+    def spawn(self, work: object, purpose: str) -> None:
         raise RuntimeError("no threads")
 
     def process_id(self) -> int:

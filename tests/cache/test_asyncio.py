@@ -140,7 +140,7 @@ def test_several_loops_and_threads_share_one_provider_and_one_fetch(source: Sour
     assert len(set(got)) == source.count == 1
 
 
-def test_a_loop_that_closed_while_it_waited_does_not_trouble_the_others(source: Source) -> None:
+def test_a_loop_that_closed_while_it_waited_does_not_disturb_the_others(source: Source) -> None:
     provider = FunctionProvider(source)
     loop = asyncio.new_event_loop()
     waiter = loop.create_task(provider.get_credentials_async())

@@ -79,7 +79,7 @@ def test_a_source_that_hung_works_again_once_what_hung_returns() -> None:
 
 
 class Due:
-    """Something whose fetch ends when it is told."""
+    """Something whose fetch ends when it is received."""
 
     running = 0
     most = 0

@@ -59,26 +59,26 @@ def source(clock: VirtualClock) -> Source:
 
 
 @pytest.fixture
-def told() -> list[events.Event]:
+def received() -> list[events.Event]:
     return []
 
 
 @pytest.fixture
-def provider(source: Source, clock: VirtualClock, told: list[events.Event]) -> FunctionProvider:
-    return FunctionProvider(source, clock=clock, on_event=told.append)
+def provider(source: Source, clock: VirtualClock, received: list[events.Event]) -> FunctionProvider:
+    return FunctionProvider(source, clock=clock, on_event=received.append)
 
 
-def test_a_day_of_rotations_is_told_once_each(
-    provider: FunctionProvider, clock: VirtualClock, told: list[events.Event]
+def test_a_day_of_rotations_reports_each_once(
+    provider: FunctionProvider, clock: VirtualClock, received: list[events.Event]
 ) -> None:
     provider.get_credentials()
     for _ in range(24):
         clock.advance(hours=1)
         for _ in range(10):
             provider.get_credentials()
-    fetched = [event.generation for event in told if isinstance(event, events.Fetched)]
+    fetched = [event.generation for event in received if isinstance(event, events.Fetched)]
     assert fetched == list(range(1, len(fetched) + 1)) == [1, 2, 3, 4, 5]
-    changes = [(event.old, event.new) for event in told if isinstance(event, events.StateChanged)]
+    changes = [(event.old, event.new) for event in received if isinstance(event, events.StateChanged)]
     assert changes == [("empty", "fresh")] + [("fresh", "advisory"), ("advisory", "fresh")] * 4
 
 
@@ -95,7 +95,7 @@ def test_an_outage_is_logged_as_a_warning_once_and_then_its_worse_states(
     assert "expired" in warnings[2]
 
 
-def test_status_tells_what_is_held_and_what_comes(
+def test_status_reports_what_is_held_and_what_comes(
     provider: FunctionProvider, source: Source, clock: VirtualClock
 ) -> None:
     assert provider.status().state == "empty"
@@ -117,13 +117,13 @@ def test_status_tells_what_is_held_and_what_comes(
     assert "t0ken" not in repr(status)
 
 
-def test_a_change_of_identity_is_told(
-    provider: FunctionProvider, source: Source, told: list[events.Event], caplog: pytest.LogCaptureFixture
+def test_a_change_of_identity_is_reported(
+    provider: FunctionProvider, source: Source, received: list[events.Event], caplog: pytest.LogCaptureFixture
 ) -> None:
     provider.get_credentials()
     source.identity = "other"
     provider.refresh()
-    (change,) = [event for event in told if isinstance(event, events.IdentityChanged)]
+    (change,) = [event for event in received if isinstance(event, events.IdentityChanged)]
     assert (change.old_identity, change.new_identity) == ("web", "other")
     assert "identity changed" in caplog.text
 
@@ -152,8 +152,8 @@ def test_a_listener_may_ask_the_provider(source: Source, clock: VirtualClock) ->
     assert "fresh" in seen
 
 
-def test_closing_tells_no_failure(
-    provider: FunctionProvider, told: list[events.Event], caplog: pytest.LogCaptureFixture
+def test_closing_reports_no_failure(
+    provider: FunctionProvider, received: list[events.Event], caplog: pytest.LogCaptureFixture
 ) -> None:
     provider.get_credentials()
     provider.close()
@@ -161,7 +161,7 @@ def test_closing_tells_no_failure(
         provider.get_credentials()
     with pytest.raises(ConfigurationError, match="closed"):
         provider.refresh()
-    assert not [event for event in told if isinstance(event, events.FetchFailed)]
+    assert not [event for event in received if isinstance(event, events.FetchFailed)]
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
@@ -205,7 +205,7 @@ def test_nonsense_is_refused(provider: FunctionProvider, arguments: dict[str, An
     ("options", "said"),
     [({"policy": {"mandatory_wait": 1}}, "policy must be a RefreshPolicy"), ({"on_event": 3}, "on_event")],
 )
-def test_options_that_are_none_are_refused_when_a_provider_is_made(options: dict[str, Any], said: str) -> None:
+def test_invalid_options_are_refused_when_a_provider_is_made(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         FunctionProvider(lambda: Credentials("LTAI", "secret"), **options)
 

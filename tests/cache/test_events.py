@@ -1,4 +1,4 @@
-"""Everything that a cache tells of itself, to the letter: events, status, the error of a source too slow to be used."""
+"""Everything that a cache reports: events, log records, status, and the errors of a source that is too slow."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Stage:
         self.world.random_fraction = 0.5
         self.world.step_wall(WALL_AHEAD)
         self.upstream = Upstream(self.world, life=LIFE)
-        self.told: list[events.Event] = []
+        self.received: list[events.Event] = []
         self.cache = CredentialCache(
             self.upstream.fetch,
             name="source",
             policy=POLICY,
             clock=self.world.clock,
-            on_event=self.told.append,
+            on_event=self.received.append,
             runtime=self.world,
         )
 
@@ -65,43 +65,43 @@ def stage() -> Iterator[Stage]:
     stage.world.close()
 
 
-def test_new_credentials_are_told(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+def test_new_credentials_are_reported(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     stage.world.advance(100)
     stage.upstream.takes = 2.0
     held = stage.get()
     wall = stage.wall(102)
     fetched = events.Fetched("source", wall, 1, "STS.NT00…0001", None, held.expiration, 2.0)
-    assert stage.told == [fetched, events.StateChanged("source", wall, "empty", "fresh")]
+    assert stage.received == [fetched, events.StateChanged("source", wall, "empty", "fresh")]
     shown, change = own_records(caplog)
     assert (shown.levelno, shown.args) == (logging.INFO, ("source", "STS.NT00…0001", held.expiration, 0))
     assert (change.levelno, change.args) == (logging.INFO, ("source", "fresh", "empty"))
 
 
-def test_the_same_again_is_told(stage: Stage) -> None:
+def test_the_same_credentials_again_are_reported(stage: Stage) -> None:
     stage.get()
     stage.upstream.answers = "unchanged"
-    stage.told.clear()
+    stage.received.clear()
     opens = LIFE - 1500 * 1.05
     stage.world.advance(opens + 10)
-    unchanged = [event for event in stage.told if isinstance(event, events.FetchedUnchanged)]
+    unchanged = [event for event in stage.received if isinstance(event, events.FetchedUnchanged)]
     assert [event.provider for event in unchanged] == ["source"]
     assert unchanged[0].at == pytest.approx(stage.wall(opens), abs=1.1)
     left = LIFE - opens - 1.0  # the clock was an hour wrong: the server's whole second, and one more to be safe
     assert unchanged[0].next_attempt_in == pytest.approx(0.75 * left / 10, abs=1.0)
 
 
-def test_a_failure_is_told(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_is_reported(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     stage.world.advance(100)
     stage.get()
     stage.upstream.answers = "error"
-    stage.told.clear()
+    stage.received.clear()
     caplog.clear()
     stage.world.advance(1000)
     stage.refresh()
     stage.world.advance(10)
     stage.refresh()
     wall = stage.wall(1100)
-    first, second = (event for event in stage.told if isinstance(event, events.FetchFailed))
+    first, second = (event for event in stage.received if isinstance(event, events.FetchFailed))
     text = "upstream is out of order"
     assert (first.provider, first.at, first.error, first.message, first.failures) == (
         *("source", wall, "FetchError", text),
@@ -119,8 +119,8 @@ def test_a_failure_is_told(stage: Stage, caplog: pytest.LogCaptureFixture) -> No
     assert delay == pytest.approx(1.0)
 
 
-def test_a_pause_shorter_than_a_second_is_told_as_it_is() -> None:
-    world, told = World(), list[events.Event]()
+def test_a_delay_shorter_than_a_second_is_reported_as_it_is() -> None:
+    world, received = World(), list[events.Event]()
     upstream = Upstream(world)
     upstream.answers = "error"
     world.random_fraction = 0.0
@@ -128,35 +128,35 @@ def test_a_pause_shorter_than_a_second_is_told_as_it_is() -> None:
         upstream.fetch,
         policy=RefreshPolicy(retry_initial=0.1),
         clock=world.clock,
-        on_event=told.append,
+        on_event=received.append,
         runtime=world,
     )
     world.call(cache.get)
     world.close()
-    (failed,) = (event for event in told if isinstance(event, events.FetchFailed))
+    (failed,) = (event for event in received if isinstance(event, events.FetchFailed))
     assert failed.next_attempt_in == pytest.approx(0.1)
 
 
-def test_a_failure_of_a_cold_source_tells_of_no_life(stage: Stage) -> None:
+def test_a_failure_of_a_cold_source_reports_no_life(stage: Stage) -> None:
     stage.upstream.answers = "error"
     stage.world.call(stage.cache.get)
-    (failed,) = (event for event in stage.told if isinstance(event, events.FetchFailed))
+    (failed,) = (event for event in stage.received if isinstance(event, events.FetchFailed))
     assert failed.seconds_left is None
     assert stage.cache.status().next_attempt is None, "nobody asks for it before somebody calls"
 
 
-def test_a_forced_refresh_is_told_and_whether_a_service_asked_for_it(stage: Stage) -> None:
+def test_a_forced_refresh_is_reported_and_whether_a_service_caused_it(stage: Stage) -> None:
     held = stage.get()
     stage.world.advance(5)
     stage.refresh()
     stage.refresh(rejected=held)
-    forced = [event for event in stage.told if isinstance(event, events.RefreshForced)]
+    forced = [event for event in stage.received if isinstance(event, events.RefreshForced)]
     wall = stage.wall(5)
     assert forced == [events.RefreshForced("source", wall, False), events.RefreshForced("source", wall, True)]
 
 
-def test_a_change_of_identity_is_told_with_both(caplog: pytest.LogCaptureFixture) -> None:
-    world, told = World(), list[events.Event]()
+def test_a_change_of_identity_is_reported_with_both(caplog: pytest.LogCaptureFixture) -> None:
+    world, received = World(), list[events.Event]()
     ends = datetime.fromtimestamp(WALL_AT_ZERO, timezone.utc)
     given = [
         Credentials("STS.NT1", "secret", "token", ends + timedelta(hours=1), "ram", "web"),
@@ -165,18 +165,23 @@ def test_a_change_of_identity_is_told_with_both(caplog: pytest.LogCaptureFixture
         Credentials("STS.NT4", "secret", "token", ends + timedelta(hours=4), "file", "other"),
     ]
     cache = CredentialCache(
-        lambda _: given.pop(0), name="source", clock=world.clock, on_event=told.append, runtime=world
+        lambda _: given.pop(0), name="source", clock=world.clock, on_event=received.append, runtime=world
     )
     for _ in range(4):
         world.call(cache.refresh)
         world.advance(1)
     world.close()
-    changes = [event for event in told if isinstance(event, events.IdentityChanged)]
+    changes = [event for event in received if isinstance(event, events.IdentityChanged)]
     assert changes == [
         events.IdentityChanged("source", WALL_AT_ZERO + 1, "web", "other", "ram", "ram"),
         events.IdentityChanged("source", WALL_AT_ZERO + 2, "other", "other", "ram", "file"),
     ]
-    assert [event.identity for event in told if isinstance(event, events.Fetched)] == ["web", "other", "other", "other"]
+    assert [event.identity for event in received if isinstance(event, events.Fetched)] == [
+        "web",
+        "other",
+        "other",
+        "other",
+    ]
     warnings = [record.args for record in own_records(caplog) if record.levelno == logging.WARNING]
     assert warnings == [("source", "web", "other", "ram", "ram"), ("source", "other", "other", "ram", "file")]
 
@@ -211,7 +216,7 @@ def test_the_status_counts_from_now(stage: Stage) -> None:
     assert stage.cache.status().fetches == 2
 
 
-def test_a_fetch_is_told_what_is_wanted_and_how_long_it_may_take(stage: Stage) -> None:
+def test_a_fetch_knows_what_is_wanted_and_how_long_it_may_take(stage: Stage) -> None:
     asked_for: list[tuple[float, float]] = []
 
     def fetch(context: FetchContext) -> Credentials:
@@ -227,7 +232,7 @@ def test_a_fetch_is_told_what_is_wanted_and_how_long_it_may_take(stage: Stage) -
 
 
 @pytest.mark.parametrize("given", ["text", 7])
-def test_what_is_no_credentials_is_named(stage: Stage, given: Any) -> None:
+def test_a_result_that_is_not_credentials_is_named(stage: Stage, given: Any) -> None:
     cache = CredentialCache(lambda _: given, clock=stage.world.clock, runtime=stage.world)
     error = stage.world.call(cache.get).error
     assert str(error) == f"fetch of the source must return Credentials, not {type(given).__name__}."
@@ -258,7 +263,7 @@ def test_closing_amid_a_forced_refresh_leaves_nothing_held() -> None:
 
 
 @pytest.mark.parametrize("name", ["valid_for", "timeout"])
-def test_what_is_no_number_of_seconds_is_told_by_its_name(stage: Stage, name: str) -> None:
+def test_an_argument_that_is_not_a_number_of_seconds_is_named(stage: Stage, name: str) -> None:
     nonsense: dict[str, Any] = {name: -1}
     error = stage.world.call(lambda: stage.cache.get(**nonsense)).error
     assert str(error) == f"{name} must be a number of seconds, 0 or more, not -1."
@@ -335,7 +340,7 @@ class NoThreads(ThreadRuntime):
         raise RuntimeError("can't start new thread")
 
 
-async def test_where_no_thread_can_be_started_a_coroutine_is_told_and_never_blocked_by_the_fetch() -> None:
+async def test_where_no_thread_can_be_started_a_coroutine_gets_an_error_and_is_never_blocked_by_the_fetch() -> None:
     asked_for: list[float] = []
 
     def fetch(context: FetchContext) -> Credentials:

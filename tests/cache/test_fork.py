@@ -176,7 +176,7 @@ class ForkingRuntime(ThreadRuntime):
         return super().process_id() + self.child
 
 
-def test_a_child_has_a_refresher_of_its_own() -> None:
+def test_a_child_has_its_own_refresher() -> None:
     source = Source()
     provider = FunctionProvider(source)
     provider.get_credentials()
@@ -300,7 +300,7 @@ def test_a_child_split_in_c_from_a_warm_parent_goes_on_with_what_that_held() -> 
 
 
 @needs_global_lock
-def test_a_child_split_in_c_has_a_refresher_of_its_own_once_it_has_read_in_the_advisory_window() -> None:
+def test_a_child_split_in_c_has_its_own_refresher_once_it_has_read_in_the_advisory_window() -> None:
     """Until then it knows nothing of the split: a read of what is fresh looks at nothing but the time."""
     program = """
         life = 1.0

@@ -55,12 +55,12 @@ def test_every_example_runs(number: int, meter: Meter) -> None:
         assert meter.callbacks[0](None)[0][0] < 0
 
 
-def test_the_policy_table_tells_the_defaults() -> None:
+def test_the_policy_table_lists_the_defaults() -> None:
     from dataclasses import fields
 
     from ramrole_creds import RefreshPolicy
 
-    told = dict(re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", MANUAL, flags=re.MULTILINE))
-    assert {name: float(value) for name, value in told.items()} == {
+    received = dict(re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", MANUAL, flags=re.MULTILINE))
+    assert {name: float(value) for name, value in received.items()} == {
         field.name: field.default for field in fields(RefreshPolicy)
     }

@@ -128,7 +128,7 @@ def test_a_broken_log_handler_fails_no_call() -> None:
         logger.removeHandler(handler)
 
 
-def test_a_look_at_keys_that_never_end_is_no_line_in_the_log(
+def test_a_check_of_keys_that_never_end_is_not_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = VirtualClock()

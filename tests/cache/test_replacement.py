@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ramrole_creds import Credentials
-from ramrole_creds._cache.replacement import MAX_LIFE_SECONDS, Reckoning, reckon_expiry
+from ramrole_creds import Credentials, RefreshPolicy
+from ramrole_creds._cache.replacement import MAX_LIFE_SECONDS, Reckoning, reckon_expiry, should_keep_held
+from ramrole_creds._cache.snapshot import NO_SNAPSHOT, plan_snapshot
 
 EXPIRES = 1_800_003_600.0
 CREDENTIALS = Credentials("STS.NT1", "secret", "token", datetime.fromtimestamp(EXPIRES, timezone.utc))
@@ -47,9 +48,60 @@ def test_a_server_that_finds_them_just_ended_is_believed() -> None:
 
 
 def test_two_clocks_that_find_them_far_away_are_believed_and_two_that_contradict_each_other_are_not() -> None:
-    assert reckon(EXPIRES - YEARS, EXPIRES - YEARS - 60).certain
-    assert reckon(EXPIRES + YEARS, EXPIRES + YEARS - 60).certain
-    assert not reckon(EXPIRES - YEARS, EXPIRES + YEARS).certain
+    """Of two that agree the server's counts; where they do not, only the local one is left."""
+    assert reckon(EXPIRES - YEARS, EXPIRES - YEARS - 60) == (NOW + YEARS + 59, True)
+    assert reckon(EXPIRES + YEARS, EXPIRES + YEARS - 60) == (NOW - YEARS + 59, True)
+    assert reckon(EXPIRES - YEARS, EXPIRES + YEARS) == (NOW + YEARS, False)
+
+
+HELD = plan_snapshot(
+    CREDENTIALS,
+    generation=1,
+    fetched_at=0.0,
+    checked_at=0.0,
+    expires_at=NOW + 600,
+    refetch_after=None,
+    wall_offset=0.0,
+    policy=RefreshPolicy(),
+    random_fraction=0.0,
+)
+SOONER = datetime.fromtimestamp(EXPIRES - 60, timezone.utc)
+LATER = datetime.fromtimestamp(EXPIRES + 60, timezone.utc)
+
+
+def other(expiration: datetime | None) -> Credentials:
+    return Credentials("STS.NT2", "secret", "token", expiration)
+
+
+def same(expiration: datetime | None) -> Credentials:
+    return Credentials("STS.NT1", "secret", "token", expiration)
+
+
+@pytest.mark.parametrize(
+    ("new", "kept"),
+    [
+        (same(CREDENTIALS.expiration), True),
+        (same(None), True),
+        (same(LATER), False),
+        (same(SOONER), False),
+        (other(SOONER), True),
+        (other(CREDENTIALS.expiration), False),
+        (other(LATER), False),
+        (other(None), False),
+    ],
+    ids=["same", "same without end", "same later", "same sooner", "sooner", "equal end", "later", "without end"],
+)
+def test_held_credentials_stay_where_the_issuer_says_that_the_new_ones_end_sooner(new: Credentials, kept: bool) -> None:
+    assert should_keep_held(HELD, new, NOW, None) is kept
+    assert not should_keep_held(HELD, new, NOW + 601, None), "those that have ended never stay"
+    assert not should_keep_held(NO_SNAPSHOT, new, NOW, None)
+
+
+def test_rejected_and_doubtful_credentials_are_replaced_by_ones_that_end_sooner() -> None:
+    assert not should_keep_held(HELD, other(SOONER), NOW, CREDENTIALS)
+    assert should_keep_held(HELD, other(SOONER), NOW, other(LATER))
+    assert not should_keep_held(HELD.doubted(), other(SOONER), NOW, None)
+    assert should_keep_held(HELD.doubted(), CREDENTIALS, NOW, None)
 
 
 @pytest.mark.parametrize(

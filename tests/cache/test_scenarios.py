@@ -22,6 +22,6 @@ def test_scenario(case: dict[str, Any]) -> None:
     Player(case).play()
 
 
-def test_there_are_at_least_sixty_and_each_has_a_name_of_its_own() -> None:
+def test_there_are_at_least_sixty_and_their_names_are_unique() -> None:
     names = [case["name"] for case in CASES]
     assert len(set(names)) == len(names) >= 60

@@ -37,7 +37,7 @@ def test_the_same_seed_lives_the_same_life_again() -> None:
             life.live()
         finally:
             life.world.close()
-        return life.told
+        return life.story_lines
 
     for seed in range(5):
         assert story(seed) == story(seed) != story(seed + 1)

@@ -1,4 +1,4 @@
-"""What a fetch brings: a source that answers as it is told, on the world's time, and keeps count."""
+"""What a fetch brings: a source that answers as it is received, on the world's time, and keeps count."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def _kept(view: View, outcome: Outcome, new: Credentials, reckoning: Reckoning) 
 
 
 def _checked_again(view: View, outcome: Outcome, new: Credentials, reckoning: Reckoning) -> Snapshot:
-    """The held credentials with new deadlines, where the check tells something about them."""
+    """The held credentials with new deadlines, where the check says something about them."""
     held, now = view.state.snapshot, view.now
     expires_at = held.expires_at
     again = held.credentials is not None and held.credentials.expiration == new.expiration
