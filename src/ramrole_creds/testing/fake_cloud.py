@@ -13,7 +13,7 @@ from ramrole_creds.testing.account.least_privilege import least_policy, unused_p
 from ramrole_creds.testing.account.ram_policy import parse_policy
 from ramrole_creds.testing.clocks import VirtualClock
 from ramrole_creds.testing.faults.script import Faults
-from ramrole_creds.testing.request_log import RequestLog
+from ramrole_creds.testing.request_log import RequestAssertions, RequestLog
 from ramrole_creds.testing.server.gateway import Gateway
 from ramrole_creds.testing.server.http_server import HttpServer
 from ramrole_creds.testing.server.port import Port
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.account.credential_store import IssuedCredentials
     from ramrole_creds.testing.account.least_privilege import UnusedPermission, Width
     from ramrole_creds.testing.account.oidc_issuer import OidcIssuer
-    from ramrole_creds.testing.request_log import RecordedRequest
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
     from ramrole_creds.testing.services.metadata_service import Mode, Quirks
     from ramrole_creds.testing.services.service import Service
@@ -41,7 +40,7 @@ class FakeCloudDefect(AssertionError):
     """The fake cloud itself failed while it answered. The result of the test means nothing."""
 
 
-class FakeCloud:
+class FakeCloud(RequestAssertions):
     """A fake Alibaba Cloud on loopback: instance metadata, STS, RAM and ECS role APIs, and verifying endpoints.
 
     Use it as a context manager, or call `start` and `stop`:
@@ -115,8 +114,6 @@ class FakeCloud:
         if role is not None:
             self.instance.attach(role, self._clock.time())
 
-    # --- life ---------------------------------------------------------------------------------------------------
-
     def start(self) -> FakeCloud:
         """Bind the port and answer from now on; returns itself.
 
@@ -159,8 +156,6 @@ class FakeCloud:
         if self.defects:
             raise FakeCloudDefect("The fake cloud failed while it answered:\n\n" + "\n".join(self.defects))
 
-    # --- addresses ---------------------------------------------------------------------------------------------
-
     @property
     def host(self) -> str:
         """The address it is bound to."""
@@ -201,8 +196,6 @@ class FakeCloud:
     def clock(self) -> VirtualClock:
         """The cloud's clock: `cloud.clock.advance(hours=6)`. A clock given to the constructor is this one."""
         return self._clock  # type: ignore[return-value]  # a caller that passed another clock knows its type
-
-    # --- the instance -------------------------------------------------------------------------------------------
 
     def attach_role(
         self, name: str, *, policies: Sequence[str | Document] | None = None, allow_second: bool = False
@@ -339,8 +332,6 @@ class FakeCloud:
         """Set the answer of `/latest/user-data`; None for 404."""
         self.instance.user_data = data.encode() if isinstance(data, str) else data
 
-    # --- the account --------------------------------------------------------------------------------------------
-
     def add_role(
         self,
         name: str,
@@ -370,29 +361,11 @@ class FakeCloud:
             self.account.add_oidc_issuer(self._oidc)
         return self._oidc
 
-    # --- credentials and requests --------------------------------------------------------------------------------
-
     def is_valid(self, access_key_id: str, security_token: str | None = None, at: float | None = None) -> bool:
         """True where a call signed with these credentials is accepted now, or at the Unix time `at`."""
         issued = self.credential_store.lookup(access_key_id)
         moment = self._clock.time() if at is None else at
         return issued is not None and issued.security_token == security_token and not issued.is_expired(moment)
-
-    def assert_called(self, where: str, times: int | None = None, **expected: object) -> list[RecordedRequest]:
-        """Assert that requests were made; see `RequestLog.assert_called`."""
-        return self.requests.assert_called(where, times, **expected)
-
-    def assert_called_once(self, where: str, **expected: object) -> RecordedRequest:
-        """Assert that exactly one request was made; returns it."""
-        return self.requests.assert_called_once(where, **expected)
-
-    def assert_not_called(self, where: str = "*") -> None:
-        """Assert that no request was made."""
-        self.requests.assert_not_called(where)
-
-    def assert_no_static_keys(self) -> None:
-        """Assert that no request was signed with a long-term AccessKey."""
-        self.requests.assert_no_static_keys()
 
     def reset(self) -> None:
         """Remove faults, recorded requests and accesses, metadata session tokens; roles, credentials and time stay."""
@@ -412,20 +385,11 @@ class FakeCloud:
         """Tracebacks of errors inside the fake cloud itself."""
         return self._gateway.defects
 
-    # --- internals ----------------------------------------------------------------------------------------------
-
     def _load_services(self) -> list[Service]:
-        from ramrole_creds.testing.services.defaults import default_services
-        from ramrole_creds.testing.services.ecs import EcsService
-        from ramrole_creds.testing.services.ram import RamService
-        from ramrole_creds.testing.services.sts import StsService
+        from ramrole_creds.testing.services.defaults import default_services, role_services
 
-        return [
-            StsService(self.account),
-            RamService(self.account),
-            EcsService(self.account, self.instances, self.metadata, lambda: self.propagation_delay),
-            *default_services(self.credential_store, self._clock),
-        ]
+        roles = role_services(self.account, self.instances, self.metadata, lambda: self.propagation_delay)
+        return [*roles, *default_services(self.credential_store, self._clock)]
 
     def _answer_control(self, request: WireRequest) -> WireResponse:
         from ramrole_creds.testing.server.control import answer_control

@@ -271,6 +271,28 @@ class RequestLog(Sequence[RecordedRequest]):
         return f"<RequestLog of {len(self._entries)} requests>"
 
 
+class RequestAssertions:
+    """The assertions about `requests` that tests make most, for an object that has such a log."""
+
+    requests: RequestLog
+
+    def assert_called(self, where: str, times: int | None = None, **expected: object) -> list[RecordedRequest]:
+        """Assert that requests were made; see `RequestLog.assert_called`."""
+        return self.requests.assert_called(where, times, **expected)
+
+    def assert_called_once(self, where: str, **expected: object) -> RecordedRequest:
+        """Assert that exactly one request was made; returns it."""
+        return self.requests.assert_called_once(where, **expected)
+
+    def assert_not_called(self, where: str = "*") -> None:
+        """Assert that no request was made."""
+        self.requests.assert_not_called(where)
+
+    def assert_no_static_keys(self) -> None:
+        """Assert that no request was signed with a long-term AccessKey."""
+        self.requests.assert_no_static_keys()
+
+
 def describe_headers(entry: RecordedRequest) -> str:
     """The request's headers, one a line, without secrets."""
     return "\n".join(f"{name}: {mask_header(name, value)}" for name, value in entry.request.headers)

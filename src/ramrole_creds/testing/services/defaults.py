@@ -6,18 +6,26 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.services.bucket_store import BucketStore
 from ramrole_creds.testing.services.datahub import DatahubService
+from ramrole_creds.testing.services.ecs import EcsService
 from ramrole_creds.testing.services.fc import FcService
 from ramrole_creds.testing.services.mns import MnsService
 from ramrole_creds.testing.services.odps import OdpsService
 from ramrole_creds.testing.services.openapi_echo import OpenApiEcho
 from ramrole_creds.testing.services.oss import OssService
 from ramrole_creds.testing.services.ots import OtsService
+from ramrole_creds.testing.services.ram import RamService
 from ramrole_creds.testing.services.s3 import S3Service
 from ramrole_creds.testing.services.sls import SlsService
+from ramrole_creds.testing.services.sts import StsService
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from ramrole_creds.clock import Clock
+    from ramrole_creds.testing.account.account import Account
     from ramrole_creds.testing.account.credential_store import CredentialStore
+    from ramrole_creds.testing.services.instance import Instance
+    from ramrole_creds.testing.services.metadata_service import MetadataService
     from ramrole_creds.testing.services.service import Service
 
 
@@ -43,3 +51,20 @@ def default_services(issuer: CredentialStore, clock: Clock) -> list[Service]:
         S3Service(issuer, buckets),
         OssService(issuer, buckets),
     ]
+
+
+def role_services(
+    account: Account,
+    instances: Mapping[str, Instance],
+    metadata: MetadataService,
+    propagation_delay: Callable[[], float],
+) -> list[Service]:
+    """The endpoints that change and use the account's roles: STS, RAM and ECS.
+
+    Args:
+        account: has the roles.
+        instances: by id.
+        metadata: the service whose options ECS changes.
+        propagation_delay: gives the seconds until a changed role shows in the metadata.
+    """
+    return [StsService(account), RamService(account), EcsService(account, instances, metadata, propagation_delay)]
