@@ -87,7 +87,7 @@ def _wait_for(command: Sequence[str], environment: dict[str, str]) -> int:
     def forward(number: int, _: object) -> None:
         if child is None:
             pending.append(number)
-        elif not (number in FROM_A_TERMINAL and _is_in_foreground()):
+        elif not (number in FROM_A_TERMINAL and is_in_foreground()):
             child.send_signal(number)
 
     before = {number: signal.signal(number, forward) for number in _signals()}
@@ -105,7 +105,7 @@ def _wait_for(command: Sequence[str], environment: dict[str, str]) -> int:
     return status if status >= 0 else 128 - status
 
 
-def _is_in_foreground() -> bool:
+def is_in_foreground() -> bool:
     """True where the terminal sends its signals to this process's group, and so to the child as well."""
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import signal
 import socket
 import stat
 import threading
@@ -181,6 +182,8 @@ class LocalService:
         self.close()
 
     def _run(self, sockets: list[socket.socket]) -> None:
+        if hasattr(signal, "pthread_sigmask"):  # signals are for the main thread, which may be waiting for them
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         loop = _new_event_loop()
         self._loop = loop
         try:
