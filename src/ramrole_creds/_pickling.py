@@ -17,6 +17,7 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any, TypeVar
 
 from ramrole_creds._checks import names_secret
+from ramrole_creds.credentials import sealed
 
 Made = TypeVar("Made")
 
@@ -39,18 +40,18 @@ _lock = threading.RLock()
 class ProviderRecipe:
     """The class and the constructor arguments of a provider, and the environment in which it was made."""
 
-    __slots__ = ("_args", "_class", "_environment_key", "_kwargs")
+    __slots__ = ("_arguments", "_class", "_environment_key")
 
     def __init__(self, cls: type[object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._class = cls
-        self._args = args
-        self._kwargs = kwargs
+        self._arguments = sealed((args, kwargs))  # an argument may be a secret
         self._environment_key = _environment_key()
 
     def repeat(self, provider: object) -> None:
         """Call the constructor again, in the environment as it is now."""
         self._environment_key = _environment_key()
-        self._class.__init__(provider, *self._args, **self._kwargs)
+        args, kwargs = self._arguments()
+        self._class.__init__(provider, *args, **kwargs)
 
     def reduce_args(self, provider: object) -> tuple[Any, ...]:
         """The arguments of `restore`. A pickle that returns to this process becomes the pickled provider.
@@ -62,13 +63,15 @@ class ProviderRecipe:
         key = self.key()
         with _lock:
             _made[key] = provider
-        return self._class, self._args, self._kwargs
+        args, kwargs = self._arguments()
+        return self._class, args, kwargs
 
     def _refuse_secrets(self) -> None:
         import inspect
 
+        args, kwargs = self._arguments()
         positional = list(inspect.signature(self._class.__init__).parameters)[1:]
-        for name, value in (*zip(positional, self._args, strict=False), *self._kwargs.items()):
+        for name, value in (*zip(positional, args, strict=False), *kwargs.items()):
             if isinstance(value, (str, bytes)) and value and names_secret(name):
                 raise TypeError(
                     f"This {self._class.__name__} cannot be pickled: its argument {name!r} would carry a secret to "
@@ -77,14 +80,16 @@ class ProviderRecipe:
 
     def key(self) -> Hashable:
         """A value that is equal for all providers of this configuration."""
-        return _key(self._class, self._args, self._kwargs, self._environment_key)
+        args, kwargs = self._arguments()
+        return _key(self._class, args, kwargs, self._environment_key)
 
     def token(self) -> tuple[str, ...]:
         """A name of this configuration, the same in every process, that shows no argument."""
         import hashlib
         import pickle
 
-        content = pickle.dumps((self._args, sorted(self._kwargs.items())))
+        args, kwargs = self._arguments()
+        content = pickle.dumps((args, sorted(kwargs.items())))
         return f"{self._class.__module__}.{self._class.__qualname__}", hashlib.sha256(content).hexdigest()
 
 

@@ -97,12 +97,13 @@ def failing_file() -> io.BytesIO:
         lambda: Signer(KEYS, signing.FCV2()).presign(Request("GET", URL), 60),
         lambda: Signer(KEYS, signing.OSSV4("r")).post_form({"conditions": [], "expiration": "soon"}),
         lambda: Signer(KEYS, signing.OSSV4("r")).post_form({"conditions": [{1, 2}]}),
+        lambda: signing.OTSV4("i", "r").verify_response(Request("POST", "https://h/"), {"Authorization": "x"}, KEYS),
         lambda: Request("GET", f"https://Marker:Marker@h/?t={KEYS.security_token}"),
         lambda: Request("GET", URL, {"x-token": "MarkerToken\n"}),
         lambda: Request("GET", URL, params={"SecurityToken": "MarkerToken\ud800"}),
         lambda: Request("GET", URL, params={"SecurityToken": ["MarkerToken"]}),  # type: ignore[arg-type]
     ],
-    ids=["body", "nonce", "presign", "policy date", "policy", "url", "header", "parameter", "list"],
+    ids=["body", "nonce", "presign", "policy date", "policy", "answer", "url", "header", "parameter", "list"],
 )
 def test_an_error_of_a_request_shows_no_secret(act: Callable[[], object]) -> None:
     with pytest.raises((SigningError, OSError, TypeError)) as raised:

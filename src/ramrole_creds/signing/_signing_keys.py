@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from base64 import b64encode
 from hmac import digest as hmac_digest
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from ramrole_creds.credentials import sealed
 from ramrole_creds.signing._mac import KeyedHmac
 from ramrole_creds.signing._rsa import RsaKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_KEYS = 16
 RSA = "rsa"
@@ -22,14 +26,14 @@ class SigningKeys:
     from: secret, day, region, product. When another secret signs, the keys of the previous one are dropped, so that no
     key outlives its credentials.
 
-    It needs no lock: the cache is one tuple that is replaced and never changed, so a reader sees the keys of one
+    It needs no lock: the cache is one value that is replaced and never changed, so a reader sees the keys of one
     secret, never a mixture. Two threads that miss at the same time derive the same key.
     """
 
     __slots__ = ("_held",)
 
     def __init__(self) -> None:
-        self._held: tuple[str, dict[object, KeyedHmac | RsaKey]] = ("", {})
+        self._held: Callable[[], tuple[str, dict[object, KeyedHmac | RsaKey]]] = sealed(("", {}))
 
     def of_secret(self, secret: str, algorithm: str, suffix: str = "") -> KeyedHmac:
         """The secret itself as a key.
@@ -39,7 +43,7 @@ class SigningKeys:
             algorithm: "sha256", "sha1" or "sm3".
             suffix: what the scheme appends to the secret.
         """
-        held, keys = self._held
+        held, keys = self._held()
         key = keys.get(algorithm) if held == secret else None
         if isinstance(key, KeyedHmac):
             return key
@@ -54,7 +58,7 @@ class SigningKeys:
         Raises:
             SigningError: it is not an RSA private key, or cryptography is not installed.
         """
-        held, keys = self._held
+        held, keys = self._held()
         key = keys.get(RSA) if held == private_key else None
         if isinstance(key, RsaKey):
             return key
@@ -83,7 +87,7 @@ class SigningKeys:
             as_text: whether the text of the key's base64 is the key.
         """
         scope = (day, region, product, prefix, algorithm)
-        held, keys = self._held
+        held, keys = self._held()
         ready = keys.get(scope) if held == secret else None
         if isinstance(ready, KeyedHmac):
             return ready
@@ -91,16 +95,16 @@ class SigningKeys:
         return self._keep(secret, scope, KeyedHmac(b64encode(key) if as_text else key, algorithm))
 
     def _keep(self, secret: str, scope: object, key: KeyT) -> KeyT:
-        held, keys = self._held
+        held, keys = self._held()
         kept: list[tuple[object, KeyedHmac | RsaKey]] = list(keys.items())[1 - MAX_KEYS :] if held == secret else []
-        self._held = (secret, dict([*kept, (scope, key)]))
+        self._held = sealed((secret, dict([*kept, (scope, key)])))
         return key
 
     def __len__(self) -> int:
-        return len(self._held[1])
+        return len(self._held()[1])
 
     def __repr__(self) -> str:
-        return f"<SigningKeys: {len(self)} kept>"
+        return f"<SigningKeys: {len(self) if hasattr(self, '_held') else 0} kept>"
 
     def __reduce__(self) -> tuple[type[SigningKeys], tuple[()]]:
         return SigningKeys, ()

@@ -43,7 +43,8 @@ class Scheme(ABC):
     A scheme keeps only its own arguments, so that one object serves any number of signers and threads. It replaces
     what it owns on the request (date, nonce, token, content hash, signature) and keeps everything else.
 
-    An error that `sign`, `presign` or `post_form` raises has no local variables in its traceback, in a subclass too.
+    An error of `sign`, `presign`, `post_form` or `verify_response` has no local variables in its traceback, in a
+    subclass too.
     """
 
     __slots__ = ()
@@ -62,7 +63,7 @@ class Scheme(ABC):
 
     def __init_subclass__(cls, **arguments: Any) -> None:  # noqa: ANN401  # whatever other base classes take
         super().__init_subclass__(**arguments)
-        for name in ("sign", "presign", "post_form"):
+        for name in ("sign", "presign", "post_form", "verify_response"):
             if name in vars(cls):
                 setattr(cls, name, hide_locals(vars(cls)[name]))
 
