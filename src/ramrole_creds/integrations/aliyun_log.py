@@ -60,7 +60,7 @@ class _ProviderHandler:
         **options: SdkObject,
     ) -> None:
         self._provider = as_provider(provider)
-        super().__init__(end_point, None, None, project, log_store, **options)  # type: ignore[call-arg]
+        super().__init__(end_point, None, None, project, log_store, **options)  # type: ignore[call-arg]  # those of the other base class
         self.addFilter(_is_not_about_credentials)
 
     def create_client(self) -> None:

@@ -44,12 +44,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         names = self.headers.get_all("Host") or [""]
-        self.server.arrived.append((self.path, ", ".join(names), str(self.headers).encode() + self.path.encode()))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        everything = str(self.headers).encode() + self.path.encode() + body
+        self.server.arrived.append((self.path, ", ".join(names), everything))
         if self.path.startswith("/start"):
             answer = b"HTTP/1.0 307 Temporary Redirect\r\nLocation: " + self.server.location + b"\r\n"
         else:
             answer = b"HTTP/1.0 403 Forbidden\r\n"
         self.wfile.write(answer + b"Content-Length: 0\r\n\r\n")
+
+    do_POST = do_GET  # noqa: N815  # the name that http.server looks up
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
@@ -78,16 +82,16 @@ def every_name_is_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
 
 
-def with_httpx_over_urllib3(signer: Signer, method: str, url: str, **_: Any) -> None:
+def with_httpx_over_urllib3(signer: Signer, method: str, url: str, body: Any = None, headers: Any = None) -> None:
     import httpx
 
     from ramrole_creds.integrations.httpx import HttpxAuth
 
     with httpx.Client(transport=Urllib3Transport(), follow_redirects=True) as client:
-        client.request(method, url, auth=HttpxAuth(signer))
+        client.request(method, url, content=body, headers=headers, auth=HttpxAuth(signer))
 
 
-def with_httpx_over_aiohttp(signer: Signer, method: str, url: str, **_: Any) -> None:
+def with_httpx_over_aiohttp(signer: Signer, method: str, url: str, body: Any = None, headers: Any = None) -> None:
     import asyncio
 
     import httpx
@@ -96,7 +100,7 @@ def with_httpx_over_aiohttp(signer: Signer, method: str, url: str, **_: Any) -> 
 
     async def send() -> None:
         async with httpx.AsyncClient(transport=AiohttpTransport(), follow_redirects=True) as client:
-            await client.request(method, url, auth=HttpxAuth(signer))
+            await client.request(method, url, content=body, headers=headers, auth=HttpxAuth(signer))
 
     asyncio.run(send())
 
@@ -177,7 +181,7 @@ KNOWN = [
 @pytest.mark.may_leak  # clients write URLs and headers into their own logs
 @pytest.mark.parametrize("client", SENDERS)
 class TestNoTokenLeavesTheHost:
-    @pytest.mark.parametrize("scheme", ["ACS3", "RPC"])
+    @pytest.mark.parametrize("scheme", ["ACS3", "RPC", "RPC form"])
     @pytest.mark.parametrize("template", KNOWN, ids=range(len(KNOWN)))
     def test_by_a_known_way(
         self, client: str, scheme: str, template: str, servers: tuple[Recorder, Recorder]
@@ -198,9 +202,13 @@ def check(client: str, template: str, servers: tuple[Recorder, Recorder], scheme
     good, evil = servers
     good.location = fill(template, good, evil)
     good.arrived, evil.arrived = [], []
-    signer = Signer(Credentials("LTAI5tFake", "secret", TOKEN), getattr(signing, scheme)())
+    signer = Signer(Credentials("LTAI5tFake", "secret", TOKEN), getattr(signing, scheme.removesuffix(" form"))())
+    call: dict[str, Any] = {}
+    if scheme.endswith("form"):
+        call = {"body": b"Name=value", "headers": {"Content-Type": "application/x-www-form-urlencoded"}}
     with contextlib.suppress(Exception):  # a client may refuse the target; what counts is what arrived
-        SENDERS[client](signer, "GET", f"http://{GOOD}:{good.port}/start?Action=A&Version=V")
+        method = "POST" if call else "GET"
+        SENDERS[client](signer, method, f"http://{GOOD}:{good.port}/start?Action=A&Version=V", **call)
 
     assert TOKEN.encode() in good.arrived[0][2], "the first request is signed"
     assert not [path for path, _, everything in evil.arrived if TOKEN.encode() in everything]

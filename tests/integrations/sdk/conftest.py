@@ -131,7 +131,7 @@ class Stage:
             try:
                 for _ in range(6):
                     call()
-            except BaseException as error:  # noqa: BLE001
+            except BaseException as error:  # noqa: BLE001  # any error fails the test
                 wrong.append(error)
 
         threads = [threading.Thread(target=work) for _ in range(4)]

@@ -81,7 +81,7 @@ def test_a_missing_permission_is_no_refused_token(stage: Stage) -> None:
     assert len(stage.refused("sls")) == 1
 
 
-class Processor(ConsumerProcessorBase):  # type: ignore[misc]
+class Processor(ConsumerProcessorBase):  # type: ignore[misc]  # the SDK has no types
     def process(self, log_groups: Any, check_point_tracker: Any) -> None:
         pass
 

@@ -101,7 +101,7 @@ def test_no_request_of_many_threads_is_torn_by_a_rotation(stage: Stage) -> None:
         try:
             for turn in range(5):
                 bucket.put_object(f"{number}/{turn}", io.BytesIO(b"body"))
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001  # any error fails the test
             wrong.append(error)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]

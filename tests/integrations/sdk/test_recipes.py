@@ -35,15 +35,15 @@ pytestmark = [
 Names = dict[str, Any]
 
 
-def nothing(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001
+def nothing(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001  # all setups are called alike
     return {}
 
 
-def plain_http(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001
+def plain_http(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001  # all setups are called alike
     return {"endpoint": stage.address, "protocol": "http"}
 
 
-def bucket_with_a_key(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001
+def bucket_with_a_key(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001  # all setups are called alike
     import oss2
 
     bucket = oss2.Bucket(oss2.ProviderAuthV4(stage.provider), stage.url, "bucket", region="cn-hangzhou")
@@ -52,7 +52,7 @@ def bucket_with_a_key(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa
     return {"bucket": bucket}
 
 
-def acs_address(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001
+def acs_address(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001  # all setups are called alike
     def at_endpoint(request: Any) -> Any:
         request.set_endpoint(stage.address)
         request.set_protocol_type("http")
@@ -61,14 +61,14 @@ def acs_address(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG0
     return {"at_endpoint": at_endpoint}
 
 
-def async_oss(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001
+def async_oss(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001  # all setups are called alike
     import alibabacloud_oss_v2 as oss
 
     request = oss.PutObjectRequest(bucket="bucket", key="key", body=b"body")
     return {"config": oss.Config(region="cn-hangzhou", endpoint=stage.url), "request": request}
 
 
-def log_by_address(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001
+def log_by_address(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001  # all setups are called alike
     from aliyun.log.consumer import ConsumerProcessorBase
     from aliyun.log.util import Util
 
@@ -85,14 +85,14 @@ def log_by_proxy(stage: Stage, patch: pytest.MonkeyPatch) -> Names:
     return {"endpoint": stage.url.replace("127.0.0.1", "localhost")}
 
 
-def s3_options(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001
+def s3_options(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001  # all setups are called alike
     from botocore.config import Config
 
     when = {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
     return {"config": Config(signature_version="s3v4", s3={"addressing_style": "path"}, **when)}
 
 
-def arrow_options(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001
+def arrow_options(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001  # all setups are called alike
     return {"address": stage.address, "options": {"scheme": "http", "force_virtual_addressing": False}}
 
 
