@@ -1,0 +1,168 @@
+"""What becomes of a fetch's outcome: a pure function, so each rule is one call."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from ramrole_creds import Credentials, FetchError, FetchTimeout, RefreshPolicy
+from ramrole_creds._cache.backoff import FREE_HANGING_FETCHES, Backoff
+from ramrole_creds._cache.decisions import View
+from ramrole_creds._cache.settlement import CLOCK_TOLERANCE_SECONDS, Failed, Kept, Outcome, Replaced, settle
+from ramrole_creds._cache.snapshot import FRESH, NO_SNAPSHOT, Snapshot, plan_snapshot
+from ramrole_creds._cache.state import CacheState
+
+LIFE = 21600.0
+WALL = 1_800_000_000.0
+ENDS = datetime.fromtimestamp(WALL + LIFE, timezone.utc)
+POLICY = RefreshPolicy()
+
+
+def credentials(number: int = 1, *, later: float = 0.0) -> Credentials:
+    return Credentials(f"STS.NT{number}", "secret", "token", ENDS + timedelta(seconds=later))
+
+
+def held(*, expires_at: float = LIFE) -> Snapshot:
+    return plan_snapshot(
+        credentials(),
+        generation=1,
+        fetched_at=0.0,
+        checked_at=0.0,
+        expires_at=expires_at,
+        refetch_after=None,
+        wall_offset=WALL,
+        policy=POLICY,
+        random_fraction=0.0,
+    )
+
+
+def view(snapshot: Snapshot, now: float = 1000.0, backoff: Backoff | None = None) -> View:
+    state = CacheState(snapshot, backoff or Backoff(), snapshot.state_at(now))
+    return View(state, now, 0.0, False, POLICY, "source")
+
+
+def dated(now: float, *, ahead: float = 0.0) -> tuple[float, float]:
+    """The server's time, when its clock is ahead of ours by these seconds."""
+    return WALL + now + ahead, now
+
+
+@pytest.mark.parametrize("paused", [CLOCK_TOLERANCE_SECONDS + 2, 3600.0])
+def test_the_end_of_the_same_credentials_is_computed_again_from_a_servers_time(paused: float) -> None:
+    now = 1000.0
+    outcome = Outcome(credentials(), WALL + now + paused, server_time=dated(now, ahead=paused))
+    settlement = settle(view(held(), now), outcome)
+    assert isinstance(settlement, Kept)
+    assert settlement.snapshot.expires_at == pytest.approx(LIFE - paused)
+    assert settlement.snapshot.generation == 1
+    assert settlement.snapshot.wall_offset == WALL + paused
+
+
+@pytest.mark.parametrize("off_by", [-3600.0, 3600.0])
+def test_a_local_clock_alone_moves_the_end_only_of_credentials_in_doubt(off_by: float) -> None:
+    now = 1000.0
+    outcome = Outcome(credentials(), WALL + now + off_by)
+    settled = settle(view(held(), now), outcome)
+    assert isinstance(settled, Kept)
+    assert settled.snapshot.expires_at == LIFE
+    doubted = settle(view(held().doubted(), now), outcome)
+    assert isinstance(doubted, Kept)
+    assert doubted.snapshot.expires_at == LIFE - off_by
+    assert not doubted.snapshot.doubtful
+    assert doubted.snapshot.state_at(now) == FRESH
+
+
+@pytest.mark.parametrize("apart", [-CLOCK_TOLERANCE_SECONDS + 1, 0.0, CLOCK_TOLERANCE_SECONDS - 1])
+def test_a_server_whose_time_differs_by_seconds_moves_no_end(apart: float) -> None:
+    now = 1000.0
+    settlement = settle(view(held(), now), Outcome(credentials(), WALL + now, server_time=dated(now, ahead=apart)))
+    assert isinstance(settlement, Kept)
+    assert settlement.snapshot.expires_at == LIFE
+
+
+def test_a_sooner_set_says_nothing_about_the_end_of_the_held_one() -> None:
+    now = 1000.0
+    outcome = Outcome(credentials(2, later=-60), WALL + now + 3600, server_time=dated(now, ahead=3600))
+    settlement = settle(view(held(), now), outcome)
+    assert isinstance(settlement, Kept)
+    assert settlement.snapshot.expires_at == LIFE
+
+
+def test_near_the_end_only_the_delay_changes() -> None:
+    now = LIFE - 1000
+    snapshot = held()
+    settlement = settle(view(snapshot, now), Outcome(credentials(), WALL + now))
+    assert isinstance(settlement, Kept)
+    assert settlement.snapshot is snapshot
+    assert now < settlement.backoff.retry_at <= now + 100
+
+
+@pytest.mark.parametrize(("later", "ended"), [(0.0, True), (60.0, True), (-60.0, False)])
+def test_credentials_that_end_no_later_than_ended_ones_have_ended_too(later: float, ended: bool) -> None:
+    now = LIFE - 10
+    outcome = Outcome(credentials(2, later=later), WALL + now + 7200, server_time=dated(now, ahead=7200))
+    settlement = settle(view(held(), now), outcome)
+    assert isinstance(settlement, Failed)
+    assert "had expired" in str(settlement.error)
+    assert (settlement.snapshot.expires_at == now) is ended
+
+
+def test_credentials_without_an_expiry_are_not_ended_by_others() -> None:
+    key = Credentials("LTAI5tkey", "secret")
+    snapshot = settle(view(NO_SNAPSHOT), Outcome(key, WALL)).snapshot
+    now = 1000.0
+    outcome = Outcome(credentials(2, later=-LIFE), WALL + now + 60, server_time=dated(now, ahead=60))
+    settlement = settle(view(snapshot, now), outcome)
+    assert isinstance(settlement, Failed)
+    assert settlement.snapshot.expires_at == math.inf
+
+
+def test_an_undated_end_that_is_absurdly_far_is_doubted_once() -> None:
+    outcome = Outcome(credentials(later=10 * 86400), WALL)
+    first = settle(view(NO_SNAPSHOT, 0.0), outcome)
+    assert isinstance(first, Replaced)
+    assert first.snapshot.doubtful
+    assert 0 < first.backoff.retry_at <= POLICY.retry_max
+    second = settle(view(first.snapshot, 300.0, first.backoff), outcome._replace(wall=WALL + 300))
+    assert isinstance(second, Kept)
+    assert not second.snapshot.doubtful
+    assert second.snapshot.state_at(300.0) == FRESH
+
+
+def test_new_ones_that_only_a_wrong_clock_finds_past_live_longer_than_the_held_by_as_much_as_the_issuer_says() -> None:
+    settlement = settle(view(held(), 1000.0), Outcome(credentials(2, later=3600), WALL + 10 * 86400))
+    assert isinstance(settlement, Replaced)
+    assert settlement.snapshot.expires_at == LIFE + 3600
+    assert settlement.snapshot.doubtful
+
+
+def test_a_late_failure_or_repetition_changes_nothing() -> None:
+    seen = view(held())
+    for result in (FetchError("no"), credentials()):
+        settlement = settle(seen, Outcome(result, WALL + 1000.0, late=True))
+        assert settlement.snapshot is seen.state.snapshot
+        assert settlement.backoff is seen.state.backoff
+        assert settlement.happenings == ()
+
+
+def hanging_error(hanging: int) -> FetchTimeout:
+    error = FetchTimeout("it hangs")
+    error.hanging = hanging
+    return error
+
+
+def test_fetches_that_hang_are_spaced_out_from_the_fourth_on() -> None:
+    delays = []
+    for hanging in range(1, 7):
+        settlement = settle(view(NO_SNAPSHOT), Outcome(hanging_error(hanging), WALL, random_fractions=(0.0, 0.0)))
+        delays.append(settlement.backoff.retry_at - 1000.0)
+    assert delays == [1.0, 1.0, 1.0, 60.0, 120.0, 240.0]
+
+
+def test_the_return_of_one_that_hung_brings_the_next_attempt_forward() -> None:
+    waiting = Backoff(failures=4, retry_at=5000.0)
+    assert waiting.after_return(POLICY, FREE_HANGING_FETCHES, 1000.0).retry_at == 1001.0
+    assert waiting.after_return(POLICY, FREE_HANGING_FETCHES, 1000.0).failures == 4
+    assert waiting.after_return(POLICY, FREE_HANGING_FETCHES - 1, 1000.0) is waiting
+    assert waiting.after_return(POLICY, FREE_HANGING_FETCHES, 4999.5).retry_at == 5000.0
