@@ -220,6 +220,23 @@ def test_roles_are_found_listed_and_updated(cloud: FakeCloud, ram: Api) -> None:
     assert ram("GetPolicy", PolicyName="ReadOnlyAccess", PolicyType="System").status == 200
 
 
+@pytest.mark.parametrize("action", ["AttachPolicyToRole", "DetachPolicyFromRole"])
+@pytest.mark.parametrize("missing", ["role/web", "policy/ReadOnlyAccess"])
+def test_attaching_and_detaching_need_the_role_and_the_policy(
+    cloud: FakeCloud, call: Api, action: str, missing: str
+) -> None:
+    named = {"RoleName": "web", "PolicyType": "System", "PolicyName": "ReadOnlyAccess"}
+    if action == "DetachPolicyFromRole":
+        cloud.set_policies("web", ["ReadOnlyAccess"])
+    resources = [f"acs:ram:*:*:{one}" for one in ("role/web", "policy/ReadOnlyAccess") if one != missing]
+    statement = {"Effect": "Allow", "Action": "ram:*", "Resource": resources}
+    operator = cloud.add_user("operator", policies=[{"Version": "1", "Statement": [statement]}])
+    refused = call(cloud.access_key(operator), action, "2015-05-01", **named)
+    assert (refused.status, refused.json["Code"]) == (403, "NoPermission")
+    statement["Resource"] = ["acs:ram:*:*:role/web", "acs:ram:*:*:policy/ReadOnlyAccess"]
+    assert call(cloud.access_key(operator), action, "2015-05-01", **named).status == 200
+
+
 def test_a_role_takes_five_custom_policies(ram: Api) -> None:
     codes = []
     for number in range(6):

@@ -115,7 +115,7 @@ class OidcIssuer:
 
 
 class InvalidToken(Exception):
-    """A token is not what it should be; `code` and `message` are those of STS."""
+    """An OIDC token is not valid; `code` and `message` are those of STS."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

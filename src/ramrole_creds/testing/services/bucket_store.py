@@ -30,7 +30,7 @@ class StoredObject:
 
     @classmethod
     def of(cls, body: bytes, headers: Mapping[str, str], now: float, kind: str = "Normal") -> StoredObject:
-        """An object whose ETag is the MD5 of its body, as the service's is."""
+        """An object whose ETag is the MD5 of its body, as on the service."""
         return cls(body, dict(headers), now, hashlib.md5(body).hexdigest().upper(), kind)  # noqa: S324  # the protocol's
 
 

@@ -27,6 +27,9 @@ MAX_PAGE = 50
 class EcsService(OpenApi):
     """AttachInstanceRamRole, DetachInstanceRamRole, DescribeInstanceRamRole, ModifyInstanceMetadataOptions.
 
+    Permissions. Known, from the page of each API of ECS: the action is `ecs:<API>`, the resource `instance/<id>`, and
+    attaching needs `ram:PassRole` on the role. Assumed: describing by role is judged by `instance/*`.
+
     Args:
         account: the account.
         instances: the instances by id; the metadata service is that of the first.

@@ -52,7 +52,7 @@ _PAGE = """<?xml version="1.0" encoding="iso-8859-1"?>
 
 @dataclass(slots=True)
 class Quirks:
-    """What is not known of the real service, or differs behind proxies; change it while running.
+    """Details of the real service that are not documented, or that differ behind proxies; change them at any time.
 
     Args:
         token_ttl_echo: echo the TTL in a header of the token answer, as AWS does.

@@ -1,4 +1,4 @@
-"""What object storage does once a request is known to be right.
+"""The operations of object storage, on requests whose signature is right.
 
 Both protocols of the service lead here, OSS's own and the S3-compatible one; only their header names differ.
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def perform(call: StorageCall) -> WireResponse:
-    """Do what is asked.
+    """Perform the operation that the call names.
 
     Raises:
         ServiceError: the storage refuses; nothing was changed.

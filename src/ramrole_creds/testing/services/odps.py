@@ -99,7 +99,7 @@ def _starting(call: SignedCall, path: str) -> WireResponse:
 
 
 def _instance(call: SignedCall, project: str) -> WireResponse:
-    """A job that was sent, whose id clients read from `Location`; one that is asked for is over, its result empty."""
+    """A job: a new one is named by `Location`; every job has ended, and its result is empty."""
     if call.method == "POST":
         instance = f"fake{call.request_id[:24]}"
         location = f"http://{call.host}{ENDPOINT_PATH}/projects/{quote(project, safe='')}/instances/{instance}"

@@ -26,7 +26,11 @@ _POLICY_NAME = re.compile(r"[A-Za-z0-9-]{1,128}")
 
 
 class RamService(OpenApi):
-    """Roles and policies: create, get, list, update, delete, attach, detach."""
+    """Roles and policies: create, get, list, update, delete, attach, detach.
+
+    Permissions. Known, from the page of each API of RAM: the action is `ram:<API>`, the resource `role/<name>`,
+    `role/*` for listing, or `policy/<name>`; attaching and detaching need both.
+    """
 
     name = "ram"
     version = "2015-05-01"
@@ -150,6 +154,7 @@ class RamService(OpenApi):
     def _detach_policy(self, call: Call) -> Answer:
         role = self._role(call)
         kind, name = call.required("PolicyType"), call.required("PolicyName")
+        self._permit(call, f"policy/{name}")
         with self.account.lock:
             if (kind, name) not in role.policies:
                 raise ServiceError("EntityNotExist.Role.Policy", "The role policy does not exist.", 404)

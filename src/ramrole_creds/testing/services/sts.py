@@ -34,7 +34,11 @@ _ROLE_ARN = re.compile(r"acs:ram::(\d+):role/([^/]{1,64})", re.IGNORECASE)
 
 
 class StsService(OpenApi):
-    """AssumeRole, AssumeRoleWithOIDC, GenerateSessionAccessKey and GetCallerIdentity."""
+    """AssumeRole, AssumeRoleWithOIDC, GenerateSessionAccessKey and GetCallerIdentity.
+
+    Permissions. Known, from "AssumeRole" of STS: the caller needs `sts:AssumeRole` on the role's ARN, and the role must
+    trust the caller; `Policy` narrows the session. Assumed: GetCallerIdentity and GenerateSessionAccessKey need none.
+    """
 
     name = "sts"
     version = "2015-04-01"
