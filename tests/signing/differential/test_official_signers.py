@@ -12,6 +12,7 @@ import calendar
 import os
 import time
 import warnings
+from email.utils import parsedate_to_datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote
@@ -434,6 +435,36 @@ def test_sigv4(
     clock = at(wanted["X-Amz-Date"], BASIC)
     ours = signing.Signer(keys, scheme, clock).presign(request, 3600)
     assert dict(parse_qsl(ours.url.partition("?")[2], keep_blank_values=True)) == wanted
+
+
+@compare
+@given(
+    KEYS,
+    st.sampled_from(["GET", "PUT"]),
+    TEXT.filter(lambda key: not key.startswith("/")),
+    st.dictionaries(
+        st.sampled_from(["acl", "object-lock", "versionId", "response-expires", "prefix"]), TEXT, max_size=3
+    ),
+    st.booleans(),
+)
+def test_s3_version_1(keys: Credentials, method: str, key: str, params: dict[str, str], in_query: bool) -> None:
+    botocore = official("botocore.auth")
+    aws_request = official("botocore.awsrequest").AWSRequest
+    credentials = official("botocore.credentials").Credentials(
+        keys.access_key_id, keys.access_key_secret, keys.security_token
+    )
+    request = signing.Request(method, f"http://127.0.0.1/my-bucket/{encoded(key)}", (), params)
+    theirs = aws_request(method, request.url, {})
+    if not in_query:
+        botocore.HmacV1Auth(credentials).add_auth(theirs)
+        moment = parsedate_to_datetime(theirs.headers["Date"]).timestamp()
+        ours = signed(keys, signing.S3V1(), At(moment), request)
+        assert ours.header("authorization") == theirs.headers["Authorization"]
+        return
+    botocore.HmacV1QueryAuth(credentials, 3600).add_auth(theirs)
+    wanted = dict(parse_qsl(theirs.url.partition("?")[2], keep_blank_values=True))
+    presigned = signing.Signer(keys, signing.S3V1(), At(int(wanted["Expires"]) - 3600)).presign(request, 3600)
+    assert dict(parse_qsl(presigned.url.partition("?")[2], keep_blank_values=True)) == wanted
 
 
 def _one_case(headers: dict[str, str]) -> dict[str, str]:
