@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from ramrole_creds import EcsRamRoleProvider
+from ramrole_creds import EcsRamRoleProvider, StaticProvider, default_provider
 from ramrole_creds.testing import assert_no_secret_in
 
 pytest.importorskip("uvicorn", reason="the extra serve")
@@ -57,6 +57,29 @@ def test_the_page_shows_state_life_and_events_and_no_secret(watched: LocalServic
     assert '<circle class="failed"' in later
     assert_no_secret_in(later)
     assert watched.uri.rpartition("/")[2] not in answer.text
+
+
+@pytest.mark.usefixtures("no_metadata")
+def test_the_page_is_there_before_any_credentials_are() -> None:
+    history = History()
+    with (
+        default_provider(on_event=history) as provider,
+        LocalService(provider, admin_port=0, history=history) as service,
+    ):
+        page = get(f"{service.admin_url}/")
+        assert page.status_code == 200
+        assert "no credentials" in get(f"{service.admin_url}/readyz").text
+        assert get(f"{service.admin_url}/metrics").status_code == 200
+    assert "<td>none</td>" in page.text
+
+
+def test_the_page_of_credentials_without_a_known_end_is_there() -> None:
+    with (
+        StaticProvider("STS.NTunknown", "secret", "token") as provider,
+        LocalService(provider, admin_port=0) as service,
+    ):
+        provider.get_credentials()
+        assert "<th>Ends</th><td>unknown</td>" in get(f"{service.admin_url}/").text
 
 
 def test_the_page_has_no_script_and_a_policy_that_allows_none(watched: LocalService) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 from ramrole_creds.events import Fetched, FetchFailed
@@ -40,7 +41,7 @@ def lives_of(events: Iterable[Event]) -> list[Life]:
     """The credentials that were held, one after the other; those without a known end are left out."""
     fetched = [event for event in events if isinstance(event, Fetched) and event.expiration is not None]
     lives = []
-    for event, following in zip(fetched, [*fetched[1:], None], strict=True):
+    for event, following in zip_longest(fetched, fetched[1:]):
         assert event.expiration is not None  # noqa: S101  # filtered above
         expiration = event.expiration.timestamp()
         lives.append(Life(event.at, expiration if following is None else following.at, expiration))
