@@ -241,3 +241,18 @@ def test_a_forced_fetch_that_failed_raises_a_copy_of_its_error_with_valid_creden
     assert decision.error is not error
     assert isinstance(decide_forced(view(EXPIRED), None), Fail)
     assert isinstance(decide_forced(view(EMPTY), None), Fail)
+
+
+@pytest.mark.parametrize(
+    ("seen", "text"),
+    [
+        (view(FRESH, closed=True), "This provider (source) is closed"),
+        (view(FRESH, in_flight=True, own=True), "The credentials of source were requested from within their own fetch"),
+        (view(FRESH, hanging=MAX_HANGING_FETCHES), "16 fetches of source hang"),
+    ],
+    ids=["closed", "own", "hanging"],
+)
+def test_a_refused_refresh_names_the_source(seen: View, text: str) -> None:
+    decision = decide_refresh(seen, None)
+    assert isinstance(decision, Fail)
+    assert str(decision.error).startswith(text)

@@ -166,3 +166,40 @@ def test_the_return_of_one_that_hung_brings_the_next_attempt_forward() -> None:
     assert waiting.after_return(POLICY, FREE_HANGING_FETCHES, 1000.0).failures == 4
     assert waiting.after_return(POLICY, FREE_HANGING_FETCHES - 1, 1000.0) is waiting
     assert waiting.after_return(POLICY, FREE_HANGING_FETCHES, 4999.5).retry_at == 5000.0
+
+
+def test_a_leap_has_upstream_asked_at_once_unless_it_is_failing() -> None:
+    assert Backoff(retry_at=5000.0).after_leap().retry_at == -math.inf
+    failing = Backoff(failures=1, retry_at=5000.0)
+    assert failing.after_leap() is failing
+
+
+def test_the_same_again_end_a_row_of_failures() -> None:
+    failing = Backoff(failures=3, error=FetchError("no"), retry_at=0.0)
+    settlement = settle(view(held(), backoff=failing), Outcome(credentials(), WALL + 1000.0))
+    assert isinstance(settlement, Kept)
+    assert settlement.backoff.failures == 0
+    assert settlement.backoff.error is None
+
+
+@pytest.mark.parametrize(("asked", "delay"), [(0.5, 1.0), (7.0, 7.0), (1e6, 300.0)])
+def test_a_source_that_asks_to_be_left_alone_is_within_the_ceiling(asked: float, delay: float) -> None:
+    outcome = Outcome(FetchError("busy", retry_after=asked), WALL, random_fractions=(0.0, 0.0))
+    assert settle(view(held()), outcome).backoff.retry_at == 1000.0 + delay
+
+
+@pytest.mark.parametrize(("failures", "delay"), [(0, 5.0), (9, 300.0)])
+def test_an_unrecoverable_error_is_remembered_for_seconds_and_no_shorter_than_the_delay(
+    failures: int, delay: float
+) -> None:
+    outcome = Outcome(FetchError("no", unrecoverable=True), WALL, random_fractions=(0.0, 1.0))
+    settlement = settle(view(held(), backoff=Backoff(failures=failures)), outcome)
+    assert settlement.backoff.retry_at == 1000.0 + delay
+    assert settlement.backoff.failures == failures + 1
+    assert str(settlement.backoff.error) == "no"
+
+
+def test_fetches_that_hang_count_as_failures_with_their_error() -> None:
+    settlement = settle(view(NO_SNAPSHOT, backoff=Backoff(failures=3)), Outcome(hanging_error(4), WALL))
+    assert settlement.backoff.failures == 4
+    assert str(settlement.backoff.error) == "it hangs"
