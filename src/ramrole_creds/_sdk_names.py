@@ -24,13 +24,20 @@ class SdkCredentialsMixin:
     if TYPE_CHECKING:
 
         @property
-        def access_key_id(self) -> str: ...
+        def access_key_id(self) -> str:
+            """The AccessKey ID."""
+
         @property
-        def access_key_secret(self) -> str: ...
+        def access_key_secret(self) -> str:
+            """The secret that signs."""
+
         @property
-        def security_token(self) -> str | None: ...
+        def security_token(self) -> str | None:
+            """The security token, or None."""
+
         @property
-        def provider_name(self) -> str: ...
+        def provider_name(self) -> str:
+            """The source."""
 
     @property
     def type(self) -> str:
@@ -64,8 +71,11 @@ class SdkProviderMixin(Generic[CredentialsT]):
     if TYPE_CHECKING:
         name: ClassVar[str]
 
-        def get_credentials(self, valid_for: float = 0.0, timeout: float | None = None) -> CredentialsT: ...
-        async def get_credentials_async(self, valid_for: float = 0.0, timeout: float | None = None) -> CredentialsT: ...
+        def get_credentials(self, valid_for: float = 0.0, timeout: float | None = None) -> CredentialsT:
+            """Credentials that are valid now."""
+
+        async def get_credentials_async(self, valid_for: float = 0.0, timeout: float | None = None) -> CredentialsT:
+            """The same for coroutines."""
 
     def get_credential(self) -> CredentialsT:
         """The same snapshot as `get_credentials()`, under the name that tea-openapi and DataHub use."""

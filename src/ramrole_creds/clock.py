@@ -97,8 +97,19 @@ class SystemClock:
 
     __slots__ = ()
 
-    time = staticmethod(time.time)
-    monotonic = staticmethod(_monotonic)
+    if TYPE_CHECKING:
+
+        @staticmethod
+        def time() -> float:
+            """Unix time in seconds."""
+
+        @staticmethod
+        def monotonic() -> float:
+            """Seconds since an arbitrary moment."""
+
+    else:
+        time = staticmethod(time.time)
+        monotonic = staticmethod(_monotonic)
 
     def __reduce__(self) -> tuple[type[SystemClock], tuple[()]]:
         return SystemClock, ()

@@ -178,6 +178,7 @@ class StateKeeper(ABC):
 
 
 def state_change(old: str, snapshot: Snapshot, now: float, wall: float) -> list[Happening]:
+    """The event for a change of state by the passing of time; none where nothing changed."""
     new = snapshot.state_at(now)
     if new == old:
         return []
@@ -187,4 +188,5 @@ def state_change(old: str, snapshot: Snapshot, now: float, wall: float) -> list[
 def changed(
     state: CacheState, now: float, snapshot: Snapshot, backoff: Backoff, happenings: list[Happening]
 ) -> CacheState:
+    """The next state of a cache, with its state reported."""
     return state.change(*happenings, snapshot=snapshot, backoff=backoff, reported=snapshot.state_at(now))

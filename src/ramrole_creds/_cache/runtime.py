@@ -44,8 +44,12 @@ class Refresher(Protocol):
 class Runtime(Protocol):
     """Everything that the cache needs of threads, processes and chance."""
 
-    def cell(self, state: CacheState) -> StateCell: ...
-    def signal(self) -> Signal: ...
+    def cell(self, state: CacheState) -> StateCell:
+        """What holds the state of one process."""
+
+    def signal(self) -> Signal:
+        """A new signal, not set."""
+
     def spawn(self, work: Callable[[], None], purpose: str) -> None:
         """Run `work` on a short-lived daemon worker; RuntimeError where no thread can be started.
 
@@ -55,9 +59,14 @@ class Runtime(Protocol):
     def holds_foreign_lock(self) -> bool:
         """True where the calling thread may hold a lock that a worker needs, as within a log handler."""
 
-    def process_id(self) -> int: ...
+    def process_id(self) -> int:
+        """The id of the process that runs now."""
+
     def monotonic(self) -> float:
         """Seconds in which patience and time limits are measured."""
 
-    def random(self) -> float: ...
-    def refresher(self, clock: Clock) -> Refresher: ...
+    def random(self) -> float:
+        """A random number, 0 to 1."""
+
+    def refresher(self, clock: Clock) -> Refresher:
+        """What starts fetches that are due by this clock."""

@@ -11,9 +11,14 @@ from typing import Protocol
 class Signal(Protocol):
     """What a waiter waits on; set once."""
 
-    def set(self) -> None: ...
-    def is_set(self) -> bool: ...
-    def wait(self, timeout: float | None = None) -> bool: ...
+    def set(self) -> None:
+        """Release all waiters, now and later."""
+
+    def is_set(self) -> bool:
+        """True once it was set."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait at most `timeout` seconds; True once it was set."""
 
 
 class OneShotSignal:

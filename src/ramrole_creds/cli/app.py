@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+CONTEXT_SETTINGS: Final[dict[str, object]] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 # Subcommand -> module in `ramrole_creds.cli.commands`; the object in it is called `command`.
 COMMANDS: Final = {

@@ -24,7 +24,7 @@ FROM_A_TERMINAL: Final = frozenset(
     getattr(signal, name) for name in ("SIGINT", "SIGQUIT", "SIGWINCH") if hasattr(signal, name)
 )
 # Sources that the SDKs ask before the URI. The parent has asked them already; the child gets what it found.
-ASKED_BEFORE_THE_URI: Final = {
+ASKED_BEFORE_THE_URI: Final[dict[str, str | None]] = {
     "ALIBABA_CLOUD_ACCESS_KEY_ID": None,
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET": None,
     "ALIBABA_CLOUD_SECURITY_TOKEN": None,

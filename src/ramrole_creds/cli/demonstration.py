@@ -61,7 +61,7 @@ class Stage:
     failed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.began = self.clock.time()
+        self.began: float = self.clock.time()
 
     def check(self, text: str, *, holds: bool) -> None:
         """Show something that must hold, and remember when it does not."""

@@ -87,26 +87,33 @@ class RichScreen:
         self._steps = 0
 
     def title(self, title: str, text: str) -> None:
+        """See `Screen.title`."""
         self._console.print(Panel(Text(text), title=f"[bold]{title}[/bold]", title_align="left", border_style="cyan"))
 
     def step(self, text: str) -> None:
+        """See `Screen.step`."""
         self._steps += 1
         self._console.print()
         self._console.print(Text.assemble((f"{self._steps}  ", "bold cyan"), (text, "bold")))
 
     def line(self, text: str) -> None:
+        """See `Screen.line`."""
         self._print_indented(Text(text), INDENT)
 
     def progress(self, total: float) -> ProgressBar:
+        """See `Screen.progress`."""
         return RichProgressBar(self._console, total)
 
     def waiting(self, text: str) -> AbstractContextManager[object]:
+        """See `Screen.waiting`."""
         return self._console.status(text)
 
     def check(self, text: str, *, holds: bool) -> None:
+        """See `Screen.check`."""
         self.mark("ok" if holds else "failed", text)
 
     def mark(self, mark: Mark, text: str) -> None:
+        """See `Screen.mark`."""
         sign, sign_style, text_style = _STYLES[mark]
         rows = Text(text, style=text_style).wrap(self._console, max(MIN_TEXT_WIDTH, self._console.width - INDENT - 2))
         for number, row in enumerate(rows):
@@ -114,6 +121,7 @@ class RichScreen:
             self._console.print(Text.assemble(" " * INDENT, head, row))
 
     def closing(self, text: str, *, holds: bool) -> None:
+        """See `Screen.closing`."""
         self._console.print()
         self._console.print(Text(text, style="bold green" if holds else "bold red"))
 
@@ -138,6 +146,7 @@ class RichProgressBar:
         self._progress.stop()
 
     def move(self, done: float, note: str) -> None:
+        """See `ProgressBar.move`."""
         self._progress.update(self._task, completed=done, description=note)
 
 
@@ -148,30 +157,38 @@ class PlainScreen:
         self._steps = 0
 
     def title(self, title: str, text: str) -> None:
+        """See `Screen.title`."""
         _print(f"{title}: {text}")
 
     def step(self, text: str) -> None:
+        """See `Screen.step`."""
         self._steps += 1
         _print(f"{self._steps}. {text}")
 
     def line(self, text: str) -> None:
+        """See `Screen.line`."""
         _print(f"   {text}")
 
     def progress(self, total: float) -> ProgressBar:
+        """See `Screen.progress`."""
         del total
         return PlainProgressBar()
 
     def waiting(self, text: str) -> AbstractContextManager[object]:
+        """See `Screen.waiting`."""
         del text
         return nullcontext()
 
     def check(self, text: str, *, holds: bool) -> None:
+        """See `Screen.check`."""
         self.mark("ok" if holds else "failed", text)
 
     def mark(self, mark: Mark, text: str) -> None:
+        """See `Screen.mark`."""
         _print(f"   {_WORDS[mark]}: {text}")
 
     def closing(self, text: str, *, holds: bool) -> None:
+        """See `Screen.closing`."""
         del holds
         _print(text)
 
@@ -186,6 +203,7 @@ class PlainProgressBar:
         return
 
     def move(self, done: float, note: str) -> None:
+        """See `ProgressBar.move`."""
         return
 
 

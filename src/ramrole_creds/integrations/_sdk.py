@@ -15,6 +15,18 @@ SdkObject: TypeAlias = Any
 """An object of an SDK that has no types."""
 
 
+if TYPE_CHECKING:
+
+    class SdkBase:
+        """For type checkers, in place of a class of an SDK that has no types: it takes anything and has everything."""
+
+        def __init__(self, *arguments: SdkObject, **options: SdkObject) -> None:
+            """Take anything."""
+
+        def __getattr__(self, name: str) -> SdkObject:
+            """Have everything."""
+
+
 def load_sdk(module: str, extra: str) -> SdkObject:
     """Import a module of an SDK.
 

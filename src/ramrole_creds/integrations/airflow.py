@@ -17,6 +17,7 @@ from ramrole_creds.integrations._airflow_info import CONNECTION_TYPE, HOOK_NAME
 from ramrole_creds.integrations._sdk import load_sdk
 
 if TYPE_CHECKING:
+    from ramrole_creds.integrations._sdk import SdkBase
     from ramrole_creds.provider import CredentialProvider
 
 load_sdk("airflow", "airflow")
@@ -30,7 +31,13 @@ DEFAULT_URL = "default://"
 MAX_PROVIDERS = 64
 
 
-class RamRoleHook(BaseHook):
+if TYPE_CHECKING:
+    _BaseHook = SdkBase
+else:
+    _BaseHook = BaseHook
+
+
+class RamRoleHook(_BaseHook):
     """Returns the provider that a connection describes; one per process and URL, so that tasks share its cache.
 
     Args:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
 
+    from ramrole_creds.integrations._sdk import SdkBase
     from ramrole_creds.provider import CredentialProvider
 
 __all__ = ["QueuedLogHandler", "SimpleLogHandler", "UwsgiQueuedLogHandler", "consumer_worker"]
@@ -32,6 +33,20 @@ __all__ = ["QueuedLogHandler", "SimpleLogHandler", "UwsgiQueuedLogHandler", "con
 DISTRIBUTION = "aliyun-log-python-sdk"
 TESTED_VERSION = "0.9.52"
 FETCH_THREAD_PREFIX = "ramrole-creds"
+
+
+if TYPE_CHECKING:
+
+    class _LogHandler(SdkBase, logging.Handler):
+        """A handler of the SDK."""
+
+    _SimpleLogHandler = _LogHandler
+    _QueuedLogHandler = _LogHandler
+    _UwsgiQueuedLogHandler = _LogHandler
+else:
+    _SimpleLogHandler = sdk.SimpleLogHandler
+    _QueuedLogHandler = sdk.QueuedLogHandler
+    _UwsgiQueuedLogHandler = sdk.UwsgiQueuedLogHandler
 
 
 class _ProviderHandler:
@@ -71,18 +86,18 @@ class _ProviderHandler:
             auth_version=self.auth_version,
             region=self.region,
         )
-        self.client = _healing(client, self._provider)
+        self.client: SdkObject = _healing(client, self._provider)
 
 
-class SimpleLogHandler(_ProviderHandler, sdk.SimpleLogHandler):  # type: ignore[misc]  # the SDK has no types
+class SimpleLogHandler(_ProviderHandler, _SimpleLogHandler):
     """Sends each record at once. Arguments: `end_point, provider, project, log_store, **options`."""
 
 
-class QueuedLogHandler(_ProviderHandler, sdk.QueuedLogHandler):  # type: ignore[misc]  # the SDK has no types
+class QueuedLogHandler(_ProviderHandler, _QueuedLogHandler):
     """Sends records from a background thread. Arguments: `end_point, provider, project, log_store, **options`."""
 
 
-class UwsgiQueuedLogHandler(_ProviderHandler, sdk.UwsgiQueuedLogHandler):  # type: ignore[misc]  # the SDK has no types
+class UwsgiQueuedLogHandler(_ProviderHandler, _UwsgiQueuedLogHandler):
     """The same under uWSGI. Arguments: `end_point, provider, project, log_store, **options`."""
 
 

@@ -19,6 +19,7 @@ import fc2  # noqa: E402  # a missing SDK gets a better error above
 from fc2.auth import Auth  # noqa: E402  # as above
 
 if TYPE_CHECKING:
+    from ramrole_creds.integrations._sdk import SdkBase
     from ramrole_creds.provider import CredentialProvider
 
 __all__ = ["Client"]
@@ -26,7 +27,13 @@ __all__ = ["Client"]
 TESTED_VERSION = "2.5.2"
 
 
-class Client(fc2.Client):  # type: ignore[misc]  # the SDK has no types
+if TYPE_CHECKING:
+    _Client = SdkBase
+else:
+    _Client = fc2.Client
+
+
+class Client(_Client):
     """`fc2.Client` with a provider.
 
     Args:
@@ -46,5 +53,5 @@ class Client(fc2.Client):  # type: ignore[misc]  # the SDK has no types
         # The SDK reads `self.auth` twice. On a copy, both reads return the same snapshot.
         snapshot = self.provider.get_credentials()
         frozen = copy.copy(self)
-        frozen.auth = Auth(snapshot.access_key_id, snapshot.access_key_secret, snapshot.security_token or "")
-        return super(Client, frozen)._build_common_headers(*args, **kwargs)
+        frozen.auth = Auth(snapshot.access_key_id, snapshot.access_key_secret, snapshot.security_token or "")  # type: ignore[attr-defined]  # of the SDK
+        return super(Client, frozen)._build_common_headers(*args, **kwargs)  # type: ignore[misc]  # of the SDK

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from ramrole_creds.integrations._sdk import as_provider
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.provider import CredentialProvider
 
@@ -41,8 +43,8 @@ class _WithoutToken:
     __slots__ = ("get_access_key_id", "get_access_key_secret")
 
     def __init__(self, snapshot: Credentials) -> None:
-        self.get_access_key_id = snapshot.get_access_key_id
-        self.get_access_key_secret = snapshot.get_access_key_secret
+        self.get_access_key_id: Callable[[], str] = snapshot.get_access_key_id
+        self.get_access_key_secret: Callable[[], str] = snapshot.get_access_key_secret
 
     def get_security_token(self) -> str:
         """An empty string."""

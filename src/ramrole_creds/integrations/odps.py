@@ -20,6 +20,7 @@ from odps.accounts import (  # noqa: E402  # a missing SDK gets a better error a
 )
 
 if TYPE_CHECKING:
+    from ramrole_creds.integrations._sdk import SdkBase
     from ramrole_creds.provider import CredentialProvider
 
 __all__ = ["ProviderAccount"]
@@ -27,7 +28,13 @@ __all__ = ["ProviderAccount"]
 _TOKEN_NAME = "authorization-sts-token"  # noqa: S105  # the name of a header
 
 
-class ProviderAccount(CredentialProviderAccount):  # type: ignore[misc]  # the SDK has no types
+if TYPE_CHECKING:
+    _Account = SdkBase
+else:
+    _Account = CredentialProviderAccount
+
+
+class ProviderAccount(_Account):
     """Takes a provider, or the URL of one. Its pickle holds the provider and no secret.
 
     Args:

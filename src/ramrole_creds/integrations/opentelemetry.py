@@ -20,7 +20,11 @@ from opentelemetry import metrics, trace  # noqa: E402  # after the check that s
 
 __all__ = ["OpenTelemetryMetrics"]
 
-OUTCOMES = {events.Fetched: "replaced", events.FetchedUnchanged: "unchanged", events.FetchFailed: "failed"}
+OUTCOMES: dict[type[events.Event], str] = {
+    events.Fetched: "replaced",
+    events.FetchedUnchanged: "unchanged",
+    events.FetchFailed: "failed",
+}
 PROVIDER, OUTCOME, STATE = "ramrole_creds.provider", "ramrole_creds.outcome", "ramrole_creds.state"
 
 
@@ -34,11 +38,13 @@ class OpenTelemetryMetrics:
 
     def __init__(self, meter: metrics.Meter | None = None, tracer: trace.Tracer | None = None) -> None:
         meter = metrics.get_meter("ramrole_creds") if meter is None else meter
-        self.tracer = trace.get_tracer("ramrole_creds") if tracer is None else tracer
-        self.fetches = meter.create_counter("ramrole_creds.fetches", "{fetch}", "Fetches by outcome")
-        self.duration = meter.create_histogram("ramrole_creds.fetch.duration", "s", "Time of a fetch")
-        self.identity_changes = meter.create_counter("ramrole_creds.identity_changes", "{change}")
-        self.forced_refreshes = meter.create_counter("ramrole_creds.forced_refreshes", "{call}")
+        self.tracer: trace.Tracer = trace.get_tracer("ramrole_creds") if tracer is None else tracer
+        self.fetches: metrics.Counter = meter.create_counter("ramrole_creds.fetches", "{fetch}", "Fetches by outcome")
+        self.duration: metrics.Histogram = meter.create_histogram(
+            "ramrole_creds.fetch.duration", "s", "Time of a fetch"
+        )
+        self.identity_changes: metrics.Counter = meter.create_counter("ramrole_creds.identity_changes", "{change}")
+        self.forced_refreshes: metrics.Counter = meter.create_counter("ramrole_creds.forced_refreshes", "{call}")
         self.ends: dict[str, float] = {}
         self.states: dict[str, str] = {}
         meter.create_observable_gauge("ramrole_creds.remaining", [self._remaining], "s", "Life left of the credentials")

@@ -21,6 +21,7 @@ import ossfs  # noqa: E402  # a missing SDK gets a better error above
 from oss2 import ProviderAuth, ProviderAuthV4  # noqa: E402  # as above
 
 if TYPE_CHECKING:
+    from ramrole_creds.integrations._sdk import SdkBase
     from ramrole_creds.provider import CredentialProvider
 
 __all__ = ["AioOSSFileSystem", "OSSFileSystem", "register"]
@@ -45,7 +46,15 @@ def register(protocol: str = "oss", *, asynchronous: bool = False) -> None:
     fsspec.register_implementation(protocol, AioOSSFileSystem if asynchronous else OSSFileSystem, clobber=True)
 
 
-class OSSFileSystem(ossfs.OSSFileSystem):  # type: ignore[misc]  # the SDK has no types
+if TYPE_CHECKING:
+    _OSSFileSystem = SdkBase
+    _AioOSSFileSystem = SdkBase
+else:
+    _OSSFileSystem = ossfs.OSSFileSystem
+    _AioOSSFileSystem = ossfs.AioOSSFileSystem
+
+
+class OSSFileSystem(_OSSFileSystem):
     """ossfs with a provider. Each request is signed with the current credentials.
 
     Args:
@@ -70,7 +79,7 @@ class OSSFileSystem(ossfs.OSSFileSystem):  # type: ignore[misc]  # the SDK has n
         _use(self, provider, region, options)
 
 
-class AioOSSFileSystem(ossfs.AioOSSFileSystem):  # type: ignore[misc]  # the SDK has no types
+class AioOSSFileSystem(_AioOSSFileSystem):
     """The same for ossfs's file system on aiohttp."""
 
     def __init__(

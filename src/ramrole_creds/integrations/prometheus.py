@@ -18,7 +18,11 @@ __all__ = ["PrometheusMetrics"]
 
 STATES = ("empty", "fresh", "advisory", "mandatory", "expired")
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0)
-OUTCOMES = {events.Fetched: "replaced", events.FetchedUnchanged: "unchanged", events.FetchFailed: "failed"}
+OUTCOMES: dict[type[events.Event], str] = {
+    events.Fetched: "replaced",
+    events.FetchedUnchanged: "unchanged",
+    events.FetchFailed: "failed",
+}
 
 
 class PrometheusMetrics:
@@ -36,18 +40,20 @@ class PrometheusMetrics:
             return f"ramrole_creds_{text}"
 
         one, end = ["provider"], "When the held credentials expire, Unix time"
-        self.fetches = Counter(name("fetches"), "Fetches by outcome", [*one, "outcome"], registry=registry)
-        self.duration = Histogram(
+        self.fetches: Counter = Counter(name("fetches"), "Fetches by outcome", [*one, "outcome"], registry=registry)
+        self.duration: Histogram = Histogram(
             name("fetch_duration_seconds"), "Time of a fetch", one, buckets=BUCKETS, registry=registry
         )
-        self.expiration = Gauge(
+        self.expiration: Gauge = Gauge(
             name("expiration_timestamp_seconds"), end, one, multiprocess_mode="livemin", registry=registry
         )
-        self.state = Gauge(
+        self.state: Gauge = Gauge(
             name("state"), "1 for the state", [*one, "state"], multiprocess_mode="livesum", registry=registry
         )
-        self.identity_changes = Counter(name("identity_changes"), "Changes of the identity", one, registry=registry)
-        self.forced_refreshes = Counter(name("forced_refreshes"), "Calls of refresh()", one, registry=registry)
+        self.identity_changes: Counter = Counter(
+            name("identity_changes"), "Changes of the identity", one, registry=registry
+        )
+        self.forced_refreshes: Counter = Counter(name("forced_refreshes"), "Calls of refresh()", one, registry=registry)
 
     def __call__(self, event: events.Event, /) -> None:
         """Count an event."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["is_rejection", "retry_on_rejected"]
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

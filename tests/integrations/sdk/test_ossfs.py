@@ -30,8 +30,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:Deprecatio
 def _fresh_instances() -> Iterator[None]:
     """Keep fsspec's cache of instances from leading one test's provider into another."""
     yield
-    OSSFileSystem.clear_instance_cache()
-    AioOSSFileSystem.clear_instance_cache()
+    OSSFileSystem.clear_instance_cache()  # type: ignore[attr-defined]  # of fsspec
+    AioOSSFileSystem.clear_instance_cache()  # type: ignore[attr-defined]  # of fsspec
 
 
 def options(stage: Stage, **more: Any) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def test_a_pickled_file_system_goes_on_with_its_provider(stage: Stage) -> None:
     """Setting `_auth` would be lost: fsspec makes the object anew from its options where it arrives."""
     provider = EcsRamRoleProvider(endpoint=stage.url)
     pickled = pickle.dumps(OSSFileSystem(endpoint=stage.url, provider=provider))
-    OSSFileSystem.clear_instance_cache()
+    OSSFileSystem.clear_instance_cache()  # type: ignore[attr-defined]  # of fsspec
 
     fs = pickle.loads(pickled)
     fs.pipe_file("bkt/key", b"body")

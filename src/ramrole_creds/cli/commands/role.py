@@ -104,7 +104,7 @@ def open_roles(options: dict[str, object]) -> InstanceRoles:
     )
 
 
-instance_option = click.option("--instance", "instances", multiple=True, required=True, metavar="ID")
+_instance_option = click.option("--instance", "instances", multiple=True, required=True, metavar="ID")
 
 
 @command.command()
@@ -136,7 +136,7 @@ def create(
 
 @command.command()
 @click.argument("name")
-@instance_option
+@_instance_option
 @click.option("--replace", is_flag=True, help="Detach another role that an instance has.")
 @plan_command
 def attach(roles: InstanceRoles, *, name: str, instances: tuple[str, ...], replace: bool) -> Plan:
@@ -153,7 +153,7 @@ def attach(roles: InstanceRoles, *, name: str, instances: tuple[str, ...], repla
 
 @command.command()
 @click.argument("name", required=False)
-@instance_option
+@_instance_option
 @plan_command
 def detach(roles: InstanceRoles, *, name: str | None, instances: tuple[str, ...]) -> Plan:
     """Detach a role, or whichever is attached; what was issued stays valid until it expires.

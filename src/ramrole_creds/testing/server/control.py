@@ -44,12 +44,21 @@ class ControlledCloud(Protocol):
     requests: RequestLog
 
     @property
-    def clock(self) -> Any: ...  # noqa: ANN401  # any clock; `advance` is looked up
+    def clock(self) -> Any:  # noqa: ANN401  # any clock; `advance` is looked up
+        """The clock of the cloud."""
+
     @property
-    def url(self) -> str: ...
-    def least_privilege(self, name: str, *, resources: Width = "exact") -> dict[str, Any]: ...
-    def disable_endpoint(self, how: str = "403") -> None: ...
-    def enable_endpoint(self) -> None: ...
+    def url(self) -> str:
+        """Base URL of everything."""
+
+    def least_privilege(self, name: str, *, resources: Width = "exact") -> dict[str, Any]:
+        """The smallest policy that allows the calls of a role."""
+
+    def disable_endpoint(self, how: str = "403") -> None:
+        """Turn the metadata service off."""
+
+    def enable_endpoint(self) -> None:
+        """Turn the metadata service on."""
 
 
 def answer_control(cloud: ControlledCloud, request: WireRequest) -> WireResponse:
