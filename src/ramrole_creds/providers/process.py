@@ -190,14 +190,12 @@ def describe_stderr(written: bytes, *, cut: bool) -> str:
 def _safe_lines(lines: list[str]) -> list[str]:
     shown: list[str] = []
     in_secret = needs_value = False
-    for line in lines:
-        words = line.split()
+    for words, line in ((line.split(), line) for line in lines if line.strip()):
         in_secret = in_secret and len(words) == 1  # the rest of a long secret that was wrapped
-        safe = _HIDDEN if in_secret or (needs_value and words) else safe_message(_without_values(line))
-        if words:
-            needs_value = _ENDS_WITH_NAME.search(line.rstrip()[-MAX_NAME_CHARACTERS:] + " ") is not None
-        in_secret = in_secret or (bool(words) and len(words[-1]) >= _SECRET_LIKE_CHARACTERS)
-        if safe and not (shown and safe == shown[-1] == _HIDDEN):
+        safe = _HIDDEN if in_secret or needs_value else safe_message(_without_values(line))
+        needs_value = _ENDS_WITH_NAME.search(line.rstrip()[-MAX_NAME_CHARACTERS:] + " ") is not None
+        in_secret = in_secret or len(words[-1]) >= _SECRET_LIKE_CHARACTERS
+        if [safe] != shown[-1:] or safe != _HIDDEN:
             shown.append(safe)
     return shown
 
