@@ -186,26 +186,28 @@ class FetchRunner(StateKeeper):
     ) -> CacheState:
         """The state after this outcome; the same where it counts for nothing."""
         late = state.in_flight is not in_flight
-        if abandon:
-            hanging = (*state.hanging, in_flight)
-        else:
-            hanging = tuple(fetch for fetch in state.hanging if fetch is not in_flight)
         if late and (state.closed or abandon or isinstance(result, Exception) or state.snapshot is not in_flight.held):
-            if abandon or hanging == state.hanging:
-                return state
-            backoff = state.backoff.after_return(self._policy, len(state.hanging), self.monotonic())
-            return state.change(hanging=hanging, backoff=backoff)
+            return state if abandon else self._without_hanging(state, in_flight)
         now, wall = self._clocks.read()
         outcome = self._outcome(in_flight, result, wall, ago=ago, late=late)
         settlement = self._settle(self._view_of(state, now), outcome)
         happenings = [*settlement.happenings, *state_change(state.reported, settlement.snapshot, now, wall)]
         new = changed(state, now, settlement.snapshot, settlement.backoff, happenings)
-        new.hanging = hanging
+        others = tuple(fetch for fetch in state.hanging if fetch is not in_flight)
+        new.hanging = (*others, in_flight) if abandon else others
         if not late:
             new.in_flight = None
             in_flight.error = settlement.error if isinstance(settlement, Failed) else None
             in_flight.unchanged = isinstance(settlement, Kept)
         return new
+
+    def _without_hanging(self, state: CacheState, in_flight: InFlightFetch) -> CacheState:
+        """The state after an abandoned fetch returned at last; the same where it was not abandoned."""
+        others = tuple(fetch for fetch in state.hanging if fetch is not in_flight)
+        if others == state.hanging:
+            return state
+        backoff = state.backoff.after_return(self._policy, len(state.hanging), self.monotonic())
+        return state.change(hanging=others, backoff=backoff)
 
     def _outcome(
         self, in_flight: InFlightFetch, result: Credentials | Exception, wall: float, *, ago: float, late: bool
