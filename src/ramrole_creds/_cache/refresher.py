@@ -37,6 +37,7 @@ _log = logging.getLogger(__name__)
 
 MAX_WAIT_SECONDS = 60.0
 MAX_STALE_ENTRIES = 64
+WAITING_POLL_SECONDS = 0.05
 MAX_BACKGROUND_FETCHES = 8
 MAX_EXIT_WAIT_SECONDS = 0.2
 _LOCKED_CALLS = frozenset({"start", "enumerate", "active_count", "current_thread", "_shutdown", "_stop", "_delete"})
@@ -176,7 +177,9 @@ class _Schedule:
 
     def seconds_to_next(self) -> float:
         self._drop_stale()
-        return max(0.0, self._heap[0][0] - SYSTEM_CLOCK.monotonic()) if self._heap else MAX_WAIT_SECONDS
+        # A fetch that ends leaves a message before its events are delivered, and none when they are.
+        longest = WAITING_POLL_SECONDS if self._waiting else MAX_WAIT_SECONDS
+        return min(longest, max(0.0, self._heap[0][0] - SYSTEM_CLOCK.monotonic())) if self._heap else longest
 
     def start_due(self) -> None:
         """Call on what is due: first on what ends first, and on no more than may fetch at the same time."""
