@@ -8,7 +8,6 @@ resources: only a statement whose resource is "*" covers it.
 
 from __future__ import annotations
 
-import difflib
 import enum
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -108,6 +107,8 @@ def _problem_of_condition(condition: object) -> str | None:
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
+    import difflib  # only mistakes need it
+
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
