@@ -20,7 +20,7 @@ from ramrole_creds.errors import ConfigurationError, FetchError
 from ramrole_creds.recorder._record import SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 MAX_LIFE_SECONDS: Final = 36 * 3600.0
 TOLERANCE_SECONDS: Final = 5.0
@@ -116,28 +116,41 @@ def shrink(policy: RefreshPolicy, records: Sequence[Record]) -> list[Record]:
 
 
 def _judge(policy: RefreshPolicy, held: Snapshot, before: Record | None, record: Record) -> list[tuple[str, str]]:
+    """The promises that do not hold at a record, each with what was recorded."""
+    found = [*_held_too_long(record), *_replaced_wrongly(held, before, record)]
+    settled = _settle_again(policy, held, record)
+    if settled != record["settled"]:
+        found.append((DECIDED_OTHERWISE, f"recorded: {record['settled']}, now: {settled}"))
+    return found
+
+
+def _settle_again(policy: RefreshPolicy, held: Snapshot, record: Record) -> str:
     now = float(record["now"])
     state = CacheState(held, Backoff(), held.state_at(now))
     view = View(state, now, now, own=False, policy=policy, name="the recorded provider")
     settlement = settle(view, _outcome(record, held.credentials))
-    settled = "failed" if isinstance(settlement, Failed) else "kept" if isinstance(settlement, Kept) else "replaced"
-    found = []
-    end = _true_end(record)
-    after = record["held"]
-    if after is not None and end is not None and after["key"] == record["fetched"].get("key") and not after["doubtful"]:
-        recorded = math.inf if after["expires_at"] is None else after["expires_at"]
-        if recorded > max(end, now) + TOLERANCE_SECONDS:
-            found.append((SERVED_TOO_LONG, f"by {recorded - max(end, now):.0f} s"))
-    fetched_end, held_end = record["fetched"].get("expiration"), (before or {}).get("expiration")
-    if before is not None and fetched_end is not None and held_end is not None and not record["late"]:
-        if record["settled"] == "kept" and fetched_end > held_end:
-            found.append((THROWN_AWAY, f"they end {fetched_end - held_end:.0f} s later than the held ones"))
-        usable = now < held.expires_at
-        if record["settled"] == "replaced" and fetched_end < held_end and usable and record["rejected"] is None:
-            found.append((ENDS_SOONER, f"by {held_end - fetched_end:.0f} s"))
-    if settled != record["settled"]:
-        found.append((DECIDED_OTHERWISE, f"recorded: {record['settled']}, now: {settled}"))
-    return found
+    return "failed" if isinstance(settlement, Failed) else "kept" if isinstance(settlement, Kept) else "replaced"
+
+
+def _held_too_long(record: Record) -> Iterator[tuple[str, str]]:
+    after, end = record["held"], _true_end(record)
+    if after is None or end is None or after["doubtful"] or after["key"] != record["fetched"].get("key"):
+        return
+    recorded = math.inf if after["expires_at"] is None else after["expires_at"]
+    too_long = recorded - max(end, record["now"])
+    if too_long > TOLERANCE_SECONDS:
+        yield SERVED_TOO_LONG, f"by {too_long:.0f} s"
+
+
+def _replaced_wrongly(held: Snapshot, before: Record | None, record: Record) -> Iterator[tuple[str, str]]:
+    new, old = record["fetched"].get("expiration"), (before or {}).get("expiration")
+    if new is None or old is None or record["late"]:
+        return
+    if record["settled"] == "kept" and new > old:
+        yield THROWN_AWAY, f"they end {new - old:.0f} s later than the held ones"
+    usable = record["now"] < held.expires_at
+    if record["settled"] == "replaced" and new < old and usable and record["rejected"] is None:
+        yield ENDS_SOONER, f"by {old - new:.0f} s"
 
 
 def _true_end(record: Record) -> float | None:
