@@ -201,12 +201,12 @@ def show_life(stage: Stage, opens: float, ends: float, expiration: float) -> Non
     """The end of the old credentials' life as a picture: the outage, the failed fetches and the new credentials."""
     begin, end = opens - 300, expiration + 60
     tries = [(event.at, event.at, "x") for event in stage.fetch_failures() if event.at >= begin]
-    news = [(event.at, event.at, "N") for event in stage.fetched() if event.at >= begin]
+    replaced = [(event.at, event.at, "N") for event in stage.fetched() if event.at >= begin]
     rows = [
         draw_row("service", begin=begin, end=end, spans=[(begin, end, "="), (opens, ends, ".")]),
-        draw_row("fetches", begin=begin, end=end, spans=[*tries, *news]),
+        draw_row("fetches", begin=begin, end=end, spans=[*tries, *replaced]),
         draw_row("old keys", begin=begin, end=end, spans=[(begin, expiration, "=")]),
-        draw_row("new keys", begin=begin, end=end, spans=[(at, end, "=") for at, _, _ in news]),
+        draw_row("new keys", begin=begin, end=end, spans=[(at, end, "=") for at, _, _ in replaced]),
     ]
     for row in rows:
         stage.screen.line(row)

@@ -1,4 +1,4 @@
-"""Requests of httpx whose signature does not travel with a redirect."""
+"""Requests of httpx whose signature does not go along with a redirect."""
 
 from __future__ import annotations
 

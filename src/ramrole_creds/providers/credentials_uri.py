@@ -55,7 +55,7 @@ class CredentialsUriProvider(CredentialProvider):
             self._problem = _problem_with(self._uri, "uri" if uri else URI_VARIABLE, allow_http=allow_http)
             if uri and self._problem is not None:
                 raise ConfigurationError(self._problem)
-        # A URL from the variable does not travel in a pickle.
+        # A URL from the variable is not part of a pickle.
         self._holds_secret = bool(uri) and (parse_url(uri).has_user or parse_url(uri).query is not None)
         https = self._uri is not None and self._uri.lower().startswith("https:")
         self._transport = HttpTransport(connect_timeout, read_timeout, use_environment=https)

@@ -119,7 +119,7 @@ def survey_sources() -> Survey:
 
 
 def check_metadata(survey: Survey, overlay: list[str]) -> Iterator[Check]:
-    """The lines about the metadata service, from the one conversation with it.
+    """The lines about the metadata service, from the one session with it.
 
     Args:
         survey: what the sources answered.

@@ -76,7 +76,7 @@ class Bench:
 
 
 @contextlib.contextmanager
-def surroundings(case: Case) -> Iterator[tuple[FakeCloud, dict[str, str]]]:
+def environment_of(case: Case) -> Iterator[tuple[FakeCloud, dict[str, str]]]:
     """A running cloud for a case, and the environment in which the client finds it."""
     options = {"clock": TickingClock(), **case.cloud}
     with FakeCloud(**options) as cloud, tempfile.TemporaryDirectory(prefix="ramrole-creds-") as home:

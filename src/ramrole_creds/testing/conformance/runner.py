@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from ramrole_creds.testing.conformance.cases import Bench, Case, all_cases, surroundings
+from ramrole_creds.testing.conformance.cases import Bench, Case, all_cases, environment_of
 from ramrole_creds.testing.conformance.client import ClientProcess
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _run(case: Case, command: Sequence[str], *, once: bool, time_limit: float) -
         return Result(case.id, case.title, case.why, None, "the client fetches once", 0.0)
     begun = time.monotonic()
     with (
-        surroundings(case) as (cloud, environment),
+        environment_of(case) as (cloud, environment),
         ClientProcess(command, environment, once=once, time_limit=time_limit) as client,
     ):
         detail = case.check(Bench(cloud, client))
