@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
 pytest_plugins = ["pytester"]
+FOREIGN_THREADS = "non-blocking-refresh"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -52,6 +56,15 @@ def _no_foreign_timers() -> Iterator[None]:
         for name in ("start", "shutdown"):  # the latter is registered to be called at exit
             patch.setattr(BackgroundScheduler, name, lambda *_args, **_options: None)
         yield
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """The official client fetches ahead on threads: let them end while the test's cloud is still there."""
+    module = sys.modules.get("alibabacloud_credentials.provider.refreshable")
+    if module is not None and any(thread.name.startswith(FOREIGN_THREADS) for thread in threading.enumerate()):
+        module.EXECUTOR.shutdown(wait=True)
+        module.EXECUTOR = ThreadPoolExecutor(thread_name_prefix=FOREIGN_THREADS)
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
