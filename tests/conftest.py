@@ -64,7 +64,7 @@ def pytest_runtest_teardown() -> None:
     module = sys.modules.get("alibabacloud_credentials.provider.refreshable")
     if module is not None and any(thread.name.startswith(FOREIGN_THREADS) for thread in threading.enumerate()):
         module.EXECUTOR.shutdown(wait=True)
-        module.EXECUTOR = ThreadPoolExecutor(thread_name_prefix=FOREIGN_THREADS)
+        vars(module)["EXECUTOR"] = ThreadPoolExecutor(thread_name_prefix=FOREIGN_THREADS)
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
