@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeGuard, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +64,11 @@ class SchedulingClock(Protocol):
 
     def call_at(self, when: float, callback: Callable[[], Pending | None]) -> Cancellable:
         """Run `callback` when `monotonic()` reaches `when`; what it returns is waited for before time moves on."""
+
+
+def is_scheduling(clock: Clock) -> TypeGuard[SchedulingClock]:
+    """True for a clock with `call_at`. An `isinstance` would import a module, which fails while Python ends."""
+    return callable(getattr(clock, "call_at", None))
 
 
 def _answering_clock() -> Callable[[], float]:

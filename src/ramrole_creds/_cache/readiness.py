@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ramrole_creds._checks import checked_seconds
-from ramrole_creds.clock import SchedulingClock
+from ramrole_creds.clock import is_scheduling
 from ramrole_creds.errors import ConfigurationError, RamRoleError, WaitTimeout
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def wait_until_ready(get_credentials: GetCredentials, clock: Clock, timeout: flo
 def _sleep(clock: Clock, seconds: float) -> None:
     """Wait on the clock if it runs what is due, as a test's does; else on the machine's."""
     over = threading.Event()
-    if isinstance(clock, SchedulingClock):
+    if is_scheduling(clock):
         clock.call_at(clock.monotonic() + seconds, over.set)
         over.wait()
     else:

@@ -15,7 +15,7 @@ from ramrole_creds._cache.in_flight import IDLE
 from ramrole_creds._cache.refresher import ClockRefresher, ThreadRefresher, is_called_from, threads_are_refused
 from ramrole_creds._cache.signals import OneShotSignal, Signal
 from ramrole_creds._cache.state import StateCell
-from ramrole_creds.clock import SchedulingClock
+from ramrole_creds.clock import is_scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ class ThreadRuntime:
 
     def refresher(self, clock: Clock) -> Refresher:
         """The clock's own where it schedules, else the thread that serves the whole process."""
-        return ClockRefresher(clock) if isinstance(clock, SchedulingClock) else self._thread_refresher
+        return ClockRefresher(clock) if is_scheduling(clock) else self._thread_refresher
 
     def after_fork_in_child(self) -> None:
         """The thread did not come along."""
