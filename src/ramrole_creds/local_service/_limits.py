@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 
+from ramrole_creds._checks import is_number
 from ramrole_creds.errors import ConfigurationError
 
 
@@ -40,7 +40,7 @@ class ServiceLimits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+            if not is_number(value) or value < 0:
                 raise ConfigurationError(f"{field.name} must be a number, 0 or more, not {value!r}.")
             if value == 0 and field.name != "requests_per_second":
                 raise ConfigurationError(f"{field.name} must be above 0.")
