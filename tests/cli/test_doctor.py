@@ -9,7 +9,7 @@ import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -58,6 +58,20 @@ def test_a_role_that_sts_accepts_is_named_with_its_end(cloud: FakeCloud) -> None
     assert "accepts the credentials: acs:ram::" in result.output
     assert "clock and the server's differ by" in result.output
     cloud.requests.assert_called_once("credentials")
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("normal", "and answers requests without one too: the security-hardened mode is not enforced."),
+        ("hardened", "and refuses requests without one (security-hardened mode)."),
+    ],
+)
+def test_the_hardened_mode_is_said_to_be_on_only_where_the_service_refuses_requests_without_a_token(
+    cloud: FakeCloud, mode: Any, said: str
+) -> None:
+    cloud.mode = mode
+    assert f"   ok: The metadata service issues session tokens, {said}" in run("doctor").output
 
 
 def test_offline_leaves_sts_out(cloud: FakeCloud) -> None:

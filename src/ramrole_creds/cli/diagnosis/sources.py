@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from ramrole_creds import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ramrole_creds.cli.diagnosis.report import Mark
 
 METADATA: Final = "ecs_ram_role"
+_REFUSALS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,7 @@ def _mismatch(credentials: Credentials) -> RamRoleError | None:
 
 
 def _check_tokens() -> Check:
-    """Whether the security-hardened mode works from here."""
+    """Whether session tokens work from here, and whether the service refuses requests without one."""
     try:
         MetadataClient(token_mode="require").get("instance-id")  # noqa: S106  # a mode
     except MetadataError as error:
@@ -224,4 +226,25 @@ def _check_tokens() -> Check:
             )
     except RamRoleError as error:
         return Check("hardened-mode", "skipped", "Session tokens were not checked.", (str(error),))
-    return Check("hardened-mode", "ok", "The metadata service issues session tokens (security-hardened mode).")
+    issued = "The metadata service issues session tokens"
+    refusal = _refusal_without_token()
+    if refusal is None:
+        return Check(
+            "hardened-mode",
+            "ok",
+            f"{issued}, and answers requests without one too: the security-hardened mode is not enforced.",
+            ("To enforce it, set HttpTokens of the instance to required (ModifyInstanceMetadataOptions).",),
+        )
+    if isinstance(refusal, MetadataError) and refusal.status in _REFUSALS:
+        text = f"{issued}, and refuses requests without one (security-hardened mode)."
+        return Check("hardened-mode", "ok", text)
+    return Check("hardened-mode", "ok", f"{issued}; a request without one was not answered.", (str(refusal),))
+
+
+def _refusal_without_token() -> RamRoleError | None:
+    """The error of a request without a session token, None where it is answered."""
+    try:
+        MetadataClient(token_mode="off").get("instance-id")  # noqa: S106  # a mode
+    except RamRoleError as error:
+        return None if isinstance(error, MetadataError) and error.status == HTTPStatus.NOT_FOUND else error
+    return None
