@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from functools import wraps
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ramrole_creds.errors import RamRoleError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Arguments = ParamSpec("Arguments")
 
+_OURS: Final = "ramrole_creds."
 Error = TypeVar("Error", bound=BaseException)
 Result = TypeVar("Result")
 
@@ -38,7 +39,12 @@ def without_frames(error: Error) -> Error:
 
 
 def hide_frames(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Let the errors of this library leave a function without the frames below it; other errors pass unchanged."""
+    """Let errors leave a function without its arguments and without the local variables of the frames below it.
+
+    The errors of this library lose these frames, since their text says what is wrong. Other errors keep the lines;
+    where the function is somebody else's, its variables are kept too.
+    """
+    is_ours = function.__module__.startswith(_OURS)
 
     @wraps(function)
     def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
@@ -47,6 +53,11 @@ def hide_frames(function: Callable[Arguments, Result]) -> Callable[Arguments, Re
         except RamRoleError as error:
             del args, kwargs  # the traceback shows this frame, and an argument may be a token
             raise without_frames(error) from error.__cause__
+        except BaseException as error:
+            del args, kwargs
+            if is_ours:
+                clear_locals(error)
+            raise
 
     return call
 
@@ -74,18 +85,20 @@ def clear_locals(error: BaseException) -> None:
     Frames that still run, and those above the first one of this library, keep their variables.
     """
     cleared: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in cleared:
-        cleared.add(id(current))
-        _clear_from_ours(current.__traceback__)
-        current = current.__cause__ or current.__context__
+    left: list[BaseException | None] = [error]
+    while left:
+        current = left.pop()
+        if current is not None and id(current) not in cleared:
+            cleared.add(id(current))
+            _clear_from_ours(current.__traceback__)
+            left += [current.__cause__, current.__context__, *getattr(current, "exceptions", ())]
 
 
 def _clear_from_ours(traceback: TracebackType | None) -> None:
     inside = False
     while traceback is not None:
         frame = traceback.tb_frame
-        inside = inside or str(frame.f_globals.get("__name__", "")).startswith("ramrole_creds.")
+        inside = inside or str(frame.f_globals.get("__name__", "")).startswith(_OURS)
         if inside:
             with suppress(RuntimeError):  # it still runs
                 frame.clear()

@@ -64,10 +64,12 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
     _recipe: ProviderRecipe
 
     def __init_subclass__(cls, **kwargs: object) -> None:
-        """Errors leave `fetch` without its frames, which hold secrets, when it is called directly too."""
+        """Errors leave `fetch`, called directly too, and our constructors without frames, which hold secrets."""
         super().__init_subclass__(**kwargs)
         if "fetch" in vars(cls):
             cls.fetch = hide_frames(cls.fetch)  # type: ignore[method-assign]  # of the same type
+        if "__init__" in vars(cls) and cls.__module__.startswith("ramrole_creds."):
+            cls.__init__ = hide_frames(cls.__init__)  # type: ignore[method-assign]  # as above
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Note the arguments: they are all that travels in a pickle."""
@@ -197,7 +199,10 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
         self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.get_provider_name()} {self.status().state}>"
+        try:
+            return f"<{type(self).__name__} {self.get_provider_name()} {self.status().state}>"
+        except AttributeError:  # a traceback shows it before its constructor has ended
+            return f"<{type(self).__name__} without arguments>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return restore, self._recipe.reduce_args(self)

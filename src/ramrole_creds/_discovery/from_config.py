@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from ramrole_creds._checks import is_number
 from ramrole_creds._discovery.default import default_provider
+from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.errors import ConfigurationError
 from ramrole_creds.providers.oidc_role_arn import PROVIDER_ARN_VARIABLE, TOKEN_FILE_VARIABLE
 from ramrole_creds.providers.profiles.source_settings import (
@@ -62,6 +63,7 @@ _WITHOUT_EFFECT = {
 }
 
 
+@hide_frames
 def provider_from_config(config: object, **options: Unpack[ProviderOptions]) -> CredentialProvider:
     """The provider that `alibabacloud_credentials.client.Client(config)` would use.
 

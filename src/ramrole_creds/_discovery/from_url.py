@@ -10,6 +10,7 @@ from ramrole_creds._checks import UnknownArgumentError, names_secret
 from ramrole_creds._discovery.chain import ProviderChain
 from ramrole_creds._discovery.default import default_provider
 from ramrole_creds._discovery.entry_points import registered_provider
+from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _SOURCES = frozenset(("source", "link"))
 _NO_SECRET = "Secrets are not allowed in the URL of a provider"  # noqa: S105  # words of a message
 
 
+@hide_frames
 def provider_from_url(url: str) -> CredentialProvider:
     """The provider that a URL names: `SCHEME://MAIN-ARGUMENT?NAME=VALUE&…`.
 

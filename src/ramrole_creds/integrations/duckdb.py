@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.integrations.refreshing_client import RefreshingClient
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def duckdb_connection(
     return RefreshingClient(provider, functools.partial(_replace_secret, connection, options), valid_for=valid_for)
 
 
+@hide_frames
 def _replace_secret(connection: SdkObject, options: dict[str, str | bool], snapshot: Credentials) -> SdkObject:
     parts = {
         **options,

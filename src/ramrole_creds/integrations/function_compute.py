@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError
 
@@ -37,6 +38,7 @@ _CONTEXT_NAMES = (
 _log = logging.getLogger(__name__)
 
 
+@hide_frames
 def push_from_context(provider: PushProvider, context: object) -> bool:
     """Push the credentials of a handler's context (`context.credentials`).
 
@@ -55,6 +57,7 @@ def push_from_context(provider: PushProvider, context: object) -> bool:
     return _push(provider, [read(names) for names in _CONTEXT_NAMES])
 
 
+@hide_frames
 def push_from_headers(provider: PushProvider, headers: Mapping[str, str]) -> bool:
     """Push the credentials in the headers of a request to a custom runtime.
 
@@ -84,9 +87,8 @@ class PushingWsgi:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Handle one request."""
-        keys = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in HEADERS}
-        given = {name: environ.pop(key) for name, key in keys.items() if key in environ}
-        push_from_headers(self._provider, given)
+        # No variable holds the keys: it would be in the traceback of every error of the application.
+        push_from_headers(self._provider, {name: environ.pop(_variable(name), "") for name in HEADERS})
         return self._app(environ, start_response)
 
 
@@ -104,13 +106,24 @@ class PushingAsgi:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: object, send: object) -> None:
         """Handle one request, or one event of the server's lifespan."""
-        headers: list[tuple[bytes, bytes]] = list(scope.get("headers") or ())
-        given = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
-        push_from_headers(self._provider, given)
-        if not given.keys().isdisjoint(HEADERS):
-            kept = [pair for pair in headers if pair[0].decode("latin-1").lower() not in HEADERS]
-            scope = {**scope, "headers": kept}
+        # As above.
+        push_from_headers(self._provider, {_name(pair): pair[1].decode("latin-1") for pair in _headers(scope)})
+        if any(_name(pair) in HEADERS for pair in _headers(scope)):
+            scope = {**scope, "headers": [pair for pair in _headers(scope) if _name(pair) not in HEADERS]}
         await self._app(scope, receive, send)
+
+
+def _variable(name: str) -> str:
+    """The name of a header in a WSGI environment."""
+    return f"HTTP_{name.upper().replace('-', '_')}"
+
+
+def _headers(scope: MutableMapping[str, Any]) -> Iterable[tuple[bytes, bytes]]:
+    return scope.get("headers") or ()
+
+
+def _name(pair: tuple[bytes, bytes]) -> str:
+    return pair[0].decode("latin-1").lower()
 
 
 def _push(provider: PushProvider, parts: list[object]) -> bool:

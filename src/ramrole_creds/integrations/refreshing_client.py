@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.errors import ConfigurationError
 from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk
 
@@ -95,6 +96,7 @@ def _rebuild(provider: CredentialProvider, make: Callable[[Credentials], _T], va
     return RefreshingClient(provider, make, valid_for=valid_for)
 
 
+@hide_frames
 def _make_operator(options: dict[str, str], snapshot: Credentials) -> SdkObject:
     import opendal
 
@@ -103,6 +105,7 @@ def _make_operator(options: dict[str, str], snapshot: Credentials) -> SdkObject:
     return opendal.Operator("oss", **options, **keys, **token)
 
 
+@hide_frames
 def _make_filesystem(options: dict[str, SdkObject], snapshot: Credentials) -> SdkObject:
     from pyarrow import fs
 

@@ -16,6 +16,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
+from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.integrations._auth_flow import (
     REDIRECT_STATUSES,
     NextStep,
@@ -53,6 +54,7 @@ class SigningPool:
         self._auth = SigningAuth(signer, hosts)
         self._pool = urllib3.PoolManager() if pool is None else pool
 
+    @hide_frames
     def request(
         self,
         method: str,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, overload
 from ramrole_creds._checks import checked_seconds
 from ramrole_creds._http.transport import HttpTransport
 from ramrole_creds._http.urls import InvalidUrlError, parse_base_url
-from ramrole_creds._tracebacks import without_frames
+from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.clock import DEFAULT_CLOCK, Clock
 from ramrole_creds.errors import ConfigurationError, MetadataError, MetadataUnreachable, RoleNotAttached
 from ramrole_creds.metadata._parsing import parse_identity_document
@@ -97,6 +97,7 @@ class MetadataClient:
     vswitch_id: _Item = _Item("vswitch-id")
     vswitch_cidr_block: _Item = _Item("vswitch-cidr-block")
 
+    @hide_frames
     def __init__(
         self,
         endpoint: str | None = None,
@@ -170,6 +171,7 @@ class MetadataClient:
         """
         return self._ask(lambda session: session.credentials_of_attached(remembered), context)
 
+    @hide_frames
     def _ask(self, question: Callable[[MetadataSession], Answer], context: FetchContext | None = None) -> Answer:
         http = self._transport.open(DEFAULT_TIME_LIMIT_SECONDS if context is None else context.remaining())
         session = MetadataSession(self.endpoint, self.token_mode, self._tokens, self._clock, http, context)
@@ -177,7 +179,7 @@ class MetadataClient:
             return question(session)
         except (MetadataUnreachable, RoleNotAttached, MetadataError) as error:
             error.attempts, error.elapsed = http.attempts, http.elapsed()
-            raise without_frames(error) from None
+            raise
 
 
 def _find_endpoint(endpoint: str | None) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 
+from ramrole_creds._tracebacks import describe_exception, hide_frames
 from ramrole_creds.credentials import sealed
-from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable
+from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,7 @@ class BearerCredential:
     provider_name: ClassVar[str] = "bearer"
     type: ClassVar[str] = "bearer"
 
+    @hide_frames
     def __init__(self, bearer_token: str) -> None:
         self._token = sealed(bearer_token)
 
@@ -69,6 +71,7 @@ class BearerTokenProvider:
 
     name: ClassVar[str] = "bearer"
 
+    @hide_frames
     def __init__(self, token: str | Callable[[], str] | None = None) -> None:
         if token is not None and not isinstance(token, str) and not callable(token):
             raise ConfigurationError("token must be a text, or a callable that returns one.")
@@ -78,14 +81,15 @@ class BearerTokenProvider:
         else:
             self._token = sealed(token) if isinstance(token, str) else token
 
+    @hide_frames
     def get_bearer_token(self) -> str:
         """The current token.
 
         Raises:
             ProviderUnavailable: no token is configured. That is certain: only settings are looked at.
-            FetchError: the value is not a token.
+            FetchError: the value is not a token, or the callable raised an error that is not of this library.
         """
-        token: object = self._token()
+        token: object = self._call()
         if not token:
             raise ProviderUnavailable(f"There is no bearer token: {TOKEN_VARIABLE} is not set, and none was passed in.")
         if not isinstance(token, str):
@@ -94,6 +98,17 @@ class BearerTokenProvider:
         if not token.isascii() or not token.isprintable() or " " in token:
             raise FetchError("The bearer token contains whitespace, a control character or a non-ASCII character.")
         return token
+
+    def _call(self) -> object:
+        try:
+            return self._token()
+        except RamRoleError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the callable may raise anything
+            raise FetchError(
+                f"The callable of the bearer token raised {describe_exception(error)}. The text of the error is not "
+                "shown, since it may contain a secret."
+            ) from None
 
     def get_credential(self) -> BearerCredential:
         """The token in the form that OpenAPI clients read."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
+from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError
 from ramrole_creds.provider import CredentialProvider
@@ -37,6 +38,7 @@ class PushProvider(CredentialProvider):
     def __init__(self, **options: Unpack[ProviderOptions]) -> None:
         super().__init__(**options)
 
+    @hide_frames
     def update(
         self,
         credentials: Credentials | None = None,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Protocol
 
+from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.clock import DEFAULT_CLOCK
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, LifetimeTooShort, SigningError
@@ -78,6 +79,7 @@ class Signer:
 
     __slots__ = ("_clock", "_get_credentials", "_keys", "_nonce", "_now", "_scheme", "_skew", "provider", "scheme")
 
+    @hide_frames
     def __init__(
         self,
         provider: CredentialSource | Credentials,
@@ -112,6 +114,7 @@ class Signer:
         self._skew = ClockSkew(self._clock)
 
     @classmethod
+    @hide_frames
     def fixed(
         cls,
         credentials: Credentials,

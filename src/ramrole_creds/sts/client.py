@@ -79,6 +79,7 @@ class StsClient:
         ConfigurationError: the endpoint, the region or a timeout is not valid.
     """
 
+    @hide_frames
     def __init__(
         self,
         endpoint: str | None = None,
