@@ -114,6 +114,36 @@ def test_sighup_reads_the_configuration_again_and_keeps_the_old_one_where_it_is_
     assert cloud.requests
 
 
+@posix_only
+def test_a_reload_during_an_outage_keeps_what_is_held(cloud: FakeCloud, start: Start, tmp_path: Path) -> None:
+    config = tmp_path / "serve.json"
+    config.write_text(json.dumps({"map": {"*": "self"}}), encoding="utf-8")
+    process = start("--config", str(config))
+    uri = ready_line(process)
+    before = access_key_id(uri)
+    cloud.faults.add("metadata", "outage")
+    config.write_text(json.dumps({"map": {"addr:127.0.0.0/8": "self"}}), encoding="utf-8")
+    process.send_signal(signal.SIGHUP)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "The configuration was read again.\n"
+    assert access_key_id(uri) == before
+
+
+@posix_only
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"map": 1}', '{"nap": {}}', '{"only": ["nobody"]}', ""], ids=range(5))
+@pytest.mark.usefixtures("cloud")
+def test_a_configuration_that_is_not_valid_changes_nothing(start: Start, tmp_path: Path, text: str) -> None:
+    config = tmp_path / "serve.json"
+    config.write_text("{}", encoding="utf-8")
+    process = start("--config", str(config))
+    uri = ready_line(process)
+    config.write_text(text, encoding="utf-8")
+    process.send_signal(signal.SIGHUP)
+    assert process.stderr is not None
+    assert "the old one stays" in process.stderr.readline()
+    assert access_key_id(uri)
+
+
 def test_a_mapped_client_gets_the_role_that_is_assumed_for_it(cloud: FakeCloud, start: Start) -> None:
     arn = cloud.add_role("shop").arn
     uri = ready_line(start("--map", f"*={arn}"))
@@ -174,7 +204,11 @@ def test_a_unix_socket_is_served(start: Start, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--host", "192.0.2.1"], "Cannot listen on 192.0.2.1:0: "),
+        (["--host", "192.0.2.1"], "Cannot listen on 192.0.2.1 (--port 0): "),
+        (["--socket", "/no/such/directory/s"], "Choose with --socket a path in a directory that exists"),
+        (["--env-file", "/no/such/directory/env"], "/no/such/directory/env cannot be written"),
+        (["--map", "uid:1000=self"], "known on a Unix socket only. Add --socket PATH."),
+        (["--socket", "s", "--map", "addr:10.0.0.1=self"], "a client of a Unix socket has no address"),
         (["--map", "uid:1000"], "is not a map. Write CLIENT=ROLE"),
         (["--map", "uid:x=self"], "does not name clients"),
         (["--map", "*=web"], "is not a role"),

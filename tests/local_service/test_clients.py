@@ -79,6 +79,37 @@ def test_a_stale_socket_is_replaced_and_any_other_file_is_not(
 
 
 @unix_only
+def test_the_socket_of_a_service_that_runs_is_not_taken_away(
+    ramrole_provider: EcsRamRoleProvider, tmp_path: Path
+) -> None:
+    path = tmp_path / "creds.sock"
+    with LocalService(ramrole_provider, socket_path=path):
+        with pytest.raises(ConfigurationError, match="Another process listens on"):
+            LocalService(ramrole_provider, socket_path=path).start()
+        assert ask(path)[0] == 200
+
+
+@unix_only
+def test_a_service_that_ends_leaves_the_socket_of_its_successor(
+    ramrole_provider: EcsRamRoleProvider, tmp_path: Path
+) -> None:
+    path = tmp_path / "creds.sock"
+    first = LocalService(ramrole_provider, socket_path=path).start()
+    path.unlink()
+    with LocalService(ramrole_provider, socket_path=path):
+        first.close()
+        assert ask(path)[0] == 200
+
+
+@unix_only
+def test_a_path_that_no_socket_can_have_is_an_error_with_its_limit(
+    ramrole_provider: EcsRamRoleProvider, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match="takes 107 bytes"):
+        LocalService(ramrole_provider, socket_path=tmp_path / ("a" * 120)).start()
+
+
+@unix_only
 def test_the_user_at_the_other_end_decides_on_the_role(tmp_path: Path) -> None:
     mine, others = StaticProvider("STS.mine", "s", "t"), StaticProvider("STS.others", "s", "t")
     rules = ClientRules([(parse_rule(f"uid:{os.getuid()}"), mine), (parse_rule(f"uid:{os.getuid() + 1}"), others)])

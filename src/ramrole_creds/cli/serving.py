@@ -22,6 +22,7 @@ from ramrole_creds.local_service.summary import describe_event
 if TYPE_CHECKING:
     from ramrole_creds import CredentialProvider
     from ramrole_creds.events import Event
+    from ramrole_creds.local_service import ClientRule
 
 SELF = "self"
 URGENT_STATES = frozenset({"mandatory", "expired"})
@@ -66,32 +67,53 @@ class Sources:
     Args:
         options: the options.
         history: takes the providers' events.
-        opened: the providers in use.
+        opened: the providers in use, by the target of their rules.
         retired: those that were in use before the last reload.
+        only: the sources that `opened` was made for.
     """
 
     options: ServeOptions
     history: History
-    opened: list[CredentialProvider] = field(default_factory=list)
+    opened: dict[str, CredentialProvider] = field(default_factory=dict)
     retired: list[CredentialProvider] = field(default_factory=list)
+    only: list[str] = field(default_factory=list)
 
     def rules(self) -> ClientRules:
-        """Read the configuration and make the providers.
+        """Read the configuration and make the providers; those that were made for the same are kept with all they hold.
 
         Raises:
             ConfigurationError: an option or the file is not valid.
         """
         maps, only = self._settings()
-        base = default_provider(only=only or None, on_event=self.history)
-        made: dict[str, CredentialProvider] = {SELF: base}
+        clients = [(self._rule(client), target) for client, target in maps]
+        kept = self.opened if only == self.only else {}
+        found: dict[str, CredentialProvider] = {}
         try:
-            rules = [(parse_rule(client), self._provider(made, target)) for client, target in maps]
+            found[SELF] = kept.get(SELF) or default_provider(only=only or None, on_event=self.history)
+            for _, target in clients:
+                if target not in found:
+                    found[target] = kept.get(target) or self._provider(found[SELF], target)
         except BaseException:
-            for provider in made.values():
-                provider.close()
+            for target, provider in found.items():
+                if provider is not kept.get(target):
+                    provider.close()
             raise
-        self.opened = list(made.values())
-        return ClientRules(rules) if rules else ClientRules.everybody(base)
+        self.retired += [provider for target, provider in self.opened.items() if found.get(target) is not provider]
+        self.opened, self.only = found, only
+        if not clients:
+            return ClientRules.everybody(found[SELF])
+        return ClientRules([(rule, found[target]) for rule, target in clients])
+
+    def _rule(self, text: str) -> ClientRule:
+        rule = parse_rule(text)
+        on_socket = self.options.socket_path is not None
+        if rule.uid is not None and not on_socket:
+            raise ConfigurationError(f"{text}: the user of a client is known on a Unix socket only. Add --socket PATH.")
+        if rule.network is not None and on_socket:
+            raise ConfigurationError(
+                f"{text}: a client of a Unix socket has no address. Write uid:NUMBER or user:NAME."
+            )
+        return rule
 
     def _settings(self) -> tuple[list[tuple[str, str]], list[str]]:
         maps = [_split(text) for text in self.options.maps]
@@ -107,18 +129,15 @@ class Sources:
             only = [str(name) for name in names]
         return maps, only
 
-    def _provider(self, made: dict[str, CredentialProvider], target: str) -> CredentialProvider:
-        if target not in made:
-            if target.startswith("acs:ram::"):
-                made[target] = RamRoleArnProvider(made[SELF], target, on_event=self.history)
-            elif "://" in target:
-                made[target] = provider_from_url(target)
-            else:
-                raise ConfigurationError(
-                    f"{target!r} is not a role. Write {SELF}, a role's ARN (acs:ram::ACCOUNT:role/NAME) or a provider "
-                    "URL (ecs-ram-role://NAME)."
-                )
-        return made[target]
+    def _provider(self, base: CredentialProvider, target: str) -> CredentialProvider:
+        if target.startswith("acs:ram::"):
+            return RamRoleArnProvider(base, target, on_event=self.history)
+        if "://" in target:
+            return provider_from_url(target)
+        raise ConfigurationError(
+            f"{target!r} is not a role. Write {SELF}, a role's ARN (acs:ram::ACCOUNT:role/NAME) or a provider URL "
+            "(ecs-ram-role://NAME)."
+        )
 
 
 def run_service(options: ServeOptions) -> int:
@@ -147,13 +166,30 @@ def run_service(options: ServeOptions) -> int:
     except RamRoleError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
-        where = options.socket_path or f"{options.host}:{options.port}"
-        raise click.ClickException(
-            f"Cannot listen on {where}: {error.strerror or error}. Choose an address of this machine with --host, and "
-            "another --port (0 takes a free port)."
-        ) from error
-    _run_until_signal(service, sources)
+        raise click.ClickException(_why_not_listening(options, error)) from error
+    try:
+        _run_until_signal(service, sources)
+    finally:
+        service.close()
     return 0
+
+
+def _why_not_listening(options: ServeOptions, error: OSError) -> str:
+    problem = error.strerror or error
+    if options.socket_path is not None and options.admin_port is None:
+        return (
+            f"Cannot listen on {options.socket_path}: {problem}. Choose with --socket a path in a directory that "
+            "exists and that this user may write to."
+        )
+    ports = [
+        f"--{name} {port}"
+        for name, port in (("port", options.port), ("admin-port", options.admin_port))
+        if port is not None and not (name == "port" and options.socket_path)
+    ]
+    return (
+        f"Cannot listen on {options.host} ({', '.join(ports)}): {problem}. Choose an address of this machine with "
+        "--host, and ports that are free (0 takes one)."
+    )
 
 
 def _run_until_signal(service: LocalService, sources: Sources) -> None:
@@ -168,7 +204,7 @@ def _run_until_signal(service: LocalService, sources: Sources) -> None:
         if signals.must_reload():
             _reload(service, sources)
         signals.wait()
-    service.close()
+    service.close()  # before the file goes: a client that reads it is answered
     if env_file is not None:
         env_file.unlink(missing_ok=True)
 
@@ -225,17 +261,17 @@ def write_env_file(path: Path, uri: str) -> None:
 
 def _reload(service: LocalService, sources: Sources) -> None:
     """Read the configuration again; what is not valid changes nothing."""
-    before = sources.opened
+    # Requests in progress may still use those that are replaced now; the ones before them are free.
+    free, sources.retired = sources.retired, []
     try:
         rules = sources.rules()
     except RamRoleError as error:
+        sources.retired += free
         click.echo(f"The configuration was not read again, the old one stays: {error}", err=True)
         return
     service.replace_rules(rules)
-    # Requests in progress may still use those that were replaced now; the ones before them are free.
-    for provider in sources.retired:
+    for provider in free:
         provider.close()
-    sources.retired = before
     click.echo("The configuration was read again.", err=True)
 
 
@@ -261,7 +297,7 @@ def _read_config(path: Path) -> dict[str, object]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ConfigurationError(f"{path} is not JSON.") from None
     if not isinstance(document, dict):
         raise ConfigurationError(f"{path} must hold a JSON object.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from ramrole_creds._checks import is_number
 from ramrole_creds.errors import ConfigurationError
@@ -17,7 +17,8 @@ class ServiceLimits:
         burst: how many it may send at once.
         max_head_bytes: request line and headers.
         max_body_bytes: a body, which no request needs.
-        max_connections: open connections of all clients.
+        max_connections: open connections of all clients, at most half of the files that the process may open. Beyond it
+            the one that has waited longest for a request is closed.
         request_seconds: from a request's first byte, or a connection's start, to the request's end.
         idle_seconds: between two requests of a connection.
         fetch_seconds: how long a client waits for credentials that must be fetched.
@@ -44,3 +45,15 @@ class ServiceLimits:
                 raise ConfigurationError(f"{field.name} must be a number, 0 or more, not {value!r}.")
             if value == 0 and field.name != "requests_per_second":
                 raise ConfigurationError(f"{field.name} must be above 0.")
+
+
+def within_descriptors(limits: ServiceLimits) -> ServiceLimits:
+    """The limits with connections that leave the process half of its descriptors."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows, where sockets have no such limit
+        return limits
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if allowed == resource.RLIM_INFINITY:
+        return limits
+    return replace(limits, max_connections=max(1, min(limits.max_connections, allowed // 2)))

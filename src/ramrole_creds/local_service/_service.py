@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import signal
 import socket
-import stat
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -17,23 +15,27 @@ from urllib.parse import quote
 
 import uvicorn
 
+from ramrole_creds._checks import is_number
 from ramrole_creds.errors import ConfigurationError, RamRoleError
 from ramrole_creds.local_service._admin import admin_app
 from ramrole_creds.local_service._app import CredentialApp
 from ramrole_creds.local_service._clients import ClientRules
 from ramrole_creds.local_service._history import History
-from ramrole_creds.local_service._limits import ServiceLimits
-from ramrole_creds.local_service._protocol import LimitedProtocol
+from ramrole_creds.local_service._limits import ServiceLimits, within_descriptors
+from ramrole_creds.local_service._protocol import protocol_for
 from ramrole_creds.local_service._rate import RateLimiter
+from ramrole_creds.local_service._sockets import UnixSocket, base_url, bind_tcp
 from ramrole_creds.metadata import MetadataClient
+from ramrole_creds.provider import CredentialProvider
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Collection, Iterator
     from types import TracebackType
 
     from typing_extensions import Self
 
-    from ramrole_creds.provider import CredentialProvider
+    from ramrole_creds.local_service._protocol import LimitedProtocol
 
 SECRET_BYTES: Final = 24
 SOCKET_PATH: Final = "/credentials"
@@ -41,6 +43,7 @@ METADATA_ADDRESS: Final = "100.100.100.200"
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 START_SECONDS: Final = 10.0
 BACKLOG: Final = 512
+MAX_PORT: Final = 65535
 
 
 class LocalService:
@@ -78,12 +81,13 @@ class LocalService:
         limits: ServiceLimits | None = None,
         history: History | None = None,
     ) -> None:
-        _check_arguments(socket_path, items, metadata=metadata)
+        _check_arguments(provider, socket_path, items, hosts, metadata=metadata)
+        _check_address(host, port, admin_port)
         self._host, self._port = host, port
         self._socket_path = None if socket_path is None else Path(socket_path)
         self._socket_mode = socket_mode
         self._admin_port = admin_port
-        self._limits = limits or ServiceLimits()
+        self._limits = within_descriptors(limits or ServiceLimits())
         self._history = history or History()
         self._path = SOCKET_PATH if self._socket_path else f"/{secrets.token_urlsafe(SECRET_BYTES)}"
         accepted = {host, *LOOPBACK_NAMES, *hosts}
@@ -99,9 +103,10 @@ class LocalService:
             history=self._history,
             metadata=metadata,
             items=items,
-            read_item=_read_item if items else None,
+            read_item=_ItemReader() if items else None,
         )
         self._servers: list[_Server] = []
+        self._unix_socket: UnixSocket | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._admin_url: str | None = None
@@ -116,7 +121,7 @@ class LocalService:
     @property
     def url(self) -> str:
         """Base URL, which is also the endpoint of the metadata protocol."""
-        return _url(self._host, self._port)
+        return base_url(self._host, self._port)
 
     @property
     def admin_url(self) -> str | None:
@@ -128,27 +133,22 @@ class LocalService:
 
         Raises:
             OSError: the address is taken or not local.
-            ConfigurationError: there is something else than a socket at `socket_path`.
+            ConfigurationError: another process listens at `socket_path`, or something else than a socket is there.
         """
         if self._thread is not None:
             return self
-        listening = (
-            _bind_unix(self._socket_path, self._socket_mode) if self._socket_path else _bind(self._host, self._port)
-        )
-        sockets = [listening]
+        sockets = [self._listen()]
         try:
-            if self._socket_path is None:
-                self._port = listening.getsockname()[1]
-            protocol = type("Protocol", (LimitedProtocol,), {"limits": self._limits})
-            self._servers = [_Server(_config(self._app, self._limits, protocol))]
+            self._servers = [_Server(self._config(self._app))]
             if self._admin_port is not None:
-                sockets.append(_bind(self._host, self._admin_port))
-                self._admin_url = _url(self._host, sockets[1].getsockname()[1])
+                sockets.append(bind_tcp(self._host, self._admin_port))
+                self._admin_url = base_url(self._host, sockets[1].getsockname()[1])
                 admin = admin_app(lambda: self._app.rules, self._history, self._hosts)
-                self._servers.append(_Server(_config(admin, self._limits, protocol)))
+                self._servers.append(_Server(self._config(admin)))
         except BaseException:
             for one in sockets:
                 one.close()
+            self._remove_socket()
             raise
         self._thread = threading.Thread(target=self._run, args=(sockets,), name="ramrole-creds-service", daemon=True)
         self._thread.start()
@@ -170,8 +170,7 @@ class LocalService:
         for server in self._servers:
             server.should_exit = True
         thread.join(self._limits.drain_seconds + START_SECONDS)
-        if self._socket_path is not None:
-            self._socket_path.unlink(missing_ok=True)
+        self._remove_socket()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -180,6 +179,23 @@ class LocalService:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _listen(self) -> socket.socket:
+        if self._socket_path is not None:
+            self._unix_socket = UnixSocket(self._socket_path, self._socket_mode)
+            return self._unix_socket.listening
+        listening = bind_tcp(self._host, self._port)
+        self._port = listening.getsockname()[1]
+        return listening
+
+    def _remove_socket(self) -> None:
+        unix_socket, self._unix_socket = self._unix_socket, None
+        if unix_socket is not None:
+            unix_socket.remove()
+
+    def _config(self, app: Any) -> uvicorn.Config:  # noqa: ANN401  # an ASGI application
+        """The configuration of a server; each server counts its own connections."""
+        return _config(app, self._limits, protocol_for(self._limits, self._history))
 
     def _run(self, sockets: list[socket.socket]) -> None:
         if hasattr(signal, "pthread_sigmask"):  # signals are for the main thread, which may be waiting for them
@@ -205,11 +221,27 @@ class LocalService:
                 await provider.get_credentials_async()
 
 
-def _check_arguments(socket_path: object, items: Collection[str], *, metadata: bool) -> None:
+def _check_arguments(
+    provider: object, socket_path: object, items: Collection[str], hosts: Collection[str], *, metadata: bool
+) -> None:
+    if not isinstance(provider, (CredentialProvider, ClientRules)):
+        what = f"the class {provider.__name__}" if isinstance(provider, type) else type(provider).__name__
+        raise ConfigurationError(f"LocalService takes a CredentialProvider object or ClientRules, not {what}.")
+    for name, names in (("items", items), ("hosts", hosts)):
+        if isinstance(names, str):
+            raise ConfigurationError(f"{name} must be a list of names, not the text {names!r}.")
     if socket_path is not None and not hasattr(socket, "AF_UNIX"):
         raise ConfigurationError("This system has no Unix sockets. Use host and port instead.")
     if items and not metadata:
         raise ConfigurationError("items are passed on by the metadata protocol: set metadata=True.")
+
+
+def _check_address(host: object, port: object, admin_port: object) -> None:
+    if not isinstance(host, str) or not host.strip():
+        raise ConfigurationError(f"host must be an address of this machine, such as 127.0.0.1, not {host!r}.")
+    for name, value in (("port", port), ("admin_port", 0 if admin_port is None else admin_port)):
+        if not is_number(value) or not isinstance(value, int) or not 0 <= value <= MAX_PORT:
+            raise ConfigurationError(f"{name} must be 0 (any free port) to {MAX_PORT}, not {value!r}.")
 
 
 class _Server(uvicorn.Server):
@@ -230,18 +262,17 @@ class _Server(uvicorn.Server):
         self.is_up.set()
 
 
-def _config(app: Any, limits: ServiceLimits, protocol: type) -> uvicorn.Config:  # noqa: ANN401  # an ASGI application
+def _config(app: Any, limits: ServiceLimits, protocol: type[LimitedProtocol]) -> uvicorn.Config:  # noqa: ANN401  # an ASGI application
     return uvicorn.Config(
         app,
         http=protocol,  # type: ignore[arg-type]  # a class is accepted too
         ws="none",
         lifespan="off",
         log_config=None,
-        access_log=False,
+        access_log=True,  # False would silence the access log of a program that runs uvicorn itself
         proxy_headers=False,
         server_header=False,
         backlog=BACKLOG,
-        limit_concurrency=limits.max_connections,
         timeout_keep_alive=int(limits.idle_seconds) or 1,
         timeout_graceful_shutdown=int(limits.drain_seconds) or 1,
     )
@@ -256,41 +287,11 @@ def _new_event_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-async def _read_item(item: str) -> str:
-    return await asyncio.to_thread(MetadataClient().get, item)
+class _ItemReader:
+    """Reads items of the instance; one client, so that all requests share its session token."""
 
+    def __init__(self) -> None:
+        self._client = MetadataClient()
 
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if os.name == "posix":
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-    except BaseException:
-        listening.close()
-        raise
-    return listening
-
-
-def _bind_unix(path: Path, mode: int) -> socket.socket:
-    """A socket with the mode from its first moment on; a stale one of an earlier run is replaced."""
-    with suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise ConfigurationError(f"{path} is there and is not a socket. Choose another path, or remove it.")
-        path.unlink()
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
-    try:
-        listening.bind(str(path))
-    except BaseException:
-        listening.close()
-        raise
-    finally:
-        os.umask(before)
-    path.chmod(mode)
-    return listening
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    async def __call__(self, item: str) -> str:
+        return await asyncio.to_thread(self._client.get, item)
