@@ -1,6 +1,10 @@
 """How the manual is built: `tox run -e docs`."""
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # generated.py
 
 project = "ramrole-creds"
 author = "the ramrole-creds developers"
@@ -12,6 +16,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_design",
+    "generated",
 ]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
@@ -21,7 +26,7 @@ html_theme = "furo"
 html_title = f"ramrole-creds {version}"
 
 myst_enable_extensions = ["colon_fence", "deflist"]
-myst_heading_anchors = 3
+myst_heading_anchors = 4
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"

@@ -51,7 +51,7 @@ def test_a_mistyped_argument_is_reported_with_the_nearest_name_and_all_names() -
     )
     with pytest.raises(TypeError, match=says) as raised:
         EcsRamRoleProvider(**options)
-    assert str(raised.value).endswith("read_timeout, policy, clock, on_event.")
+    assert "read_timeout, policy, clock, on_event. (docs: " in str(raised.value)
 
 
 def test_the_options_that_providers_on_sts_share_are_listed_too() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.errors import ConfigurationError, reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,7 +85,8 @@ def unknown_argument(name: str, title: str, functions: Iterable[object]) -> Unkn
     )
     close = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    return UnknownArgumentError(f"{title}() takes no argument {name!r}.{hint} Its arguments: {', '.join(known)}.")
+    text = f"{title}() takes no argument {name!r}.{hint} Its arguments: {', '.join(known)}."
+    return UnknownArgumentError(text + reference("unknown-argument"))
 
 
 def names_secret(name: str) -> bool:

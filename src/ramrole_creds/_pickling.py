@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from ramrole_creds._checks import names_secret
 from ramrole_creds.credentials import sealed
+from ramrole_creds.errors import cannot_be_pickled
 
 Made = TypeVar("Made")
 
@@ -73,7 +74,7 @@ class ProviderRecipe:
         positional = list(inspect.signature(self._class.__init__).parameters)[1:]
         for name, value in (*zip(positional, args, strict=False), *kwargs.items()):
             if isinstance(value, (str, bytes)) and value and names_secret(name):
-                raise TypeError(
+                raise cannot_be_pickled(
                     f"This {self._class.__name__} cannot be pickled: its argument {name!r} would carry a secret to "
                     "other processes and files. Pass the name of a file or a variable, and read it in fetch()."
                 )

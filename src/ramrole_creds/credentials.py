@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypedDict, TypeVar
 
 from ramrole_creds._sdk_names import SdkCredentialsMixin
 from ramrole_creds.clock import DEFAULT_CLOCK
-from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.errors import ConfigurationError, cannot_be_pickled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,7 +172,7 @@ class Credentials(SdkCredentialsMixin):
         return self
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(
+        raise cannot_be_pickled(
             "Credentials cannot be pickled: the secret would go to other processes, queues and files. "
             "Pickle the provider instead: it carries only its configuration and fetches where it is unpickled."
         )

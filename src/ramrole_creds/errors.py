@@ -7,6 +7,12 @@ say what was tried, what came back and what to do next. They never contain a sec
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING, ClassVar, Final
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 __all__ = [
     "ConfigurationError",
     "CredentialsExpired",
@@ -28,28 +34,104 @@ __all__ = [
 ]
 
 
+REFERENCE: Final = " (docs: troubleshooting.html#"
+_GENERAL = "fetcherror"
+
+
 class RamRoleError(Exception):
-    """Base class of all errors of this library."""
+    """Base class of all errors of this library.
+
+    The text of an error that this library itself raises ends with the section of the page on troubleshooting that
+    describes it; `message` is the text without it. A text that your own provider raises is left as it is.
+    """
+
+    _section: ClassVar[str] = "ramroleerror"
+    _ours: bool = False
+
+    def __new__(cls, *args: object, **_: object) -> Self:
+        error = super().__new__(cls, *args)
+        if str(sys._getframe(1).f_globals.get("__name__")).startswith("ramrole_creds."):  # noqa: SLF001  # who raises it
+            error._ours = True  # in its __dict__, so that a pickle carries it
+        return error
+
+    @property
+    def message(self) -> str:
+        """The text without the reference to the documentation."""
+        return _split(super().__str__())[0]
+
+    def __str__(self) -> str:
+        if not self._ours:
+            return super().__str__()
+        text, quoted = _split(super().__str__())
+        # A general text that quotes a specific error leads where the specific one leads.
+        section = quoted[-1] if quoted and self._section == _GENERAL else self.section
+        return text + reference(section) if text else ""
+
+    @property
+    def section(self) -> str:
+        """The section of the page on troubleshooting that describes it."""
+        return self._section
+
+
+def message_of(error: BaseException | None) -> str:
+    """The text of any exception, without the reference to the documentation; none without an exception."""
+    return error.message if isinstance(error, RamRoleError) else "" if error is None else str(error)
+
+
+def cannot_be_pickled(text: str) -> TypeError:
+    """The error for pickling what holds secrets."""
+    return TypeError(text + reference("cannot-be-pickled"))
+
+
+def install_command(extra: str) -> str:
+    """The command that installs an extra of this package; it has no address on an index yet."""
+    return f"in a checkout of ramrole-creds, pip install '.[{extra}]'"
+
+
+def reference(section: str) -> str:
+    """What the last line of an error text ends with: where the page on troubleshooting describes it."""
+    return f"{REFERENCE}{section})"
+
+
+def _split(text: str) -> tuple[str, list[str]]:
+    """A text without references, and the sections that it referred to: texts of errors quote those of others."""
+    text, *quoted = text.split(REFERENCE)
+    sections = []
+    for part in quoted:
+        section, _, rest = part.partition(")")
+        sections.append(section)
+        text += rest
+    return text, sections
 
 
 class ConfigurationError(RamRoleError, ValueError):
     """An argument, a variable or a setting is not valid; raised before any network call."""
 
+    _section = "configurationerror"
+
 
 class SigningError(RamRoleError):
     """The request cannot be signed."""
+
+    _section = "signingerror"
 
 
 class WaitTimeout(RamRoleError, TimeoutError):
     """The caller's own `timeout` ended. The fetch that it waited for continues for the other callers."""
 
+    _section = "waittimeout"
+
 
 class NoCredentialsError(RamRoleError):
     """No provider of a chain had credentials; the message has one line per provider."""
 
+    _section = "nocredentialserror"
+
 
 class ProviderUnavailable(RamRoleError):
     """The source does not apply here: nothing is configured, or nothing is attached."""
+
+    _section = "providerunavailable"
 
 
 class RoleNotAttached(ProviderUnavailable):
@@ -57,6 +139,8 @@ class RoleNotAttached(ProviderUnavailable):
 
     `attempts` and `elapsed` (seconds) say how many requests were sent and how long they took.
     """
+
+    _section = "rolenotattached"
 
     attempts: int = 0
     elapsed: float = 0.0
@@ -67,6 +151,8 @@ class MetadataUnreachable(ProviderUnavailable):
 
     `attempts` and `elapsed` (seconds) say how many requests were sent and how long they took.
     """
+
+    _section = "metadataunreachable"
 
     attempts: int = 0
     elapsed: float = 0.0
@@ -81,6 +167,8 @@ class FetchError(RamRoleError):
         retry_after: seconds to wait before the next attempt, if the source named them.
     """
 
+    _section = _GENERAL
+
     def __init__(self, message: str = "", *, unrecoverable: bool = False, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.unrecoverable: bool = unrecoverable
@@ -93,11 +181,15 @@ class FetchTimeout(FetchError, TimeoutError):
     `hanging` is how many abandoned fetches of this source, this one included, have not returned.
     """
 
+    _section = "fetchtimeout"
+
     hanging: int = 0
 
 
 class IdentityMismatch(FetchError):
     """The source returned credentials of an identity other than the expected one."""
+
+    _section = "identitymismatch"
 
 
 class MetadataError(FetchError):
@@ -109,6 +201,8 @@ class MetadataError(FetchError):
 
     `attempts` and `elapsed` (seconds) say how many requests were sent and how long they took.
     """
+
+    _section = "metadataerror"
 
     attempts: int = 0
     elapsed: float = 0.0
@@ -126,6 +220,30 @@ class MetadataError(FetchError):
         self.step: str = step
         self.status: int | None = status
 
+    @property
+    def section(self) -> str:
+        """The section of the page on troubleshooting that describes it."""
+        if self.status is None:
+            return "metadataerror-no-answer"
+        return f"metadataerror-{self.step}" if self.step in {"token", "role", "credentials", "item"} else self._section
+
+
+_STS_SECTIONS = {
+    "AuthenticationFail.OIDCToken": "stserror-oidc-token",
+    "AuthenticationFail.NoPermission": "stserror-role",
+    "EntityNotExist.Role": "stserror-role",
+    "ImplicitDeny": "stserror-role",
+    "NoPermission": "stserror-role",
+    "InvalidAccessKeyId": "stserror-source",
+    "InvalidSecurityToken": "stserror-source",
+    "MissingSecurityToken": "stserror-source",
+    "SignatureDoesNotMatch": "stserror-source",
+    "InvalidParameter": "stserror-argument",
+    "InvalidTimeStamp": "stserror-clock",
+    "Throttling": "stserror-throttled",
+}
+"""By the start of the error code, the section of the page on troubleshooting."""
+
 
 class StsError(FetchError):
     """STS refused a call or did not answer it.
@@ -135,6 +253,8 @@ class StsError(FetchError):
         request_id: the service's request id, for a support ticket.
         status: HTTP status of the answer, None if there was no answer.
     """
+
+    _section = "stserror"
 
     def __init__(
         self,
@@ -151,17 +271,30 @@ class StsError(FetchError):
         self.request_id: str = request_id
         self.status: int | None = status
 
+    @property
+    def section(self) -> str:
+        """The section of the page on troubleshooting that describes it."""
+        if self.status is None:
+            return "stserror-no-answer"
+        return next((section for start, section in _STS_SECTIONS.items() if self.code.startswith(start)), self._section)
+
 
 class ProfileError(FetchError):
     """A profile file exists but cannot be used; the message names file and profile, never a value."""
+
+    _section = "profileerror"
 
 
 class ProcessError(FetchError):
     """A credential command failed, did not end in time, or its output cannot be used."""
 
+    _section = "processerror"
+
 
 class CredentialsExpired(RamRoleError):
     """The held credentials have expired and there are no newer ones; `__cause__` says why."""
+
+    _section = "credentialsexpired"
 
 
 class LifetimeTooShort(RamRoleError):
@@ -171,6 +304,8 @@ class LifetimeTooShort(RamRoleError):
         available: the longest validity in seconds that the source can provide now.
     """
 
+    _section = "lifetimetooshort"
+
     def __init__(self, message: str = "", *, available: float = 0.0) -> None:
         super().__init__(message)
         self.available: float = available
@@ -178,4 +313,4 @@ class LifetimeTooShort(RamRoleError):
 
 def describe_error(error: RamRoleError) -> str:
     """What `explain()` says about a source that raises this error: `broken` if a chain stops at it."""
-    return str(error) if isinstance(error, (ProviderUnavailable, NoCredentialsError)) else f"broken: {error}"
+    return error.message if isinstance(error, (ProviderUnavailable, NoCredentialsError)) else f"broken: {error.message}"

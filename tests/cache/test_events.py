@@ -11,6 +11,7 @@ import pytest
 from ramrole_creds import Credentials, CredentialsExpired, FetchError, LifetimeTooShort, RefreshPolicy, events
 from ramrole_creds._cache.credential_cache import CredentialCache
 from ramrole_creds._cache.threads import ThreadRuntime
+from ramrole_creds.errors import message_of
 from tests.cachesim.upstream import Upstream
 from tests.cachesim.world import WALL_AT_ZERO, World, WorldSignal
 
@@ -235,13 +236,13 @@ def test_a_fetch_knows_what_is_wanted_and_how_long_it_may_take(stage: Stage) -> 
 def test_a_result_that_is_not_credentials_is_named(stage: Stage, given: Any) -> None:
     cache = CredentialCache(lambda _: given, clock=stage.world.clock, runtime=stage.world)
     error = stage.world.call(cache.get).error
-    assert str(error) == f"fetch of the source must return Credentials, not {type(given).__name__}."
+    assert message_of(error) == f"fetch of the source must return Credentials, not {type(given).__name__}."
 
 
 def test_credentials_that_are_dead_on_arrival_are_no_use(stage: Stage) -> None:
     stage.upstream.answers = "dead"
     error = stage.world.call(stage.cache.get).error
-    assert str(error) == (
+    assert message_of(error) == (
         "source returned credentials that had expired 2 s before. Compare this machine's clock with the server's."
     )
 
@@ -266,7 +267,7 @@ def test_closing_amid_a_forced_refresh_leaves_nothing_held() -> None:
 def test_an_argument_that_is_not_a_number_of_seconds_is_named(stage: Stage, name: str) -> None:
     nonsense: dict[str, Any] = {name: -1}
     error = stage.world.call(lambda: stage.cache.get(**nonsense)).error
-    assert str(error) == f"{name} must be a number of seconds, 0 or more, not -1."
+    assert message_of(error) == f"{name} must be a number of seconds, 0 or more, not -1."
 
 
 class HastySignal(WorldSignal):
@@ -320,7 +321,7 @@ def asked(attempt: Callable[[CredentialCache], Credentials]) -> tuple[BaseExcept
 def test_credentials_that_end_before_they_can_be_used_are_asked_for_three_times() -> None:
     error, fetches = asked(lambda cache: cache.get())
     assert isinstance(error, CredentialsExpired), error
-    assert str(error) == (
+    assert message_of(error) == (
         "source returned credentials that had already expired, 3 times. Check the lifetime it issues."
     )
     assert fetches == 3
@@ -330,7 +331,7 @@ def test_a_forced_refresh_says_so_too() -> None:
     error, _ = asked(lambda cache: cache.refresh())
     assert isinstance(error, CredentialsExpired), error
     assert str(error).startswith("The credentials of source expired at 20")
-    assert str(error).endswith("could not be replaced: they had expired before they could be used")
+    assert message_of(error).endswith("could not be replaced: they had expired before they could be used")
 
 
 class NoThreads(ThreadRuntime):

@@ -230,4 +230,6 @@ def test_without_the_extra_the_command_names_what_to_install() -> None:
     code = "import sys; sys.modules['uvicorn'] = None; from ramrole_creds.cli.app import app; app(['serve'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 1
-    assert "uvicorn is not installed. Run: pip install 'ramrole-creds[serve]'" in done.stderr
+    assert (
+        "uvicorn is not installed. Install it: in a checkout of ramrole-creds, pip install '.[serve]'." in done.stderr
+    )

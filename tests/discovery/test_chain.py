@@ -148,7 +148,7 @@ def test_without_any_source_each_provider_gives_a_reason_within_three_seconds() 
     assert time.monotonic() - before < 3
     *lines, last = str(raised.value).splitlines()[1:]
     assert [line.split(":")[0].strip() for line in lines] == OFFICIAL_ORDER
-    assert last == "Run `ramrole-creds doctor`."
+    assert last == "Run `ramrole-creds doctor`. (docs: troubleshooting.html#nocredentialserror)"
     for line, looked_for in zip(
         lines,
         ["ACCESS_KEY_ID", "OIDC_TOKEN_FILE", "config.json", "credentials.ini", "127.0.0.1:9", "CREDENTIALS_URI"],

@@ -1,8 +1,10 @@
-"""The examples of docs/providers.md, and each URL of its table, run as they stand there."""
+"""The examples of providers.md and of the page of each provider, and each URL of the table, run as they stand there."""
 
 from __future__ import annotations
 
+import os
 import re
+import runpy
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +18,10 @@ from ramrole_creds.providers.profiles.cli_modes import KEYLESS_MODES, MODES
 if TYPE_CHECKING:
     from ramrole_creds.testing import FakeCloud
 
-PAGE = (Path(__file__).parents[2] / "docs" / "providers.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "providers.md").read_text(encoding="utf-8")
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((DOCS / "providers").glob("*.md"))}
+PARTS = ["When it applies", "Example", "Options", "What it reads", "Errors", "Refresh", "In other libraries"]
 EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
 URLS = re.findall(r"^\| `([\w-]+://[^`]*)` \| `(.+)` \|$", PAGE, flags=re.MULTILINE)
 
@@ -33,6 +38,54 @@ def test_every_example_runs(number: int, capsys: pytest.CaptureFixture[str]) -> 
     exec(compile(EXAMPLES[number], "docs/providers.md", "exec", dont_inherit=True), names)
     printed = capsys.readouterr().out
     assert ("Credentials(" in printed) == ("print(" in EXAMPLES[number])
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_example_of_each_page_runs(
+    name: str,
+    ramrole_cloud: FakeCloud,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pod = ramrole_cloud.add_role("pod", trust=ramrole_cloud.oidc.trust())
+    monkeypatch.setenv("ALIBABA_CLOUD_ROLE_ARN", pod.arn)
+    monkeypatch.setenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", ramrole_cloud.oidc.provider_arn)
+    monkeypatch.setenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE", str(tmp_path / "token"))
+    path = "/latest/meta-data/ram/security-credentials/web"
+    monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", ramrole_cloud.url + path)
+    ramrole_cloud.oidc.write_token(tmp_path / "token")
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    monkeypatch.chdir(tmp_path)
+    (example,) = re.findall(r"^```python\n(.*?)^```$", PAGES[name], flags=re.MULTILINE | re.DOTALL)
+    exec(compile(example, f"docs/providers/{name}.md", "exec", dont_inherit=True), {"__name__": "manual"})
+    assert capsys.readouterr().out.strip() not in {"", "False"}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_each_page_has_the_parts_of_the_template(name: str) -> None:
+    assert re.findall(r"^## (.+)$", PAGES[name], re.MULTILINE) == PARTS
+    assert f"providers/{name}.md)" in PAGE
+    assert f"\nproviders/{name}\n" in PAGE
+
+
+def test_every_provider_has_a_page_with_its_options_as_the_code_has_them() -> None:
+    with_tables = runpy.run_path(str(DOCS / "generated.py"))["with_tables"]
+    for name, page in PAGES.items():
+        assert with_tables(page) == page, f"docs/providers/{name}.md is out of date. Run: python docs/generated.py"
+    described = {re.findall(r"<!-- options of (\w+): begin", page)[0] for page in PAGES.values()}
+    assert described == {name for name in ramrole_creds.__all__ if name.endswith("Provider")} - {"CredentialProvider"}
+
+
+def test_every_message_that_a_page_shows_is_one_of_ours_or_of_a_service() -> None:
+    texts = runpy.run_path(str(DOCS / "generated.py"))["error_texts"]
+    for name, page in PAGES.items():
+        table = page.partition("| message | class | what to do |")[2].partition("\n\n")[0]
+        for message, kind in re.findall(r"^\| `+([^|]+)` \| \[(\w+)\]", table, re.MULTILINE):
+            parts = [part.strip() for part in message.removesuffix(" `").split("…") if part.strip(" ():")]
+            source = "".join(path.read_text("utf-8") for path in Path(ramrole_creds.__file__).parent.rglob("*.py"))
+            known = " ".join([*texts(kind), source])
+            assert all(part in known for part in parts), (name, message)
 
 
 def test_the_package_of_the_manual_adds_its_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,10 +133,10 @@ def test_every_variable_that_the_page_names_is_read() -> None:
     """That every variable is on a page is the business of the page of variables."""
     source = "".join(path.read_text("utf-8") for path in Path(ramrole_creds.__file__).parent.rglob("*.py"))
     pattern = r"\b((?:ALIBABA_CLOUD|ALIBABACLOUD|ALICLOUD|RAMROLE_CREDS)_[A-Z0-9_]+[A-Z0-9])\b"
-    assert set(re.findall(pattern, PAGE)) - set(re.findall(rf'"{pattern}"', source)) == set()
+    assert set(re.findall(pattern, PAGE + "".join(PAGES.values()))) - set(re.findall(rf'"{pattern}"', source)) == set()
 
 
 def test_every_mode_of_the_cli_stands_on_the_page() -> None:
-    table = PAGE.partition("| mode | fields |")[2].partition("\n\n")[0]
+    table = PAGES["cli-profile"].partition("| mode | fields |")[2].partition("\n\n")[0]
     told = {name.lower() for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
     assert told == set(MODES) | set(KEYLESS_MODES)

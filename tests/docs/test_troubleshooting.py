@@ -1,23 +1,68 @@
-"""The page of errors quotes errors as the code writes them."""
+"""The page of errors describes every error, and quotes errors as the code writes them."""
 
 from __future__ import annotations
 
 import ast
 import re
+import runpy
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+import ramrole_creds
+from ramrole_creds import (
+    EcsRamRoleProvider,
+    FetchError,
+    FunctionProvider,
+    MetadataError,
+    RamRoleError,
+    StaticProvider,
+    StsError,
+    default_provider,
+)
+from ramrole_creds.errors import cannot_be_pickled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
-HEADINGS = re.findall(r"^### (.+)$", PAGE, re.MULTILINE)
-QUOTED = [text.replace("\\`", "`") for text in HEADINGS if not re.fullmatch(r"(`[A-Z][A-Za-z.]+`(, )?)+", text)]
+HEADINGS = re.findall(r"^###+ (.+)$", PAGE, re.MULTILINE)
+QUOTED = [
+    text.removeprefix("``").removesuffix(" ``")
+    for text in HEADINGS
+    if text.startswith("`") and not re.fullmatch(r"(`[A-Z][A-Za-z.]+`(, )?)+", text)
+]
+SECTIONS = {re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-") for heading in HEADINGS}
+REFERENCE = re.compile(r" \(docs: troubleshooting\.html#([a-z-]+)\)$")
+# What the package raises beside its own errors: who meets them, and why they need no section.
+PLAIN = {
+    "AssertionError": "a defect of this library",
+    "AttributeError": "Python's own words for a missing or read-only attribute",
+    "HTTPException": "caught where connections are opened",
+    "KeyError": "the fake cloud's; AssertionErrors and ValueErrors of the testing toolkit name the argument",
+    "OSError": "caught where files are read",
+    "TimeoutError": "caught where connections are opened",
+    "RuntimeError": "caught, or a defect of this library",
+    "SystemExit": "the status of a command whose report says why",
+    "ValueError": "caught by the reader of a format",
+    "NotImplementedError": "a defect of this library",
+}
+
+
+def section_of(error: BaseException) -> str:
+    """The section that the last line of an error's text names."""
+    found = REFERENCE.search(str(error).splitlines()[-1])
+    assert found is not None, str(error)
+    return found.group(1)
 
 
 def texts_of_the_code() -> str:
     """All text literals of the package, those of one expression together."""
     found = []
-    for file in (ROOT / "src").rglob("*.py"):
+    for file in SOURCES:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.append(node.value)
@@ -27,7 +72,23 @@ def texts_of_the_code() -> str:
     return "\n".join(found)
 
 
+def classes_of_the_code() -> dict[str, set[str]]:
+    """The names of the bases of every class of the package, by the name of the class."""
+    nodes = [node for file in SOURCES for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    return {
+        node.name: {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+        for node in nodes
+        if isinstance(node, ast.ClassDef)
+    }
+
+
 CODE = texts_of_the_code()
+CLASSES = classes_of_the_code()
+
+
+def is_ours(name: str) -> bool:
+    """True for RamRoleError and what derives from it."""
+    return name == "RamRoleError" or any(is_ours(base) for base in CLASSES.get(name, ()) if base != name)
 
 
 @pytest.mark.parametrize("text", QUOTED)
@@ -35,8 +96,92 @@ def test_a_quoted_error_is_one_of_ours(text: str) -> None:
     assert text.strip("`") in CODE
 
 
-def test_every_error_class_that_the_page_names_exists() -> None:
-    import ramrole_creds
+def test_every_error_class_has_a_section_of_its_name() -> None:
+    public = [name for name in ramrole_creds.__all__ if is_ours(name)]
+    assert len(public) > 15
+    assert {name.lower() for name in public} <= SECTIONS
 
-    for name in re.findall(r"^`([A-Z]\w+)`\.", PAGE, re.MULTILINE):
-        assert name == "TypeError" or hasattr(ramrole_creds, name), name
+
+def test_every_section_that_the_code_names_is_there() -> None:
+    named = set(re.findall(r'_section = "([\w-]+)"|reference\("([\w-]+)"\)|": "(stserror-[\w-]+)"', "\n".join(
+        file.read_text(encoding="utf-8") for file in SOURCES
+    )))  # fmt: skip
+    sections = {section for groups in named for section in groups if section}
+    assert len(sections) > 15
+    assert sections - SECTIONS == set()
+
+
+@pytest.mark.parametrize("code", ["", "NoPermission", "Throttling.User", "InvalidParameter.RoleArn", "SomethingNew"])
+@pytest.mark.parametrize("status", [None, 403])
+def test_every_refusal_of_sts_leads_to_a_section(code: str, status: int | None) -> None:
+    assert StsError("m", code=code, status=status).section in SECTIONS
+
+
+@pytest.mark.parametrize("step", ["token", "role", "credentials", "item", "another", ""])
+@pytest.mark.parametrize("status", [None, 404])
+def test_every_failure_of_the_metadata_service_leads_to_a_section(step: str, status: int | None) -> None:
+    assert MetadataError("m", step=step, status=status).section in SECTIONS
+
+
+def test_every_raise_is_of_a_class_that_has_a_section_or_a_reason_to_have_none() -> None:
+    """Of functions that make an error, the class that they make is looked at by the test of all texts."""
+    for file in SOURCES:
+        if "testing" in file.parts:
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Raise) or node.exc is None:
+                continue
+            call = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+            name = ast.unparse(call).rpartition(".")[2]
+            if name[0].isupper() and name not in PLAIN:
+                known = is_ours(name) or name in {"ClickException", "UsageError"} or name in CLASSES
+                official = name in {"ClientException", "ClientError", "CredentialException"}  # an SDK's, around ours
+                wire = file.parent.name == "_http"  # caught there
+                assert known or official or wire, (file.name, node.lineno, name)
+
+
+def test_the_errors_of_a_user_end_with_a_section_of_the_page() -> None:
+    calls: dict[str, Callable[[], object]] = {
+        "nocredentialserror": lambda: default_provider(only=("env",)).get_credentials(),
+        "metadataunreachable": EcsRamRoleProvider(endpoint="http://127.0.0.1:9").get_credentials,
+        "configurationerror": lambda: EcsRamRoleProvider(endpoint="ftp://x"),
+        "unknown-argument": lambda: EcsRamRoleProvider(timeout=5),  # type: ignore[call-arg]  # on purpose
+        "cannot-be-pickled": StaticProvider("LTAI5tExample", "secret").__reduce__,
+        "signingerror": lambda: ramrole_creds.signing.Request("GET", "x"),
+    }
+    for section, call in calls.items():
+        with pytest.raises(Exception, match=rf"\(docs: troubleshooting\.html#{section}\)$") as raised:
+            call()
+        assert section_of(raised.value) in SECTIONS
+
+
+def test_an_error_that_quotes_others_names_one_section_at_its_end() -> None:
+    with pytest.raises(RamRoleError) as raised:
+        default_provider().get_credentials()
+    assert str(raised.value).count("troubleshooting.html") == 1
+    assert raised.value.message == REFERENCE.sub("", str(raised.value))
+
+
+def test_an_error_of_somebody_elses_provider_keeps_its_text() -> None:
+    def fetch() -> None:
+        raise FetchError("The vault is sealed.")
+
+    with pytest.raises(FetchError) as raised:
+        FunctionProvider(fetch).get_credentials()  # type: ignore[arg-type]  # it returns nothing
+    assert str(raised.value) == raised.value.message == "The vault is sealed."
+
+
+def test_status_and_explanations_leave_the_section_out() -> None:
+    provider = EcsRamRoleProvider(endpoint="http://127.0.0.1:9")
+    with pytest.raises(RamRoleError):
+        provider.get_credentials()
+    assert "troubleshooting" not in f"{provider.status()} {default_provider().explain()}"
+    assert "troubleshooting" in str(cannot_be_pickled("x"))
+
+
+def test_the_lists_of_texts_are_made_from_every_class_and_are_not_empty() -> None:
+    generated = runpy.run_path(str(ROOT / "docs" / "generated.py"))
+    listed = re.findall(r"^```\{error-texts\} (\w+)$", PAGE, re.MULTILINE)
+    assert set(listed) == set(generated["error_classes"]()) - {"RamRoleError"}
+    for name in listed:
+        assert generated["error_texts"](name) or name in {"NoCredentialsError", "LifetimeTooShort"}, name

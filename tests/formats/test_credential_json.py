@@ -27,7 +27,7 @@ from ramrole_creds.errors import FetchError
 def test_an_answer_that_is_not_one_object_is_described_and_not_shown(content: bytes | str, said: str) -> None:
     with pytest.raises(FetchError) as raised:
         json_object(content, FetchError)
-    assert str(raised.value) == said
+    assert raised.value.message == said
 
 
 @given(st.dictionaries(st.text(), st.integers() | st.text()))

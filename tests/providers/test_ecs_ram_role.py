@@ -21,5 +21,5 @@ def test_a_configuration_in_place_of_a_role_name_is_named_with_what_takes_it() -
     with pytest.raises(ConfigurationError, match=r"not SimpleNamespace\. provider_from_config\(config\)"):
         EcsRamRoleProvider(config)
     number: Any = 7
-    with pytest.raises(ConfigurationError, match=r"as a text, not int\.$"):
+    with pytest.raises(ConfigurationError, match=r"as a text, not int\. \(docs: "):
         EcsRamRoleProvider(number)

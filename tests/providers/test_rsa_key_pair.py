@@ -60,7 +60,7 @@ class TestRsaKeyPair:
         for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
             monkeypatch.delitem(sys.modules, name)
         monkeypatch.setitem(sys.modules, "cryptography", None)
-        with pytest.raises(FetchError, match=r"pip install 'ramrole-creds\[rsa\]'"):
+        with pytest.raises(FetchError, match=r"pip install '\.\[rsa\]'"):
             RsaKeyPairProvider("id", tmp_path / "key").get_credentials()
 
     @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ def fresh_copy(error: Exception) -> Exception:
     try:
         twin = kind.__new__(kind, *error.args)  # not its constructor, which may require more or rewrite its text
         twin.args = error.args
+        twin.__dict__.clear()  # a new error of ours is marked as ours; its copy is what the original is
         twin.__dict__.update(error.__dict__)
     except Exception:  # noqa: BLE001  # a third party's error may refuse to be copied
         return error.with_traceback(None)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ramrole_creds._cache.snapshot import EXPIRED, MANDATORY
+from ramrole_creds.errors import message_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +81,7 @@ def deliver(happening: Happening, name: str, listener: events.EventListener | No
 
     fields = {key: value for key, value in happening.fields.items() if key not in _LOG_ONLY}
     if isinstance(error := fields.get("error"), Exception):
-        fields.update(error=type(error).__name__, message=str(error))
+        fields.update(error=type(error).__name__, message=message_of(error))
     event = getattr(events, happening.kind)(provider=name, at=happening.at, **fields)
     try:
         listener(event)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds._cache.snapshot import EMPTY, EXPIRED
 from ramrole_creds.credentials import shorten_id
+from ramrole_creds.errors import message_of
 
 if TYPE_CHECKING:
     from ramrole_creds._cache.state import CacheState
@@ -77,7 +78,7 @@ def describe(state: CacheState, now: float, wall: float, name: str) -> ProviderS
         fetches=state.fetches,
         failures=state.backoff.failures,
         last_fetch=_moment(snapshot.fetched_at, now, wall),
-        last_error=None if error is None else f"{type(error).__name__}: {error}",
+        last_error=None if error is None else f"{type(error).__name__}: {message_of(error)}",
         next_attempt=_moment(max(state.due, now) if state.snapshot.doubtful else state.due, now, wall),
     )
 

@@ -53,7 +53,7 @@ def default_region(region: str | None = None, *, endpoint: str | None = None) ->
         try:
             found = look()
         except RamRoleError as error:
-            passed.append(f"{name}: {error}")
+            passed.append(f"{name}: {error.message}")
             continue
         if found and is_region(found):
             return found

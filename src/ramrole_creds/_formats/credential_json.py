@@ -128,7 +128,7 @@ def read_credentials(
             identity=identity,
         )
     except ConfigurationError as error:
-        problem = re.split(r"[:.] ", str(error))[0].rstrip(".")  # its advice is for whoever typed a key
+        problem = re.split(r"[:.] ", error.message)[0].rstrip(".")  # its advice is for whoever typed a key
         raise make_error(f"a document in which {problem}") from None
 
 

@@ -12,7 +12,9 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in {"click", "rich"}:
             raise
-        sys.exit(f"ramrole-creds: {error.name} is not installed. Run: pip install 'ramrole-creds[cli]'")
+        from ramrole_creds.errors import install_command
+
+        sys.exit(f"ramrole-creds: {error.name} is not installed. Install it: {install_command('cli')}.")
     app(prog_name="ramrole-creds")
 
 

@@ -7,6 +7,8 @@ from typing import Final
 
 import click
 
+from ramrole_creds.errors import REFERENCE, reference
+
 CONTEXT_SETTINGS: Final[dict[str, object]] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 # Subcommand -> module in `ramrole_creds.cli.commands`; the object in it is called `command`.
@@ -33,6 +35,17 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, sorted."""
         return sorted(COMMANDS)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the subcommand; the text of its failure ends with where it is described."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError:
+            raise  # it shows how to call the command
+        except click.ClickException as error:
+            if REFERENCE in error.message:
+                raise
+            raise click.ClickException(error.message + reference("ramrole-creds")) from error
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The subcommand of that name, None for an unknown name."""

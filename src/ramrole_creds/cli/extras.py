@@ -6,6 +6,8 @@ from importlib.util import find_spec
 
 import click
 
+from ramrole_creds.errors import install_command
+
 
 def require_extra(extra: str, *modules: str) -> None:
     """End with the command that installs the extra, where a module of it is missing.
@@ -15,4 +17,4 @@ def require_extra(extra: str, *modules: str) -> None:
     """
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
-        raise click.ClickException(f"{missing[0]} is not installed. Run: pip install 'ramrole-creds[{extra}]'")
+        raise click.ClickException(f"{missing[0]} is not installed. Install it: {install_command(extra)}.")

@@ -6,7 +6,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ramrole_creds.credentials import Credentials
-from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.errors import ConfigurationError, install_command
 
 if TYPE_CHECKING:
     from ramrole_creds.provider import CredentialProvider
@@ -42,9 +42,7 @@ def load_sdk(module: str, extra: str) -> SdkObject:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != module.partition(".")[0]:
             raise  # the SDK is installed, one of its own dependencies is not
-        raise ConfigurationError(
-            f"{module} is not installed. Install it with: pip install 'ramrole-creds[{extra}]'."
-        ) from None
+        raise ConfigurationError(f"{module} is not installed. Install it: {install_command(extra)}.") from None
 
 
 def require_attribute(holder: object, name: str, distribution: str, tested: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 
 from ramrole_creds._tracebacks import describe_exception, hide_frames
 from ramrole_creds.credentials import sealed
-from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError
+from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError, cannot_be_pickled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,9 @@ class BearerCredential:
         return "<BearerCredential>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("A bearer token cannot be pickled: the pickle would carry it to other processes and files.")
+        raise cannot_be_pickled(
+            "A bearer token cannot be pickled: the pickle would carry it to other processes and files."
+        )
 
 
 class BearerTokenProvider:
@@ -130,7 +132,7 @@ class BearerTokenProvider:
         return "<BearerTokenProvider>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(
+        raise cannot_be_pickled(
             "A BearerTokenProvider cannot be pickled: the pickle would carry its token to other processes and files."
         )
 

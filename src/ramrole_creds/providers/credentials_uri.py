@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ramrole_creds._http.errors import HttpError
 from ramrole_creds._http.transport import HttpTransport, safe_url
 from ramrole_creds._http.urls import InvalidUrlError, parse_url
-from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable
+from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, cannot_be_pickled
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.variables import URI_VARIABLE, argument_or_variable, rename_hint
 
@@ -90,7 +90,7 @@ class CredentialsUriProvider(CredentialProvider):
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._holds_secret:
-            raise TypeError(
+            raise cannot_be_pickled(
                 "This CredentialsUriProvider cannot be pickled: the user, password or query of its URL may be a "
                 f"secret, which the pickle would carry to other processes and files. Set {URI_VARIABLE} there instead."
             )

@@ -20,7 +20,7 @@ from ramrole_creds._formats.credential_json import (
     safe_message,
     text_of,
 )
-from ramrole_creds.errors import ProcessError
+from ramrole_creds.errors import ProcessError, cannot_be_pickled
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers._command import MAX_OUTPUT_BYTES, CommandTimeout, OutputTooLong, run_command
 from ramrole_creds.providers._command_line import split_command
@@ -98,7 +98,7 @@ class ProcessProvider(CredentialProvider):
     def __reduce__(self) -> tuple[Any, ...]:
         for argument in self._arguments[1:]:
             if names_secret(argument.lstrip("-").partition("=")[0]):
-                raise TypeError(
+                raise cannot_be_pickled(
                     f"This ProcessProvider of {self._program} cannot be pickled: an argument of its command would "
                     "carry a secret to other processes and files. Let the command read it from a file or a variable."
                 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.credentials import Credentials
-from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError
+from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError, cannot_be_pickled
 from ramrole_creds.provider import CredentialProvider
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class PushProvider(CredentialProvider):
         return "would serve the credentials it received" if self._given else "has received no credentials yet"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(
+        raise cannot_be_pickled(
             "A PushProvider cannot be pickled: its secrets would be copied to other processes, queues and files. Make "
             "one in the receiving process and call its update() there, or send a provider that fetches there, such as "
             "default_provider() or EcsRamRoleProvider()."

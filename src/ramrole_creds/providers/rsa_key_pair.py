@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from ramrole_creds.errors import ConfigurationError, FetchError
+from ramrole_creds.errors import ConfigurationError, FetchError, install_command
 from ramrole_creds.providers._home import expand_path
 from ramrole_creds.providers._regular_file import read_regular_file
 from ramrole_creds.providers.session_arguments import checked_duration
@@ -31,7 +31,7 @@ MAX_KEY_BYTES: Final = 65536
 class RsaKeyPairProvider(StsProvider):
     """Requests a session key from STS (GenerateSessionAccessKey), signed with an RSA key; only the Japan site has it.
 
-    Needs the extra `rsa` (`pip install 'ramrole-creds[rsa]'`).
+    Needs the extra `rsa` (`pip install '.[rsa]'` in a checkout).
 
     Args:
         public_key_id: the id that the public key got when it was uploaded.
@@ -99,7 +99,7 @@ def _load_key(path: str) -> Callable[[bytes], bytes]:
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     except ImportError:
         raise FetchError(
-            "Signing with an RSA key needs the package cryptography: pip install 'ramrole-creds[rsa]'.",
+            f"Signing with an RSA key needs the package cryptography: {install_command('rsa')}.",
             unrecoverable=True,
         ) from None
     key = _parse(_read(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from ramrole_creds.credentials import Credentials
+from ramrole_creds.errors import cannot_be_pickled
 from ramrole_creds.provider import CredentialProvider
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class StaticProvider(CredentialProvider):
         return "would use the keys given to it"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(
+        raise cannot_be_pickled(
             "A StaticProvider cannot be pickled: the pickle would carry its secret to other processes and files. "
             "Pickle a provider that fetches where it is used, such as default_provider() or EcsRamRoleProvider()."
         )

@@ -6,7 +6,7 @@ import re
 from base64 import b64decode
 from typing import TYPE_CHECKING
 
-from ramrole_creds.errors import SigningError
+from ramrole_creds.errors import SigningError, install_command
 from ramrole_creds.signing._percent import to_bytes
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _load(private_key: str) -> RSAPrivateKey:
         from cryptography.hazmat.primitives.serialization import load_der_private_key
     except ImportError:
         raise SigningError(
-            "Signing with an RSA key needs the package cryptography: pip install 'ramrole-creds[rsa]'."
+            f"Signing with an RSA key needs the package cryptography: {install_command('rsa')}."
         ) from None
     try:
         key = load_der_private_key(b64decode(_pem_lines.sub("", private_key), validate=True), password=None)

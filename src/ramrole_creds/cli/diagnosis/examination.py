@@ -48,8 +48,8 @@ def examine(*, offline: bool) -> Report:
     try:
         survey = survey_sources()
     except RamRoleError as error:
-        report.checks.append(Check("source", "failed", str(error)))
-        report.verdict = Verdict(usable=False, cause=str(error), fix="Correct this setting.")
+        report.checks.append(Check("source", "failed", error.message))
+        report.verdict = Verdict(usable=False, cause=error.message, fix="Correct this setting.")
         return report
     report.checks.extend(check_metadata(survey, overlay_addresses(read_text(ROOT / FIB_TRIE))))
     report.checks.extend(check_sources(survey))

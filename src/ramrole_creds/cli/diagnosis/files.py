@@ -34,7 +34,7 @@ def check_files(*, posix: bool = os.name == "posix") -> Iterator[Check]:
     try:
         files = [config_path(), *ini_paths()]
     except RamRoleError as error:
-        yield Check("files", "warning", str(error))
+        yield Check("files", "warning", error.message)
         return
     found = [check for file in files for check in _about_profile(file, posix=posix)]
     found += [check for path in _other_files() for check in _about(path, ", of another tool", posix=posix)]

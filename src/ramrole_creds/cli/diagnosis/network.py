@@ -117,14 +117,14 @@ def check_region_endpoint(sts_url: str) -> Iterator[Check]:
     try:
         url = f"https://ecs.{default_region()}.aliyuncs.com"
     except RamRoleError as error:
-        yield Check("region", "skipped", "No region is known: its endpoint was not asked.", (str(error),))
+        yield Check("region", "skipped", "No region is known: its endpoint was not asked.", (error.message,))
         return
     proxy = proxy_for(url)
     by = f" through the proxy {proxy}" if proxy else ""
     try:
         HttpTransport(3.0, 5.0, use_environment=True).request("GET", url, time_limit=TIME_LIMIT_SECONDS, retry=False)
     except HttpError as error:
-        yield Check("region", "warning", f"{url} does not answer{by}.", (str(error),))
+        yield Check("region", "warning", f"{url} does not answer{by}.", (error.message,))
     else:
         yield Check("region", "ok", f"{url} answers{by}.")
 

@@ -20,6 +20,7 @@ from ramrole_creds import (
 from ramrole_creds._discovery.default import EXPECT_ACCOUNT_VARIABLE, EXPECT_ROLE_VARIABLE
 from ramrole_creds._discovery.identity_guard import IdentityGuard
 from ramrole_creds.cli.diagnosis.report import Check
+from ramrole_creds.errors import message_of
 from ramrole_creds.metadata import MetadataClient
 
 if TYPE_CHECKING:
@@ -131,15 +132,16 @@ def check_metadata(survey: Survey, overlay: list[str]) -> Iterator[Check]:
     if answer is None:
         return
     error = answer.error
+    said = (message_of(error),)
     mark: Mark = "failed" if survey.winner is None else "skipped"  # nothing is missed where another source is used
     if answer.credentials is not None:
         yield Check("metadata", "ok", f"The metadata service answers, role attached: {answer.credentials.identity}.")
         yield _check_tokens()
     elif isinstance(error, RoleNotAttached):
-        yield Check("metadata", mark, "The metadata service answers; no role is attached.", (str(error),))
+        yield Check("metadata", mark, "The metadata service answers; no role is attached.", said)
         yield _check_tokens()
     elif isinstance(error, MetadataUnreachable):
-        yield Check("metadata", mark, "The metadata service does not answer.", (str(error),))
+        yield Check("metadata", mark, "The metadata service does not answer.", said)
         for address in overlay:
             yield Check(
                 "overlay",
@@ -150,11 +152,11 @@ def check_metadata(survey: Survey, overlay: list[str]) -> Iterator[Check]:
             )
     elif isinstance(error, MetadataError):
         status = "nothing usable" if error.status is None else f"HTTP {error.status}"
-        yield Check("metadata", "failed", f"The metadata service answers {status} (step: {error.step}).", (str(error),))
+        yield Check("metadata", "failed", f"The metadata service answers {status} (step: {error.step}).", said)
     elif isinstance(error, ProviderUnavailable):
-        yield Check("metadata", "skipped", "The metadata service is not asked: a variable forbids it.", (str(error),))
+        yield Check("metadata", "skipped", "The metadata service is not asked: a variable forbids it.", said)
     else:
-        yield Check("metadata", "failed", "The metadata service cannot be asked.", (str(error),))
+        yield Check("metadata", "failed", "The metadata service cannot be asked.", said)
 
 
 def check_sources(survey: Survey) -> Iterator[Check]:
@@ -222,10 +224,10 @@ def _check_tokens() -> Check:
                 "warning",
                 "The metadata service issues no session token to this program: the security-hardened mode cannot be "
                 "required. In a container, raise HttpPutResponseHopLimit of the instance to 2 or more.",
-                (str(error),),
+                (error.message,),
             )
     except RamRoleError as error:
-        return Check("hardened-mode", "skipped", "Session tokens were not checked.", (str(error),))
+        return Check("hardened-mode", "skipped", "Session tokens were not checked.", (error.message,))
     issued = "The metadata service issues session tokens"
     refusal = _refusal_without_token()
     if refusal is None:
@@ -238,7 +240,7 @@ def _check_tokens() -> Check:
     if isinstance(refusal, MetadataError) and refusal.status in _REFUSALS:
         text = f"{issued}, and refuses requests without one (security-hardened mode)."
         return Check("hardened-mode", "ok", text)
-    return Check("hardened-mode", "ok", f"{issued}; a request without one was not answered.", (str(refusal),))
+    return Check("hardened-mode", "ok", f"{issued}; a request without one was not answered.", (refusal.message,))
 
 
 def _refusal_without_token() -> RamRoleError | None:

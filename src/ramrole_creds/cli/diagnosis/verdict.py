@@ -11,6 +11,7 @@ from ramrole_creds.cli.diagnosis.report import Verdict
 from ramrole_creds.cli.diagnosis.sources import METADATA
 from ramrole_creds.cli.diagnosis.variables import PAIR, TOKEN, URI, stray_character
 from ramrole_creds.credentials import shorten_id, shown_identity
+from ramrole_creds.errors import message_of
 from ramrole_creds.providers.ecs_ram_role import DISABLED_VARIABLE, ROLE_VARIABLE
 from ramrole_creds.sts.endpoints import REGION_VARIABLE, VPC_VARIABLE
 
@@ -160,9 +161,10 @@ def _why_broken(answer: Answer) -> tuple[str, str]:
     if isinstance(error, StsError) and error.code in REFUSALS:
         cause = f"STS refuses the keys of {answer.source}: {REFUSALS[error.code]} ({error.code})."
         return cause, f"{REMOVE.get(answer.source, 'Get new keys')}."
+    said = message_of(error)
     if isinstance(error, ProfileError):
-        return f"{error}", f"{REMOVE.get(answer.source, 'Correct the file')}."
-    return f"{error}", f"{REMOVE.get(answer.source, 'Correct this source, or remove it')}."
+        return said, f"{REMOVE.get(answer.source, 'Correct the file')}."
+    return said, f"{REMOVE.get(answer.source, 'Correct this source, or remove it')}."
 
 
 def _why_env_is_broken(answer: Answer) -> tuple[str, str] | None:

@@ -84,7 +84,7 @@ class CliProfileBuilder:
         try:
             return make(self, profile)
         except ConfigurationError as error:
-            problem = str(error).rstrip(".")
+            problem = error.message.rstrip(".")
         raise profile.problem(problem)
 
     def make_source(self, profile: CliProfile) -> CredentialProvider:

@@ -235,7 +235,7 @@ def _make(section: IniSection, options: ProfileOptions) -> CredentialProvider:
     try:
         return build_source(kind, options.settings(section, NAMES))
     except ConfigurationError as error:
-        problem = str(error).rstrip(".")
+        problem = error.message.rstrip(".")
     raise section.problem(problem)
 
 

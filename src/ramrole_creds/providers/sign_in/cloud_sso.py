@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds._formats.credential_json import PASCAL_CASE, inner_object, read_credentials
 from ramrole_creds._http.urls import InvalidUrlError, parse_url
-from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.errors import ConfigurationError, cannot_be_pickled
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.sign_in._client import SignInClient
 from ramrole_creds.sts.endpoints import base_url
@@ -95,7 +95,7 @@ class CloudSsoProvider(CredentialProvider):
         return f"would exchange the CloudSSO sign-in at {self._url}"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(
+        raise cannot_be_pickled(
             "A CloudSsoProvider cannot be pickled: it holds the token of the sign-in. Pickle a CliProfileProvider."
         )
 

@@ -12,7 +12,7 @@ from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds._checks import is_number
 from ramrole_creds._formats.credential_json import CAMEL_CASE, PASCAL_CASE, read_credentials, text_of
 from ramrole_creds.credentials import sealed
-from ramrole_creds.errors import ConfigurationError, FetchError
+from ramrole_creds.errors import ConfigurationError, FetchError, cannot_be_pickled
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.sign_in._client import SignInClient, SignInRefused
 from ramrole_creds.sts.endpoints import base_url
@@ -97,7 +97,9 @@ class OAuthTokens:
         return self
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("OAuthTokens cannot be pickled. Pickle a CliProfileProvider, which reads them from their file.")
+        raise cannot_be_pickled(
+            "OAuthTokens cannot be pickled. Pickle a CliProfileProvider, which reads them from their file."
+        )
 
     def __getstate__(self) -> NoReturn:
         self.__reduce_ex__(2)
@@ -271,7 +273,7 @@ class OAuthProvider(CredentialProvider):
         return read_credentials(document, spelling, self._client.error_factory(url), provider_name=self.name)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(
+        raise cannot_be_pickled(
             "An OAuthProvider cannot be pickled: it holds the tokens of the sign-in. Pickle a CliProfileProvider."
         )
 

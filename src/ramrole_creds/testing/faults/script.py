@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ramrole_creds.errors import install_command
 from ramrole_creds.testing.faults.kinds import KINDS, FaultKind, Modifier, PortFault, Replacement, Status
 from ramrole_creds.testing.faults.options import TEXT, Rule, integer, is_text, number, or_none
 from ramrole_creds.testing.patterns import ANY_REQUEST, matches
@@ -386,7 +387,7 @@ def _read_yaml(path: Path, text: str) -> Any:  # noqa: ANN401  # as above
         import yaml
     except ModuleNotFoundError:
         raise ValueError(
-            f"{path} is YAML and PyYAML is not installed. Run: pip install 'ramrole-creds[yaml]', or write JSON."
+            f"{path} is YAML and PyYAML is not installed. Install it: {install_command('yaml')}. Or write JSON."
         ) from None
     try:
         return yaml.safe_load(text)

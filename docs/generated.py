@@ -1,0 +1,153 @@
+"""The parts of the manual that are made from the code.
+
+`python docs/generated.py` writes the tables of options into `docs/providers/*.md`; a test says if one is out of date.
+The lists of error texts on the page of errors are made when the manual is built, by the directive `error-texts`.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ramrole_creds
+from ramrole_creds import CredentialProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+PAGES = ROOT / "docs" / "providers"
+BEGIN, END = "<!-- options of {}: begin (python docs/generated.py) -->", "<!-- options: end -->"
+SHARED = {"policy", "clock", "on_event"}
+STS = {
+    "endpoint": "host or URL of STS; else ALIBABA_CLOUD_STS_ENDPOINT.",
+    "region": "region of the STS endpoint; else ALIBABA_CLOUD_STS_REGION.",
+    "vpc": "use the endpoint inside the VPC; else ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED.",
+    "connect_timeout": "time limit for connecting, in seconds.",
+    "read_timeout": "time limit for each read, in seconds.",
+}
+
+
+def described(function: Any) -> dict[str, str]:  # noqa: ANN401  # whatever has a docstring
+    """What a docstring says about each argument."""
+    text = inspect.getdoc(function) or ""
+    section = re.search(r"^Args:\n((?:    .*\n?|\n)+)", text, re.MULTILINE)
+    found = re.findall(r"^    (\w+): ((?:.*\n?)(?:^        .*\n?)*)", section.group(1) if section else "", re.MULTILINE)
+    return {name: " ".join(said.split()) for name, said in found}
+
+
+def options(cls: type) -> list[tuple[str, str, str]]:
+    """Name, default and meaning of each option of a provider's own; those of all providers are left out."""
+    said = described(cls)
+    rows = []
+    for name, parameter in inspect.signature(cls.__init__).parameters.items():  # type: ignore[misc]  # of a class
+        if name in SHARED or name in {"self", "unknown"}:
+            continue
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            if "StsOptions" in str(parameter.annotation):
+                rows += [(key, _sts_default(key), meaning) for key, meaning in STS.items()]
+            continue
+        default = "required" if parameter.default is inspect.Parameter.empty else f"`{parameter.default!r}`"
+        rows.append((name, default, said[name]))
+    return rows
+
+
+def _sts_default(name: str) -> str:
+    from ramrole_creds.providers.sts_provider import StsProvider
+
+    parameter = inspect.signature(StsProvider.__init__).parameters[name]
+    return f"`{parameter.default!r}`"
+
+
+def table(cls: type) -> str:
+    """The table of options, and the policy by which the provider refreshes."""
+    rows = [f"| `{name}` | {default} | {_code(meaning)} |" for name, default, meaning in options(cls)]
+    lines = ["| option | default | meaning |", "|---|---|---|", *rows] if rows else ["It has no option of its own."]
+    if issubclass(cls, CredentialProvider):
+        limit = cls.default_policy.fetch_timeout
+        shared = "[the options of every provider](../providers.md#options-of-every-provider)"
+        lines += ["", f"And {shared}. A fetch may take {limit:g} seconds (`fetch_timeout`)."]
+    return "\n".join(lines)
+
+
+def _code(text: str) -> str:
+    return re.sub(r"(?<![`\w])((?:ALIBABA_CLOUD|RAMROLE_CREDS)_\w+)", r"`\1`", text).replace("|", "\\|")
+
+
+def with_tables(text: str) -> str:
+    """A page with its tables as the code has them now."""
+    pattern = re.escape(BEGIN).replace(r"\{\}", r"(\w+)") + r"\n.*?" + re.escape(END)
+
+    def made(match: re.Match[str]) -> str:
+        cls = getattr(ramrole_creds, match.group(1))
+        return f"{BEGIN.format(match.group(1))}\n{table(cls)}\n{END}"
+
+    return re.sub(pattern, made, text, flags=re.DOTALL)
+
+
+def error_classes() -> list[str]:
+    """The names of the public errors."""
+    return [name for name in ramrole_creds.__all__ if _is_error(getattr(ramrole_creds, name))]
+
+
+def _is_error(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, ramrole_creds.RamRoleError)
+
+
+def error_texts(name: str) -> list[str]:
+    """The texts with which the code raises this error, in the order of the alphabet; … is what it fills in."""
+    found: set[str] = set()
+    for file in sorted((ROOT / "src").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name and node.args:
+                found |= set(_texts(node.args[0]))
+    long_enough = {re.sub(r"…(?:\s*…)+", "…", text).strip() for text in found}
+    return sorted((text for text in long_enough if len(re.sub(r"[\W_]", "", text)) > 8), key=str.lower)
+
+
+def _texts(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.IfExp):
+        yield from (*_texts(node.body), *_texts(node.orelse))
+    elif isinstance(node, ast.BinOp):
+        yield next(_texts(node.left)) + next(_texts(node.right))
+    elif isinstance(node, ast.JoinedStr):
+        yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+    else:
+        yield str(node.value) if isinstance(node, ast.Constant) else "…"
+
+
+def setup(app: Any) -> dict[str, bool]:  # noqa: ANN401  # Sphinx
+    """Give Sphinx the directive `error-texts`."""
+    from docutils import nodes
+    from sphinx.util.docutils import SphinxDirective
+
+    class ErrorTexts(SphinxDirective):
+        """The texts of a class of errors, folded away."""
+
+        required_arguments = 1
+
+        def run(self) -> list[nodes.Node]:
+            (name,) = self.arguments
+            items = [
+                nodes.list_item("", nodes.paragraph("", "", nodes.literal(text, text))) for text in error_texts(name)
+            ]
+            opened = nodes.raw("", f"<details><summary>All texts of {name}</summary>", format="html")
+            return [opened, nodes.bullet_list("", *items), nodes.raw("", "</details>", format="html")]
+
+    app.add_directive("error-texts", ErrorTexts)
+    return {"parallel_read_safe": True}
+
+
+def main() -> int:
+    """Write the tables."""
+    for page in sorted(PAGES.glob("*.md")):
+        page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
