@@ -21,8 +21,9 @@ YEARS = timedelta(days=20 * 365)
 class HourlySource:
     """Sessions of one hour by the issuer's true time, whatever the local clock says."""
 
-    def __init__(self, clock: VirtualClock) -> None:
+    def __init__(self, clock: VirtualClock, life: timedelta = timedelta(hours=1)) -> None:
         self._clock = clock
+        self._life = life
         self.error: Exception | None = None
         self.fetches = 0
 
@@ -33,7 +34,7 @@ class HourlySource:
         self.fetches += 1
         if self.error is not None:
             raise self.error
-        ends = self.true_now() + timedelta(hours=1)
+        ends = self.true_now() + self._life
         return Credentials(f"STS.NT{self.fetches:012d}", "secret", "token", ends)
 
     def is_alive(self, credentials: Credentials) -> bool:
@@ -68,6 +69,97 @@ def test_a_clock_that_falls_eight_hours_behind_amid_a_life_throws_no_good_creden
         for _ in range(120):
             clock.advance(60)
             assert source.is_alive(provider.get_credentials())
+
+
+@pytest.mark.parametrize("life", [timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6)], ids=str)
+@pytest.mark.parametrize("leap", [-8 * 3600, -YEARS.total_seconds(), 50 * 60, 8 * 3600, 3 * 86400], ids=int)
+def test_a_leap_that_stays_costs_fetches_and_serves_nothing_dead(life: timedelta, leap: float) -> None:
+    clock = VirtualClock(START)
+    source = HourlySource(clock, life)
+    with FunctionProvider(source, clock=clock) as provider:
+        provider.get_credentials()
+        clock.advance(life.total_seconds() / 3)
+        clock.step_wall(leap)
+        clock.advance(61)
+        for _ in range(12 * 60):
+            clock.advance(60)
+            assert source.is_alive(provider.get_credentials())
+        assert source.fetches <= 12 * 14, "one in four and a half minutes is the most"
+
+
+@pytest.mark.parametrize("ahead", [8 * 3600, 3 * 86400], ids=int)
+def test_a_clock_that_is_ahead_keeps_nothing_from_a_source_that_issues_at_each_call(ahead: float) -> None:
+    clock = VirtualClock(START)
+    source = HourlySource(clock)
+    clock.step_wall(ahead)
+    with FunctionProvider(source, clock=clock) as provider:
+        assert source.is_alive(provider.get_credentials())
+        assert provider.status().state == "mandatory"
+        assert source.fetches == 2
+        for _ in range(12 * 60):
+            clock.advance(60)
+            assert source.is_alive(provider.get_credentials())
+        assert source.fetches <= 12 * 14
+
+
+def test_a_source_that_repeats_ended_credentials_is_asked_twice_and_not_believed() -> None:
+    clock = VirtualClock(START)
+    old = Credentials("STS.NTold", "secret", "token", START - timedelta(hours=1))
+    asked: list[int] = []
+
+    def fetch() -> Credentials:
+        asked.append(1)
+        return old
+
+    with FunctionProvider(fetch, clock=clock) as provider:
+        with pytest.raises(FetchError, match=r"had expired 3600 s before\. Compare this machine's clock"):
+            provider.get_credentials()
+        assert len(asked) == 2
+
+
+def test_credentials_that_ended_a_moment_ago_are_not_asked_for_twice() -> None:
+    clock = VirtualClock(START)
+    asked: list[int] = []
+
+    def fetch() -> Credentials:
+        asked.append(1)
+        return Credentials(f"STS.NT{len(asked)}", "secret", "token", START - timedelta(seconds=10))
+
+    with FunctionProvider(fetch, clock=clock) as provider:
+        with pytest.raises(FetchError, match="had expired 10 s before"):
+            provider.get_credentials()
+        assert len(asked) == 1
+
+
+@pytest.mark.parametrize("life", [timedelta(minutes=15), timedelta(hours=1)], ids=str)
+def test_a_clock_that_stays_twenty_years_behind_serves_nothing_dead(life: timedelta) -> None:
+    clock = VirtualClock(START)
+    source = HourlySource(clock, life)
+    clock.step_wall(-YEARS.total_seconds())
+    with FunctionProvider(source, clock=clock) as provider:
+        for _ in range(12 * 60):
+            assert source.is_alive(provider.get_credentials())
+            clock.advance(60)
+
+
+@pytest.mark.parametrize("date", ["Thu, 01 Jan 1970 00:00:00 GMT", "yesterday", None], ids=["1970", "no date", "none"])
+@pytest.mark.parametrize("leap", [-8 * 3600, 3 * 86400], ids=int)
+def test_a_metadata_service_that_does_not_know_the_time_serves_nothing_dead(date: str | None, leap: float) -> None:
+    clock, local = VirtualClock(START), VirtualClock(START)
+    with FakeCloud(clock=clock) as cloud, EcsRamRoleProvider(endpoint=cloud.metadata_endpoint, clock=local) as provider:
+        if date is None:
+            cloud.faults.add("*", "no-date")
+        else:
+            cloud.faults.add("*", "date", value=date)
+        provider.get_credentials()
+        for minute in range(9 * 12):
+            if minute == 30:
+                local.step_wall(leap)
+            clock.advance(minutes=5)
+            local.advance(minutes=5)
+            held = provider.get_credentials()
+            assert held.expiration is not None
+            assert held.expiration > clock.now()
 
 
 def test_a_clock_twenty_years_behind_for_the_first_minute_keeps_no_dead_keys() -> None:

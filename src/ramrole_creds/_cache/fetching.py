@@ -12,7 +12,8 @@ from ramrole_creds._cache.in_flight import FETCH_TIME_FRACTION, InFlightFetch
 from ramrole_creds._cache.keeper import StateKeeper, changed, state_change
 from ramrole_creds._cache.notifications import Happening
 from ramrole_creds._cache.replacement import ensure_credentials
-from ramrole_creds._cache.settlement import Failed, Kept, Outcome, Settlement
+from ramrole_creds._cache.settlement import Failed, Kept, Outcome, Settlement, needs_second_look
+from ramrole_creds.credentials import same_keys
 from ramrole_creds.errors import FetchError, RamRoleError
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class FetchRunner(StateKeeper):
             return
         outcome: Credentials | Exception
         try:
-            outcome = ensure_credentials(self._fetch(in_flight.context), self._name)
+            outcome = self._fetched(in_flight)
         except RamRoleError as error:
             outcome = error.with_traceback(None)  # it would hold this frame, which holds it
         except BaseException as error:
@@ -149,6 +150,17 @@ class FetchRunner(StateKeeper):
         except BaseException:
             self._events.end(cell, delivery)
             raise
+
+    def _fetched(self, in_flight: InFlightFetch) -> Credentials:
+        """What the source returns; asked once more where one answer leaves open whether the local clock is ahead."""
+        first = ensure_credentials(self._fetch(in_flight.context), self._name)
+        now, wall = self._clocks.read()
+        outcome = Outcome(first, wall, server_time=in_flight.context.server_time)
+        if not needs_second_look(self._cell().latest().snapshot, outcome, now):
+            return first
+        second = ensure_credentials(self._fetch(in_flight.context), self._name)
+        in_flight.issued_anew = not same_keys(first, second)
+        return second
 
     def _complete(
         self,
@@ -222,6 +234,7 @@ class FetchRunner(StateKeeper):
             rejected=context.rejected,
             server_time=context.server_time,
             refetch_after=context.refetch_after,
+            issued_anew=in_flight.issued_anew,
             random_fractions=(self._runtime.random(), self._runtime.random()),
         )
 

@@ -56,6 +56,7 @@ class InFlightFetch:
         "deadline",
         "error",
         "held",
+        "issued_anew",
         "runner",
         "started",
         "starter",
@@ -70,6 +71,7 @@ class InFlightFetch:
         self.held = held
         self.error: Exception | None = None
         self.unchanged = False
+        self.issued_anew = False
         self.withdrawn = False
         """True where its start was undone: there is no outcome."""
         self.starter = threading.get_ident()

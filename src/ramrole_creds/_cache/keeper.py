@@ -108,6 +108,8 @@ class StateKeeper(ABC):
                 wall_offset=held.wall_offset,
                 policy=self._policy,
                 random_fraction=self._runtime.random(),
+                certain=held.certain,
+                earlier_offset=held.earlier_offset,
             )
             if held.doubtful:
                 snapshot = snapshot.doubted()

@@ -62,13 +62,22 @@ def reckon_expiry(
     served, at = server_time
     server_now = served + (now - at)
     by_server = by_wall if 0 <= wall - server_now < 1 else at + expiration - (served + 1)
-    if abs(expiration - server_now) <= MAX_LIFE_SECONDS:
+    if server_time_fits(expiration, server_time, now):
         return Reckoning(by_server, certain=True)
     if plausible:
         return Reckoning(by_wall, certain=True)
-    # Two clocks that agree on "ended" or on "far away" are believed; two that contradict each other are not.
-    agreed = (expiration <= server_now) == (expiration <= wall)
+    # Two clocks that agree on "ended", or show the same time, are believed; two that contradict each other are not.
+    ended = expiration <= server_now and expiration <= wall
+    agreed = ended or abs(wall - server_now) <= MAX_LIFE_SECONDS
     return Reckoning(by_server if agreed else by_wall, certain=agreed)
+
+
+def server_time_fits(expiration: float, server_time: tuple[float, float] | None, now: float) -> bool:
+    """True where the server's time is believed: the credentials end within 36 hours of it."""
+    if server_time is None:
+        return False
+    served, at = server_time
+    return abs(expiration - served - (now - at)) <= MAX_LIFE_SECONDS
 
 
 def should_keep_held(held: Snapshot, new: Credentials, now: float, rejected: Credentials | None) -> bool:

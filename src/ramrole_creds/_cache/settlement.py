@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from ramrole_creds._cache.clocks import LEAP_SECONDS
 from ramrole_creds._cache.errors import ended_error, fresh_copy
 from ramrole_creds._cache.notifications import Happening
-from ramrole_creds._cache.replacement import Reckoning, reckon_expiry, should_keep_held
+from ramrole_creds._cache.replacement import Reckoning, reckon_expiry, server_time_fits, should_keep_held
 from ramrole_creds._cache.snapshot import plan_snapshot, replan_snapshot
 from ramrole_creds.credentials import Credentials, shorten_id, shown_identity
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from ramrole_creds._cache.snapshot import Snapshot
 
 CLOCK_TOLERANCE_SECONDS = 5.0
+LONG_PAST_SECONDS = 300.0
+MIN_SESSION_SECONDS = 900.0
+"""The shortest session that STS issues."""
 
 
 class Outcome(NamedTuple):
@@ -31,6 +36,7 @@ class Outcome(NamedTuple):
         rejected: the credentials that a service rejected, where that is why it was made.
         server_time: Unix seconds by the server, and the cache's clock at that moment.
         refetch_after: seconds after which the source asks to be fetched again.
+        issued_anew: the source was asked twice in a row and returned others the second time, so it issues at each call.
         random_fractions: two random numbers between 0 and 1.
     """
 
@@ -42,6 +48,7 @@ class Outcome(NamedTuple):
     rejected: Credentials | None = None
     server_time: tuple[float, float] | None = None
     refetch_after: float | None = None
+    issued_anew: bool = False
     random_fractions: tuple[float, float] = (0.5, 0.5)
 
 
@@ -99,20 +106,33 @@ def _ends_no_later(held: Snapshot, new: Credentials) -> bool:
     return old.expiration <= new.expiration
 
 
-def _reckoned(held: Snapshot, outcome: Outcome, new: Credentials, now: float) -> Reckoning:
-    """When they end; where the local clock alone finds them past, the held ones may prove that they are not.
+def needs_second_look(held: Snapshot, outcome: Outcome, now: float) -> bool:
+    """True where only the local clock finds them long past, and the source must be asked again at once.
 
-    Credentials that only the local clock finds past are not used otherwise: a source that returns an old file and a
-    clock that is ahead look the same, and what has expired is never handed out.
+    An old file and a clock that is ahead look the same after one answer. A source that returns other credentials the
+    second time issues them at each call, so they live.
+    """
+    if not isinstance(outcome.result, Credentials):
+        return False
+    reckoning = _reckoned(held, outcome, outcome.result, now)
+    return not reckoning.certain and reckoning.expires_at <= now - LONG_PAST_SECONDS
+
+
+def _reckoned(held: Snapshot, outcome: Outcome, new: Credentials, now: float) -> Reckoning:
+    """When they end; where the local clock alone finds them past, there may be proof that they are not.
+
+    Either the held ones prove it, which end at a known moment, or that the source issues anew at each call. Otherwise
+    they are not used: what has expired is never handed out.
     """
     reckoning = reckon_expiry(new, outcome.server_time, now, outcome.wall)
+    if reckoning.certain or reckoning.expires_at > now or new.expiration is None:
+        return reckoning
     old = held.credentials
-    if reckoning.certain or reckoning.expires_at > now or old is None or now >= held.expires_at:
-        return reckoning
-    if old.expiration is None or new.expiration is None or new.expiration < old.expiration:
-        return reckoning
-    longer = (new.expiration - old.expiration).total_seconds()
-    return Reckoning(held.expires_at + longer, certain=False)
+    if old is not None and old.expiration is not None and new.expiration >= old.expiration:
+        by_held = held.expires_at + (new.expiration - old.expiration).total_seconds()
+        if by_held > now:
+            return Reckoning(by_held, certain=False)
+    return Reckoning(now + MIN_SESSION_SECONDS, certain=False) if outcome.issued_anew else reckoning
 
 
 def _replaced(view: View, outcome: Outcome, new: Credentials, reckoning: Reckoning) -> Replaced:
@@ -127,10 +147,12 @@ def _replaced(view: View, outcome: Outcome, new: Credentials, reckoning: Reckoni
         wall_offset=outcome.wall - view.now,
         policy=view.policy,
         random_fraction=outcome.random_fractions[0],
+        certain=reckoning.certain,
+        earlier_offset=_earlier_offset(held, outcome, view.now),
     )
     backoff = view.state.backoff
     failures, backoff = backoff.failures, backoff.after_success()
-    if not reckoning.certain and not held.doubtful:  # a second look that finds the same is believed
+    if held.certain and not reckoning.certain and not held.doubtful:  # a second look that finds the same is believed
         snapshot = snapshot.doubted()
         backoff = backoff.after_unchanged(view.policy, snapshot, view.now, outcome.random_fractions[1])
     happenings = [
@@ -176,11 +198,11 @@ def _kept(view: View, outcome: Outcome, new: Credentials, reckoning: Reckoning) 
 def _checked_again(view: View, outcome: Outcome, new: Credentials, reckoning: Reckoning) -> Snapshot:
     """The held credentials with new deadlines, where the check says something about them."""
     held, now = view.state.snapshot, view.now
-    expires_at = held.expires_at
+    expires_at, certain = held.expires_at, held.certain
     again = held.credentials is not None and held.credentials.expiration == new.expiration
     better_clock = held.doubtful or outcome.server_time is not None
     if again and better_clock and abs(reckoning.expires_at - expires_at) > CLOCK_TOLERANCE_SECONDS:
-        expires_at = reckoning.expires_at
+        expires_at, certain = reckoning.expires_at, reckoning.certain
     far_from_the_end = now < expires_at - view.policy.advisory_left(held.life, 1.0)
     if not far_from_the_end and not held.doubtful and expires_at == held.expires_at:
         return held  # only the delay counts here
@@ -191,7 +213,18 @@ def _checked_again(view: View, outcome: Outcome, new: Credentials, reckoning: Re
         wall_offset=outcome.wall - now,
         policy=view.policy,
         random_fraction=outcome.random_fractions[0],
+        certain=certain,
+        earlier_offset=_earlier_offset(held, outcome, now),
     )
+
+
+def _earlier_offset(held: Snapshot, outcome: Outcome, now: float) -> float:
+    """The offset of the wall clock before it leapt; NaN where the server's time is believed, or without a leap."""
+    expiration = outcome.result.expiration if isinstance(outcome.result, Credentials) else None
+    if expiration is None or server_time_fits(expiration.timestamp(), outcome.server_time, now):
+        return math.nan
+    leapt = abs(outcome.wall - now - held.wall_offset) > LEAP_SECONDS
+    return held.wall_offset if leapt else held.earlier_offset
 
 
 def _failed(view: View, outcome: Outcome, error: Exception, *, ended: bool = False) -> Failed:

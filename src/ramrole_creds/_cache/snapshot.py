@@ -42,6 +42,8 @@ class Snapshot:
             credentials that have one.
         wall_offset: wall clock minus the cache's clock at the check; NaN for nothing held.
         doubtful: True where the clocks leave it open when they end: they are treated as in the mandatory window.
+        certain: False where no clock can tell when they end.
+        earlier_offset: `wall_offset` before the wall clock leapt, where no server shows which of the two is right.
     """
 
     credentials: Credentials | None
@@ -55,6 +57,8 @@ class Snapshot:
     refetch_after: float | None = None
     wall_offset: float = math.nan
     doubtful: bool = False
+    certain: bool = True
+    earlier_offset: float = math.nan
 
     @property
     def expires(self) -> bool:
@@ -125,12 +129,15 @@ def plan_snapshot(  # noqa: PLR0913  # each is a deadline or what it is computed
     wall_offset: float,
     policy: RefreshPolicy,
     random_fraction: float,
+    certain: bool = True,
+    earlier_offset: float = math.nan,
 ) -> Snapshot:
     """The deadlines of credentials that end at `expires_at` (infinity: never, or unknown).
 
     A security token of unknown expiry is fetched again a few minutes after it was last checked, a long-term key only
     where its source asks for it with `refetch_after`. Credentials that expire far in the future are checked every few
-    hours, since the clock that their end was computed with may be wrong.
+    hours, since the clock that their end was computed with may be wrong; an end that is not certain counts as unknown.
+    Where the wall clock leapt, it may have been right before: they are fetched again before they end by that clock too.
     """
     if credentials.expiration is None:
         seconds = refetch_after
@@ -142,7 +149,12 @@ def plan_snapshot(  # noqa: PLR0913  # each is a deadline or what it is computed
         seconds = None
         life = expires_at - fetched_at
         window = policy.advisory_left(life, random_fraction)
-        advisory_at = min(expires_at - window, checked_at + MAX_UNCHECKED_SECONDS)
+        unchecked = MAX_UNCHECKED_SECONDS if certain else UNKNOWN_EXPIRY_REFETCH_SECONDS
+        advisory_at = min(expires_at - window, checked_at + unchecked)
+        earlier_life = credentials.expiration.timestamp() - earlier_offset - checked_at
+        if earlier_life > 0:  # not so for NaN
+            earlier_life -= policy.advisory_left(earlier_life, random_fraction)
+            advisory_at = min(advisory_at, checked_at + max(earlier_life, UNKNOWN_EXPIRY_REFETCH_SECONDS))
         mandatory_at = expires_at - policy.mandatory_left(life)
     return Snapshot(
         credentials,
@@ -155,6 +167,8 @@ def plan_snapshot(  # noqa: PLR0913  # each is a deadline or what it is computed
         expires_at,
         refetch_after=seconds,
         wall_offset=wall_offset,
+        certain=certain,
+        earlier_offset=earlier_offset,
     )
 
 
@@ -166,6 +180,8 @@ def replan_snapshot(
     wall_offset: float,
     policy: RefreshPolicy,
     random_fraction: float,
+    certain: bool,
+    earlier_offset: float,
 ) -> Snapshot:
     """The same credentials with new deadlines, no longer in doubt."""
     if held.credentials is None:
@@ -180,4 +196,6 @@ def replan_snapshot(
         wall_offset=wall_offset,
         policy=policy,
         random_fraction=random_fraction,
+        certain=certain,
+        earlier_offset=earlier_offset,
     )
