@@ -21,7 +21,7 @@ pytest.importorskip("uvicorn", reason="the extra serve")
 pytest.importorskip("httptools", reason="the extra serve")
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 COMMAND = [sys.executable, "-m", "ramrole_creds.cli", "run"]
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -133,59 +133,6 @@ def test_a_long_term_key_is_not_served(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "long-term key" in done.stderr
 
 
-CALLS = """
-    import os, threading
-    from ramrole_creds.testing.network import redirect_metadata  # the official client knows one address only
-    from alibabacloud_credentials.client import Client
-
-    def call():
-        for _ in range(3):
-            assert Client().get_credential().security_token
-
-    with redirect_metadata(os.environ["FAKE_CLOUD"]):
-        threads = [threading.Thread(target=call) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    print("done")
-"""
-
-
-def test_an_official_client_that_fetches_at_each_call_does_not_under_run(cloud: FakeCloud, tmp_path: Path) -> None:
-    pytest.importorskip("alibabacloud_credentials", reason="alibabacloud-credentials")
-    command = program(tmp_path, CALLS)
-    alone = run(*command, under=False)
-    assert alone.stdout == "done\n", alone.stderr
-    assert len(cloud.requests.to("credentials")) >= 24  # the defect: one fetch per client, and per call of 15 minutes
-    cloud.requests.clear()
-    done = run("--", *command)
-    assert done.stdout == "done\n", done.stderr
-    cloud.requests.assert_called_once("credentials")
-
-
-THREADS = """
-    import os, threading
-    from ramrole_creds.testing.network import redirect_metadata  # the official client knows one address only
-    from alibabacloud_credentials.client import Client
-
-    with redirect_metadata(os.environ["FAKE_CLOUD"]):
-        clients = [Client() for _ in range(20)]
-        assert all(client.get_credential().access_key_id for client in clients)
-        print(threading.active_count(), flush=True)
-"""
-
-
-@pytest.mark.usefixtures("cloud")
-def test_an_official_client_that_leaves_a_thread_behind_for_each_client_does_not_under_run(tmp_path: Path) -> None:
-    pytest.importorskip("alibabacloud_credentials", reason="alibabacloud-credentials")
-    command = program(tmp_path, THREADS)
-    alone = run(*command, under=False)
-    assert int(alone.stdout) > 20, alone.stderr  # the defect
-    done = run("--", *command)
-    assert int(done.stdout) <= 3, done.stderr
-
-
 def test_an_official_client_reads_the_uri_without_the_takeover(cloud: FakeCloud, tmp_path: Path) -> None:
     pytest.importorskip("alibabacloud_credentials", reason="alibabacloud-credentials")
     command = program(
@@ -242,6 +189,98 @@ def test_a_sitecustomize_that_is_there_still_runs(tmp_path: Path, monkeypatch: p
     code = "import sys; print(SITE, [e for e in sys.path if 'takeover' in e], sys.modules['sitecustomize'].__file__)"
     out = run("--", sys.executable, "-c", code).stdout.split()
     assert out == ["ran", "[]", str(own / "sitecustomize.py")]
+
+
+WHICH_HOOKS_RAN = """
+import sys
+from alibabacloud_credentials.provider.default import DefaultCredentialsProvider as provider
+print(getattr(sys, "ran", []), provider.get_credentials.__module__)
+"""
+TAKEN = "ramrole_creds.integrations.takeover"
+
+
+@pytest.fixture
+def hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
+    """Put a directory with a `sitecustomize` at the front of PYTHONPATH; it notes that it ran."""
+
+    def make(name: str, text: str = "") -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        note = f"import sys; sys.ran = [*getattr(sys, 'ran', []), {name!r}]\n"
+        (folder / "sitecustomize.py").write_text(note + textwrap.dedent(text), encoding="utf-8")
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
+        return folder
+
+    return make
+
+
+# As tools do that hide the next sitecustomize: take yourself off the path, then import the one that follows.
+NEXT = """
+    import importlib, os
+    here = os.path.dirname(os.path.abspath(__file__))
+    del sys.modules["sitecustomize"]
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
+    try:
+        importlib.import_module("sitecustomize")
+    except ImportError:
+        pass
+"""
+
+
+@pytest.mark.usefixtures("cloud")
+def test_hooks_that_call_the_next_one_all_run_once(hook: Callable[..., Path]) -> None:
+    pytest.importorskip("alibabacloud_credentials", reason="alibabacloud-credentials")
+    hook("last", NEXT)
+    hook("first", NEXT)
+    done = run("--", sys.executable, "-c", WHICH_HOOKS_RAN)
+    assert done.stdout.strip() == f"['first', 'last'] {TAKEN}", done.stderr
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_hook_before_ours_that_calls_the_next_one_lets_the_takeover_happen(tmp_path: Path) -> None:
+    pytest.importorskip("alibabacloud_credentials", reason="alibabacloud-credentials")
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.ran = ['tracer']\n" + textwrap.dedent(NEXT))
+    launcher = f"import os, sys; os.environ['PYTHONPATH'] = {str(tmp_path)!r} + os.pathsep + os.environ['PYTHONPATH']; "
+    launcher += "os.execv(sys.executable, [sys.executable, '-c', sys.argv[1]])"
+    done = run("--", sys.executable, "-c", launcher, WHICH_HOOKS_RAN)
+    assert done.stdout.strip() == f"['tracer'] {TAKEN}", done.stderr
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_hook_that_fails_is_reported_as_without_us_and_the_takeover_happens(hook: Callable[..., Path]) -> None:
+    pytest.importorskip("alibabacloud_credentials", reason="alibabacloud-credentials")
+    hook("broken", "raise RuntimeError('of the hook')")
+    done = run("--", sys.executable, "-c", WHICH_HOOKS_RAN)
+    assert done.stdout.strip() == f"['broken'] {TAKEN}"
+    assert "Error in sitecustomize" in done.stderr
+    assert "of the hook" in done.stderr
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_usercustomize_still_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ramrole_creds
+
+    python = os.path.realpath(sys.executable)  # a virtual environment has no user's site
+    monkeypatch.setenv("PYTHONUSERBASE", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(Path(ramrole_creds.__file__).parents[1]))
+    ask = [python, "-c", "import site; print(site.ENABLE_USER_SITE, site.getusersitepackages())"]
+    enabled, folder = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.split()
+    if enabled != "True":
+        pytest.skip("this interpreter has no user's site")
+    Path(folder).mkdir(parents=True)
+    (Path(folder) / "usercustomize.py").write_text("import sys; sys.ran = ['user']\n")
+    code = "import sys; print(sys.ran, *(type(finder).__module__ for finder in sys.meta_path))"
+    done = run("--", python, "-c", code)
+    assert done.stdout.startswith(f"['user'] {TAKEN} "), done.stderr
+
+
+def test_run_under_run_under_run_takes_over_once_and_fetches_once(cloud: FakeCloud, hook: Callable[..., Path]) -> None:
+    pytest.importorskip("alibabacloud_credentials", reason="alibabacloud-credentials")
+    hook("own")
+    code = WHICH_HOOKS_RAN + "from alibabacloud_credentials.client import Client; Client().get_credential()"
+    done = run("--", *COMMAND, "--", *COMMAND, "--", sys.executable, "-c", code)
+    assert done.stdout.strip() == f"['own'] {TAKEN}", done.stderr
+    cloud.requests.assert_called_once("credentials")
 
 
 @pytest.mark.usefixtures("cloud")

@@ -17,7 +17,7 @@ def command(*, only: tuple[str, ...], no_takeover: bool, arguments: tuple[str, .
     Starts `serve` on a private port for the child's life and points the official SDKs at it. In a Python child the
     official SDKs' own providers are replaced by this library's.
 
-    Signals are passed on to the child.
+    Signals are passed on to the child. Needs the extra `serve`: pip install '.[cli,serve]' in a checkout.
 
     \b
     Exit status: that of the command (128 + N where signal N ended it); 1 when there are no credentials, 126

@@ -37,7 +37,8 @@ def command(**options: object) -> None:
     credentials that this command finds), the ARN of a role to assume with them, or a provider URL. With a map, clients
     that are not in it get nothing.
 
-    SIGTERM finishes the requests in progress and ends; SIGHUP reads the configuration again.
+    SIGTERM finishes the requests in progress and ends; SIGHUP reads the configuration again. Needs the extra `serve`:
+    pip install '.[cli,serve]' in a checkout.
 
     \b
     Exit status: 0 after SIGTERM or Ctrl-C, 1 when it cannot start, 2 for a wrong option.

@@ -21,7 +21,7 @@ def _run_hidden() -> None:
 
 
 def _take_over() -> None:
-    if os.environ.get("RAMROLE_CREDS_TAKEOVER") != "1":
+    if os.environ.get("RAMROLE_CREDS_TAKEOVER") != "1" or sys.version_info < (3, 10):  # any interpreter may start here
         return
     try:
         from ramrole_creds.integrations import takeover
