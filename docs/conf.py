@@ -22,12 +22,16 @@ source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 # Docstrings are written to be read in an editor: a lone asterisk in one is text.
 suppress_warnings = ["docutils"]
+# References are checked, except to types of signatures: those of other projects would need their addresses.
+nitpicky = True
+nitpick_ignore_regex = [(r"py:(class|exc|obj)", r".*")]
 html_theme = "furo"
 html_title = f"ramrole-creds {version}"
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
 
+autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_default_options = {"members": True, "undoc-members": False, "show-inheritance": True}

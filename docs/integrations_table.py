@@ -20,7 +20,7 @@ HEAD = "| {} | tested | how to plug in | rotation | recovery | async | caveat |\
 
 # distribution: (test file, how to plug in, caveat)
 SDKS = {
-    "alibabacloud-tea-openapi": ("tea_openapi", "`Config(credential=provider)`", "no retry of its own"),
+    "alibabacloud-tea-openapi": ("tea_openapi", "`Config(credential=provider)`", "does not retry"),
     "alibabacloud-ecs20140526": ("product_clients", "`Config(credential=provider)`", ""),
     "alibabacloud-rds20140815": ("product_clients", "`Config(credential=provider)`", ""),
     "alibabacloud-slb20140515": ("product_clients", "`Config(credential=provider)`", ""),

@@ -1,15 +1,22 @@
 """Draws the manual's pictures from the code: `python docs/make_pictures.py` writes docs/pictures/*.svg.
 
-Each picture has a light and a dark form. A test draws them again and compares.
+Each picture has a light and a dark form. A test draws them again and compares. The picture of the demo is its output:
+the test compares its steps.
 """
 
 from __future__ import annotations
 
+import io
+import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from ramrole_creds import RefreshPolicy, default_provider
+
+if TYPE_CHECKING:
+    from ramrole_creds.cli.screen import ProgressBar
 
 LIFE_SECONDS = 6 * 3600
 THEMES = {
@@ -188,6 +195,41 @@ def machines(colours: Colours) -> str:
     return drawing.svg()
 
 
+def demo() -> dict[str, str]:
+    """The terminal of `ramrole-creds demo`, by theme; it runs the demo, so its figures differ from run to run."""
+    from rich.console import Console
+    from rich.terminal_theme import TerminalTheme
+
+    from ramrole_creds.cli.demonstration import run_demo
+    from ramrole_creds.cli.screen import PlainProgressBar, RichScreen
+
+    class StillScreen(RichScreen):
+        """Shows no bar that moves."""
+
+        def progress(self, total: float) -> ProgressBar:
+            del total
+            return PlainProgressBar()
+
+    console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True, highlight=False)
+    if not run_demo(StillScreen(console), threads=4, seed=7):
+        sys.exit("The demo failed: the pictures of it were not written.")
+    palettes = {
+        "light": "1f2328 cf222e 116329 9a6700 0969da 8250df 1b7c83",
+        "dark": "e6edf3 ff7b72 3fb950 d29922 58a6ff bc8cff 39c5cf",
+    }
+    grounds = {"light": "f6f8fa", "dark": "0d1117"}
+    drawn = {}
+    for theme, names in palettes.items():
+        ground, *palette = (tuple(bytes.fromhex(name)) for name in [grounds[theme], *names.split()])
+        colours = TerminalTheme(ground, palette[0], [*palette, palette[0]])
+        svg = console.export_svg(title="ramrole-creds demo", theme=colours, clear=False, unique_id="demo")
+        svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # it would load fonts from another host
+        svg = svg.replace("Fira Code, monospace", "ui-monospace, Consolas, 'DejaVu Sans Mono', monospace")
+        svg = re.sub(r"<!--.*?-->", "", svg)
+        drawn[theme] = "\n".join(line.rstrip() for line in svg.splitlines() if line.strip()) + "\n"
+    return drawn
+
+
 PICTURES = {"machines": machines, "life": life, "chain": chain, "call": call, "fixture": fixture}
 
 
@@ -198,6 +240,8 @@ def main() -> int:
     for name, draw in PICTURES.items():
         for theme, colours in THEMES.items():
             (folder / f"{name}-{theme}.svg").write_text(draw(colours), encoding="utf-8")
+    for theme, drawn in demo().items():
+        (folder / f"demo-{theme}.svg").write_text(drawn, encoding="utf-8")
     return 0
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from ramrole_creds._signatures import ConstructorSignature
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -45,6 +47,7 @@ class RamRoleError(Exception):
     describes it; `message` is the text without it. A text that your own provider raises is left as it is.
     """
 
+    __signature__ = ConstructorSignature()
     _section: ClassVar[str] = "ramroleerror"
     _ours: bool = False
 

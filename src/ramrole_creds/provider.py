@@ -17,6 +17,7 @@ from ramrole_creds._cache.readiness import wait_until_ready
 from ramrole_creds._checks import unknown_argument
 from ramrole_creds._pickling import ProviderRecipe, discard, discard_all, restore
 from ramrole_creds._sdk_names import SdkProviderMixin
+from ramrole_creds._signatures import ConstructorSignature
 from ramrole_creds._tracebacks import describe_exception, hide_frames
 from ramrole_creds.clock import DEFAULT_CLOCK, Clock
 from ramrole_creds.credentials import Credentials
@@ -54,6 +55,7 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
     must be configuration: a class whose arguments are secrets refuses in `__reduce__`.
     """
 
+    __signature__ = ConstructorSignature()
     name: ClassVar[str]
     default_policy: ClassVar[RefreshPolicy] = RefreshPolicy()
 

@@ -25,7 +25,7 @@ def test_the_example_of_signing_signs() -> None:
 
 
 def test_every_public_name_stands_on_the_page_of_the_api() -> None:
-    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    page = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "api").glob("*.md"))
     named = set(re.findall(r"auto\w+:: ramrole_creds\.(?:\w+\.)?(\w+)$", page, flags=re.MULTILINE))
     of_modules = {name for name in vars(errors) if "automodule:: ramrole_creds.errors" in page}
     assert set(ramrole_creds.__all__) - named - of_modules == {"__version__"}

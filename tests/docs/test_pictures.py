@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 DOCS = Path(__file__).parents[2] / "docs"
-FILES = sorted(path.name for path in (DOCS / "pictures").glob("*.svg"))
+ALL_FILES = sorted(path.name for path in (DOCS / "pictures").glob("*.svg"))
+FILES = [name for name in ALL_FILES if not name.startswith("demo-")]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,30 @@ def test_a_picture_is_what_the_code_draws(name: str, pictures: ModuleType) -> No
     ET.fromstring(drawn)
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_picture_of_the_demo_has_the_steps_of_the_demo(theme: str) -> None:
+    code = (DOCS.parent / "src" / "ramrole_creds" / "cli" / "demonstration.py").read_text(encoding="utf-8")
+    steps = re.findall(r'\.step\(f?"(.+?)"\)$', code, re.MULTILINE)
+    drawn = ET.fromstring((DOCS / "pictures" / f"demo-{theme}.svg").read_text(encoding="utf-8"))
+    shown = "".join(drawn.itertext()).replace("\xa0", " ")
+    assert len(steps) == 6
+    for step in steps:
+        assert all(part in shown for part in re.split(r"\{.*?\}", step)), step
+    assert "Everything held." in shown
+
+
+@pytest.mark.parametrize("name", ALL_FILES)
+def test_a_picture_asks_no_other_host(name: str) -> None:
+    text = (DOCS / "pictures" / name).read_text(encoding="utf-8")
+    assert not re.search(r"(?:href|src)=|url\((?!#)|@import|<script", text)
+
+
+def test_every_picture_is_on_a_page() -> None:
+    pages = "".join(page.read_text(encoding="utf-8") for page in [*DOCS.rglob("*.md"), DOCS.parent / "README.md"])
+    assert [name for name in ALL_FILES if f"pictures/{name}" not in pages] == []
+
+
 def test_every_picture_of_a_page_has_a_text_for_those_who_do_not_see_it() -> None:
-    for page in DOCS.glob("*.md"):
+    for page in DOCS.rglob("*.md"):
         text = page.read_text(encoding="utf-8")
         assert text.count("```{image}") == text.count(":alt: "), page.name

@@ -142,7 +142,7 @@ class Faults:
         Args:
             where: "token", "role", "credentials", "item", "metadata" (all four), a service's name ("sts", "ram",
                 "ecs", "oss" …), an action ("AssumeRole"), "*" for everything, or a pattern of the path, with or
-                without a method before it ("/latest/meta-data/*", "PUT /latest/api/token").
+                without a method before it (`/latest/meta-data/*`, "PUT /latest/api/token").
             what: an HTTP status, the name of a kind ("reset", "drip" …, see the manual), or a `FaultKind`.
             times: how many requests it strikes; None for every one.
             between: when: two numbers, seconds from now by the cloud's clock, or two aware datetimes.
