@@ -16,6 +16,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 # The tests that run all Python of a page.
 RUN_BY = {
     "README.md": "tests/docs/test_readme.py",
+    "docs/async.md": "tests/docs/test_guides.py",
     "docs/caching.md": "tests/cache/test_manual.py",
     "docs/index.md": "tests/docs/test_guides.py",
     "docs/integrations.md": "tests/integrations/sdk/test_recipes.py",
@@ -28,6 +29,8 @@ RUN_BY = {
     "docs/operate.md": "tests/docs/test_operate.py",
     "docs/providers.md": "tests/docs/test_providers_page.py",
     "docs/quick-start.md": "tests/docs/test_quick_start.py",
+    "docs/servers.md": "tests/docs/test_guides.py",
+    "docs/start.md": "tests/docs/test_guides.py",
     "docs/signing.md": "tests/docs/test_manual_pages.py",
     "docs/testing.md": "tests/testing/test_tutorial.py",
 }

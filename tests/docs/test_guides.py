@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ["index.md", "migrate-boto3.md", "migrate-credentials.md", "migrate-oss2.md", "migrate-sdk-core.md"]
+PAGES = [
+    "async.md",
+    "index.md",
+    "migrate-boto3.md",
+    "migrate-credentials.md",
+    "migrate-oss2.md",
+    "migrate-sdk-core.md",
+    "servers.md",
+    "start.md",
+]
 BLOCK = re.compile(r"(?:^<!-- needs: (\w+) -->\n)?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
