@@ -176,6 +176,71 @@ def stray_newline(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
     env.setenv(SECRET, "s")
 
 
+def half_a_pair_the_other_way(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    env.setenv(SECRET, "nobodys")
+
+
+def half_a_pair_in_a_profile(_: FakeCloud, __: pytest.MonkeyPatch, home: Path) -> None:
+    cli_profile(home, mode="AK", access_key_id=KEY)
+
+
+def temporary_key_without_its_token(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    env.setenv(ID, "STS.NTsomebodys")
+    env.setenv(SECRET, "somebodys")
+
+
+def quotation_marks(cloud: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    key = cloud.access_key()
+    env.setenv(ID, f'"{key.access_key_id}"')
+    env.setenv(SECRET, key.access_key_secret)
+
+
+def missing_source_profile(_: FakeCloud, __: pytest.MonkeyPatch, home: Path) -> None:
+    cli_profile(home, mode="ChainableRamRoleArn", source_profile="gone", ram_role_arn="acs:ram::1:role/x")
+
+
+def profile_that_is_not_there(_: FakeCloud, env: pytest.MonkeyPatch, home: Path) -> None:
+    cli_profile(home, mode="AK", access_key_id=KEY, access_key_secret="s")
+    env.setenv("ALIBABA_CLOUD_PROFILE", "prod")
+
+
+def lost_tokens(cloud: FakeCloud, _: pytest.MonkeyPatch, __: Path) -> None:
+    cloud.mode = "hardened"
+    cloud.faults.add("token", "hang")
+
+
+def redirecting_metadata(cloud: FakeCloud, _: pytest.MonkeyPatch, __: Path) -> None:
+    cloud.faults.add("metadata", 302)
+
+
+def tokens_required_and_not_issued(cloud: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    cloud.faults.add("token", 404)
+    env.setenv("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")
+
+
+def bad_metadata_endpoint(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    env.setenv("RAMROLE_CREDS_METADATA_ENDPOINT", "ftp://x")
+
+
+def other_account_expected(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    env.setenv("RAMROLE_CREDS_EXPECT_ACCOUNT", "999")
+
+
+def uri_without_a_service(cloud: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    cloud.detach_role()
+    env.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", "http://127.0.0.1:9/credentials")
+
+
+def function_without_a_role(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    env.setenv("RAMROLE_CREDS_METADATA_ENDPOINT", "http://127.0.0.1:9")
+    env.setenv("FC_FUNCTION_NAME", "thumbnails")
+
+
+def pod_without_a_role(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    env.setenv("RAMROLE_CREDS_METADATA_ENDPOINT", "http://127.0.0.1:9")
+    env.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+
+
 SET_UPS: list[tuple[SetUp, str, str]] = [
     (half_a_pair, f"Cause: {ID} is set and {SECRET} is not", f"Set both, or unset {ID}. Then the attached role web"),
     (dead_keys, "of env: the AccessKey does not exist (InvalidAccessKeyId.NotFound)", "Then the attached role web is"),
@@ -202,6 +267,24 @@ SET_UPS: list[tuple[SetUp, str, str]] = [
     (oidc_token_expired, "Cause: The OIDC token has expired", "restart the pod"),
     (trust_policy, "trust policy does not accept this pod's OIDC token", "oidc:iss, oidc:aud and oidc:sub"),
     (stray_newline, f"Cause: {ID} has a line end in it", f"Set {ID} again"),
+    (half_a_pair_the_other_way, f"Cause: {SECRET} is set and {ID} is not", f"or unset {SECRET}. Then the attached"),
+    (half_a_pair_in_a_profile, "config.json: access_key_secret is missing", "Correct the profile in the file. Or set"),
+    (temporary_key_without_its_token, "is temporary and its security token is missing", f"Set {TOKEN} too, or unset"),
+    (quotation_marks, f"Cause: {ID} has a quotation mark in it", f"Set {ID} again without it"),
+    (missing_source_profile, "has no profile of the name in source_profile", "Correct the profile in the file."),
+    (profile_that_is_not_there, "has no profile 'prod'", "Correct ALIBABA_CLOUD_PROFILE, or unset it."),
+    (lost_tokens, "requires session tokens, and its answers with a token do not", "Raise HttpPutResponseHopLimit"),
+    (redirecting_metadata, "redirects (HTTP 302)", "Look for a proxy or a sign-in page"),
+    (tokens_required_and_not_issued, "the metadata service issues none (HTTP 404)", "unset ALIBABA_CLOUD_IMDSV1"),
+    (
+        bad_metadata_endpoint,
+        "Cause: RAMROLE_CREDS_METADATA_ENDPOINT must be",
+        "Correct RAMROLE_CREDS_METADATA_ENDPOINT",
+    ),
+    (other_account_expected, "belong to web of the account 1234567890123456", "change RAMROLE_CREDS_EXPECT_ACCOUNT"),
+    (uri_without_a_service, "The credentials URI did not answer", "Check that its service is running, or unset"),
+    (function_without_a_role, "no metadata service answers", "Give the function thumbnails a role"),
+    (pod_without_a_role, "no metadata service answers", "Give the pod's service account a role (RRSA"),
 ]
 
 
@@ -303,6 +386,54 @@ def test_a_profile_that_hides_the_role_is_named(cloud: FakeCloud) -> None:
     assert "holds long-term keys (" in result.output
     assert "user/alice" in result.output.splitlines()[-1]
     assert key.access_key_secret not in result.output
+
+
+def test_every_source_that_comes_too_late_is_named(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, key = Path(os.environ["HOME"]), cloud.access_key()
+    monkeypatch.setenv(ID, key.access_key_id)
+    monkeypatch.setenv(SECRET, key.access_key_secret)
+    monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", "http://127.0.0.1:9/credentials")
+    cli_profile(home, mode="AK", access_key_id=KEY, access_key_secret="s")
+    section = f"[default]\ntype = access_key\naccess_key_id = {KEY}\naccess_key_secret = s\n"
+    write(home / ".alibabacloud" / "credentials", section)
+    output = run("doctor").output
+    for name in ("cli_profile is configured", "profile is configured", "ALIBABA_CLOUD_CREDENTIALS_URI is set"):
+        assert f"WARNING: {name} and not used: env comes first." in output
+    assert "WARNING: The attached role web is not used: env comes first." in output
+
+
+def test_the_source_in_use_has_the_name_that_its_credentials_have(cloud: FakeCloud) -> None:
+    output = run("doctor").output
+    assert "A program uses default/ecs_ram_role: Credentials(" in output
+    assert '"source": "default/ecs_ram_role"' in run("whoami", "--json").output
+    assert cloud.requests
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        (STS, "http://", f"FAILED: STS cannot be asked: {STS} must be a host"),
+        ("ALIBABA_CLOUD_REGION_ID", "cn hangzhou", "FAILED: The region is not valid: ALIBABA_CLOUD_REGION_ID must be"),
+        (TOKEN, "token", f"WARNING: {TOKEN} is set without a key pair: nothing reads it."),
+    ],
+    ids=["sts", "region", "token alone"],
+)
+def test_a_setting_that_the_role_does_not_need_is_named_and_the_role_is_used(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    result = run("doctor")
+    assert said in result.output
+    assert result.output.splitlines()[-1].startswith("A program here runs as role web, until ")
+    assert cloud.requests
+
+
+def test_a_clock_that_is_twenty_minutes_off_is_in_the_verdict(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examination, "server_ahead", lambda *_: 1200.0)
+    assert "This machine's clock is 1200 s behind the server's: set it" in verdict(status=0)
+    assert cloud.requests
 
 
 def test_json_has_the_verdict_and_each_check(cloud: FakeCloud) -> None:

@@ -20,6 +20,8 @@ from ramrole_creds.local_service import ClientRules, History, LocalService, Serv
 from ramrole_creds.local_service.summary import describe_event
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ramrole_creds import CredentialProvider
     from ramrole_creds.events import Event
     from ramrole_creds.local_service import ClientRule
@@ -86,23 +88,30 @@ class Sources:
         """
         maps, only = self._settings()
         clients = [(self._rule(client), target) for client, target in maps]
-        kept = self.opened if only == self.only else {}
-        found: dict[str, CredentialProvider] = {}
-        try:
-            found[SELF] = kept.get(SELF) or default_provider(only=only or None, on_event=self.history)
-            for _, target in clients:
-                if target not in found:
-                    found[target] = kept.get(target) or self._provider(found[SELF], target)
-        except BaseException:
-            for target, provider in found.items():
-                if provider is not kept.get(target):
-                    provider.close()
-            raise
+        found = self._providers(dict.fromkeys([SELF, *(target for _, target in clients)]), only)
         self.retired += [provider for target, provider in self.opened.items() if found.get(target) is not provider]
         self.opened, self.only = found, only
         if not clients:
             return ClientRules.everybody(found[SELF])
         return ClientRules([(rule, found[target]) for rule, target in clients])
+
+    def _providers(self, targets: Iterable[str], only: list[str]) -> dict[str, CredentialProvider]:
+        """A provider for each target, `SELF` first."""
+        kept = self.opened if only == self.only else {}
+        found: dict[str, CredentialProvider] = {}
+        try:
+            for target in targets:
+                if target in kept:
+                    found[target] = kept[target]
+                elif target == SELF:
+                    found[target] = default_provider(only=only or None, on_event=self.history)
+                else:
+                    found[target] = self._provider(found[SELF], target)
+        except BaseException:
+            for target in found.keys() - kept.keys():
+                found[target].close()
+            raise
+        return found
 
     def _rule(self, text: str) -> ClientRule:
         rule = parse_rule(text)

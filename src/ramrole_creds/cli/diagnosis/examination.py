@@ -20,7 +20,7 @@ from ramrole_creds.cli.diagnosis.overlay import overlay_addresses
 from ramrole_creds.cli.diagnosis.place import FIB_TRIE, look_at_place, read_text
 from ramrole_creds.cli.diagnosis.report import Check, Report, Verdict
 from ramrole_creds.cli.diagnosis.sources import check_metadata, check_sources, survey_sources
-from ramrole_creds.cli.diagnosis.variables import PAIR, TOKEN, check_variables
+from ramrole_creds.cli.diagnosis.variables import PAIR, TEMPORARY_PREFIX, TOKEN, check_variables
 from ramrole_creds.cli.diagnosis.verdict import conclude
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def examine(*, offline: bool) -> Report:
     place = look_at_place(ROOT)
     report.checks.append(place.check())
     report.checks.extend(check_variables(os.environ))
-    report.checks.extend(_long_term_variables())
+    report.checks.extend(_key_variables())
     report.checks.extend(check_files())
     report.checks.extend(check_proxies())
     try:
@@ -56,23 +56,34 @@ def examine(*, offline: bool) -> Report:
     verification = None
     if not offline and survey.winner is not None and survey.winner.credentials is not None:
         verification = verify_at_sts(survey.winner.credentials)
-    report.checks.extend(_online(survey, verification))
-    report.verdict = conclude(survey, verification, place)
+    ahead = server_ahead(survey, verification)
+    if verification is not None:
+        report.checks.append(check_verification(verification))
+        report.checks.extend(check_region_endpoint(verification.url))
+    report.checks.append(check_clock(ahead))
+    report.verdict = conclude(survey, verification, place, ahead)
     return report
 
 
-def _online(survey: Survey, verification: Verification | None) -> Iterable[Check]:
-    if verification is not None:
-        yield check_verification(verification)
-        yield from check_region_endpoint(verification.url)
+def server_ahead(survey: Survey, verification: Verification | None) -> float | None:
+    """The server's time less this machine's, in seconds; None where no answer had a date."""
     ahead = next((one.server_time for one in survey.answers if one.server_time is not None), None)
-    if ahead is None and verification is not None:
+    if ahead is None and verification is not None and verification.reached:
         ahead = server_ahead_seconds(verification.url)
-    yield check_clock(ahead)
+    return ahead
 
 
-def _long_term_variables() -> Iterable[Check]:
-    if os.environ.get(PAIR[0]) and os.environ.get(PAIR[1]) and not os.environ.get(TOKEN):
+def _key_variables() -> Iterable[Check]:
+    """What the variables of the key pair are, where that is worth a line."""
+    key, secret, token = (os.environ.get(name, "") for name in (*PAIR, TOKEN))
+    if not key and not secret:
+        if token:
+            yield Check("variables", "warning", f"{TOKEN} is set without a key pair: nothing reads it. Unset it.")
+    elif token or not key or not secret:
+        return
+    elif key.startswith(TEMPORARY_PREFIX):
+        yield Check("variables", "warning", f"{PAIR[0]} is the id of a temporary key, and {TOKEN} is not set.")
+    else:
         yield Check(
             "long-term-keys",
             "warning",

@@ -6,13 +6,15 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ramrole_creds import FetchContext, RamRoleError, StsError, default_region
+from ramrole_creds import ConfigurationError, FetchContext, RamRoleError, StsError, default_region
+from ramrole_creds._discovery.region import REGION_VARIABLES
 from ramrole_creds._http.errors import HttpError
 from ramrole_creds._http.transport import HttpTransport, safe_url
 from ramrole_creds._http.urls import parse_url
 from ramrole_creds.cli.diagnosis.report import Check
 from ramrole_creds.cli.diagnosis.variables import proxies_of
 from ramrole_creds.clock import SYSTEM_CLOCK
+from ramrole_creds.errors import message_of
 from ramrole_creds.sts import StsClient
 
 if TYPE_CHECKING:
@@ -43,6 +45,11 @@ class Verification:
     proxy: str = ""
 
     @property
+    def reached(self) -> bool:
+        """True where STS has an address that was asked."""
+        return not isinstance(self.error, ConfigurationError)
+
+    @property
     def refused(self) -> bool:
         """True where STS answered, and does not accept the credentials."""
         return isinstance(self.error, StsError) and bool(self.error.code)
@@ -68,7 +75,9 @@ def check_verification(verification: Verification) -> Check:
     where = f"STS at {safe_url(verification.url)}{by}"
     if verification.caller is not None:
         return Check("sts", "ok", f"{where} accepts the credentials: {verification.caller.arn}.")
-    details = (str(verification.error),)
+    details = (message_of(verification.error),)
+    if isinstance(verification.error, ConfigurationError):
+        return Check("sts", "failed", f"STS cannot be asked: {message_of(verification.error)}")
     if verification.refused and isinstance(verification.error, StsError):
         return Check("sts", "failed", f"{where} refuses the credentials: {verification.error.code}.", details)
     return Check("sts", "warning", f"{where} does not answer: the credentials are not verified.", details)
@@ -82,13 +91,18 @@ def check_clock(difference: float | None) -> Check:
     """
     if difference is None:
         return Check("clock", "skipped", "The clock was not compared: no answer had a date.")
-    direction = "behind" if difference > 0 else "ahead of"
-    text = f"This machine's clock is {abs(difference):.0f} s {direction} the server's"
+    text = describe_clock(difference)
     if abs(difference) <= MAX_CLOCK_DIFFERENCE_SECONDS:
         return Check("clock", "ok", f"This machine's clock and the server's differ by {abs(difference):.0f} s.")
     if abs(difference) <= MAX_SIGNATURE_AGE_SECONDS:
         return Check("clock", "warning", f"{text}: set it, with chrony for instance.")
     return Check("clock", "failed", f"{text}: services refuse signatures that are 15 minutes off. Set the clock.")
+
+
+def describe_clock(difference: float) -> str:
+    """How far this machine's clock is off, for a server's time that is so many seconds later."""
+    direction = "behind" if difference > 0 else "ahead of"
+    return f"This machine's clock is {abs(difference):.0f} s {direction} the server's"
 
 
 def server_ahead_seconds(url: str) -> float | None:
@@ -112,12 +126,15 @@ def check_proxies() -> Iterator[Check]:
 
 def check_region_endpoint(sts_url: str) -> Iterator[Check]:
     """Whether the ECS endpoint of the region is reached; not where STS is on loopback, as with a fake cloud."""
-    if parse_url(sts_url).is_loopback:
-        return
     try:
         url = f"https://ecs.{default_region()}.aliyuncs.com"
     except RamRoleError as error:
-        yield Check("region", "skipped", "No region is known: its endpoint was not asked.", (error.message,))
+        yield _without_region(error)
+        return
+    try:
+        if parse_url(sts_url).is_loopback:
+            return
+    except ValueError:  # STS itself has no valid address
         return
     proxy = proxy_for(url)
     by = f" through the proxy {proxy}" if proxy else ""
@@ -127,6 +144,13 @@ def check_region_endpoint(sts_url: str) -> Iterator[Check]:
         yield Check("region", "warning", f"{url} does not answer{by}.", (error.message,))
     else:
         yield Check("region", "ok", f"{url} answers{by}.")
+
+
+def _without_region(error: RamRoleError) -> Check:
+    named = any(os.environ.get(name) for name in REGION_VARIABLES)
+    if named and isinstance(error, ConfigurationError):
+        return Check("region", "failed", f"The region is not valid: {error.message}")
+    return Check("region", "skipped", "No region is known: its endpoint was not asked.", (error.message,))
 
 
 def proxy_for(url: str) -> str:

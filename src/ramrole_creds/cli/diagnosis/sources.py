@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ramrole_creds.cli.diagnosis.report import Mark
 
 METADATA: Final = "ecs_ram_role"
+CHAIN: Final = "default"
 _REFUSALS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
@@ -43,6 +44,7 @@ class Answer:
         credentials: what it gave.
         error: why it gave nothing; None where it was not asked.
         server_time: the server's time less this machine's, in seconds, where the answer has a date.
+        tokens_lost: True where the metadata service gave no answer to the request for a session token.
     """
 
     source: str
@@ -50,6 +52,12 @@ class Answer:
     credentials: Credentials | None = None
     error: RamRoleError | None = None
     server_time: float | None = None
+    tokens_lost: bool = False
+
+    @property
+    def is_configured(self) -> bool:
+        """True where the source is there, by its own account."""
+        return "would " in self.plan or self.plan.startswith("broken")
 
     @property
     def absent(self) -> bool:
@@ -162,9 +170,10 @@ def check_metadata(survey: Survey, overlay: list[str]) -> Iterator[Check]:
 def check_sources(survey: Survey) -> Iterator[Check]:
     """One line about the source that a program uses, one for each that it hides."""
     winner, broken = survey.winner, survey.broken
-    details = tuple(f"{one.source}: {one.error or one.plan}" for one in survey.answers)
+    details = tuple(f"{one.source}: {message_of(one.error) or one.plan}" for one in survey.answers)
     if winner is not None and winner.credentials is not None:
-        yield Check("source", "ok", f"A program uses {winner.source}: {winner.credentials!r}.", details)
+        shown = winner.credentials.replace(provider_name=f"{CHAIN}/{winner.credentials.provider_name}")
+        yield Check("source", "ok", f"A program uses {shown.provider_name}: {shown!r}.", details)
     elif broken is not None:
         yield Check("source", "failed", f"The search stops at {broken.source}: it is configured and broken.", details)
     else:
@@ -178,6 +187,11 @@ def check_sources(survey: Survey) -> Iterator[Check]:
 
 def _check_shadowed(survey: Survey, used: Answer) -> Iterator[Check]:
     """The sources that are there and come too late."""
+    after = survey.answers[survey.answers.index(used) + 1 :]
+    for one in after:
+        if one.source not in (METADATA, "credential_uri") and one.is_configured:
+            text = f"{one.source} is configured and not used: {used.source} comes first."
+            yield Check("shadowed", "warning", text, (one.plan,))
     role = survey.attached_role
     if role is not None and used.source != METADATA:
         yield Check("shadowed", "warning", f"The attached role {role} is not used: {used.source} comes first.")
@@ -192,7 +206,8 @@ def _ask(provider: CredentialProvider) -> Answer:
     try:
         credentials = provider.fetch(context)
     except RamRoleError as error:
-        return Answer(name, plan, error=error)
+        lost = isinstance(error, MetadataError) and error.status == HTTPStatus.FORBIDDEN and _tokens_are_lost()
+        return Answer(name, plan, error=error, tokens_lost=lost)
     date = context.server_time
     return Answer(name, plan, credentials, server_time=None if date is None else date[0] - context.clock.time())
 
@@ -241,6 +256,17 @@ def _check_tokens() -> Check:
         text = f"{issued}, and refuses requests without one (security-hardened mode)."
         return Check("hardened-mode", "ok", text)
     return Check("hardened-mode", "ok", f"{issued}; a request without one was not answered.", (refusal.message,))
+
+
+def _tokens_are_lost() -> bool:
+    """True where the request for a session token gets no answer, as beyond the hop limit of the instance."""
+    try:
+        MetadataClient(token_mode="require").get("instance-id")  # noqa: S106  # a mode
+    except MetadataError as error:
+        return error.step == "token" and error.status is None
+    except RamRoleError:
+        pass
+    return False
 
 
 def _refusal_without_token() -> RamRoleError | None:

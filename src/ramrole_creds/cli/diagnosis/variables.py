@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PAIR: Final = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
 TOKEN: Final = "ALIBABA_CLOUD_SECURITY_TOKEN"  # noqa: S105  # a variable's name
 URI: Final = "ALIBABA_CLOUD_CREDENTIALS_URI"
+TEMPORARY_PREFIX: Final = "STS."
 PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 FAMILY: Final = ("ALIBABA_CLOUD_", "RAMROLE_CREDS_")
 OTHER_FAMILIES: Final = ("ALIBABACLOUD_", "ALICLOUD_", "ALIYUN_", "ALIBABA_")
