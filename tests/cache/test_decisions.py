@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ramrole_creds import ConfigurationError, Credentials, FetchContext, FetchError, RefreshPolicy
-from ramrole_creds._cache.backoff import Backoff
+from ramrole_creds import ConfigurationError, Credentials, FetchContext, FetchError, RefreshPolicy, WaitTimeout
+from ramrole_creds._cache.backoff import FREE_HANGING_FETCHES, Backoff
 from ramrole_creds._cache.decisions import (
     MAX_FETCHES_PER_CALL,
     Ask,
@@ -240,19 +240,72 @@ def test_a_forced_fetch_that_failed_raises_a_copy_of_its_error_with_valid_creden
     assert str(decision.error) == "no"
     assert decision.error is not error
     assert isinstance(decide_forced(view(EXPIRED), None), Fail)
-    assert isinstance(decide_forced(view(EMPTY), None), Fail)
+    closed = decide_forced(view(EMPTY), None)
+    assert isinstance(closed, Fail)
+    assert str(closed.error).startswith("This provider (source) is closed")
 
 
 @pytest.mark.parametrize(
-    ("seen", "text"),
+    ("facts", "text"),
     [
-        (view(FRESH, closed=True), "This provider (source) is closed"),
-        (view(FRESH, in_flight=True, own=True), "The credentials of source were requested from within their own fetch"),
-        (view(FRESH, hanging=MAX_HANGING_FETCHES), "16 fetches of source hang"),
+        ({"closed": True}, "This provider (source) is closed"),
+        ({"in_flight": True, "own": True}, "The credentials of source were requested from within their own fetch"),
+        ({"hanging": MAX_HANGING_FETCHES}, "16 fetches of source hang"),
     ],
     ids=["closed", "own", "hanging"],
 )
-def test_a_refused_refresh_names_the_source(seen: View, text: str) -> None:
-    decision = decide_refresh(seen, None)
-    assert isinstance(decision, Fail)
-    assert str(decision.error).startswith(text)
+def test_a_refused_call_names_the_source(facts: dict[str, Any], text: str) -> None:
+    for decision in (decide_refresh(view(FRESH, **facts), None), decide(view(EMPTY, **facts), Ask())):
+        assert isinstance(decision, Fail)
+        assert str(decision.error).startswith(text)
+
+
+def at(moment: float, *, retry_at: float = -math.inf, error: Exception | None = None, hanging: int = 0) -> View:
+    """The held credentials at this moment, with one backoff."""
+    seen = view(FRESH, hanging=hanging)
+    return seen._replace(now=moment, state=seen.state.change(backoff=Backoff(error=error, retry_at=retry_at)))
+
+
+def test_each_boundary_belongs_to_what_comes_after_it() -> None:
+    no = FetchError("no")
+    ends = LIFE - 1500
+    assert decide(at(ends - 1), Ask()) == Serve(HELD)
+    assert decide(at(ends), Ask()) == Serve(HELD, wake=True)
+    assert decide(at(ends + 750), Ask()) == Serve(HELD, wake=True), "late by half the window"
+    assert decide(at(ends + 751), Ask()) == Start(brief=True)
+    assert decide(at(LIFE - 100, retry_at=LIFE - 99), Ask()) == Serve(HELD)
+    assert decide(at(LIFE - 100, retry_at=LIFE - 100), Ask()) == Start(brief=True)
+    assert decide(at(LIFE), Ask()) == Start(brief=False)
+    assert isinstance(decide(at(LIFE + 1, retry_at=LIFE + 2, error=no), Ask()), Fail)
+    assert decide(at(LIFE + 1, retry_at=LIFE + 1, error=no), Ask()) == Start(brief=False)
+
+
+def test_a_wish_for_exactly_the_life_left_is_met() -> None:
+    assert decide(at(100.0), Ask(valid_for=LIFE - 100)) == Serve(HELD)
+    assert decide(at(100.0), Ask(valid_for=LIFE - 99)) == Start(brief=False)
+
+
+def test_a_wish_that_upstream_could_not_meet_is_refused_until_it_may_issue_the_next() -> None:
+    seen = at(100.0)
+    known = seen._replace(state=seen.state.change(backoff=Backoff(too_short=(1, LIFE))))
+    issues_at = known.state.snapshot.next_issue_at
+    assert issues_at < LIFE
+    assert isinstance(decide(known, Ask(valid_for=LIFE + 1)), Fail)
+    assert decide(known, Ask(valid_for=LIFE)) == Start(brief=False), "it has had as much"
+    assert decide(known._replace(now=issues_at), Ask(valid_for=LIFE + 1)) == Start(brief=False)
+    other = known._replace(state=known.state.change(backoff=Backoff(too_short=(0, LIFE))))
+    assert decide(other, Ask(valid_for=LIFE + 1)) == Start(brief=False), "of another generation"
+
+
+def test_patience_ends_at_its_deadline() -> None:
+    seen = view(EMPTY, in_flight=True)
+    assert decide(seen, Ask(for_result=True, deadline=seen.real_now + 1)) == Join(brief=False)
+    ended = decide(seen, Ask(for_result=True, deadline=seen.real_now))
+    assert isinstance(ended, Fail)
+    assert isinstance(ended.error, WaitTimeout)
+
+
+def test_from_the_fourth_fetch_that_hangs_on_the_next_waits_for_its_delay() -> None:
+    assert decide_refresh(at(100.0, retry_at=101.0, hanging=FREE_HANGING_FETCHES - 1), None) == Start(brief=False)
+    assert isinstance(decide_refresh(at(100.0, retry_at=101.0, hanging=FREE_HANGING_FETCHES), None), Fail)
+    assert decide_refresh(at(100.0, retry_at=100.0, hanging=FREE_HANGING_FETCHES), None) == Start(brief=False)

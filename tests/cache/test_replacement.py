@@ -52,6 +52,11 @@ def test_two_clocks_that_find_them_far_away_are_believed_and_two_that_contradict
     assert reckon(EXPIRES - YEARS, EXPIRES - YEARS - 60) == (NOW + YEARS + 59, True)
     assert reckon(EXPIRES + YEARS, EXPIRES + YEARS - 60) == (NOW - YEARS + 59, True)
     assert reckon(EXPIRES - YEARS, EXPIRES + YEARS) == (NOW + YEARS, False)
+    assert reckon(EXPIRES - YEARS, 0.0) == (NOW + YEARS, False), "of 1970 and of 20 years ago"
+    assert reckon(EXPIRES + YEARS, 0.0) == (NOW - YEARS, False)
+    assert reckon(EXPIRES - YEARS, EXPIRES - YEARS - MAX_LIFE_SECONDS) == (NOW + YEARS + MAX_LIFE_SECONDS - 1, True)
+    assert reckon(EXPIRES - YEARS, EXPIRES - YEARS - MAX_LIFE_SECONDS - 1) == (NOW + YEARS, False)
+    assert reckon(EXPIRES + 2 * YEARS, EXPIRES + YEARS) == (NOW - YEARS - 1, True), "ended by both"
 
 
 HELD = plan_snapshot(

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
 from ramrole_creds import Credentials, FetchError, FetchTimeout, RefreshPolicy
 from ramrole_creds._cache.backoff import FREE_HANGING_FETCHES, Backoff
 from ramrole_creds._cache.decisions import View
-from ramrole_creds._cache.settlement import CLOCK_TOLERANCE_SECONDS, Failed, Kept, Outcome, Replaced, settle
-from ramrole_creds._cache.snapshot import FRESH, NO_SNAPSHOT, Snapshot, plan_snapshot
+from ramrole_creds._cache.settlement import (
+    CLOCK_TOLERANCE_SECONDS,
+    LONG_PAST_SECONDS,
+    MIN_SESSION_SECONDS,
+    Failed,
+    Kept,
+    Outcome,
+    Replaced,
+    needs_second_look,
+    settle,
+)
+from ramrole_creds._cache.snapshot import (
+    FRESH,
+    MANDATORY,
+    NO_SNAPSHOT,
+    UNKNOWN_EXPIRY_REFETCH_SECONDS,
+    Snapshot,
+    plan_snapshot,
+)
 from ramrole_creds._cache.state import CacheState
 
 LIFE = 21600.0
@@ -89,6 +108,28 @@ def test_a_sooner_set_says_nothing_about_the_end_of_the_held_one() -> None:
     assert settlement.snapshot.expires_at == LIFE
 
 
+@pytest.mark.parametrize(("left", "planned"), [(1700.0, True), (POLICY.advisory_left(LIFE, 1.0), False)])
+def test_a_check_plans_the_windows_again_unless_the_end_is_near(left: float, planned: bool) -> None:
+    now, snapshot = LIFE - left, held()
+    settlement = settle(view(snapshot, now), Outcome(credentials(), WALL + now))
+    assert (settlement.snapshot is not snapshot) is planned
+
+
+def test_jitter_is_drawn_for_each_plan_and_for_each_delay() -> None:
+    wide = LIFE - POLICY.advisory_left(LIFE, 1.0)
+    outcome = Outcome(credentials(), WALL, random_fractions=(1.0, 0.0))
+    assert settle(view(NO_SNAPSHOT, 0.0), outcome).snapshot.advisory_at == wide
+    again = settle(view(held(), 1000.0), outcome._replace(wall=WALL + 1000.0))
+    assert again.snapshot.advisory_at == wide
+    assert again.backoff.retry_at == 1000.0 + 150.0, "half of the longest delay"
+
+
+def test_what_happened_says_how_long_the_fetch_took() -> None:
+    for result in (credentials(), credentials(2, later=60), FetchError("no")):
+        settlement = settle(view(held()), Outcome(result, WALL + 1000.0, seconds=2.5))
+        assert settlement.happenings[0].fields["seconds"] == 2.5
+
+
 def test_near_the_end_only_the_delay_changes() -> None:
     now = LIFE - 1000
     snapshot = held()
@@ -106,6 +147,99 @@ def test_credentials_that_end_no_later_than_ended_ones_have_ended_too(later: flo
     assert isinstance(settlement, Failed)
     assert "had expired" in str(settlement.error)
     assert (settlement.snapshot.expires_at == now) is ended
+
+
+def test_credentials_that_end_at_this_instant_have_ended() -> None:
+    settlement = settle(view(NO_SNAPSHOT, LIFE), Outcome(credentials(), WALL + LIFE))
+    assert isinstance(settlement, Failed)
+    assert isinstance(settle(view(NO_SNAPSHOT, LIFE), Outcome(credentials(later=1), WALL + LIFE)), Replaced)
+
+
+def past(seconds: float, number: int = 1, **facts: Any) -> Outcome:
+    """Credentials that ended so many seconds ago by the local clock, at 1000 on the cache's."""
+    return Outcome(credentials(number), WALL + LIFE + seconds, **facts)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "again"),
+    [
+        (past(LONG_PAST_SECONDS), True),
+        (past(LONG_PAST_SECONDS - 1), False),
+        (past(-3600.0), False),
+        (past(86400.0, server_time=(WALL + 1000.0, 1000.0)), False),
+        (past(86400.0, server_time=(0.0, 1000.0)), True),
+        (Outcome(FetchError("no"), WALL), False),
+        (Outcome(Credentials("LTAI5tkey", "secret"), WALL), False),
+    ],
+    ids=["long past", "just past", "alive", "dated", "dated 1970", "error", "key"],
+)
+def test_a_source_is_asked_again_where_only_the_local_clock_finds_them_long_past(outcome: Outcome, again: bool) -> None:
+    assert needs_second_look(NO_SNAPSHOT, outcome, 1000.0) is again
+
+
+@pytest.mark.parametrize(
+    ("number", "later", "again"), [(2, 3600.0, False), (1, 0.0, False), (2, -60.0, True), (2, -3600.0, True)]
+)
+def test_what_the_held_ones_prove_needs_no_second_look(number: int, later: float, again: bool) -> None:
+    outcome = Outcome(credentials(number, later=later), WALL + 10 * 86400)
+    assert needs_second_look(held(), outcome, 1000.0) is again
+    assert needs_second_look(held(expires_at=1000.0 - 4000), outcome, 1000.0), "the held ones ended long ago"
+
+
+def test_those_of_a_source_that_issues_at_each_call_live_for_the_shortest_session_and_are_doubted_once() -> None:
+    first = settle(view(NO_SNAPSHOT), past(86400.0, issued_anew=True))
+    assert isinstance(first, Replaced)
+    assert first.snapshot.expires_at == 1000.0 + MIN_SESSION_SECONDS
+    assert first.snapshot.state_at(1000.0) == MANDATORY
+    assert first.backoff.retry_at > 1000.0
+    second = settle(view(first.snapshot), past(86400.0, 2))
+    assert isinstance(second, Replaced)
+    assert second.snapshot.state_at(1000.0) == FRESH
+    assert second.snapshot.advisory_at == 1000.0 + UNKNOWN_EXPIRY_REFETCH_SECONDS
+    third = settle(view(second.snapshot), past(86400.0, 3))
+    assert third.snapshot.state_at(1000.0) == FRESH
+    assert isinstance(settle(view(NO_SNAPSHOT), past(86400.0)), Failed)
+
+
+def test_what_ended_a_moment_ago_is_an_error_though_the_source_issues_at_each_call() -> None:
+    alive = Outcome(credentials(later=1.0), WALL + LIFE, issued_anew=True)
+    settlement = settle(view(NO_SNAPSHOT), alive)
+    assert settlement.snapshot.expires_at == 1001.0, "a clock that finds them alive is believed"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "life", "again_after"),
+    [
+        (-7200.0, LIFE + 7200, LIFE - 1500),
+        (7200.0, LIFE - 7200, LIFE - 7200 - 1500),
+        (LIFE - 500, 500.0, 500 * 0.75),
+        (-4.0, LIFE + 4, LIFE + 4 - 1500),
+    ],
+    ids=["behind", "ahead", "near the end", "no leap"],
+)
+def test_after_a_leap_an_undated_source_is_asked_before_the_end_by_either_clock(
+    ahead: float, life: float, again_after: float
+) -> None:
+    now, policy = 1000.0, RefreshPolicy(jitter=0.0)
+    leapt = settle(view(held(), now)._replace(policy=policy), Outcome(credentials(2, later=now), WALL + now + ahead))
+    assert isinstance(leapt, Replaced)
+    assert leapt.snapshot.expires_at == now + life
+    assert leapt.snapshot.advisory_at == now + again_after
+    later = Outcome(credentials(3, later=now), WALL + now + ahead)
+    assert settle(view(leapt.snapshot, now)._replace(policy=policy), later).snapshot.advisory_at == now + again_after
+    with_date = later._replace(server_time=dated(now))
+    by_server = settle(view(leapt.snapshot, now)._replace(policy=policy), with_date)
+    assert by_server.snapshot.advisory_at == pytest.approx(now + LIFE - 1500, abs=5)
+
+
+def test_an_earlier_clock_costs_one_fetch_in_five_minutes_at_most() -> None:
+    now = 1000.0
+    behind = replace(held(), wall_offset=WALL + LIFE - 100)
+    settlement = settle(view(behind, now), Outcome(credentials(2, later=now), WALL + now))
+    assert settlement.snapshot.advisory_at == now + UNKNOWN_EXPIRY_REFETCH_SECONDS
+    beyond = replace(held(), wall_offset=WALL + LIFE + 100)
+    settlement = settle(view(beyond, now), Outcome(credentials(2, later=now), WALL + now, random_fractions=(0.0, 0.0)))
+    assert settlement.snapshot.advisory_at == now + LIFE - 1500, "by that clock they would have ended before"
 
 
 def test_credentials_without_an_expiry_are_not_ended_by_others() -> None:
@@ -144,6 +278,7 @@ def test_a_late_failure_or_repetition_changes_nothing() -> None:
         assert settlement.snapshot is seen.state.snapshot
         assert settlement.backoff is seen.state.backoff
         assert settlement.happenings == ()
+        assert getattr(settlement, "error", result) is result
 
 
 def hanging_error(hanging: int) -> FetchTimeout:

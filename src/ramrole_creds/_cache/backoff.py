@@ -88,8 +88,7 @@ class Backoff:
         retry_after = getattr(error, "retry_after", None)
         if retry_after is not None:
             delay = max(delay, min(retry_after, policy.delay_ceiling(left)))
-        retry_at = snapshot.last_try_before(now + delay, now) if left else now + delay
-        return replace(self, failures=failures, error=error, retry_at=retry_at)
+        return replace(self, failures=failures, error=error, retry_at=snapshot.last_try_before(now + delay, now))
 
 
 def _is_lasting(error: Exception) -> bool:

@@ -76,8 +76,11 @@ class EventDelivery:
             while (state := cell.latest()).delivery is delivery:
                 if not state.pending:
                     cell.swap(state, state.change(delivery=None))
-                elif cell.swap(state, state.change(pending=state.pending[1:])):
-                    deliver(state.pending[0], self._name, self._listener)
+                    continue
+                delivery.taken = state.pending[0]
+                if cell.swap(state, state.change(pending=state.pending[1:])):
+                    deliver(delivery, self._name, self._listener)
+                delivery.taken = None
         except BaseException:
             self.end(cell, delivery)
             raise
@@ -85,7 +88,11 @@ class EventDelivery:
             delivery.finish()
 
     def end(self, cell: StateCell, delivery: Delivery) -> None:
-        """Let another one deliver what is still pending."""
+        """Let another one deliver what is still pending, and what this one took and was interrupted before it began."""
+        taken = delivery.taken
         while (state := cell.latest()).delivery is delivery:
-            cell.swap(state, state.change(delivery=None))
+            pending = state.pending
+            if taken is not None and taken not in pending:
+                pending = (taken, *pending)
+            cell.swap(state, state.change(delivery=None, pending=pending))
         delivery.finish()

@@ -44,9 +44,11 @@ class Delivery:
         done: set when it has ended.
     """
 
-    __slots__ = ("_done", "_starter", "_thread")
+    __slots__ = ("_done", "_starter", "_thread", "taken")
 
     def __init__(self, done: Signal) -> None:
+        self.taken: Happening | None = None
+        """What is about to be delivered; None again from the moment at which the listener is called."""
         self._done = done
         self._starter = threading.get_ident()
         self._thread = 0
@@ -69,8 +71,11 @@ class Delivery:
         return self._done.is_set() if own else self._done.wait(timeout)
 
 
-def deliver(happening: Happening, name: str, listener: events.EventListener | None) -> None:
-    """Report it to the log and to the listener; exceptions of either are swallowed."""
+def deliver(delivery: Delivery, name: str, listener: events.EventListener | None) -> None:
+    """Report what it took to the log and to the listener; exceptions of either are swallowed."""
+    happening = delivery.taken
+    if happening is None:
+        return
     with suppress(Exception):  # a broken log handler must not fail whoever asked for credentials
         level, text, values = _LINES[happening.kind](**happening.fields)
         if text and _log.isEnabledFor(level):
@@ -83,6 +88,7 @@ def deliver(happening: Happening, name: str, listener: events.EventListener | No
     if isinstance(error := fields.get("error"), Exception):
         fields.update(error=type(error).__name__, message=message_of(error))
     event = getattr(events, happening.kind)(provider=name, at=happening.at, **fields)
+    delivery.taken = None
     try:
         listener(event)
     except Exception:  # noqa: BLE001  # a listener's failure is its own
