@@ -10,12 +10,15 @@ import pytest
 
 from ramrole_creds import (
     ConfigurationError,
+    CredentialProvider,
     Credentials,
     EcsRamRoleProvider,
     FetchError,
     FunctionProvider,
+    IdentityMismatch,
     MetadataUnreachable,
     NoCredentialsError,
+    RamRoleError,
     WaitTimeout,
     default_provider,
 )
@@ -37,6 +40,22 @@ def advance_until(clock: VirtualClock, done: Callable[[], bool]) -> None:
     raise AssertionError("not done after 500 s of the clock")
 
 
+def error_of_waiting(provider: CredentialProvider, clock: VirtualClock, seconds: float) -> RamRoleError:
+    """What `wait_ready` raises when its time is over."""
+    errors: list[RamRoleError] = []
+
+    def wait() -> None:
+        try:
+            provider.wait_ready(seconds)
+        except RamRoleError as error:
+            errors.append(error)
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    advance_until(clock, lambda: not waiter.is_alive())
+    return errors[0]
+
+
 def test_a_metadata_service_that_starts_after_the_program_is_waited_for() -> None:
     with FakeCloud(role="web") as cloud:
         cloud.disable_endpoint("refuse")
@@ -52,11 +71,28 @@ def test_a_metadata_service_that_starts_after_the_program_is_waited_for() -> Non
         assert [one.identity for one in ready] == ["web"]
 
 
-def test_at_the_end_of_the_time_the_last_error_is_raised() -> None:
-    with pytest.raises(MetadataUnreachable, match=r"127\.0\.0\.1:9"):
-        EcsRamRoleProvider(endpoint="http://127.0.0.1:9").wait_ready(0.3)
-    with pytest.raises(NoCredentialsError, match="ecs_ram_role"):
-        default_provider(endpoint="http://127.0.0.1:9").wait_ready(0.3)
+@pytest.mark.parametrize(
+    ("make", "kind", "text"),
+    [
+        (EcsRamRoleProvider, MetadataUnreachable, "127.0.0.1:9"),
+        (default_provider, NoCredentialsError, "ecs_ram_role"),
+    ],
+    ids=["one source", "chain"],
+)
+def test_at_the_end_of_the_time_the_last_error_is_raised(
+    make: Callable[..., CredentialProvider], kind: type[RamRoleError], text: str
+) -> None:
+    clock = VirtualClock()
+    error = error_of_waiting(make(endpoint="http://127.0.0.1:9", clock=clock), clock, 60)
+    assert isinstance(error, kind)
+    assert text in str(error)
+
+
+def test_an_identity_that_is_not_the_expected_one_is_an_error_at_once() -> None:
+    with FakeCloud(role="node") as cloud:
+        provider = default_provider(endpoint=cloud.url, expect_role="pod", clock=cloud.clock)
+        with pytest.raises(IdentityMismatch, match="belong to the role 'node', but the expected role is 'pod'"):
+            provider.wait_ready(300)
 
 
 def test_the_source_is_asked_with_back_off() -> None:
@@ -66,9 +102,10 @@ def test_the_source_is_asked_with_back_off() -> None:
         calls.append(1)
         raise FetchError("not yet")
 
-    with pytest.raises(FetchError, match="not yet"):
-        FunctionProvider(fail).wait_ready(0.5)
-    assert len(calls) == 1, "retry_initial is a second"
+    clock = VirtualClock()
+    error = error_of_waiting(FunctionProvider(fail, clock=clock), clock, 60)
+    assert str(error) == "not yet"
+    assert 3 <= len(calls) <= 60, "retry_initial is a second, and the delay grows to 15 s"
 
 
 def test_a_first_fetch_that_hangs_ends_in_a_wait_timeout() -> None:

@@ -170,7 +170,8 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
         Raises:
             ProviderUnavailable, NoCredentialsError, FetchError: the last error when the time is over.
             WaitTimeout: the time is over, and the first fetch has not ended.
-            ConfigurationError: the provider is closed, or `timeout` is not valid.
+            IdentityMismatch: at once, where the credentials are not of the expected role or account.
+            ConfigurationError: at once, where the provider is closed, or `timeout` is not valid.
         """
         return wait_until_ready(self.get_credentials, self._clock or DEFAULT_CLOCK.target, timeout)
 

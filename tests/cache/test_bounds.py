@@ -17,6 +17,7 @@ from ramrole_creds import Credentials, FetchError, FetchTimeout, FunctionProvide
 from ramrole_creds._cache.backoff import FREE_HANGING_FETCHES
 from ramrole_creds._cache.refresher import MAX_BACKGROUND_FETCHES, ThreadRefresher
 from ramrole_creds.clock import SYSTEM_CLOCK
+from ramrole_creds.testing.clocks import TickingClock
 from tests.cachesim.upstream import Upstream
 from tests.cachesim.world import World
 
@@ -125,25 +126,30 @@ def test_of_many_that_fall_due_at_once_a_few_fetch_at_a_time_and_the_neediest_fi
 
 
 def test_three_hundred_providers_due_at_one_moment_need_few_threads() -> None:
-    most = [0]
-    ends = datetime.now(timezone.utc) + timedelta(seconds=2.0)
-    rotated = threading.Semaphore(0)
+    clock = TickingClock()
+    entered, go, rotated = threading.Semaphore(0), threading.Event(), threading.Semaphore(0)
 
     def fetch(calls: list[int]) -> Credentials:
         calls.append(1)
-        if len(calls) == 1:
-            return Credentials("STS.NT1", "secret", "token", ends)
-        most[0] = max(most[0], sum(thread.name == "ramrole-creds-fetch" for thread in threading.enumerate()))
-        time.sleep(0.005)
-        rotated.release()
-        return Credentials("STS.NT2", "secret", "token", ends + timedelta(hours=1))
+        if len(calls) > 1:
+            entered.release()
+            assert go.wait(MAX_SECONDS)
+            rotated.release()
+        return Credentials(f"STS.NT{len(calls)}", "secret", "token", clock.now() + timedelta(hours=1))
 
-    providers = [FunctionProvider(partial(fetch, [])) for _ in range(300)]
+    policy = RefreshPolicy(fetch_timeout=MAX_SECONDS)
+    providers = [FunctionProvider(partial(fetch, []), clock=clock, policy=policy) for _ in range(300)]
     for provider in providers:
         provider.get_credentials()
+    clock.advance(minutes=50)
+    for provider in providers:
+        assert provider.get_credentials().access_key_id == "STS.NT1"
+    for _ in range(MAX_BACKGROUND_FETCHES):
+        assert entered.acquire(timeout=MAX_SECONDS)
+    assert not entered.acquire(timeout=0.2), "the others wait for one of the eight to end"
+    go.set()
     for _ in range(300):
         assert rotated.acquire(timeout=MAX_SECONDS)
-    assert most[0] <= 2 * MAX_BACKGROUND_FETCHES
     for provider in providers:
         provider.close()
 

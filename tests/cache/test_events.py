@@ -74,7 +74,8 @@ def test_new_credentials_are_reported(stage: Stage, caplog: pytest.LogCaptureFix
     fetched = events.Fetched("source", wall, 1, "STS.NT00…0001", None, held.expiration, 2.0)
     assert stage.received == [fetched, events.StateChanged("source", wall, "empty", "fresh")]
     shown, change = own_records(caplog)
-    assert (shown.levelno, shown.args) == (logging.INFO, ("source", "STS.NT00…0001", held.expiration, 0))
+    values = ("source", "STS.NT00…0001", "an unknown identity", "upstream", held.expiration, 0)
+    assert (shown.levelno, shown.args) == (logging.INFO, values)
     assert (change.levelno, change.args) == (logging.INFO, ("source", "fresh", "empty"))
 
 

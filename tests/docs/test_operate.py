@@ -13,7 +13,7 @@ import pytest
 import yaml
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from ramrole_creds import EcsRamRoleProvider, RamRoleError
+from ramrole_creds import EcsRamRoleProvider, RamRoleError, default_provider
 from ramrole_creds.integrations.prometheus import PrometheusMetrics
 from ramrole_creds.testing import FakeCloud
 
@@ -76,6 +76,17 @@ def test_the_panels_of_the_dashboard_do_not_overlap() -> None:
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(places)
 
 
+def test_the_log_names_the_source_that_a_default_provider_uses_as_whoami_does(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger="ramrole_creds")
+    with FakeCloud() as cloud, default_provider(endpoint=cloud.url, clock=cloud.clock) as provider:
+        shown = provider.get_credentials().provider_name
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("ramrole_creds")]
+    assert shown == "default/ecs_ram_role"
+    assert any(re.match(rf"default: new credentials \S+ of web from {shown} until", line) for line in lines), lines
+
+
 def test_a_day_and_an_outage_log_what_the_page_shows(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="ramrole_creds")
     with FakeCloud() as cloud, EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock) as provider:
@@ -85,7 +96,7 @@ def test_a_day_and_an_outage_log_what_the_page_shows(caplog: pytest.LogCaptureFi
             provider.refresh()
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("ramrole_creds")]
     for pattern in (
-        r"ecs_ram_role: new credentials \S+ until \S+ \S+ \(after 0 failures\)$",
+        r"ecs_ram_role: new credentials \S+ of web from ecs_ram_role until \S+ \S+ \(after 0 failures\)$",
         r"ecs_ram_role: credentials are fresh, were empty$",
         r"ecs_ram_role: no new credentials, next attempt in \d+\.\d s: GET .* answered 503",
     ):

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 KEYS = Credentials("LTAIkey", "secret")
 
+REAL_PATIENCE_SECONDS = 30.0
+
 
 def failing() -> Credentials:
     secret = "MarkerSecret"
@@ -96,9 +98,10 @@ def test_a_coroutine_function_that_hangs_is_cancelled_at_the_time_limit() -> Non
         return KEYS
 
     provider = FunctionProvider(hang, policy=RefreshPolicy(fetch_timeout=0.2))
-    with pytest.raises(FetchError, match="TimeoutError"):
+    # On a busy machine the fetch may be abandoned before the coroutine's own limit, 5 % earlier, has ended it.
+    with pytest.raises(FetchError, match=r"TimeoutError|did not answer within fetch_timeout \(0\.2 s\)"):
         provider.get_credentials()
-    assert cancelled.wait(5)
+    assert cancelled.wait(REAL_PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize(

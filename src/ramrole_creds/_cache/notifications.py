@@ -98,12 +98,14 @@ def deliver(delivery: Delivery, name: str, listener: events.EventListener | None
 
 _Line = tuple[int, str, tuple[object, ...]]
 _SILENT: _Line = (logging.DEBUG, "", ())
-_LOG_ONLY = frozenset({"expires", "failures_before"})
+_LOG_ONLY = frozenset({"expires", "failures_before", "source"})
 
 
-def _fetched(*, access_key_id: str, expiration: object, failures_before: int, **_: object) -> _Line:
-    text = "new credentials %s until %s (after %d failures)"
-    return logging.INFO, text, (access_key_id, expiration, failures_before)
+def _fetched(
+    *, access_key_id: str, identity: str | None, source: str, expiration: object, failures_before: int, **_: object
+) -> _Line:
+    text = "new credentials %s of %s from %s until %s (after %d failures)"
+    return logging.INFO, text, (access_key_id, identity or "an unknown identity", source, expiration, failures_before)
 
 
 def _failed(*, error: Exception, failures: int, next_attempt_in: float, **_: object) -> _Line:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds._checks import checked_seconds
 from ramrole_creds.clock import is_scheduling
-from ramrole_creds.errors import ConfigurationError, RamRoleError, WaitTimeout
+from ramrole_creds.errors import ConfigurationError, IdentityMismatch, RamRoleError, WaitTimeout
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -32,7 +32,8 @@ def wait_until_ready(get_credentials: GetCredentials, clock: Clock, timeout: flo
 
     Raises:
         RamRoleError: the last error when the time is over.
-        ConfigurationError: `get_credentials` raised one, or `timeout` is not a number of seconds.
+        ConfigurationError, IdentityMismatch: `get_credentials` raised one; waiting does not help.
+        ConfigurationError: `timeout` is not a number of seconds.
     """
     deadline = clock.monotonic() + checked_seconds("timeout", timeout)
     pause, last = FIRST_PAUSE_SECONDS, None
@@ -40,7 +41,7 @@ def wait_until_ready(get_credentials: GetCredentials, clock: Clock, timeout: flo
         remaining = deadline - clock.monotonic()
         try:
             return get_credentials(timeout=max(0.0, remaining))
-        except ConfigurationError:
+        except (ConfigurationError, IdentityMismatch):
             raise
         except RamRoleError as error:
             if last is None or not isinstance(error, WaitTimeout):

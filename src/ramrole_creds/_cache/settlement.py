@@ -162,6 +162,7 @@ def _replaced(view: View, outcome: Outcome, new: Credentials, reckoning: Reckoni
             generation=snapshot.generation,
             access_key_id=shorten_id(new.access_key_id),
             identity=new.identity,
+            source=new.provider_name or view.name,
             expiration=new.expiration,
             seconds=outcome.seconds,
             failures_before=failures,
