@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 
+BROKEN: Final = "broken: "
 REFERENCE: Final = " (docs: troubleshooting.html#"
 _GENERAL = "fetcherror"
 
@@ -316,4 +317,4 @@ class LifetimeTooShort(RamRoleError):
 
 def describe_error(error: RamRoleError) -> str:
     """What `explain()` says about a source that raises this error: `broken` if a chain stops at it."""
-    return error.message if isinstance(error, (ProviderUnavailable, NoCredentialsError)) else f"broken: {error.message}"
+    return error.message if isinstance(error, (ProviderUnavailable, NoCredentialsError)) else BROKEN + error.message

@@ -71,6 +71,15 @@ def test_explain_gives_json_to_scripts() -> None:
     assert all(row["would"] for row in rows)
 
 
+def test_explain_marks_the_source_that_stops_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tHalf")
+    lines = invoke("explain")[1].splitlines()
+    assert lines[0].startswith("1. env: broken: ")
+    assert lines[0].endswith(" The chain stops here.")
+    assert all(line.endswith(" (not reached)") for line in lines[1:])
+    assert [row["reached"] for row in json.loads(invoke("explain", "--json")[1])] == [True] + [False] * 5
+
+
 @pytest.mark.usefixtures("ramrole_cloud")
 def test_whoami_refuses_another_role_than_the_expected_one() -> None:
     assert invoke("whoami", "--expect-role", "web")[0] == 0

@@ -194,7 +194,7 @@ def test_a_sitecustomize_that_is_there_still_runs(tmp_path: Path, monkeypatch: p
 WHICH_HOOKS_RAN = """
 import sys
 from alibabacloud_credentials.provider.default import DefaultCredentialsProvider as provider
-print(getattr(sys, "ran", []), provider.get_credentials.__module__)
+print(getattr(sys, "ran", []), provider.get_credentials.__module__.partition(".")[0])
 """
 TAKEN = "ramrole_creds.integrations.takeover"
 
@@ -233,7 +233,7 @@ def test_hooks_that_call_the_next_one_all_run_once(hook: Callable[..., Path]) ->
     hook("last", NEXT)
     hook("first", NEXT)
     done = run("--", sys.executable, "-c", WHICH_HOOKS_RAN)
-    assert done.stdout.strip() == f"['first', 'last'] {TAKEN}", done.stderr
+    assert done.stdout.strip() == "['first', 'last'] ramrole_creds", done.stderr
 
 
 @pytest.mark.usefixtures("cloud")
@@ -243,7 +243,7 @@ def test_a_hook_before_ours_that_calls_the_next_one_lets_the_takeover_happen(tmp
     launcher = f"import os, sys; os.environ['PYTHONPATH'] = {str(tmp_path)!r} + os.pathsep + os.environ['PYTHONPATH']; "
     launcher += "os.execv(sys.executable, [sys.executable, '-c', sys.argv[1]])"
     done = run("--", sys.executable, "-c", launcher, WHICH_HOOKS_RAN)
-    assert done.stdout.strip() == f"['tracer'] {TAKEN}", done.stderr
+    assert done.stdout.strip() == "['tracer'] ramrole_creds", done.stderr
 
 
 @pytest.mark.usefixtures("cloud")
@@ -251,7 +251,7 @@ def test_a_hook_that_fails_is_reported_as_without_us_and_the_takeover_happens(ho
     pytest.importorskip("alibabacloud_credentials", reason="alibabacloud-credentials")
     hook("broken", "raise RuntimeError('of the hook')")
     done = run("--", sys.executable, "-c", WHICH_HOOKS_RAN)
-    assert done.stdout.strip() == f"['broken'] {TAKEN}"
+    assert done.stdout.strip() == "['broken'] ramrole_creds"
     assert "Error in sitecustomize" in done.stderr
     assert "of the hook" in done.stderr
 
@@ -279,7 +279,7 @@ def test_run_under_run_under_run_takes_over_once_and_fetches_once(cloud: FakeClo
     hook("own")
     code = WHICH_HOOKS_RAN + "from alibabacloud_credentials.client import Client; Client().get_credential()"
     done = run("--", *COMMAND, "--", *COMMAND, "--", sys.executable, "-c", code)
-    assert done.stdout.strip() == f"['own'] {TAKEN}", done.stderr
+    assert done.stdout.strip() == "['own'] ramrole_creds", done.stderr
     cloud.requests.assert_called_once("credentials")
 
 

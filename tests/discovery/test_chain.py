@@ -20,6 +20,7 @@ from ramrole_creds import (
     IdentityMismatch,
     MetadataUnreachable,
     NoCredentialsError,
+    OidcRoleArnProvider,
     ProfileError,
     ProviderChain,
     ProviderUnavailable,
@@ -546,3 +547,15 @@ def test_every_error_of_a_chain_is_one_of_ours(cloud: FakeCloud) -> None:
     cloud.faults.add("metadata", 500)
     with pytest.raises(RamRoleError):
         chain(cloud).get_credentials()
+
+
+def test_explain_marks_where_the_chain_stops_and_what_is_not_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tHalf")
+    absent, broken, there = OidcRoleArnProvider(), EnvironmentProvider(), StaticProvider("LTAI5tKey", "s")
+    lines = ProviderChain(absent, broken, there, broken).explain().splitlines()
+    marks = ["(not reached)" in line or "The chain stops here." in line for line in lines]
+    assert marks == [False, True, True, True]
+    assert lines[1].startswith("2. env: broken: ")
+    assert lines[3].endswith("(not reached)")
+    going_on = ProviderChain(broken, there, on_error="continue").explain()
+    assert "stops here" not in going_on + ProviderChain(absent, there).explain()

@@ -7,6 +7,8 @@ import importlib
 import subprocess
 import sys
 import warnings
+import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -79,6 +81,64 @@ def test_credentials_rotate_under_a_client_that_is_held(taken_in_virtual_time: F
     first = held.get_credential().access_key_id
     taken_in_virtual_time.clock.advance(hours=6)
     assert held.get_credential().access_key_id != first
+
+
+@pytest.fixture
+def old() -> Any:
+    """The classes of release 0.3, which 1.0 has too."""
+    return importlib.import_module("alibabacloud_credentials.providers")
+
+
+@pytest.mark.parametrize("kind", ["default", "ecs_ram_role"])
+def test_clients_of_the_old_classes_share_one_fetch(taken: FakeCloud, old: Any, kind: str) -> None:
+    def make() -> Any:
+        return old.DefaultCredentialsProvider() if kind == "default" else old.EcsRamRoleCredentialProvider("web")
+
+    held = [make().get_credentials() for _ in range(4)]
+    assert len({one.get_access_key_id() for one in held}) == 1
+    assert all(one.get_security_token() for one in held)
+    taken.requests.assert_called_once("credentials")
+
+
+def test_credentials_of_the_old_classes_rotate_while_they_are_held(taken_in_virtual_time: FakeCloud, old: Any) -> None:
+    held = [
+        old.DefaultCredentialsProvider().get_credentials(),
+        old.EcsRamRoleCredentialProvider(role_name="web").get_credentials(),
+    ]
+    before = [one.get_access_key_id() for one in held]
+    taken_in_virtual_time.clock.advance(hours=6)
+    after = [one.get_access_key_id() for one in held]
+    assert set(before).isdisjoint(after)
+    assert asyncio.run(held[1].get_access_key_id_async()) == after[1]
+
+
+def test_modules_of_one_archive_are_patched_each(tmp_path: Path) -> None:
+    archive = tmp_path / "sdk.zip"
+    folder = Path(official.__file__).parent
+    with zipfile.ZipFile(archive, "w") as file:
+        for source in folder.rglob("*.py"):
+            file.write(source, Path(folder.name) / source.relative_to(folder))
+    code = (
+        f"import sys; sys.path.insert(0, {str(archive)!r}); from ramrole_creds import StaticProvider; "
+        "from ramrole_creds.integrations import takeover; takeover.install(StaticProvider('STS.given', 's', 't')); "
+        "from alibabacloud_credentials.client import Client; from alibabacloud_credentials import providers; "
+        "print(Client().get_credential().access_key_id, providers.__file__.endswith('sdk.zip/alibabacloud_credentials/'"
+        "'providers.py'), providers.DefaultCredentialsProvider().get_credentials().get_access_key_id())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "STS.given True STS.given\n", done.stderr
+
+
+def test_a_module_that_is_imported_after_the_end_is_left_alone() -> None:
+    code = (
+        "import importlib.util, sys; from ramrole_creds import StaticProvider; "
+        "from ramrole_creds.integrations import takeover; takeover.install(StaticProvider('STS.given', 's', 't')); "
+        "import alibabacloud_credentials; name = 'alibabacloud_credentials.providers'; "
+        "spec = importlib.util.find_spec(name); module = importlib.util.module_from_spec(spec); takeover.uninstall(); "
+        "spec.loader.exec_module(module); print(module.DefaultCredentialsProvider.get_credentials.__module__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "alibabacloud_credentials.providers\n", done.stderr
 
 
 def test_an_error_is_one_of_the_sdk(taken: FakeCloud) -> None:

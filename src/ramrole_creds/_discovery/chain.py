@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds._cache.replacement import ensure_credentials
 from ramrole_creds.errors import (
+    BROKEN,
     ConfigurationError,
     FetchError,
     MetadataUnreachable,
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 OnError = Literal["stop", "continue"]
+
+STOPS_HERE: Final = " The chain stops here."
+NOT_REACHED: Final = " (not reached)"
 
 
 class ProviderChain(CredentialProvider):
@@ -109,14 +113,18 @@ class ProviderChain(CredentialProvider):
     def explain(self) -> str:
         """What a fetch would do, with a line for each provider. Sends no request; reads files, but shows no secret.
 
-        At a provider that is `broken` the chain stops, unless `on_error` is "continue".
+        At the first provider that is `broken` the chain stops, which its line says, unless `on_error` is "continue".
         """
-        lines = []
+        lines, stopped = [], False
+        may_stop = self._found is None and self._on_error == "stop"
         for number, provider in enumerate(self.providers, 1):
             explain = getattr(provider, "explain", None)
-            found = " (found, asked first)" if provider is self._found else ""
             text = explain() if explain is not None else "would be asked"
-            lines.append(f"{number}. {provider.get_provider_name()}{found}: {text}")
+            mark = NOT_REACHED if stopped else ""
+            if may_stop and not stopped and text.startswith(BROKEN):
+                stopped, mark = True, STOPS_HERE
+            found = " (found, asked first)" if provider is self._found else ""
+            lines.append(f"{number}. {provider.get_provider_name()}{found}: {text}{mark}")
         return "\n".join(lines)
 
     def _find(self, context: FetchContext) -> Credentials:

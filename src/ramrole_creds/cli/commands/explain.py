@@ -10,7 +10,8 @@ import click
 def command(*, as_json: bool) -> None:
     """Show what each source of credentials would do here, in the order in which they are asked.
 
-    Sends no request.
+    Sends no request. A source that is configured and broken stops the search: its line says so, and the lines below it
+    say that their sources are not reached.
 
     \b
     Exit status: 0, or 1 when a setting is not valid.
@@ -24,6 +25,7 @@ def command(*, as_json: bool) -> None:
     import re
 
     from ramrole_creds import RamRoleError, default_provider
+    from ramrole_creds._discovery.chain import NOT_REACHED
     from ramrole_creds.cli.wrapping import wrap_lines
 
     try:
@@ -33,6 +35,11 @@ def command(*, as_json: bool) -> None:
         raise click.ClickException(str(error)) from error
     if as_json:
         rows = (re.match(r"\d+\. ([^:(]+?)(?: \(.*?\))?: (.*)", line) for line in text.splitlines())
-        click.echo(json.dumps([{"source": row[1], "would": row[2]} for row in rows if row is not None]))
+        facts = [
+            {"source": row[1], "would": row[2], "reached": not row[2].endswith(NOT_REACHED)}
+            for row in rows
+            if row is not None
+        ]
+        click.echo(json.dumps(facts))
     else:
         click.echo(wrap_lines(text, indent="   "))
