@@ -16,11 +16,13 @@ from ramrole_creds.testing.server.messages import WireRequest
 from ramrole_creds.testing.services.defaults import default_services
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from ramrole_creds.testing import FakeCloud
     from ramrole_creds.testing.account.credential_store import IssuedCredentials
     from ramrole_creds.testing.server.messages import WireResponse
     from ramrole_creds.testing.services.service import Service
+    from tests.testing.conftest import Answer
 
 # Files that speak to the endpoints through an official client are collected where that client is installed.
 CLIENTS = {"oss2": "oss2", "oss_v2": "alibabacloud_oss_v2", "boto3": "boto3"}
@@ -97,3 +99,15 @@ class Endpoints:
 @pytest.fixture
 def endpoints() -> Endpoints:
     return Endpoints()
+
+
+@pytest.fixture
+def admin(cloud: FakeCloud) -> IssuedCredentials:
+    """The key of a user who may do everything."""
+    return cloud.access_key()
+
+
+@pytest.fixture
+def ram(call: Callable[..., Answer], admin: IssuedCredentials) -> Callable[..., Answer]:
+    """Calls an API of RAM."""
+    return lambda action, **parameters: call(admin, action, "2015-05-01", **parameters)

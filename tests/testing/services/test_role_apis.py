@@ -30,16 +30,6 @@ IDS = json.dumps([INSTANCE_ID])
 
 
 @pytest.fixture
-def admin(cloud: FakeCloud) -> IssuedCredentials:
-    return cloud.access_key()
-
-
-@pytest.fixture
-def ram(call: Api, admin: IssuedCredentials) -> Api:
-    return lambda action, **parameters: call(admin, action, "2015-05-01", **parameters)
-
-
-@pytest.fixture
 def ecs(call: Api, admin: IssuedCredentials) -> Api:
     return lambda action, **parameters: call(admin, action, "2014-05-26", RegionId="cn-hangzhou", **parameters)
 
@@ -173,7 +163,7 @@ def test_metadata_options_switch_the_service(cloud: FakeCloud, ecs: Api, ask: Ca
             "CreateRole",
             {"RoleName": "new", "AssumeRolePolicyDocument": "no"},
             400,
-            "InvalidParameter.AssumeRolePolicyDocument",
+            "MalformedPolicyDocument",
         ),
         (
             "CreateRole",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.testing.account import ram_policy as policy
 from ramrole_creds.testing.account.credential_store import ACCOUNT_ID, Identity
+from ramrole_creds.testing.account.custom_policy import CustomPolicy
 from ramrole_creds.testing.account.rsa_signature import PublicKey
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Account:
         self.lock: AbstractContextManager[bool] = threading.RLock()  # guards everything below
         self.roles: dict[str, Role] = {}
         self.users: dict[str, User] = {}
-        self.custom_policies: dict[str, Document] = {}
+        self.custom_policies: dict[str, CustomPolicy] = {}
         self.oidc_issuers: dict[str, OidcIssuer] = {}
         self.public_keys: dict[str, tuple[PublicKey, IssuedCredentials]] = {}
 
@@ -144,7 +145,7 @@ class Account:
         """
         role = Role(
             name,
-            policy.trust_account(self.account_id) if trust is None else policy.parse_policy(trust),
+            policy.trust_account(self.account_id) if trust is None else policy.parse_trust_policy(trust),
             max_session_seconds=max_session_seconds,
             account_id=self.account_id,
             role_id=self.numeric_id("role", name),
@@ -193,15 +194,29 @@ class Account:
         with self.lock:
             owner.policies = attached
 
-    def put_policy(self, name: str, document: str | Document) -> None:
-        """Make a custom policy, or give it a new version; binds everybody to whom it is attached at once."""
+    def put_policy(self, name: str, document: str | Document, *, at: float = 0.0) -> None:
+        """Make a custom policy, or give it a new default version; binds everybody to whom it is attached at once.
+
+        RAM keeps five versions: the oldest one makes room.
+
+        Args:
+            name: its name.
+            document: its content.
+            at: Unix time at which it is made.
+        """
         parsed = policy.parse_policy(document)
         with self.lock:
-            self.custom_policies[name] = parsed
+            self.custom_policies.setdefault(name, CustomPolicy(name)).add(parsed, at)
+            self.apply_policy(name)
+
+    def apply_policy(self, name: str) -> None:
+        """Bind everybody to whom a custom policy is attached to its default version."""
+        with self.lock:
+            document = self.custom_policies[name].document
             owners: list[Role | User] = [*self.roles.values(), *self.users.values()]
             for owner in owners:
                 if ("Custom", name) in owner.policies:
-                    owner.policies = {**owner.policies, ("Custom", name): parsed}
+                    owner.policies = {**owner.policies, ("Custom", name): document}
 
     def find_policy(self, name: str, kind: str | None = None) -> tuple[str, Document]:
         """Type and document of a policy.
@@ -213,7 +228,7 @@ class Account:
             if kind != "Custom" and name in SYSTEM_POLICIES:
                 return "System", SYSTEM_POLICIES[name]
             if kind != "System" and name in self.custom_policies:
-                return "Custom", self.custom_policies[name]
+                return "Custom", self.custom_policies[name].document
         raise KeyError(name)
 
     def role(self, name: str) -> Role | None:

@@ -1,15 +1,22 @@
-"""RAM of the fake cloud: the part about roles and their policies."""
+"""RAM of the fake cloud: roles, and the policies that are attached to them."""
 
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
-from ramrole_creds.testing.account import ram_policy as policy
-from ramrole_creds.testing.account.account import DEFAULT_MAX_SESSION_SECONDS, SYSTEM_POLICIES
+from ramrole_creds.testing.account.account import DEFAULT_MAX_SESSION_SECONDS
+from ramrole_creds.testing.account.ram_policy import parse_trust_policy
 from ramrole_creds.testing.services.instance import utc
 from ramrole_creds.testing.services.openapi import Answer, Call, OpenApi
+from ramrole_creds.testing.services.ram_policies import (
+    check_name,
+    describe_policy,
+    find_policy,
+    parsed_document,
+    permit,
+    policy_actions,
+)
 from ramrole_creds.testing.services.service import ServiceError
 
 if TYPE_CHECKING:
@@ -20,13 +27,12 @@ if TYPE_CHECKING:
 MAX_SESSION_SECONDS = 43200
 MAX_CUSTOM_POLICIES_OF_ROLE = 5
 MAX_SYSTEM_POLICIES_OF_ROLE = 20
-
-_ROLE_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_POLICY_NAME = re.compile(r"[A-Za-z0-9-]{1,128}")
+MAX_ROLE_NAME_CHARACTERS = 64
+MAX_TRUST_CHARACTERS = 2048
 
 
 class RamService(OpenApi):
-    """Roles and policies: create, get, list, update, delete, attach, detach.
+    """Roles and policies: create, get, list, update, delete, attach, detach, and the versions of a policy.
 
     Permissions. Known, from the page of each API of RAM: the action is `ram:<API>`, the resource `role/<name>`,
     `role/*` for listing, or `policy/<name>`; attaching and detaching need both.
@@ -44,21 +50,17 @@ class RamService(OpenApi):
             "ListRoles": self._list_roles,
             "UpdateRole": self._update_role,
             "DeleteRole": self._delete_role,
-            "CreatePolicy": self._create_policy,
-            "CreatePolicyVersion": self._create_policy_version,
-            "GetPolicy": self._get_policy,
-            "DeletePolicy": self._delete_policy,
             "AttachPolicyToRole": self._attach_policy,
             "DetachPolicyFromRole": self._detach_policy,
             "ListPoliciesForRole": self._list_policies_for_role,
+            **policy_actions(self.account),
         }
 
     def _create_role(self, call: Call) -> Answer:
         name = call.required("RoleName")
-        self._permit(call, f"role/{name}")
-        if _ROLE_NAME.fullmatch(name) is None:
-            raise ServiceError("InvalidParameter.RoleName.InvalidChars", "The parameter - RoleName is invalid.")
-        trust = _document(call.required("AssumeRolePolicyDocument"), "AssumeRolePolicyDocument")
+        permit(call, self.account, f"role/{name}")
+        check_name(name, "RoleName", MAX_ROLE_NAME_CHARACTERS, "._-")
+        trust = _trust(call, "AssumeRolePolicyDocument")
         longest = _max_session(call, DEFAULT_MAX_SESSION_SECONDS)
         if self.account.role(name) is not None:
             raise ServiceError("EntityAlreadyExists.Role", f"The role already exists: {name}.", 409)
@@ -71,14 +73,14 @@ class RamService(OpenApi):
         return {"Role": _described(self._role(call))}
 
     def _list_roles(self, call: Call) -> Answer:
-        self._permit(call, "role/*")
+        permit(call, self.account, "role/*")
         roles = sorted(self.account.roles.values(), key=lambda role: role.name)
         return {"Roles": {"Role": [_described(role) for role in roles]}, "IsTruncated": False}
 
     def _update_role(self, call: Call) -> Answer:
         role = self._role(call)
         if call.parameters.get("NewAssumeRolePolicyDocument"):
-            role.trust = _document(call.parameters["NewAssumeRolePolicyDocument"], "NewAssumeRolePolicyDocument")
+            role.trust = _trust(call, "NewAssumeRolePolicyDocument")
         if call.parameters.get("NewMaxSessionDuration"):
             role.max_session_seconds = _max_session(call, role.max_session_seconds, "NewMaxSessionDuration")
         role.description = call.parameters.get("NewDescription", role.description)
@@ -93,51 +95,9 @@ class RamService(OpenApi):
         self.account.delete_role(role.name)
         return {}
 
-    def _create_policy(self, call: Call) -> Answer:
-        name = call.required("PolicyName")
-        self._permit(call, f"policy/{name}")
-        if _POLICY_NAME.fullmatch(name) is None:
-            raise ServiceError("InvalidParameter.PolicyName.InvalidChars", "The parameter - PolicyName is invalid.")
-        document = _document(call.required("PolicyDocument"), "PolicyDocument")
-        with self.account.lock:
-            if name in self.account.custom_policies:
-                raise ServiceError("EntityAlreadyExists.Policy", f"The policy already exists: {name}.", 409)
-            self.account.custom_policies[name] = document
-        return {"Policy": _policy(name, "Custom", call)}
-
-    def _create_policy_version(self, call: Call) -> Answer:
-        name = call.required("PolicyName")
-        self._permit(call, f"policy/{name}")
-        document = _document(call.required("PolicyDocument"), "PolicyDocument")
-        default = call.parameters.get("SetAsDefault", "false").lower() == "true"
-        with self.account.lock:
-            if name not in self.account.custom_policies:
-                raise _no_policy(name)
-            if default:
-                self.account.put_policy(name, document)
-        return {"PolicyVersion": {"VersionId": "v2", "IsDefaultVersion": default, "CreateDate": utc(call.at)}}
-
-    def _get_policy(self, call: Call) -> Answer:
-        name, kind, document = self._policy(call)
-        version = {"IsDefaultVersion": True, "VersionId": "v1", "PolicyDocument": json.dumps(document)}
-        return {"Policy": _policy(name, kind, call), "DefaultPolicyVersion": version}
-
-    def _delete_policy(self, call: Call) -> Answer:
-        name = call.required("PolicyName")
-        self._permit(call, f"policy/{name}")
-        with self.account.lock:
-            if name not in self.account.custom_policies:
-                raise _no_policy(name)
-            if any(("Custom", name) in role.policies for role in self.account.roles.values()):
-                raise ServiceError(
-                    "DeleteConflict.Policy.Role", "The policy can not be attached to any role while deleting.", 409
-                )
-            del self.account.custom_policies[name]
-        return {}
-
     def _attach_policy(self, call: Call) -> Answer:
         role = self._role(call)
-        name, kind, document = self._policy(call)
+        name, kind, document = find_policy(call, self.account)
         with self.account.lock:
             if (kind, name) in role.policies:
                 raise ServiceError(
@@ -154,7 +114,7 @@ class RamService(OpenApi):
     def _detach_policy(self, call: Call) -> Answer:
         role = self._role(call)
         kind, name = call.required("PolicyType"), call.required("PolicyName")
-        self._permit(call, f"policy/{name}")
+        permit(call, self.account, f"policy/{name}")
         with self.account.lock:
             if (kind, name) not in role.policies:
                 raise ServiceError("EntityNotExist.Role.Policy", "The role policy does not exist.", 404)
@@ -163,29 +123,15 @@ class RamService(OpenApi):
 
     def _list_policies_for_role(self, call: Call) -> Answer:
         role = self._role(call)
-        return {"Policies": {"Policy": [_policy(name, kind, call) for kind, name in role.policies]}}
+        return {"Policies": {"Policy": [describe_policy(name, kind, self.account) for kind, name in role.policies]}}
 
     def _role(self, call: Call) -> Role:
         name = call.required("RoleName")
-        self._permit(call, f"role/{name}")
+        permit(call, self.account, f"role/{name}")
         role = self.account.role(name)
         if role is None:
             raise ServiceError("EntityNotExist.Role", f"The role not exists: {name}.", 404)
         return role
-
-    def _policy(self, call: Call) -> tuple[str, str, Document]:
-        name, kind = call.required("PolicyName"), call.required("PolicyType")
-        self._permit(call, f"policy/{name}")
-        if kind not in {"System", "Custom"}:
-            raise ServiceError("InvalidParameter.PolicyType", "The parameter - PolicyType is invalid.")
-        try:
-            _, document = self.account.find_policy(name, kind)
-        except KeyError:
-            raise _no_policy(name) from None
-        return name, kind, document
-
-    def _permit(self, call: Call, resource: str) -> None:
-        call.require_permission(f"ram:{call.action}", f"acs:ram::{self.account.account_id}:{resource}")
 
 
 def _described(role: Role) -> dict[str, Any]:
@@ -201,24 +147,8 @@ def _described(role: Role) -> dict[str, Any]:
     }
 
 
-def _policy(name: str, kind: str, call: Call) -> dict[str, Any]:
-    described = SYSTEM_POLICIES.get(name) if kind == "System" else None
-    return {
-        "PolicyName": name,
-        "PolicyType": kind,
-        "Description": "" if described is None else name,
-        "DefaultVersion": "v1",
-        "CreateDate": utc(call.at),
-    }
-
-
-def _document(text: str, parameter: str) -> Document:
-    try:
-        return policy.parse_policy(text)
-    except ValueError:
-        raise ServiceError(
-            f"InvalidParameter.{parameter}", f"The parameter - {parameter} has not passed grammar check."
-        ) from None
+def _trust(call: Call, parameter: str) -> Document:
+    return parsed_document(call.required(parameter), parameter, MAX_TRUST_CHARACTERS, parse_trust_policy)
 
 
 def _max_session(call: Call, default: int, parameter: str = "MaxSessionDuration") -> int:
@@ -226,7 +156,3 @@ def _max_session(call: Call, default: int, parameter: str = "MaxSessionDuration"
     if not (text.isascii() and text.isdigit() and 3600 <= int(text[:9]) <= MAX_SESSION_SECONDS):
         raise ServiceError(f"InvalidParameter.{parameter}", f"The parameter - {parameter} should be 3600 to 43200.")
     return int(text)
-
-
-def _no_policy(name: str) -> ServiceError:
-    return ServiceError("EntityNotExist.Policy", f"The policy not exists: {name}.", 404)

@@ -1,0 +1,247 @@
+"""RAM of the fake cloud: custom policies and their versions.
+
+Codes and limits are those of RAM's "Error codes" and of the pages of each API: five versions, documents of at most
+6,144 characters, names of at most 128. Assumed: the texts, which changed over the years.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ramrole_creds.testing.account.account import SYSTEM_POLICIES
+from ramrole_creds.testing.account.custom_policy import TooManyVersionsError
+from ramrole_creds.testing.account.ram_policy import parse_policy
+from ramrole_creds.testing.services.instance import utc
+from ramrole_creds.testing.services.service import ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ramrole_creds.testing.account.account import Account, Document
+    from ramrole_creds.testing.account.custom_policy import CustomPolicy, PolicyVersion
+    from ramrole_creds.testing.services.openapi import Answer, Call
+
+MAX_POLICY_NAME_CHARACTERS = 128
+MAX_POLICY_CHARACTERS = 6144
+ROTATING = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
+
+_VERSION_ID = re.compile(r"v[0-9]{1,9}")
+
+
+def policy_actions(account: Account) -> Mapping[str, Callable[[Call], Answer]]:
+    """The actions on policies by name."""
+    handlers = {
+        "CreatePolicy": _create,
+        "GetPolicy": _get,
+        "DeletePolicy": _delete,
+        "CreatePolicyVersion": _create_version,
+        "GetPolicyVersion": _get_version,
+        "ListPolicyVersions": _list_versions,
+        "SetDefaultPolicyVersion": _set_default,
+        "DeletePolicyVersion": _delete_version,
+    }
+    return {name: partial(handler, account=account) for name, handler in handlers.items()}
+
+
+def permit(call: Call, account: Account, resource: str) -> None:
+    """Refuse a caller who may not call this API on the resource.
+
+    Raises:
+        ServiceError: `NoPermission`.
+    """
+    call.require_permission(f"ram:{call.action}", f"acs:ram::{account.account_id}:{resource}")
+
+
+def check_name(name: str, parameter: str, longest: int, marks: str) -> None:
+    """Refuse a name with other characters than letters, digits and `marks`, or a longer one.
+
+    Raises:
+        ServiceError: `InvalidParameter.<parameter>.Length` or `.InvalidChars`.
+    """
+    if len(name) > longest:
+        text = f'The parameter - "{parameter}" beyond the length limit.'
+        raise ServiceError(f"InvalidParameter.{parameter}.Length", text)
+    if re.fullmatch(f"[A-Za-z0-9{re.escape(marks)}]+", name) is None:
+        text = f'The parameter - "{parameter}" contains invalid chars.'
+        raise ServiceError(f"InvalidParameter.{parameter}.InvalidChars", text)
+
+
+def parsed_document(text: str, parameter: str, longest: int, parse: Callable[[str], Document]) -> Document:
+    """The document that a parameter holds.
+
+    Raises:
+        ServiceError: `InvalidParameter.<parameter>.Length` or `MalformedPolicyDocument`.
+    """
+    if len(text) > longest:
+        message = f'The parameter - "{parameter}" beyond the length limit.'
+        raise ServiceError(f"InvalidParameter.{parameter}.Length", message)
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ServiceError("MalformedPolicyDocument", f"The {parameter} is malformed: {error}.") from None
+
+
+def find_policy(call: Call, account: Account) -> tuple[str, str, Document]:
+    """Name, type and document of the policy that a call names.
+
+    Raises:
+        ServiceError: there is none of that name and type.
+    """
+    name, kind = call.required("PolicyName"), call.required("PolicyType")
+    permit(call, account, f"policy/{name}")
+    if kind not in {"System", "Custom"}:
+        raise ServiceError("InvalidParameter.PolicyType", 'The parameter - "PolicyType" is incorrect.')
+    try:
+        _, document = account.find_policy(name, kind)
+    except KeyError:
+        raise _no_policy(name) from None
+    return name, kind, document
+
+
+def describe_policy(name: str, kind: str, account: Account) -> dict[str, Any]:
+    """A policy as RAM describes it; one that only a fake has (a document without a name) has version v1."""
+    custom = account.custom_policies.get(name) if kind == "Custom" else None
+    described = {"PolicyName": name, "PolicyType": kind, "Description": "", "DefaultVersion": "v1"}
+    if custom is not None:
+        described["Description"] = custom.description
+        described["DefaultVersion"] = custom.default_id
+    elif kind == "System" and name in SYSTEM_POLICIES:
+        described["Description"] = name
+    created = 0.0 if custom is None else next(iter(custom.versions.values())).created_at
+    return {**described, "CreateDate": utc(created)}
+
+
+def _create(call: Call, account: Account) -> Answer:
+    name = call.required("PolicyName")
+    permit(call, account, f"policy/{name}")
+    check_name(name, "PolicyName", MAX_POLICY_NAME_CHARACTERS, "-")
+    document = _document(call)
+    with account.lock:
+        if name in account.custom_policies:
+            raise ServiceError("EntityAlreadyExists.Policy", f"The policy already exists: {name}.", 409)
+        account.put_policy(name, document, at=call.at)
+        account.custom_policies[name].description = call.parameters.get("Description", "")
+    return {"Policy": describe_policy(name, "Custom", account)}
+
+
+def _get(call: Call, account: Account) -> Answer:
+    name, kind, document = find_policy(call, account)
+    policy = describe_policy(name, kind, account)
+    version = {"VersionId": policy["DefaultVersion"], "IsDefaultVersion": True, "PolicyDocument": json.dumps(document)}
+    if kind == "Custom":
+        custom = account.custom_policies[name]
+        version = _described(custom.default, custom)
+    return {"Policy": policy, "DefaultPolicyVersion": version}
+
+
+def _delete(call: Call, account: Account) -> Answer:
+    with account.lock:
+        policy = _custom(call, account)
+        for kind, owners in (("Role", account.roles), ("User", account.users)):
+            if any(("Custom", policy.name) in owner.policies for owner in owners.values()):
+                text = f"The policy CAN NOT been attached to any {kind.lower()} while deleting the policy."
+                raise ServiceError(f"DeleteConflict.Policy.{kind}", text, 409)
+        if len(policy.versions) > 1:
+            text = "The policy CAN NOT has any version except the default version."
+            raise ServiceError("DeleteConflict.Policy.Version", text, 409)
+        del account.custom_policies[policy.name]
+    return {}
+
+
+def _create_version(call: Call, account: Account) -> Answer:
+    rotate = call.parameters.get("RotateStrategy") == ROTATING
+    default = call.parameters.get("SetAsDefault", "false").lower() == "true"
+    with account.lock:
+        policy = _custom(call, account)
+        try:
+            version = policy.add(_document(call), call.at, default=default, rotate=rotate)
+        except TooManyVersionsError:
+            text = "The count of policy version beyond the current limits."
+            raise ServiceError("LimitExceeded.Policy.Version", text, 409) from None
+        account.apply_policy(policy.name)
+        described = _described(version, policy)
+    del described["PolicyDocument"]
+    return {"PolicyVersion": described}
+
+
+def _get_version(call: Call, account: Account) -> Answer:
+    name, kind, document = find_policy(call, account)
+    if kind == "Custom":
+        custom = account.custom_policies[name]
+        return {"PolicyVersion": _described(_version(call, custom), custom)}
+    if call.required("VersionId") != "v1":
+        raise _no_version()
+    version = {"VersionId": "v1", "IsDefaultVersion": True, "PolicyDocument": json.dumps(document)}
+    return {"PolicyVersion": version}
+
+
+def _list_versions(call: Call, account: Account) -> Answer:
+    name, kind, document = find_policy(call, account)
+    if kind == "System":
+        versions = [{"VersionId": "v1", "IsDefaultVersion": True, "PolicyDocument": json.dumps(document)}]
+    else:
+        custom = account.custom_policies[name]
+        versions = [_described(one, custom) for one in custom.versions.values()]
+    return {"PolicyVersions": {"PolicyVersion": versions}}
+
+
+def _set_default(call: Call, account: Account) -> Answer:
+    with account.lock:
+        policy = _custom(call, account)
+        policy.default_id = _version(call, policy).version_id
+        account.apply_policy(policy.name)
+    return {}
+
+
+def _delete_version(call: Call, account: Account) -> Answer:
+    with account.lock:
+        policy = _custom(call, account)
+        version = _version(call, policy)
+        if version is policy.default:
+            text = "The default policy version CAN NOT been deleted directly."
+            raise ServiceError("DeleteConflict.Policy.Version.Default", text, 409)
+        del policy.versions[version.version_id]
+    return {}
+
+
+def _custom(call: Call, account: Account) -> CustomPolicy:
+    name = call.required("PolicyName")
+    permit(call, account, f"policy/{name}")
+    policy = account.custom_policies.get(name)
+    if policy is None:
+        raise _no_policy(name)
+    return policy
+
+
+def _version(call: Call, policy: CustomPolicy) -> PolicyVersion:
+    version_id = call.required("VersionId")
+    if _VERSION_ID.fullmatch(version_id) is None:
+        text = 'The format of the parameter - "VersionId" is incorrect.'
+        raise ServiceError("InvalidParameter.VersionId.Format", text)
+    if version_id not in policy.versions:
+        raise _no_version()
+    return policy.versions[version_id]
+
+
+def _document(call: Call) -> Document:
+    return parsed_document(call.required("PolicyDocument"), "PolicyDocument", MAX_POLICY_CHARACTERS, parse_policy)
+
+
+def _described(version: PolicyVersion, policy: CustomPolicy) -> dict[str, Any]:
+    return {
+        "VersionId": version.version_id,
+        "IsDefaultVersion": version is policy.default,
+        "PolicyDocument": json.dumps(version.document),
+        "CreateDate": utc(version.created_at),
+    }
+
+
+def _no_policy(name: str) -> ServiceError:
+    return ServiceError("EntityNotExist.Policy", f"The policy does not exist: {name}.", 404)
+
+
+def _no_version() -> ServiceError:
+    return ServiceError("EntityNotExist.Policy.Version", "The policy version does not exist.", 404)
