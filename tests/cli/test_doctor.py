@@ -241,6 +241,26 @@ def pod_without_a_role(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
     env.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
 
 
+def stray_blank(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    env.setenv(ID, KEY)
+    env.setenv(SECRET, "two words")
+
+
+def stray_letter(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    env.setenv(ID, KEY + "\u00e9")
+    env.setenv(SECRET, "s")
+
+
+def dead_source_of_a_role(_: FakeCloud, __: pytest.MonkeyPatch, home: Path) -> None:
+    keys = {"access_key_id": KEY, "access_key_secret": "nobodys"}
+    cli_profile(home, mode="RamRoleArn", ram_role_arn="acs:ram::1:role/x", ram_session_name="name", **keys)
+
+
+def no_sts_for_a_pod(cloud: FakeCloud, env: pytest.MonkeyPatch, home: Path) -> None:
+    pod_role(cloud, env, home, "a.b.c")
+    env.setenv(STS, "http://127.0.0.1:9")
+
+
 SET_UPS: list[tuple[SetUp, str, str]] = [
     (half_a_pair, f"Cause: {ID} is set and {SECRET} is not", f"Set both, or unset {ID}. Then the attached role web"),
     (dead_keys, "of env: the AccessKey does not exist (InvalidAccessKeyId.NotFound)", "Then the attached role web is"),
@@ -285,6 +305,10 @@ SET_UPS: list[tuple[SetUp, str, str]] = [
     (uri_without_a_service, "The credentials URI did not answer", "Check that its service is running, or unset"),
     (function_without_a_role, "no metadata service answers", "Give the function thumbnails a role"),
     (pod_without_a_role, "no metadata service answers", "Give the pod's service account a role (RRSA"),
+    (stray_blank, f"Cause: {SECRET} has a blank in it", f"Set {SECRET} again"),
+    (stray_letter, f"Cause: {ID} has a character that no key has in it", f"Set {ID} again"),
+    (dead_source_of_a_role, "STS refuses the keys of cli_profile", "Then the attached role web"),
+    (no_sts_for_a_pod, "STS does not answer, and the pod's role needs it", "HTTPS_PROXY"),
 ]
 
 

@@ -161,3 +161,23 @@ def test_another_file_is_refused_in_words(text: str) -> None:
 def test_a_size_that_is_no_number_of_fetches_is_refused(size: Any) -> None:
     with pytest.raises(ConfigurationError, match="size must be a whole number above 0"):
         Recorder(FunctionProvider(lambda: Credentials("id", "secret")), size=size)
+
+
+def test_an_outage_and_its_end_are_played_again_with_their_errors(tmp_path: Path) -> None:
+    with FakeCloud() as cloud, EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock) as provider:
+        recorder = Recorder(provider)
+        held = provider.get_credentials()
+        outage = cloud.faults.add("*", 503, times=None)
+        for _ in range(2):
+            with pytest.raises(RamRoleError):
+                provider.refresh()
+            cloud.clock.advance(minutes=6)
+        cloud.faults.remove(outage)
+        cloud.rotate()
+        provider.refresh(rejected=held)
+        recorder.dump(tmp_path / "outage.jsonl")
+    policy, records = read_recording((tmp_path / "outage.jsonl").read_text(encoding="utf-8").splitlines())
+    played = replay(policy, records)
+    assert [record["settled"] for record in records][:3] == ["replaced", "failed", "failed"]
+    assert played.broken == ()
+    assert "failed" in draw_text(played)
