@@ -73,6 +73,7 @@ def test_the_panel_shows_state_identity_and_the_last_error() -> None:
         "in 0:01:30",
         "MetadataError: 503",
         "fetch failed (1 in a row)",
+        "refreshed from 0:15:00 left on (yellow), urgently from 0:04:48 on (red)",
     ):
         assert text in output.getvalue()
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Final
 
 import click
 
+from ramrole_creds.cli.wrapping import wrap_lines
 from ramrole_creds.errors import REFERENCE, reference
 
 CONTEXT_SETTINGS: Final[dict[str, object]] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
+PREFIX: Final = "Error: "  # as click begins an error
 # Subcommand -> module in `ramrole_creds.cli.commands`; the object in it is called `command`.
 COMMANDS: Final = {
     "conformance": "conformance",
@@ -43,9 +46,9 @@ class LazyGroup(click.Group):
         except click.UsageError:
             raise  # it shows how to call the command
         except click.ClickException as error:
-            if REFERENCE in error.message:
-                raise
-            raise click.ClickException(error.message + reference("ramrole-creds")) from error
+            text = error.message if REFERENCE in error.message else error.message + reference("ramrole-creds")
+            shown = wrap_lines(f"{PREFIX}{text}", indent="  ", stream=sys.stderr).removeprefix(PREFIX)
+            raise click.ClickException(shown) from error
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The subcommand of that name, None for an unknown name."""

@@ -286,7 +286,9 @@ def signed_call(stage: Stage, headers: Mapping[str, str] | None = None, query: s
     auth = RequestsAuth(Signer(stage.provider, signing.ACS3(), clock=stage.clock))
 
     def call() -> str | None:
-        response = session.post(stage.cloud.url + query, headers=headers or CALL_HEADERS, auth=auth, timeout=ROUND_SECONDS)
+        response = session.post(
+            stage.cloud.url + query, headers=headers or CALL_HEADERS, auth=auth, timeout=ROUND_SECONDS
+        )
         return None if response.ok else f"{response.status_code} {response.json().get('Code')}"
 
     return call

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import datetime, timedelta, timezone
 
 import click
@@ -41,7 +42,7 @@ def run_whoami(*, expect_role: str | None, verify: bool, as_json: bool) -> int:
                 caller = StsClient().get_caller_identity(credentials)
                 facts |= {"account": caller.account_id, "arn": caller.arn, "type": caller.identity_type}
     except RamRoleError as error:
-        click.echo(str(error), err=True)
+        click.echo(wrap_lines(str(error), indent="    ", stream=sys.stderr), err=True)
         return 1
     if as_json:
         click.echo(json.dumps(facts))

@@ -73,6 +73,9 @@ def render_panel(status: ProviderStatus, events: Sequence[Event], now: float) ->
     table.add_row("identity", status.identity or "unknown")
     table.add_row("key", status.access_key_id or "none")
     table.add_row("life left", life_bar(status, now))
+    if status.expiration is not None and status.last_fetch is not None:
+        advisory, mandatory = (_span(seconds) for seconds in window_starts(status))
+        table.add_row("windows", f"refreshed from {advisory} left on (yellow), urgently from {mandatory} on (red)")
     table.add_row("fetches", f"{status.fetches} started, {status.failures} failed in a row")
     if status.next_attempt is not None:
         table.add_row("next fetch", f"in {_span(status.next_attempt.timestamp() - now)}")
@@ -80,7 +83,7 @@ def render_panel(status: ProviderStatus, events: Sequence[Event], now: float) ->
         table.add_row("last error", Text(status.last_error, style="red"))
     table.add_row("last 10 min", Text(timeline(events, now)))
     rows = [
-        Text(f"{_clock(event.at)}  {describe_event(event)}", style="dim", overflow="fold")
+        Text(f"{_clock(event.at)}  {describe_event(event, '')}", style="dim", overflow="fold")
         for event in reversed(events[-SHOWN_EVENTS:])
     ]
     return Panel(Group(table, Text(), *rows), title=f"[bold]{status.provider_name}[/bold]", title_align="left")

@@ -55,8 +55,9 @@ def render_page(
     """
     sections = "".join(_section(status, events, now) for status in statuses)
     rows = "".join(_row(name.replace("_", " "), str(count)) for name, count in sorted(requests.items()))
+    names = {_own_name(status): status.provider_name for status in statuses}
     happened = "".join(
-        f"<tr><td>{_time(event.at)}</td><td>{escape(describe_event(event))}</td></tr>"
+        f"<tr><td>{_time(event.at)}</td><td>{escape(describe_event(event, names.get(event.provider)))}</td></tr>"
         for event in reversed(events[-MAX_SHOWN_EVENTS:])
     )
     return (
@@ -72,7 +73,7 @@ def render_page(
 
 
 def _section(status: ProviderStatus, events: Sequence[Event], now: float) -> str:
-    own = [event for event in events if event.provider == status.provider_name.partition("/")[0]] or list(events)
+    own = [event for event in events if event.provider == _own_name(status)] or list(events)
     next_attempt = None if status.next_attempt is None else status.next_attempt.timestamp()
     plot = draw_timeline(own, now=now, next_attempt=next_attempt, windows=window_starts(status))
     return (
@@ -87,6 +88,11 @@ def _section(status: ProviderStatus, events: Sequence[Event], now: float) -> str
         + _row("Last error", status.last_error or "none")
         + "</table>"
     )
+
+
+def _own_name(status: ProviderStatus) -> str:
+    """What the provider's events call it: a chain's credentials are named after the source too."""
+    return status.provider_name.partition("/")[0]
 
 
 def _row(name: str, value: str) -> str:

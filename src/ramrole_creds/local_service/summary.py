@@ -25,10 +25,17 @@ def window_starts(status: ProviderStatus) -> tuple[float, float]:
     return policy.advisory_left(life, 0.0), policy.mandatory_left(life)
 
 
-def describe_event(event: Event) -> str:
-    """An event in one line, without secrets."""
+def describe_event(event: Event, name: str | None = None) -> str:
+    """An event in one line, without secrets.
+
+    Args:
+        event: the event.
+        name: what the line begins with, "" for nothing; None for the provider that the event names.
+    """
     describe = _DESCRIPTIONS.get(type(event))
-    return f"{event.provider}: {describe(event) if describe else type(event).__name__}"
+    text = describe(event) if describe else type(event).__name__
+    name = event.provider if name is None else name
+    return f"{name}: {text}" if name else text
 
 
 def _fetched(event: kinds.Fetched) -> str:
