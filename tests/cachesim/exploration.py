@@ -267,7 +267,7 @@ class Life:
             self.failed_at = self.world.clock.seconds() - since if event.next_attempt_in else None
             pause, left = event.next_attempt_in, event.seconds_left or 0.0
             hanging = "abandoned fetches hang" in event.message or self._hanging() >= FREE_HANGING_FETCHES
-            most = math.inf if hanging else max(self.policy.delay_ceiling(left), 5.0)
+            most = math.inf if hanging else max(*(self.policy.delay_ceiling(left, n) for n in (0, event.failures)), 5.0)
             assert pause <= most + SLACK, self._broken(f"a delay of {pause} s")
         elif isinstance(event, (events.Fetched, events.FetchedUnchanged)):
             self.failed_at = None

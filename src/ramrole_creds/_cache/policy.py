@@ -15,6 +15,10 @@ from ramrole_creds.errors import ConfigurationError
 ADVISORY_FRACTION = 0.25
 MANDATORY_FRACTION = 0.08
 MIN_DELAY_CEILING_SECONDS = 15.0
+MIN_LATE_DELAY_SECONDS = 10.0
+LONG_OUTAGE_FAILURES = 8
+LONG_OUTAGE_CEILING_SECONDS = 30.0
+LONG_OUTAGE_LEFT_SECONDS = 1500.0
 MAX_SECONDS = 100 * 365 * 86400.0
 MAX_FETCH_TIMEOUT_SECONDS = 86400.0
 
@@ -79,15 +83,28 @@ class RefreshPolicy:
         """Seconds before expiry at which the mandatory window opens."""
         return min(self.mandatory_window, MANDATORY_FRACTION * life)
 
-    def delay_ceiling(self, left: float) -> float:
-        """Longest delay with `left` seconds of life: long while much is left, short near the end."""
-        return min(self.retry_max, max(MIN_DELAY_CEILING_SECONDS, left / 10))
+    def delay_ceiling(self, left: float, failures: int = 0) -> float:
+        """Longest delay with `left` seconds of life: long while much is left, short near the end.
+
+        In a long outage it is the same for all whose credentials end within half an hour: where those near their end
+        asked more often, they would all return in the first seconds after it.
+        """
+        if failures >= LONG_OUTAGE_FAILURES:
+            longest = max(LONG_OUTAGE_CEILING_SECONDS, (left - LONG_OUTAGE_LEFT_SECONDS) / 10)
+        else:
+            longest = max(MIN_DELAY_CEILING_SECONDS, left / 10)
+        return min(self.retry_max, longest)
 
     def delay_after_failure(self, failures: int, left: float, random_fraction: float) -> float:
-        """Seconds to the next attempt after this many failures in a row, with `left` seconds of life."""
+        """Seconds to the next attempt after this many failures in a row, with `left` seconds of life.
+
+        A long delay is at least half of the longest one: of processes that wait between nothing and the longest, too
+        many return in the first moments after an outage.
+        """
         # 2^60 s is beyond any ceiling; a larger exponent would only overflow.
-        grown = self.retry_initial * 2.0 ** min(failures, 60)
-        return max(self.retry_initial, random_fraction * min(grown, self.delay_ceiling(left)))
+        longest = min(self.retry_initial * 2.0 ** min(failures, 60), self.delay_ceiling(left, failures))
+        least = 0.0 if longest < MIN_DELAY_CEILING_SECONDS else max(MIN_LATE_DELAY_SECONDS, longest / 2)
+        return max(self.retry_initial, least + random_fraction * (longest - least))
 
     def delay_after_unchanged(self, left: float, random_fraction: float) -> float:
         """Seconds to the next attempt after upstream returned the same credentials inside the advisory window."""
