@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -61,8 +62,12 @@ def draw(rows: list[Row], folder: Path) -> None:
                     axis.set_ylim(bottom=0)
             axes.flat[0].legend(frameon=False, fontsize=9)
             figure.suptitle(f"{size:,} processes", fontsize=12)
-            figure.savefig(folder / f"fleet-{theme}.svg", transparent=True, metadata={"Date": None})
+            path = folder / f"fleet-{theme}.svg"
+            figure.savefig(path, transparent=True, metadata={"Date": None})
             plt.close(figure)
+            # A picture within a page names no other host.
+            text = re.sub(r"<!DOCTYPE.*?>\n|<metadata>.*?</metadata>\n", "", path.read_text(), flags=re.DOTALL)
+            path.write_text("".join(f"{line.rstrip()}\n" for line in text.splitlines()))
 
 
 def draw_curve(axis: Any, row: Row) -> None:
