@@ -39,6 +39,9 @@ def resource(host: str, path: str, bucket: str | None = None, addressing: Any = 
         "s3.oss-cn-hangzhou",
         "s3.oss-cn-hangzhou-internal",
         "cb-x1y2.cn-hangzhou.oss-cloudbox",
+        "oss-cn-hangzhou.oss-accesspoint",
+        "oss-cn-hangzhou-internal.oss-accesspoint",
+        "oss-cn-hangzhou-internal.oss-object-process",
     ],
 )
 def test_every_host_of_the_service_is_known(endpoint: str) -> None:

@@ -375,10 +375,14 @@ def test_a_time_that_is_not_a_number_is_not_learnt() -> None:
     assert not signer.knows_skew()
 
 
-def test_expiring_credentials_in_place_of_a_provider_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
+def test_temporary_credentials_in_place_of_a_provider_are_warned_of(
+    caplog: pytest.LogCaptureFixture, known: bool
+) -> None:
     expiring = Source(Clock()).held
+    assert expiring.security_token
     with caplog.at_level(logging.WARNING):
-        Signer(expiring, signing.ACS3())
+        Signer(expiring if known else expiring.replace(expiration=None), signing.ACS3())
     assert "Signer.fixed" in caplog.text
     assert "FAKE" not in caplog.text
 

@@ -35,9 +35,9 @@ class SignedRequest(httpx.Request):
 
     @property  # type: ignore[override]  # an attribute there
     def headers(self) -> httpx.Headers:
-        """The signed headers; for httpx's client, the headers before signing."""
+        """The signed headers; for httpx's client and its cookies, the headers before signing."""
         held: dict[str, Any] = self.__dict__
-        headers: httpx.Headers = held["unsigned" if _reader() == "httpx._client" else "headers"]
+        headers: httpx.Headers = held["unsigned" if _reader() in _READERS_OF_UNSIGNED else "headers"]
         return headers
 
     @headers.setter
@@ -81,6 +81,10 @@ class SignedRequest(httpx.Request):
                 self.__dict__["stream"] = self.__dict__["unsigned_stream"]
                 self.__dict__["_content"] = b"".join(self.__dict__["stream"])
         self.__dict__["url"] = url
+
+
+# What the client reads goes into the next hop. Cookies need the host only, and copy every header for it.
+_READERS_OF_UNSIGNED = frozenset(("httpx._client", "httpx._models"))
 
 
 def _reader() -> str | None:

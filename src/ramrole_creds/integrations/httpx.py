@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpxAuth"]
 
+_BODY_HEADERS = frozenset((b"content-length", b"transfer-encoding"))
+
 WireRequest: TypeAlias = Any
 """A request of httpcore, which httpx does not re-export."""
 
@@ -112,8 +114,8 @@ class _Call:
             self._replayable = False
         unsigned = self._request_of(request)
         self._unsigned: Request | None = unsigned
+        self._signed = unsigned
         self.flow: AuthFlow = auth.begin(unsigned)
-        self._host = self.flow.host
         require_withdrawal()
 
     def sign(self, request: httpx.Request, credentials: Credentials) -> None:
@@ -125,13 +127,13 @@ class _Call:
         unsigned = self._unsigned or self._request_of(request)
         self._unsigned = None
         signed = self.flow.sign(unsigned, credentials)
-        if signed.url != str(request.url):
-            request.__dict__["url"] = httpx.URL(signed.url)
-        if not _sends_as_signed(request.url, signed):
-            raise SigningError("httpx would send the URL in another form than it was signed in.")
+        if signed.url != self._url:
+            request.__dict__["url"] = url = httpx.URL(signed.url)
+            if not _sends_as_signed(url, signed):
+                raise SigningError("httpx would send the URL in another form than it was signed in.")
         changed = signed.body if signed.body is not unsigned.body and isinstance(signed.body, bytes) else None
         put_on(request, httpx.Headers(_raw(signed)), self._hooks, changed)
-        self._host = (signed.header("host") or signed.host).lower()
+        self._signed = signed
         self._hop_signed = False
 
     def next_step(self, response: httpx.Response, body: bytes) -> NextStep:
@@ -179,9 +181,9 @@ class _Call:
             self._sign_hop(hop, await _credentials(self._signer))
 
     def _request_of(self, request: httpx.Request) -> Request:
-        held = request.headers
-        body = self._body if "content-length" in held or "transfer-encoding" in held else None
-        return Request(request.method, str(request.url), _text(held.raw), body=body)
+        raw = request.headers.raw
+        self._url = str(request.url)
+        return Request(request.method, self._url, _text(raw), body=self._body if _has_body(raw) else None)
 
     def _hop_of(self, event: str, info: dict[str, Any]) -> WireRequest | None:
         """The hop of a redirect that is about to be sent.
@@ -201,7 +203,8 @@ class _Call:
         url = _wire_url(request)
         named = next((value for name, value in request.headers if name.lower() == b"host"), b"")
         host = named.decode("ascii", "replace").lower() or self.flow.host
-        if self.flow.covers_url(url) and host in (self.flow.host, self._host):
+        signed_for = (self._signed.header("host") or self._signed.host).lower()
+        if self.flow.covers_url(url) and host in (self.flow.host, signed_for):
             return
         if self.flow.origin[0] == "https" and url.startswith("http:"):
             raise SigningError(
@@ -214,8 +217,7 @@ class _Call:
         )
 
     def _sign_hop(self, request: WireRequest, credentials: Credentials) -> None:
-        names = {name.lower() for name, _ in request.headers}
-        body = self._body if names & {b"content-length", b"transfer-encoding"} else None
+        body = self._body if _has_body(request.headers) else None
         if body is not None and not self._replayable:
             raise SigningError(
                 f"{self.flow.host} redirects a request whose body can be sent only once. The redirect is not followed, "
@@ -244,6 +246,10 @@ def _wire_url(request: WireRequest) -> str:
 
 def _sends_as_signed(url: httpx.URL, signed: Request) -> bool:
     return url.netloc.decode("ascii") == signed.host and url.raw_path.decode("ascii") == _target(signed)
+
+
+def _has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(name.lower() in _BODY_HEADERS for name, _ in headers)
 
 
 def _target(signed: Request) -> str:

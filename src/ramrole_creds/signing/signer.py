@@ -91,9 +91,9 @@ class Signer:
         from ramrole_creds.signing._signing_keys import SigningKeys
 
         if isinstance(provider, Credentials):
-            if provider.expiration is not None:
+            if provider.expiration is not None or provider.security_token:
                 _log.warning(
-                    "A Signer was given credentials that expire (%s) and does not refresh them. Pass the provider "
+                    "A Signer was given temporary credentials (%s) and does not refresh them. Pass the provider "
                     "itself; use Signer.fixed(credentials, scheme) if they are meant to be fixed.",
                     provider,
                 )

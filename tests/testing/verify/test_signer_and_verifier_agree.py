@@ -22,6 +22,7 @@ NOW = 1_767_225_600.0
 OSS_HOST = "my-bucket.oss-cn-hangzhou.aliyuncs.com"
 S3_HOST = "my-bucket.s3.oss-cn-hangzhou.aliyuncs.com"
 LOCAL = "127.0.0.1:8080"
+ACCESS_POINT = "ap-01-1234567890123456.oss-cn-hangzhou-internal.oss-accesspoint.aliyuncs.com"
 PRIVATE_LINK = "ep-abc123.oss.cn-hangzhou.privatelink.aliyuncs.com"
 
 
@@ -75,6 +76,8 @@ SCHEMES: dict[str, tuple[signing.Scheme, verify.Verifier, str, str]] = {
     "s3 by path": (signing.SigV4("us-east-1"), VERIFIERS["s3_v4"], LOCAL, "/my-bucket/"),
     "s3 v1": (signing.S3V1(), VERIFIERS["s3_hmacv1"], S3_HOST, ""),
     "s3 v1 by path": (signing.S3V1(), VERIFIERS["s3_hmacv1"], LOCAL, "/my-bucket"),
+    "oss v1 by access point": (signing.OSSV1(), VERIFIERS["oss_v1"], ACCESS_POINT, ""),
+    "oss v4 by access point": (signing.OSSV4("cn-hangzhou"), VERIFIERS["oss_v4"], ACCESS_POINT, ""),
     "oss v4 by PrivateLink": (
         signing.OSSV4("cn-hangzhou", "my-bucket"),
         VERIFIERS["oss_v4"],

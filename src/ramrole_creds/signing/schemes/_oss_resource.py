@@ -28,6 +28,7 @@ _ENDPOINTS = (
     r"oss(?:-internal)?",  # the oldest names
     r"(?:cn|ap|us|eu|me|na|sa|af|ca|rus)-[a-z0-9-]+\.oss",  # dual stack (IPv4 and IPv6)
     r"s3\.oss-[a-z0-9-]+",  # the S3-compatible form
+    r"(?:s3\.)?oss-[a-z0-9-]+\.oss-(?:accesspoint|object-process)",  # access points, each in place of a bucket
     r"cb-[a-z0-9-]+\.[a-z0-9-]+\.oss-cloudbox(?:-control)?",  # a cloud box
 )
 _is_endpoint = re.compile(rf"(?:{'|'.join(_ENDPOINTS)})\.aliyuncs\.com").fullmatch

@@ -103,8 +103,8 @@ def s3_hmacv1(check: Verification) -> Accepted:
     date = "" if "x-amz-date" in headers else headers.get("date", "")
     amz_headers = header_lines(headers, (name for name in headers if name.startswith("x-amz-")))
     head = (check.request.method, headers.get("content-md5", ""), headers.get("content-type", ""), date)
-    string_to_sign = "\n".join((*head, amz_headers + _hmacv1_resource(check.request)))
-    return check.conclude(claim, issued, partial(hmac_sha1_base64, to_bytes(issued.access_key_secret)), string_to_sign)
+    strings_to_sign = ["\n".join((*head, amz_headers + resource)) for resource in _hmacv1_resources(check.request)]
+    return check.conclude(claim, issued, partial(hmac_sha1_base64, to_bytes(issued.access_key_secret)), strings_to_sign)
 
 
 @scheme("s3_hmacv1_url", S3, when=lambda request: "AWSAccessKeyId=" in request.query_string)
@@ -122,23 +122,29 @@ def s3_hmacv1_url(check: Verification) -> Accepted:
     amz |= {name: value for name, value in query.items() if name.startswith("x-amz-")}
     described = [check.headers.get(name) or query.get(name, "") for name in ("content-md5", "content-type")]
     head = (check.request.method, *described, query["Expires"])
-    string_to_sign = "\n".join((*head, header_lines(amz, list(amz)) + _hmacv1_resource(check.request)))
+    amz_headers = header_lines(amz, list(amz))
+    strings_to_sign = ["\n".join((*head, amz_headers + resource)) for resource in _hmacv1_resources(check.request)]
     claim = Claim(query["AWSAccessKeyId"], query["Signature"])
-    return check.conclude(claim, issued, partial(hmac_sha1_base64, to_bytes(issued.access_key_secret)), string_to_sign)
+    return check.conclude(claim, issued, partial(hmac_sha1_base64, to_bytes(issued.access_key_secret)), strings_to_sign)
 
 
-def _hmacv1_resource(request: WireRequest) -> str:
-    """The path is signed as it was sent; an empty sub-resource keeps its `=` where it was sent with one."""
+def _hmacv1_resources(request: WireRequest) -> list[str]:
+    """The path is signed as it was sent; an empty sub-resource keeps its `=` where it was sent with one.
+
+    A bucket in the path may be sent as `/bucket` and signed as `/bucket/`, as botocore does.
+    """
     address = oss_address(request)
     path = from_wire(request.path)
     resource = f"/{address.bucket}{path}" if address.virtual_hosted else path
+    paths = [resource, f"{resource}/"] if resource.count("/") == 1 and address.bucket else [resource]
     parts = []
     for name, value in split_query(request.query_string):
         if decode(name) in HMACV1_SUB_RESOURCES:
             parts.append(name if value is None else f"{name}={decode(value, plus_is_space=True)}")
         elif name.startswith("response-"):
             parts.append(f"{name}={decode(value or '', plus_is_space=True)}")
-    return resource + ("?" + "&".join(sorted(parts, key=to_bytes)) if parts else "")
+    query = "?" + "&".join(sorted(parts, key=to_bytes)) if parts else ""
+    return [each + query for each in paths]
 
 
 def _require_payload(check: Verification, payload: str) -> None:
