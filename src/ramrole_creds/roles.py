@@ -46,6 +46,7 @@ _HINTS = {
     "EntityNotExist.Role": "There is no role of that name. Create it first.",
     "InvalidRamRole.NotFound": "There is no role of that name. Create it first.",
     "InvalidRamRole.NotEcsRole": "The role's trust policy must name the service ecs.aliyuncs.com.",
+    "InvalidInstanceId.NotFound": "This region has no instance of that ID. Check the region too.",
     "InvalidInstance.RamRoleExists": "An instance can have only one role. Detach the current one first.",
     "InvalidNetworkType.MismatchRamRole": "Only instances in a VPC can have a role.",
     "InvalidUser.PassRoleForbidden": "The caller needs ram:PassRole on the role.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ramrole_creds.testing import FakeCloud
+from ramrole_creds.testing.account.ram_policy import allow
 from ramrole_creds.testing.clocks import TickingClock
 from tests.cli.invoke import run
 
@@ -86,6 +87,43 @@ def test_an_instance_has_one_role_unless_it_is_replaced(cloud: FakeCloud) -> Non
     assert f"An instance can have only one role: {FIRST} has web." in refused.output
     assert role(cloud, "attach", "db", "--instance", FIRST, "--replace").exit_code == 0
     assert role(cloud, "describe", "--instance", FIRST).output == f"{FIRST}  db\n"
+
+
+def test_a_role_is_not_detached_for_one_that_cannot_be_attached(cloud: FakeCloud) -> None:
+    role(cloud, "create", "web")
+    role(cloud, "attach", "web", "--instance", FIRST)
+    cloud.add_role("pod", trust=cloud.oidc.trust("system:serviceaccount:shop:web"))
+    for name, said in (("nobody", "does not exist"), ("pod", "does not name ecs.aliyuncs.com")):
+        refused = role(cloud, "attach", name, "--instance", FIRST, "--replace")
+        assert refused.exit_code == 1
+        assert f"The role '{name}'" in refused.output
+        assert said in refused.output
+    assert role(cloud, "describe", "--instance", FIRST).output == f"{FIRST}  web\n"
+
+
+def test_a_replacement_that_is_refused_gives_the_former_role_back(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("web", "db"):
+        role(cloud, "create", name)
+    role(cloud, "attach", "web", "--instance", FIRST)
+    web = f"acs:ram:*:{cloud.account.account_id}:role/web"
+    key = cloud.access_key(
+        cloud.add_user("ops", policies=[allow("ecs:*", "ram:GetRole"), allow("ram:PassRole", resource=web)])
+    )
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", key.access_key_id)
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", key.access_key_secret)
+    refused = role(cloud, "attach", "db", "--instance", FIRST, "--replace")
+    assert refused.exit_code == 1
+    assert "ram:PassRole" in refused.output
+    assert f"is attached again: {FIRST} has web." in refused.output
+    assert role(cloud, "describe", "--instance", FIRST).output == f"{FIRST}  web\n"
+
+
+def test_an_instance_that_is_named_twice_is_attached_once(cloud: FakeCloud) -> None:
+    role(cloud, "create", "web")
+    result = role(cloud, "attach", "web", "--instance", FIRST, "--instance", FIRST)
+    assert result.output == f"called: AttachInstanceRamRole InstanceIds={FIRST} RamRoleName=web\n"
 
 
 def test_a_role_that_instances_have_is_not_deleted(cloud: FakeCloud) -> None:

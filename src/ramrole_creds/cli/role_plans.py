@@ -78,10 +78,11 @@ def plan_attach(roles: InstanceRoles, name: str, instances: Sequence[str], *, re
     Raises:
         RoleApiError: an instance has another role, and it may not be replaced.
     """
+    instances = list(dict.fromkeys(instances))
     plan, held = Plan(), roles.describe(instances)
     others = {instance: role for instance, role in held.items() if role and role != name}
-    if not replace:
-        _refuse_others(others)
+    if others:
+        _require_replaceable(roles, name, others, replace=replace)
     for instance, role in sorted(others.items()):
         text = f"DetachInstanceRamRole InstanceIds={instance} RamRoleName={role}"
         plan.add(text, partial(roles.detach, [instance], role))
@@ -89,8 +90,40 @@ def plan_attach(roles: InstanceRoles, name: str, instances: Sequence[str], *, re
     plan.notes += [f"{one} has the role {name}." for one in instances if one not in missing]
     if missing:
         text = f"AttachInstanceRamRole InstanceIds={','.join(missing)} RamRoleName={name}"
-        plan.add(text, partial(roles.attach, name, missing))
+        plan.add(text, partial(_attach_or_restore, roles, name, missing, others))
     return plan
+
+
+def _require_replaceable(roles: InstanceRoles, name: str, others: Mapping[str, str], *, replace: bool) -> None:
+    """Refuse what would leave instances without a role."""
+    if not replace:
+        _refuse_others(others)
+    found = roles.find(name)
+    if found is None or found.trusts_ecs is False:
+        problem = "does not exist" if found is None else "has a trust policy that does not name ecs.aliyuncs.com"
+        raise RoleApiError(
+            f"The role {name!r} {problem}, so no other role is detached for it. Create or correct it first.",
+            code="InvalidRamRole.NotFound" if found is None else "InvalidRamRole.NotEcsRole",
+        )
+
+
+def _attach_or_restore(roles: InstanceRoles, name: str, instances: Sequence[str], before: Mapping[str, str]) -> None:
+    """Attach a role; where that fails, give the instances without a role the one back that they had."""
+    try:
+        roles.attach(name, instances)
+    except RoleApiError as error:
+        now = roles.describe(list(before)) if before else {}
+        restored = {instance: role for instance, role in sorted(before.items()) if not now.get(instance)}
+        for instance, role in restored.items():
+            roles.attach(role, [instance])
+        if not restored:
+            raise
+        named = ", ".join(f"{instance} has {role}" for instance, role in restored.items())
+        raise RoleApiError(
+            f"{error.message} What was detached before is attached again: {named}.",
+            code=error.code,
+            request_id=error.request_id,
+        ) from error
 
 
 def _refuse_others(others: Mapping[str, str]) -> None:
