@@ -131,9 +131,10 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
             cache = self._cache
         except AttributeError:
             cache = self._open_cache()
-        # What `cache.get` does first, here once more: it spares the hot path a call.
-        snapshot = cache.snapshot
-        if cache.monotonic() < snapshot.fresh_until and not valid_for:
+        # What `cache.get` does first, here once more: it spares the hot path a call. The clock is loaded as a value and
+        # not as a method, which costs less.
+        snapshot, monotonic = cache.snapshot, cache.monotonic
+        if monotonic() < snapshot.fresh_until and not valid_for:
             return snapshot.credentials  # type: ignore[return-value]  # never None while fresh
         return cache.get(valid_for, timeout)
 

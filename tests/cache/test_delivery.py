@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from typing import TYPE_CHECKING
@@ -117,7 +118,7 @@ def test_a_listener_that_ends_its_thread_leaves_the_rest_to_the_next() -> None:
 
 
 class InterruptedCell(StateCell):
-    """An interrupt strikes after its `place`-th change."""
+    """An interrupt strikes at its `place`-th step: before or after a change, or at a look."""
 
     __slots__ = ("place",)
 
@@ -125,23 +126,56 @@ class InterruptedCell(StateCell):
         super().__init__(state)
         self.place = place
 
-    def swap(self, old: CacheState, new: CacheState) -> bool:
-        swapped = super().swap(old, new)
+    def _step(self) -> None:
         self.place -= 1
         if self.place == 0:
             raise KeyboardInterrupt
+
+    def latest(self) -> CacheState:
+        self._step()
+        return super().latest()
+
+    def swap(self, old: CacheState, new: CacheState) -> bool:
+        self._step()
+        swapped = super().swap(old, new)
+        self._step()
         return swapped
 
 
-@pytest.mark.parametrize("place", range(1, 6))
-def test_an_interrupt_after_any_change_of_state_loses_no_event_and_repeats_none(place: int) -> None:
+@pytest.mark.parametrize("place", range(1, 17))
+def test_an_interrupt_at_any_step_loses_no_event_and_repeats_none(place: int) -> None:
     stage = Stage(RuntimeError("can't start new thread"))  # so the caller delivers, whom an interrupt reaches
     cell = InterruptedCell(stage.cell.latest(), place)
-    with pytest.raises(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt):
         stage.events.ensure(cell, wait=True)
-    cell.place = 0
+    assert cell.place <= 0, "it struck"
     stage.events.ensure(cell, wait=True)
     assert stage.received == [0.0, 1.0, 2.0]
+
+
+class BusyCell(StateCell):
+    """Another event arrives just before the delivery ends."""
+
+    __slots__ = ("arrives",)
+
+    def __init__(self, state: CacheState, arrives: list[Happening]) -> None:
+        super().__init__(state)
+        self.arrives = arrives
+
+    def swap(self, old: CacheState, new: CacheState) -> bool:
+        if self.arrives and new.delivery is None:
+            state = self.latest()
+            assert super().swap(state, state.change(self.arrives.pop()))
+        return super().swap(old, new)
+
+
+def test_an_event_that_arrives_as_the_delivery_ends_is_delivered_too() -> None:
+    stage = Stage()
+    cell = BusyCell(stage.cell.latest(), [happening(3)])
+    stage.events.ensure(cell, wait=False)
+    stage.workers.work[0]()
+    assert stage.received == [0.0, 1.0, 2.0, 3.0]
+    assert cell.latest().delivery is None
 
 
 def test_an_interrupt_in_a_log_handler_loses_no_event() -> None:

@@ -43,6 +43,13 @@ def test_a_server_whose_time_does_not_fit_gives_way_to_a_local_clock_that_does(s
     assert reckon(EXPIRES - 600, served) == (NOW + 600, True)
 
 
+@pytest.mark.parametrize("ago", [0.0, 5.0])
+def test_a_server_is_believed_up_to_36_hours_before_the_end(ago: float) -> None:
+    served = EXPIRES - MAX_LIFE_SECONDS - ago
+    assert reckon(EXPIRES - 600, served, ago=ago) == (NOW + MAX_LIFE_SECONDS - 1, True)
+    assert reckon(EXPIRES - 600, served - 1, ago=ago) == (NOW + 600, True)
+
+
 def test_a_server_that_finds_them_just_ended_is_believed() -> None:
     assert reckon(EXPIRES - 3600, EXPIRES + 2) == (NOW - 3, True)
 

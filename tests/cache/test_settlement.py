@@ -232,6 +232,22 @@ def test_after_a_leap_an_undated_source_is_asked_before_the_end_by_either_clock(
     assert by_server.snapshot.advisory_at == pytest.approx(now + LIFE - 1500, abs=5)
 
 
+def test_an_earlier_clock_does_not_count_beside_a_server_that_tells_the_time() -> None:
+    now = 1000.0
+    ahead = replace(held(), wall_offset=WALL + 7200)
+    outcome = Outcome(credentials(2, later=now), WALL + now, server_time=dated(now), random_fractions=(0.0, 0.0))
+    assert settle(view(ahead, now), outcome).snapshot.advisory_at == now + LIFE - 1500
+    undated = outcome._replace(server_time=None)
+    assert settle(view(ahead, now), undated).snapshot.advisory_at == now + LIFE - 7200 - 1500
+
+
+def test_new_ones_that_only_a_wrong_clock_finds_absurdly_far_end_by_the_held_ones() -> None:
+    settlement = settle(view(held(), 1000.0), Outcome(credentials(2, later=3600), WALL - 20 * 365 * 86400))
+    assert isinstance(settlement, Replaced)
+    assert settlement.snapshot.expires_at == LIFE + 3600
+    assert settlement.snapshot.doubtful
+
+
 def test_an_earlier_clock_costs_one_fetch_in_five_minutes_at_most() -> None:
     now = 1000.0
     behind = replace(held(), wall_offset=WALL + LIFE - 100)

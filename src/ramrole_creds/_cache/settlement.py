@@ -119,13 +119,13 @@ def needs_second_look(held: Snapshot, outcome: Outcome, now: float) -> bool:
 
 
 def _reckoned(held: Snapshot, outcome: Outcome, new: Credentials, now: float) -> Reckoning:
-    """When they end; where the local clock alone finds them past, there may be proof that they are not.
+    """When they end; where only the local clock is left, and finds them past or absurdly far, by what else is known.
 
-    Either the held ones prove it, which end at a known moment, or that the source issues anew at each call. Otherwise
-    they are not used: what has expired is never handed out.
+    The held ones end at a known moment, or the source issues anew at each call. Otherwise those that are past are not
+    used: what has expired is never handed out.
     """
     reckoning = reckon_expiry(new, outcome.server_time, now, outcome.wall)
-    if reckoning.certain or reckoning.expires_at > now or new.expiration is None:
+    if reckoning.certain or new.expiration is None:
         return reckoning
     old = held.credentials
     if old is not None and old.expiration is not None and new.expiration >= old.expiration:
@@ -148,7 +148,7 @@ def _replaced(view: View, outcome: Outcome, new: Credentials, reckoning: Reckoni
         policy=view.policy,
         random_fraction=outcome.random_fractions[0],
         certain=reckoning.certain,
-        earlier_offset=_earlier_offset(held, outcome, view.now),
+        earlier_offset=_earlier_offset(held, new, outcome, view.now),
     )
     backoff = view.state.backoff
     failures, backoff = backoff.failures, backoff.after_success()
@@ -215,14 +215,13 @@ def _checked_again(view: View, outcome: Outcome, new: Credentials, reckoning: Re
         policy=view.policy,
         random_fraction=outcome.random_fractions[0],
         certain=certain,
-        earlier_offset=_earlier_offset(held, outcome, now),
+        earlier_offset=_earlier_offset(held, new, outcome, now),
     )
 
 
-def _earlier_offset(held: Snapshot, outcome: Outcome, now: float) -> float:
+def _earlier_offset(held: Snapshot, new: Credentials, outcome: Outcome, now: float) -> float:
     """The offset of the wall clock before it leapt; NaN where the server's time is believed, or without a leap."""
-    expiration = outcome.result.expiration if isinstance(outcome.result, Credentials) else None
-    if expiration is None or server_time_fits(expiration.timestamp(), outcome.server_time, now):
+    if new.expiration is None or server_time_fits(new.expiration.timestamp(), outcome.server_time, now):
         return math.nan
     leapt = abs(outcome.wall - now - held.wall_offset) > LEAP_SECONDS
     return held.wall_offset if leapt else held.earlier_offset
