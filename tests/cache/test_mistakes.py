@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ramrole_creds._cache.credential_cache import CredentialCache
-from ramrole_creds._cache.decisions import Ask, Decision, Fail, Join, Serve, Start, View, decide
+from ramrole_creds._cache.decisions import (
+    Ask,
+    Decision,
+    Fail,
+    Join,
+    Serve,
+    Start,
+    View,
+    decide,
+    decide_due,
+    decide_refresh,
+)
 from ramrole_creds._cache.settlement import Failed, Kept, Outcome, Replaced, Settlement, settle
 from ramrole_creds._cache.snapshot import ADVISORY, FRESH, MANDATORY, Snapshot
 from ramrole_creds.credentials import Credentials
@@ -121,6 +132,54 @@ def a_closed_cache_fetches(view: View, ask: Ask) -> Decision:
 
 def ones_own_fetch_is_joined(view: View, ask: Ask) -> Decision:
     return decide(view._replace(own=False), ask)
+
+
+# Forced refreshes
+
+
+def replaced_ones_are_replaced_again(view: View, rejected: Credentials | None) -> Decision:
+    return decide_refresh(view, rejected and view.state.snapshot.credentials)
+
+
+def a_rejection_is_passed_on_over_and_over(view: View, rejected: Credentials | None) -> Decision:
+    forgetful = replace(view.state.backoff, refused_generation=-1)
+    return decide_refresh(view._replace(state=view.state.change(backoff=forgetful)), rejected)
+
+
+def a_rejection_is_ignored(view: View, rejected: Credentials | None) -> Decision:
+    held = view.state.snapshot.credentials
+    return Serve(held) if rejected is not None and held is not None else decide_refresh(view, rejected)
+
+
+def a_forced_refresh_does_not_wait(view: View, rejected: Credentials | None) -> Decision:
+    held, decision = view.state.snapshot.credentials, decide_refresh(view, rejected)
+    return Serve(held) if held is not None and isinstance(decision, Join) else decision
+
+
+def a_forced_refresh_keeps_the_delay(view: View, rejected: Credentials | None) -> Decision:
+    held = view.state.snapshot.credentials
+    return Serve(held) if held is not None and view.now < view.state.due else decide_refresh(view, rejected)
+
+
+def a_closed_cache_is_refreshed(view: View, rejected: Credentials | None) -> Decision:
+    return decide_refresh(view._replace(state=view.state.change(closed=False)), rejected)
+
+
+# The refresher
+
+
+def the_refresher_knows_no_delay(view: View) -> bool:
+    eager = replace(view.state.backoff, retry_at=-math.inf)
+    return decide_due(view._replace(state=view.state.change(backoff=eager)))
+
+
+def the_refresher_starts_a_second_fetch(view: View) -> bool:
+    return decide_due(view._replace(state=view.state.change(in_flight=None)))
+
+
+def the_refresher_fetches_whenever_it_looks(view: View) -> bool:
+    state = view.state
+    return state.snapshot.credentials is not None and state.in_flight is None and not state.closed
 
 
 # Settlements
@@ -322,6 +381,19 @@ DECISIONS = (
     a_closed_cache_fetches,
     ones_own_fetch_is_joined,
 )
+REFRESHES = (
+    replaced_ones_are_replaced_again,
+    a_rejection_is_passed_on_over_and_over,
+    a_rejection_is_ignored,
+    a_forced_refresh_does_not_wait,
+    a_forced_refresh_keeps_the_delay,
+    a_closed_cache_is_refreshed,
+)
+DUES = (
+    the_refresher_knows_no_delay,
+    the_refresher_starts_a_second_fetch,
+    the_refresher_fetches_whenever_it_looks,
+)
 SETTLEMENTS = (
     sooner_ones_replace_better_ones,
     the_same_again_count_as_new,
@@ -356,6 +428,16 @@ SETTLEMENTS = (
 @pytest.mark.parametrize("mistake", DECISIONS, ids=lambda mistake: mistake.__name__)
 def test_a_mistaken_decision_is_noticed(mistake: Any, caplog: pytest.LogCaptureFixture) -> None:
     notice(partial(CredentialCache, decide=mistake), caplog)
+
+
+@pytest.mark.parametrize("mistake", REFRESHES, ids=lambda mistake: mistake.__name__)
+def test_a_mistaken_decision_about_a_forced_refresh_is_noticed(mistake: Any, caplog: pytest.LogCaptureFixture) -> None:
+    notice(partial(CredentialCache, decide_refresh=mistake), caplog)
+
+
+@pytest.mark.parametrize("mistake", DUES, ids=lambda mistake: mistake.__name__)
+def test_a_mistake_of_the_refresher_is_noticed(mistake: Any, caplog: pytest.LogCaptureFixture) -> None:
+    notice(partial(CredentialCache, decide_due=mistake), caplog)
 
 
 @pytest.mark.parametrize("mistake", SETTLEMENTS, ids=lambda mistake: mistake.__name__)

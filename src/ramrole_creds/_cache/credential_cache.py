@@ -62,11 +62,13 @@ class CredentialCache(FetchRunner):
         clock: the clock in which credentials live.
         on_event: receives the events of this cache.
         runtime: threads, processes and chance.
-        decide: what a call does next; a test may put its own in place.
-        settle: what becomes of a fetch's outcome; the same.
+        decide: what a call of `get` does next; a test may put its own in place, here and below.
+        decide_refresh: what a call of `refresh` does next.
+        decide_due: whether the refresher starts a fetch.
+        settle: what becomes of a fetch's outcome.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all but the first by keyword
         self,
         fetch: Callable[[FetchContext], Credentials],
         *,
@@ -76,12 +78,16 @@ class CredentialCache(FetchRunner):
         on_event: events.EventListener | None = None,
         runtime: Runtime = THREADS,
         decide: Callable[[View, Ask], Decision] = decide,
+        decide_refresh: Callable[[View, Credentials | None], Decision] = decide_refresh,
+        decide_due: Callable[[View], bool] = decide_due,
         settle: Callable[[View, Outcome], Settlement] = settle,
     ) -> None:
         policy = policy if policy is not None else RefreshPolicy()
         super().__init__(name, policy, clock, on_event, runtime)
         self._fetch = fetch
         self._decide = decide
+        self._decide_refresh = decide_refresh
+        self._decide_due = decide_due
         self._settle = settle
         _caches.add(self)
 
@@ -159,7 +165,7 @@ class CredentialCache(FetchRunner):
     def _refreshed(self, cell: StateCell, rejected: Credentials | None) -> Credentials:
         while True:
             view = self._view(cell)
-            decision = decide_refresh(view, rejected)
+            decision = self._decide_refresh(view, rejected)
             in_flight = view.state.in_flight
             joined = isinstance(decision, Join)
             if not isinstance(decision, (Serve, Fail)):
@@ -216,7 +222,7 @@ class CredentialCache(FetchRunner):
             while True:
                 view = self._view(cell)
                 in_flight = view.state.in_flight
-                if not decide_due(view):
+                if not self._decide_due(view):
                     break
                 in_flight = self._start(cell, view.state, background=True)
                 if in_flight is not None:
