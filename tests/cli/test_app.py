@@ -35,6 +35,34 @@ def test_every_subcommand_is_listed_and_has_help_with_examples_and_exit_statuses
         assert "Exit status" in text
 
 
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_the_help_fits_into_a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    names = {"role": ["create", "attach", "detach", "delete", "describe", "list", "audit"]}.get(name, [])
+    for arguments in ([name], *([name, one] for one in names)):
+        lines = invoke(*arguments, "--help")[1].splitlines()
+        assert [line for line in lines if len(line) > 80] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("ramrole-creds ro", ["role"]),
+        ("ramrole-creds role att", ["attach"]),
+        ("ramrole-creds export --format po", ["powershell"]),
+        ("ramrole-creds run --only e", ["env", "ecs_ram_role"]),
+        ("ramrole-creds serve --so", ["--socket", "--socket-mode"]),
+    ],
+)
+def test_the_shell_completes(monkeypatch: pytest.MonkeyPatch, words: str, expected: list[str]) -> None:
+    from click.shell_completion import BashComplete
+
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    completion = BashComplete(app, {}, "ramrole-creds", "_RAMROLE_CREDS_COMPLETE")
+    assert [one.value for one in completion.get_completions(*completion.get_completion_args())] == expected
+
+
 def test_an_unknown_subcommand_ends_with_a_usage_error() -> None:
     assert invoke("frobnicate")[0] == 2
 

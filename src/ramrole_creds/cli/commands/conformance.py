@@ -7,7 +7,10 @@ from pathlib import Path
 import click
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(
+    short_help="Play the metadata service, good and odd, to a client.",
+    context_settings={"ignore_unknown_options": True},
+)
 @click.option("--only", multiple=True, metavar="PATTERN", help="Cases to run, such as 'protocol/*'; repeatable.")
 @click.option("--once", is_flag=True, help="The client fetches once, prints one line and ends.")
 @click.option("--all", "every_answer", is_flag=True, help="Play every odd answer, not one of each family.")
@@ -33,13 +36,12 @@ def command(  # one argument for each option
     nothing, prints one such line and ends. It finds the metadata service in CONFORMANCE_METADATA_ENDPOINT; a Python
     client that connects to 100.100.100.200 reaches it there.
 
-    \b
     Exit status: 0 when all cases held, 1 otherwise.
 
     \b
     Examples:
       ramrole-creds conformance -- python my_client.py
-      ramrole-creds conformance --only 'protocol/*' --json results.json -- node client.js
+      ramrole-creds conformance --only 'protocol/*' -- node client.js
     """
     from ramrole_creds.testing.conformance.runner import run_cases, summary, to_json, to_junit
 

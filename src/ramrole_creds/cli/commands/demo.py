@@ -7,7 +7,7 @@ import sys
 import click
 
 
-@click.command()
+@click.command(short_help="Show the library at work on a fake cloud.")
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 64), help="Threads that make calls.")
 @click.option("--seed", type=int, help="Make keys and jitter repeatable.")
 def command(threads: int, seed: int | None) -> None:
@@ -15,7 +15,6 @@ def command(threads: int, seed: int | None) -> None:
 
     Stays on this machine and ignores your own configuration.
 
-    \b
     Exit status: 0 when every check held, 1 when one did not.
 
     \b

@@ -7,7 +7,7 @@ import sys
 import click
 
 
-@click.command()
+@click.command(short_help="Find out why there are credentials here, or why not.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the details of each check.")
 @click.option("--offline", is_flag=True, help="Do not ask STS or the region's endpoint.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for scripts.")
@@ -17,7 +17,6 @@ def command(*, verbose: bool, offline: bool, as_json: bool) -> None:
     Looks at the place, variables, files, the metadata service, and STS through the proxy that a program uses. The last
     line is the verdict: who a program is here, or the cause and the fix.
 
-    \b
     Exit status: 0 when a program gets credentials that are accepted, 1 when it does not.
 
     \b

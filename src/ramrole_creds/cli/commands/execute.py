@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import click
 
+from ramrole_creds.cli.options import only_option
 
-@click.command("exec", context_settings={"ignore_unknown_options": True})
+
+@click.command(
+    "exec",
+    short_help="Run a command with one snapshot of the credentials.",
+    context_settings={"ignore_unknown_options": True},
+)
 @click.option("--valid-for", default=0.0, type=click.FloatRange(0), metavar="SECONDS", help="Least life left.")
-@click.option("--only", multiple=True, metavar="SOURCE", help="Sources of the chain to use; repeatable.")
+@only_option
 @click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND…")
 def command(*, valid_for: float, only: tuple[str, ...], arguments: tuple[str, ...]) -> None:
     """Run a command with one snapshot of the credentials in its environment.
@@ -15,7 +21,6 @@ def command(*, valid_for: float, only: tuple[str, ...], arguments: tuple[str, ..
     The command replaces this process and the credentials are not renewed: for programs that run longer than the
     credentials live, use `run`.
 
-    \b
     Exit status: that of the command; 1 when there are no credentials that live for --valid-for, 126 when the
     command cannot be executed, 127 when it is not found.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 
-@click.command()
+@click.command(short_help="Show what each source of credentials would do here.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list with one object for each source.")
 def command(*, as_json: bool) -> None:
     """Show what each source of credentials would do here, in the order in which they are asked.
@@ -13,7 +13,6 @@ def command(*, as_json: bool) -> None:
     Sends no request. A source that is configured and broken stops the search: its line says so, and the lines below it
     say that their sources are not reached.
 
-    \b
     Exit status: 0, or 1 when a setting is not valid.
 
     \b

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import click
 
+from ramrole_creds.cli.options import only_option
+
 CLI = "aliyun-cli"
 STYLES = ("env", "dotenv", "powershell", "json", "process", "ini", CLI)
 
 
-@click.command()
+@click.command(short_help="Print the credentials for another program.")
 @click.option("--format", "style", default="env", show_default=True, type=click.Choice(STYLES))
 @click.option("--write", metavar="NAME", help="With aliyun-cli: add the profile NAME to the CLI's file.")
 @click.option("--valid-for", default=0.0, type=click.FloatRange(0), metavar="SECONDS", help="Least life left.")
-@click.option("--only", multiple=True, metavar="SOURCE", help="Sources of the chain to use; repeatable.")
+@only_option
 @click.option("--yes", is_flag=True, help="Print secrets on a terminal too.")
 def command(*, style: str, write: str | None, valid_for: float, only: tuple[str, ...], yes: bool) -> None:
     """Print the credentials that a program gets here, for another program.
@@ -20,7 +22,6 @@ def command(*, style: str, write: str | None, valid_for: float, only: tuple[str,
     The output holds secrets, so it goes to a pipe or a file; on a terminal only with --yes. The exception is
     aliyun-cli: a profile that calls this command back whenever the CLI needs credentials.
 
-    \b
     Exit status: 0, or 1 when there are no credentials, 2 for a wrong option.
 
     \b

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.services.metadata_service import Mode
 
 
-@click.command()
+@click.command(short_help="Run a fake cloud for programs in any language.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Local address to bind; accepted as Host.")
 @click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port.")
 @click.option("--role", default="web", show_default=True, help="Role attached to the instance; '' attaches none.")
@@ -38,7 +38,6 @@ def command(  # noqa: PLR0913, PLR0917  # one argument for each option
     Standard error gets the `export` lines that point a program at it. Time passes as it does; `POST
     /_fake/clock/advance` with the control key in X-Fake-Key jumps ahead.
 
-    \b
     Exit status: 0 after SIGTERM or Ctrl-C, 1 when it cannot start.
 
     \b

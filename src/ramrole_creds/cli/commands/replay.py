@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 
-@click.command()
+@click.command(short_help="Play a recording against the engine.")
 @click.argument("recording", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Draw the timeline into this file.")
 @click.option(
@@ -22,7 +22,6 @@ def command(*, recording: Path, svg: Path | None, shrunk: Path | None, as_json: 
 
     Draws the timeline and says where a promise was broken. A recording holds no key and no token.
 
-    \b
     Exit status: 0, or 1 when a promise is broken or the file is not a recording.
 
     \b

@@ -22,19 +22,18 @@ RULES = """
     The rules of the service:
       - an instance has one role at most, and only instances in a VPC can have one
       - the role's trust policy names the service ecs.aliyuncs.com
-      - who attaches a role needs ram:PassRole on it, and ecs:AttachInstanceRamRole
+      - who attaches a role needs ram:PassRole and ecs:AttachInstanceRamRole
       - a role that was attached shows in the metadata after one or two minutes
 """
 
 
-@click.group()
+@click.group(short_help="Create, attach, detach and audit roles of instances.")
 def command() -> None:
     """Create RAM roles for instances, attach, detach, describe, list, delete and audit them.
 
     The calls are signed with the credentials that this command finds. All subcommands may be repeated: what is done
     already is not done again. `--dry-run` prints the calls that would change something.
 
-    \b
     Exit status: 0; 1 when a service refuses a call, or when `audit` finds something; 2 for a wrong option.
 
     \b
@@ -107,7 +106,7 @@ def open_roles(options: dict[str, object]) -> InstanceRoles:
 _instance_option = click.option("--instance", "instances", multiple=True, required=True, metavar="ID")
 
 
-@command.command()
+@command.command(short_help="Create a role that instances can have.")
 @click.argument("name")
 @click.option("--policy", "policies", multiple=True, metavar="NAME", help="System policy to attach; repeatable.")
 @click.option("--custom-policy", "custom", multiple=True, metavar="NAME", help="Policy of the account; repeatable.")
@@ -134,7 +133,7 @@ def create(
     return plan_create(roles, name, policies, custom, description=description, session=max_session)
 
 
-@command.command()
+@command.command(short_help="Attach a role to instances.")
 @click.argument("name")
 @_instance_option
 @click.option("--replace", is_flag=True, help="Detach another role that an instance has.")
@@ -151,7 +150,7 @@ def attach(roles: InstanceRoles, *, name: str, instances: tuple[str, ...], repla
     return plan_attach(roles, name, instances, replace=replace)
 
 
-@command.command()
+@command.command(short_help="Detach the role of instances.")
 @click.argument("name", required=False)
 @_instance_option
 @plan_command
@@ -167,7 +166,7 @@ def detach(roles: InstanceRoles, *, name: str | None, instances: tuple[str, ...]
     return plan_detach(roles, instances, name)
 
 
-@command.command()
+@command.command(short_help="Delete a role that no instance has.")
 @click.argument("name")
 @plan_command
 def delete(roles: InstanceRoles, *, name: str) -> Plan:
@@ -204,7 +203,7 @@ def show_command(function: Callable[..., list[dict[str, str]]]) -> Callable[...,
     return run
 
 
-@command.command()
+@command.command(short_help="Show which instances have which role.")
 @click.option("--instance", "instances", multiple=True, metavar="ID", help="Repeatable.")
 @click.option("--name", metavar="ROLE", help="All instances with this role.")
 @show_command
@@ -234,13 +233,12 @@ def list_all(roles: InstanceRoles) -> list[dict[str, str]]:
     return [{"name": one.name, "arn": one.arn} for one in roles.list_roles()]
 
 
-@command.command()
+@command.command(short_help="List instances without a role that fits.")
 @click.option("--instance", "instances", multiple=True, metavar="ID", help="Only these; all of the region otherwise.")
 @show_command
 def audit(roles: InstanceRoles, *, instances: tuple[str, ...]) -> list[dict[str, str]]:
     """List instances without a role, and those whose role does not exist or does not trust ECS.
 
-    \b
     Exit status: 1 when there are any.
 
     \b

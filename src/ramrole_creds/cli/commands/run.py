@@ -6,9 +6,13 @@ import sys
 
 import click
 
+from ramrole_creds.cli.options import only_option
 
-@click.command(context_settings={"ignore_unknown_options": True})
-@click.option("--only", multiple=True, metavar="SOURCE", help="Sources of the chain to use; repeatable.")
+
+@click.command(
+    short_help="Run a command with credentials that stay fresh.", context_settings={"ignore_unknown_options": True}
+)
+@only_option
 @click.option("--no-takeover", is_flag=True, help="Leave the official SDKs of a Python child as they are.")
 @click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND…")
 def command(*, only: tuple[str, ...], no_takeover: bool, arguments: tuple[str, ...]) -> None:
@@ -19,7 +23,6 @@ def command(*, only: tuple[str, ...], no_takeover: bool, arguments: tuple[str, .
 
     Signals are passed on to the child. Needs the extra `serve`: pip install '.[cli,serve]' in a checkout.
 
-    \b
     Exit status: that of the command (128 + N where signal N ended it); 1 when there are no credentials, 126
     when the command cannot be executed, 127 when it is not found.
 

@@ -6,8 +6,10 @@ import sys
 
 import click
 
+from ramrole_creds.cli.options import only_option
 
-@click.command()
+
+@click.command(short_help="Serve credentials to the other programs of this host.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Local address to bind.")
 @click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port.")
 @click.option("--socket", "socket_path", type=click.Path(dir_okay=False), help="Unix socket instead of TCP.")
@@ -17,7 +19,7 @@ import click
 @click.option("--allow-host", multiple=True, metavar="NAME", help="Accept this in the Host header too; repeatable.")
 @click.option("--map", "maps", multiple=True, metavar="CLIENT=ROLE", help="Who gets which role; repeatable.")
 @click.option("--config", type=click.Path(dir_okay=False), help="JSON file with map and only; read again at SIGHUP.")
-@click.option("--only", multiple=True, metavar="SOURCE", help="Sources of the chain to use; repeatable.")
+@only_option
 @click.option("--env-file", type=click.Path(dir_okay=False), help="Write the variables for clients here, mode 0600.")
 @click.option("--admin-port", type=click.IntRange(0, 65535), help="Port of the status page, probes and metrics.")
 @click.option(
@@ -40,15 +42,16 @@ def command(**options: object) -> None:
     SIGTERM finishes the requests in progress and ends; SIGHUP reads the configuration again. Needs the extra `serve`:
     pip install '.[cli,serve]' in a checkout.
 
-    \b
     Exit status: 0 after SIGTERM or Ctrl-C, 1 when it cannot start, 2 for a wrong option.
 
     \b
     Examples:
       ramrole-creds serve
-      ramrole-creds serve --port 8200 --admin-port 8201 --env-file /run/ramrole/env
-      ramrole-creds serve --socket /run/ramrole/creds.sock --socket-mode 0666 --map user:shop=self
-      ramrole-creds serve --host 100.100.100.200 --port 80 --metadata --allow-item region-id
+      ramrole-creds serve --port 8200 --admin-port 8201 --env-file /run/app/env
+      ramrole-creds serve --socket /run/app/creds.sock --socket-mode 0666 \\
+        --map user:shop=self
+      ramrole-creds serve --host 100.100.100.200 --port 80 --metadata \\
+        --allow-item region-id
     """
     from ramrole_creds.cli.extras import require_extra
 

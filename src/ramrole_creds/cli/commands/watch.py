@@ -6,9 +6,11 @@ import sys
 
 import click
 
+from ramrole_creds.cli.options import only_option
 
-@click.command()
-@click.option("--only", multiple=True, metavar="SOURCE", help="Sources of the chain to use; repeatable.")
+
+@click.command(short_help="Watch the credentials live.")
+@only_option
 @click.option("--interval", default=1.0, show_default=True, type=click.FloatRange(0.1), help="Seconds between looks.")
 @click.option("--for", "seconds", type=click.FloatRange(0), help="End after so many seconds; else at Ctrl-C.")
 def command(*, only: tuple[str, ...], interval: float, seconds: float | None) -> None:
@@ -17,7 +19,6 @@ def command(*, only: tuple[str, ...], interval: float, seconds: float | None) ->
     On a terminal a panel with the life as a bar, both refresh windows in it, and a timeline; in a pipe one line for
     each event.
 
-    \b
     Exit status: 0 at Ctrl-C or after --for, 1 when a setting is not valid.
 
     \b

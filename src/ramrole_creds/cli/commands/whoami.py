@@ -7,14 +7,13 @@ import sys
 import click
 
 
-@click.command()
+@click.command(short_help="Show the credentials here, and their source.")
 @click.option("--expect-role", metavar="NAME", help="Refuse credentials of any other role.")
 @click.option("--verify", is_flag=True, help="Ask STS (GetCallerIdentity) whose credentials these are.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for scripts.")
 def command(*, expect_role: str | None, verify: bool, as_json: bool) -> None:
     """Show which credentials a program gets here, and from which source. Never prints a secret.
 
-    \b
     Exit status: 0 with credentials, 1 without (standard error has a line for each source), or when
     --verify is refused.
 
