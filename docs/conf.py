@@ -27,6 +27,10 @@ nitpicky = True
 nitpick_ignore_regex = [(r"py:(class|exc|obj)", r".*")]
 html_theme = "furo"
 html_title = f"ramrole-creds {version}"
+html_static_path = ["static"]
+html_css_files = ["manual.css"]
+html_show_copyright = False
+pygments_dark_style = "github-dark"
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
