@@ -412,6 +412,17 @@ def test_a_profile_that_hides_the_role_is_named(cloud: FakeCloud) -> None:
     assert key.access_key_secret not in result.output
 
 
+def test_a_file_that_cannot_be_looked_at_is_named(cloud: FakeCloud) -> None:
+    path = Path(os.environ["HOME"]) / ".aliyun" / "config.json"
+    path.parent.mkdir()
+    path.symlink_to(path)  # whoever is root may read all else
+    output = run("doctor").output
+    assert f"FAILED: {path} cannot be read: Too many levels of symbolic links." in output
+    assert "No profile file is there" not in output
+    assert f"Cause: {path}" in output
+    assert cloud.requests
+
+
 def test_every_source_that_comes_too_late_is_named(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     home, key = Path(os.environ["HOME"]), cloud.access_key()
     monkeypatch.setenv(ID, key.access_key_id)

@@ -47,7 +47,7 @@ class LazyGroup(click.Group):
             raise  # it shows how to call the command
         except click.ClickException as error:
             text = error.message if REFERENCE in error.message else error.message + reference("ramrole-creds")
-            shown = wrap_lines(f"{PREFIX}{text}", indent="  ", stream=sys.stderr).removeprefix(PREFIX)
+            shown = wrap_lines(f"{PREFIX}{text}", indent="    ", stream=sys.stderr).removeprefix(PREFIX)
             raise click.ClickException(shown) from error
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

@@ -56,16 +56,18 @@ def _about_profile(file: ProfilePath, *, posix: bool) -> Iterator[Check]:
 
 
 def _about(path: Path, named: str, *, posix: bool) -> Iterator[Check]:
-    if not _exists(path) or os.fspath(path) == os.devnull:
+    if os.fspath(path) == os.devnull:
         return
-    yield Check("files", "ok", f"{path} is there{named}.")
     try:
         mode = path.stat().st_mode
         with path.open("rb"):
             pass
-    except OSError as error:
-        yield Check("files", "failed", f"{path} cannot be read: {error.strerror}.")
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return
+    except OSError as error:  # there, or behind a directory that this user may not enter
+        yield Check("files", "failed", f"{path} cannot be read{named}: {error.strerror}.")
+        return
+    yield Check("files", "ok", f"{path} is there{named}.")
     if posix and mode & OPEN_TO_OTHERS:
         yield Check(
             "files", "warning", f"{path} may be read by other users (mode {mode & 0o777:04o}): chmod 600 {path}"
