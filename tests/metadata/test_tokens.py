@@ -119,6 +119,19 @@ def test_threads_share_the_token(cloud: FakeCloud) -> None:
     assert len(cloud.requests.to("token")) <= 1 + 16
 
 
+@pytest.mark.parametrize("fault", ["hang", "reset", "close"])
+def test_a_service_that_issued_a_token_is_not_asked_without_one(cloud: FakeCloud, fault: str) -> None:
+    client = client_of(cloud, read_timeout=0.1)
+    client.get("region-id")
+    cloud.metadata.forget_tokens()
+    cloud.faults.add("token", fault)
+    with pytest.raises(MetadataError, match=r"PUT .*/latest/api/token"):
+        client.get("region-id")
+    cloud.faults.clear()
+    assert client.get("region-id") == "cn-hangzhou"
+    cloud.requests.assert_no_tokenless_metadata()
+
+
 @pytest.mark.parametrize("status", [403, 404, 405, 501])
 def test_a_service_without_tokens_is_remembered_for_hours(cloud: FakeCloud, status: int) -> None:
     cloud.mode = "normal"

@@ -54,6 +54,7 @@ class TokenCache:
         self._token: tuple[str, float] | None = None
         self._tokenless_until = NEVER
         self._refusals: tuple[int, float] = (0, NEVER)
+        self.token_service_seen = False
 
     def usable_token(self) -> str | None:
         """The session token while it is valid."""
@@ -65,6 +66,7 @@ class TokenCache:
         margin = min(TOKEN_MARGIN_SECONDS, ttl_seconds / 10)
         self._token = (token, self._clock.monotonic() + ttl_seconds - margin)
         self._tokenless_until = NEVER
+        self.token_service_seen = True
 
     def forget(self, token: str) -> None:
         """Drop a token that the service refused. A newer one of another thread stays."""
@@ -246,7 +248,10 @@ class MetadataSession:
         return self._memory.usable_token() or self._new_token()
 
     def _new_token(self) -> str | None:
-        """A session token; None if the service has none and none is required."""
+        """A session token; None if the service has none and none is required.
+
+        A call without an answer means that there is no token service, unless it issued a token to this client before.
+        """
         request_line = self._request_line(TOKEN_PATH, "PUT")
         may_fall_back = self._token_mode == PREFER
 
@@ -265,7 +270,7 @@ class MetadataSession:
             )
         except HttpError as error:
             silent = isinstance(error, (ReadTimeout, ConnectionBroken)) and not error.answered
-            if not (silent and may_fall_back):
+            if not silent or not may_fall_back or self._memory.token_service_seen:
                 raise self._no_answer(error, "token") from None
             answer = None
         if isinstance(answer, tuple):
