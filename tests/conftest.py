@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from ramrole_creds.testing.environment import isolated_environment
 from ramrole_creds.testing.masking import leaked_marker, mask_text
@@ -17,6 +18,10 @@ from ramrole_creds.testing.network import forbid_network
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
+# A busy machine is not a failure: an import inside of the first example may take longer than hypothesis' limit.
+settings.register_profile("any machine", parent=settings(), deadline=None)
+settings.load_profile("any machine")
 
 pytest_plugins = ["pytester"]
 FOREIGN_THREADS = "non-blocking-refresh"

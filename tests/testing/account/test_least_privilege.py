@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from ramrole_creds import signing
 from ramrole_creds.testing import Access, Authorizer, UnusedPermission
+from ramrole_creds.testing.account.access import JudgedAccess
 from ramrole_creds.testing.account.least_privilege import least_policy, missing_permissions, unused_permissions
-from ramrole_creds.testing.account.ram_policy import ALLOW_ALL, allow
+from ramrole_creds.testing.account.ram_policy import ALLOW_ALL, Decision, allow
 from tests.testing.services.conftest import Endpoints
 
 if TYPE_CHECKING:
@@ -100,6 +101,27 @@ def test_resources_are_named_as_narrowly_as_asked(width: Width, resources: list[
         "Version": "1",
         "Statement": [{"Effect": "Allow", "Action": ["oss:PutObject"], "Resource": resources}],
     }
+
+
+@pytest.mark.parametrize(
+    ("used", "resources"),
+    [
+        (["a*/b", "a/b", "ax/b", "b/b"], ["a*/b", "b/b"]),
+        (["q?", "q1", "q12"], ["q12", "q?"]),
+        (["a?*", "a*?"], ["a*?"]),
+        (["*", "?", "abc"], ["*"]),
+    ],
+    ids=["inner", "one character", "each other", "more than its name"],
+)
+def test_a_name_with_a_wildcard_covers_others_since_it_cannot_be_escaped(used: list[str], resources: list[str]) -> None:
+    granted = Decision.ALLOW
+    accesses = [
+        JudgedAccess("web", "AssumedRoleUser", "oss:GetObject", f"acs:oss:oss-cn-hangzhou:1:one/{name}", granted)
+        for name in used
+    ]
+    policy = least_policy(accesses)
+    assert policy["Statement"][0]["Resource"] == [f"acs:oss:*:*:one/{name}" for name in resources]
+    assert missing_permissions(policy, accesses) == []
 
 
 def test_actions_on_the_same_resources_share_a_statement() -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.account.ram_policy import Document
 
 Width = Literal["exact", "prefix", "any"]
+_WILDCARDS = frozenset("*?")
 WIDTHS: tuple[str, ...] = ("exact", "prefix", "any")
 
 
@@ -33,6 +34,9 @@ def least_policy(accesses: Iterable[JudgedAccess], resources: Width = "exact") -
     Region and account are `*`, since those of a fake cloud are not yours. Statements and their contents are sorted,
     so that the document changes only where the calls do.
 
+    A policy cannot escape a wildcard. So a resource with `*` or `?` in its name cannot be named exactly: what names it
+    allows every resource that the name covers as a pattern.
+
     Args:
         accesses: what was asked for.
         resources: "exact" names each resource, "prefix" the folder that it is in, "any" none.
@@ -44,10 +48,10 @@ def least_policy(accesses: Iterable[JudgedAccess], resources: Width = "exact") -
         raise ValueError(f'resources={resources!r} is not known. Use "exact", "prefix" or "any".')
     needed: dict[str, set[str]] = {}
     for one in accesses:
-        needed.setdefault(one.action, set()).add(widened(one.resource, resources))
+        needed.setdefault(one.action, set()).add(one.resource)
     by_resources: dict[tuple[str, ...], list[str]] = {}
     for action in sorted(needed):
-        by_resources.setdefault(_without_covered(needed[action]), []).append(action)
+        by_resources.setdefault(_necessary(needed[action], resources), []).append(action)
     statements = [
         {"Effect": "Allow", "Action": actions, "Resource": list(patterns)}
         for patterns, actions in sorted(by_resources.items(), key=lambda item: (item[1], item[0]))
@@ -66,11 +70,20 @@ def widened(resource: str, width: Width) -> str:
     return f"{parts[0]}:{parts[1]}:*:*:{relative}"
 
 
-def _without_covered(patterns: set[str]) -> tuple[str, ...]:
-    """The patterns that no other one of them covers."""
-    wide = [each for each in patterns if each.endswith("*")]
-    kept = (each for each in patterns if not any(one != each and matches(one, each) for one in wide))
-    return tuple(sorted(kept))
+def _necessary(names: set[str], width: Width) -> tuple[str, ...]:
+    """The patterns of these names, without those whose names the others cover."""
+    covered: dict[str, list[str]] = {}
+    for name in sorted(names):
+        covered.setdefault(widened(name, width), []).append(name)
+    # The shortest first: it covers most. The narrow ones go before the wide ones.
+    wide = sorted((each for each in covered if not _WILDCARDS.isdisjoint(each.split(":", 4)[-1])), key=len)
+    for each in [*(covered.keys() - wide), *sorted(wide, reverse=True)]:
+        others = [one for one in wide if one != each]
+        if all(any(matches(one, name) for one in others) for name in covered[each]):
+            for name in covered.pop(each):
+                covered[next(one for one in others if matches(one, name))].append(name)
+            wide = others
+    return tuple(sorted(covered))
 
 
 def unused_permissions(policies: Mapping[str, Document], accesses: Iterable[JudgedAccess]) -> list[UnusedPermission]:
