@@ -34,7 +34,7 @@ SDKS = {
     "alibabacloud-oss-v2": ("oss_v2", "`Config(credentials_provider=provider)`", "async: `await prefetched(provider)`"),
     "ossfs": ("ossfs", "`register()`, `provider` in the options", "aiooss2 cannot upload"),
     "aliyun-log-python-sdk": ("log", "`LogClient(credentials_provider=provider)`", "handlers, consumers: ours"),
-    "aliyun-log-producer": ("log_producer", "`ProducerCredentials(provider)`", "keeps a copy until near its end"),
+    "aliyun-log-producer": ("log_producer", "`RefreshingProducer(provider)`", "private attribute, checked"),
     "tablestore": ("tablestore", "`OTSClient(credentials_provider=provider)`", "retries repeat a signature"),
     "pyodps": ("odps", "`ODPS(account=ProviderAccount(provider))`", ""),
     "aliyun-mns-sdk": ("mns", "`Account(credentials_provider=MnsCredentials(provider))`", ""),
@@ -101,7 +101,7 @@ def _row(distribution: str, version: str) -> str:
     source = (TESTS / f"test_{name}.py").read_text(encoding="utf-8")
     proven = {
         "rotation": re.search(r"def test_\w*(over_rotations|sent_with_the_token)", source),
-        "recovery": "retry_on_rejected(" in source,
+        "recovery": "retry_on_rejected(" in source or "_rejected_token_by_itself(" in source,
         "async": "async def test_" in source,
     }
     cells = ["yes" if claim else "no" for claim in proven.values()]
