@@ -6,42 +6,30 @@ The library (1.4) has no credential protocol, so the program asks the credential
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.clocks import TickingClock
+from tests.testing.go_program import go_program
 
 pytest.importorskip("uvicorn", reason="the extra serve")
 pytest.importorskip("httptools", reason="the extra serve")
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "ramrole_creds.cli"]
-SOURCE = Path(__file__).parents[1] / "testing" / "go" / "oss_client.go"
-LIBRARIES = Path("/usr/share/gocode")  # where Debian puts the sources of libraries
-OSS = LIBRARIES / "src" / "github.com" / "aliyun" / "aliyun-oss-go-sdk"
-
 pytestmark = pytest.mark.xdist_group("go")  # compiled once
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The program, compiled."""
-    if shutil.which("go") is None or not OSS.is_dir():
-        pytest.skip("Go is not installed: apt-get install golang-go golang-github-aliyun-aliyun-oss-go-sdk-dev")
-    built = tmp_path_factory.mktemp("go")
-    go = {"GO111MODULE": "off", "GOPATH": str(LIBRARIES), "GOCACHE": str(built / "cache"), "GOFLAGS": ""}
-    command = ["go", "build", "-o", str(built / "program"), str(SOURCE)]
-    done = subprocess.run(command, env={**os.environ, **go}, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return str(built / "program")
+    return go_program("oss_client.go", tmp_path_factory.mktemp("go"))
 
 
 @pytest.fixture
