@@ -50,14 +50,14 @@ def checked_patience(name: str, value: object) -> float:
     """A number of seconds, 0 or more; infinity counts, and so does any other type that compares like a number.
 
     Raises:
-        ConfigurationError: the value is not one.
+        ConfigurationError: the value is not one, or no float can hold it.
     """
     try:
-        if value >= 0:  # type: ignore[operator]  # not so for NaN
-            return value  # type: ignore[return-value]
-    except TypeError:
+        if not isinstance(value, bool) and value >= 0:  # type: ignore[operator]  # not so for NaN
+            return float(value)  # type: ignore[arg-type]  # compares like a number
+    except (TypeError, ValueError, OverflowError):
         pass
-    raise ConfigurationError(f"{name} must be a number of seconds, 0 or more, not {value!r}.")
+    raise ConfigurationError(f"{name} must be a number of seconds, 0 or more, not {value!r:.60}.")
 
 
 class UnknownArgumentError(TypeError):

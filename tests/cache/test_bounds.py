@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import subprocess
 import sys
 import textwrap
 import threading
 import time
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ramrole_creds import Credentials, FetchError, FetchTimeout, FunctionProvider, RefreshPolicy
+from ramrole_creds import (
+    ConfigurationError,
+    Credentials,
+    FetchContext,
+    FetchError,
+    FetchTimeout,
+    FunctionProvider,
+    RefreshPolicy,
+)
 from ramrole_creds._cache.backoff import FREE_HANGING_FETCHES
 from ramrole_creds._cache.refresher import MAX_BACKGROUND_FETCHES, ThreadRefresher
 from ramrole_creds.clock import SYSTEM_CLOCK
@@ -22,9 +34,12 @@ from tests.cachesim.upstream import Upstream
 from tests.cachesim.world import World
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ramrole_creds.clock import Pending
 
 MAX_SECONDS = 20.0
+KEY = Credentials("LTAI5tkey", "secret")
 
 
 def eventually(holds: object, seconds: float = MAX_SECONDS) -> bool:
@@ -156,10 +171,50 @@ def test_three_hundred_providers_due_at_one_moment_need_few_threads() -> None:
 
 @pytest.mark.parametrize("seconds", [1e10, 86401.0])
 def test_a_fetch_timeout_beyond_a_day_is_refused(seconds: float) -> None:
-    from ramrole_creds import ConfigurationError
-
     with pytest.raises(ConfigurationError, match="fetch_timeout must be at most 86400 s"):
         RefreshPolicy(fetch_timeout=seconds)
+
+
+NOT_SECONDS = [math.nan, -1, -math.inf, 10**400, True, "1", b"1", [], 1j, timedelta(seconds=1)]
+
+
+def wait_at_most(seconds: Any) -> object:
+    return FunctionProvider(lambda: KEY).get_credentials(timeout=seconds)
+
+
+def wish_for(seconds: Any) -> object:
+    return FunctionProvider(lambda: KEY).get_credentials(valid_for=seconds)
+
+
+async def wait_in_a_coroutine(seconds: Any) -> object:
+    return await FunctionProvider(lambda: KEY).get_credentials_async(timeout=seconds)
+
+
+@pytest.mark.parametrize("seconds", NOT_SECONDS, ids=lambda value: f"{value!r:.12}")
+@pytest.mark.parametrize(
+    "use",
+    [
+        wait_at_most,
+        wish_for,
+        lambda seconds: asyncio.run(wait_in_a_coroutine(seconds)),
+        lambda seconds: FunctionProvider(lambda: KEY).wait_ready(seconds),
+        FetchContext.create,
+        lambda seconds: FetchContext.create(1.0, valid_for=seconds),
+        lambda seconds: FetchContext.create(1.0).limited_to(seconds),
+        lambda seconds: FetchContext.create(1.0).record_server_time(seconds),
+        lambda seconds: FetchContext.create(1.0).recheck_after(seconds),
+    ],
+    ids=["timeout", "valid_for", "async", "wait_ready", "create", "wish", "limited_to", "server time", "recheck"],
+)
+def test_what_is_not_a_number_of_seconds_is_refused(use: Callable[[Any], object], seconds: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"must be a number of seconds.*, not "):
+        use(seconds)
+
+
+@pytest.mark.parametrize("seconds", [Decimal("1.5"), Fraction(3, 2), 1e300, math.inf], ids=repr)
+def test_any_kind_of_number_is_taken(seconds: Any) -> None:
+    assert wait_at_most(seconds) is wish_for(Decimal(0)) is KEY
+    assert FetchContext.create(seconds).remaining() > 1
 
 
 def test_patience_without_end_waits() -> None:

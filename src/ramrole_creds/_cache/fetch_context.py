@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from ramrole_creds._checks import checked_duration
+from ramrole_creds._checks import checked_duration, checked_patience
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
@@ -57,8 +57,13 @@ class FetchContext:
         rejected: Credentials | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> FetchContext:
-        """A context for calling `fetch` directly, without a cache; `time_limit` in seconds."""
-        deadline = time.monotonic() + time_limit
+        """A context for calling `fetch` directly, without a cache; `time_limit` in seconds.
+
+        Raises:
+            ConfigurationError: `time_limit` or `valid_for` is not a number of seconds.
+        """
+        deadline = time.monotonic() + checked_patience("time_limit", time_limit)
+        valid_for = checked_patience("valid_for", valid_for)
         return cls(valid_for=valid_for, rejected=rejected, clock=clock, deadline=deadline, monotonic=time.monotonic)
 
     def remaining(self) -> float:
@@ -87,7 +92,12 @@ class FetchContext:
         self.refetch_after = checked_duration("after", after)
 
     def limited_to(self, time_limit: float) -> FetchContext:
-        """A context for one of several sources, with its own time limit within that of the whole."""
+        """A context for one of several sources, with its own time limit within that of the whole.
+
+        Raises:
+            ConfigurationError: `time_limit` is not a number of seconds.
+        """
+        time_limit = checked_patience("time_limit", time_limit)
         return FetchContext(
             valid_for=self.valid_for,
             rejected=self.rejected,
