@@ -1,22 +1,33 @@
-"""The tables of `docs/integrations.md`, made from the tests of the SDKs and of the data stack.
+"""The tables of tested libraries and engines, made from the results of their tests, which `docs/tested.json` keeps.
 
-What an SDK can do is read from its test file: a claim stands in the table when a test proves it. The version is that of
-the run which passed last:
+A run of the tests writes its results there and the tables into the manual; without a run, the tables are written anew:
 
-    INTEGRATIONS_TABLE=write pytest tests/integrations/sdk -n 0
+    RECORD_RESULTS=1 tox run -e sdk-data,engine-celery
+    python docs/integrations_table.py
+
+What a library can do is read from its test file: a claim stands in the table when a test proves it. Versions and
+figures are those of the run that passed last.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "tested.json"
 PAGE = ROOT / "docs" / "integrations.md"
+MACHINES_PAGE = ROOT / "docs" / "many-machines.md"
 TESTS = ROOT / "tests" / "integrations" / "sdk"
-BEGIN = "<!-- table{}: begin (python docs/integrations_table.py --help) -->"
+BEGIN = "<!-- table{}: begin (python docs/integrations_table.py) -->"
 END = "<!-- table{}: end -->"
 HEAD = "| {} | tested | how to plug in | rotation | recovery | async | caveat |\n|---|---|---|---|---|---|---|"
+ENGINE_HEAD = (
+    "| engine | tested | what runs | rotations | processes | fetches | searched for secrets | a module of ours |\n"
+    "|---|---|---|---|---|---|---|---|"
+)
 
 # distribution: (test file, how to plug in, caveat)
 SDKS = {
@@ -51,49 +62,83 @@ SDKS = {
 DATA_STACK = {
     "polars": ("polars", "`credential_provider=PolarsCredentials(provider)`", "keeps a snapshot for a minute"),
     "obstore": ("obstore", "`credential_provider=ObstoreCredentials(provider)`", "asks at most every 100 ms"),
+    "daft": ("daft", "`S3Config(credentials_provider=DaftCredentials(provider))`", "a used `IOConfig` holds keys"),
+    "pylance": ("lance", "`namespace_client=LanceTables(provider, root)`", "not `storage_options`"),
+    "lancedb": ("lance", "`connect_namespace(…LanceTables, {…})`", "not `connect`"),
+    "pyiceberg": ("iceberg", "`py-io-impl` = `RamRoleFileIO`", "a provider by its URL"),
+    "pypaimon": ("paimon", "`paimon_catalog(provider, options)`", "call the handle each time"),
     "deltalake": ("deltalake", "`RefreshingClient(provider, make)`", "call the handle each time"),
     "duckdb": ("duckdb", "`duckdb_connection(provider, connection)`", "call the handle each time"),
     "s3fs": ("s3fs", "`S3FileSystem(session=aiobotocore_session(provider))`", "checksums when_required"),
     "smart_open": ("smart_open", "a client of `botocore_session(provider)`", "checksums when_required"),
+    "dvc-oss": ("dvc_oss", "`OSSFileSystem(fs=…)`, from Python", "not the command `dvc`"),
+    "django-storages": ("django_storages", "`BACKEND` = `RamRoleStorage`", "signed URLs end with the token"),
+    "mlflow-skinny": ("mlflow", "`boto3.setup_default_session(…)`", "addresses `s3://` only"),
+    "osstorchconnector": ("osstorchconnector", "`cred_provider=provider`", "asks every 30 s"),
 }  # fmt: skip
+# engine: (name, what runs, module). Of gunicorn and the others the distribution has the same name.
+ENGINES = {
+    "airflow": ("Airflow", "a task of a DAG, by `RamRoleHook`", "`ramrole_creds.integrations.airflow`"),
+    "celery": ("Celery", "prefork and threads, Redis as broker", "not needed"),
+    "dask": ("Dask", "tasks on worker processes", "not needed"),
+    "gunicorn": ("gunicorn", "worker processes, cold and after a warm preload", "not needed"),
+    "multiprocessing": ("multiprocessing", "spawn and forkserver; Python's own", "not needed"),
+    "ray": ("Ray", "tasks and actors, `runtime_env`", "not needed"),
+    "pyspark": ("Spark", "two executors with Python workers", "not needed"),
+    "spark-jvm": ("Spark, the JVM side", "Java's HTTP client in the driver's JVM", "`ramrole-creds serve`"),
+    "uvicorn": ("uvicorn", "worker processes", "not needed"),
+}
 TABLES = {"": ("SDK", SDKS), " of the data stack": ("library", DATA_STACK)}
 ALL = SDKS | DATA_STACK
 
 
-def rows(distributions: dict[str, tuple[str, str, str]], versions: dict[str, str]) -> list[str]:
-    """The rows of a table, with a version for each distribution that has been tested."""
-    return [_row(distribution, versions.get(distribution, "")) for distribution in distributions]
+def results() -> dict[str, dict[str, Any]]:
+    """What the tests recorded: the version of each library, and the figures of each engine."""
+    found: dict[str, dict[str, Any]] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return found
 
 
-def versions_on_page() -> dict[str, str]:
-    """The versions that the page has now."""
-    text = "".join(map(_table, TABLES))
-    found = re.findall(r"^\| ([\w-]+) \| ([\w.]*) \|", text, flags=re.MULTILINE)
-    return {distribution: version for distribution, version in found if distribution in ALL}
+def record(libraries: dict[str, str], engines: dict[str, dict[str, Any]]) -> None:
+    """Keep the results of a run beside those of other runs, and write the tables anew.
+
+    Args:
+        libraries: the version of each distribution whose tests passed.
+        engines: the figures of each engine whose tests passed.
+    """
+    known = results()
+    known["libraries"] = dict(sorted((known["libraries"] | libraries).items()))
+    known["engines"] = dict(sorted((known["engines"] | engines).items()))
+    RESULTS.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+    write()
 
 
-def write(versions: dict[str, str]) -> None:
-    """Put the tables with these versions, and those of other runs, into the page."""
-    known = versions_on_page() | versions
-    for name, (first, distributions) in TABLES.items():
+def write() -> None:
+    """Put the tables into the manual."""
+    for page, name, table in _tables():
         begin, end = BEGIN.format(name), END.format(name)
-        table = "\n".join([HEAD.format(first), *rows(distributions, known)])
-        page = PAGE.read_text(encoding="utf-8")
-        before, after = page.partition(begin)[0], page.partition(end)[2]
-        PAGE.write_text(f"{before}{begin}\n{table}\n{end}{after}", encoding="utf-8")
+        before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+        page.write_text(f"{before}{begin}\n{table}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 def is_current() -> bool:
-    """True where the page says what the tests prove, whatever versions it names."""
-    known = versions_on_page()
-    return all(
-        [line for line in _table(name).splitlines() if line.startswith("|")][2:] == rows(distributions, known)
-        for name, (_, distributions) in TABLES.items()
-    )
+    """True where the manual has the tables that the results and the tests give."""
+    return all(_table_on(page, name) == table for page, name, table in _tables())
 
 
-def _table(name: str) -> str:
-    return PAGE.read_text(encoding="utf-8").partition(BEGIN.format(name))[2].partition(END.format(name))[0]
+def _tables() -> list[tuple[Path, str, str]]:
+    known = results()
+    tables = [
+        (PAGE, name, [HEAD.format(first), *(_row(one, known["libraries"].get(one, "")) for one in distributions)])
+        for name, (first, distributions) in TABLES.items()
+    ]
+    engines = [_engine_row(name, known["engines"][name]) for name in ENGINES if name in known["engines"]]
+    tables.append((MACHINES_PAGE, " of engines", [ENGINE_HEAD, *engines]))
+    return [(page, name, "\n".join(lines)) for page, name, lines in tables]
+
+
+def _table_on(page: Path, name: str) -> str:
+    text = page.read_text(encoding="utf-8")
+    return text.partition(BEGIN.format(name))[2].partition(END.format(name))[0].strip()
 
 
 def _row(distribution: str, version: str) -> str:
@@ -108,5 +153,12 @@ def _row(distribution: str, version: str) -> str:
     return "| " + " | ".join([distribution, version, plug, *cells, caveat]) + " |"
 
 
+def _engine_row(name: str, figures: dict[str, Any]) -> str:
+    title, runs, module = ENGINES[name]
+    searched = ", ".join(figures["searched"]) or "no file is written"
+    numbers = [str(figures[one]) for one in ("rotations", "processes", "fetches")]
+    return "| " + " | ".join([title, figures["version"], runs, *numbers, searched, module]) + " |"
+
+
 if __name__ == "__main__":
-    write({})
+    write()

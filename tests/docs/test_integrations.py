@@ -1,4 +1,4 @@
-"""The manual's table of SDKs says what their tests prove."""
+"""The manual's tables of SDKs, libraries and engines say what their tests prove and recorded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_table_of_sdks_is_current() -> None:
+def test_the_tables_are_those_that_the_results_give() -> None:
     table = runpy.run_path(str(ROOT / "docs" / "integrations_table.py"))
 
     assert table["is_current"](), "Run: python docs/integrations_table.py"

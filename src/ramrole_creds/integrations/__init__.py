@@ -2,9 +2,9 @@
 
 HTTP clients: `requests`, `httpx`, `aiohttp` and `urllib3` sign what these clients send. Most SDKs take a provider as it
 is and need no helper. The others have one: `acs_client`, `aliyun_log`, `aliyun_log_producer`, `botocore`, `fc2`, `mns`,
-`odps`, `oss_v2` (async) and `ossfs`; of the data stack `polars`, `obstore` and `duckdb`. `refreshing_client` serves
-clients that accept static keys only, and `function_compute` reads the credentials that a function runtime passes to a
-program.
+`odps`, `oss_v2` (async) and `ossfs`; of the data stack `polars`, `obstore`, `daft`, `lance`, `iceberg`, `paimon`,
+`duckdb` and `django_storages`. `refreshing_client` serves clients that accept static keys only, and `function_compute`
+reads the credentials that a function runtime passes to a program.
 
 `retry_on_rejected(provider)` wraps a call of any client: it replaces a rejected token and repeats the call once.
 """

@@ -43,12 +43,18 @@ NEEDS = {
     "aiobotocore": "aiobotocore",
     "boto3": "boto3",
     "credentials_client": "alibabacloud_credentials",
+    "daft": "daft",
     "datahub": "datahub",
     "deltalake": "deltalake pyarrow",
+    "django_storages": "boto3 storages",
     "duckdb": "duckdb duckdb_extensions",
+    "dvc_oss": "dvc_oss",
     "fc2": "fc2",
+    "iceberg": "pyiceberg s3fs",
+    "lance": "lance lancedb",
     "log": "aliyun.log",
     "log_producer": "aliyun_log_producer",
+    "mlflow": "boto3 mlflow",
     "mns": "mns",
     "obstore": "obstore",
     "odps": "odps",
@@ -56,6 +62,8 @@ NEEDS = {
     "oss2": "oss2",
     "oss_v2": "alibabacloud_oss_v2",
     "ossfs": "ossfs",
+    "osstorchconnector": "osstorchconnector",
+    "paimon": "pypaimon",
     "polars": "polars",
     "product_clients": (
         "alibabacloud_alb20200616 alibabacloud_ecs20140526 alibabacloud_fc20230330 alibabacloud_kms20160120"
@@ -205,9 +213,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the versions that passed into the manual's table, where that is asked for."""
-    if os.environ.get("INTEGRATIONS_TABLE") != "write" or hasattr(session.config, "workerinput"):
+    """Record the versions that passed for the manual's table, where that is asked for."""
+    if not os.environ.get("RECORD_RESULTS") or hasattr(session.config, "workerinput"):
         return
     table = runpy.run_path(str(session.config.rootpath / "docs" / "integrations_table.py"))
     passed = {distribution for distribution, (name, _, _) in table["ALL"].items() if _passed.get(name)}
-    table["write"]({distribution: metadata.version(distribution) for distribution in passed})
+    table["record"]({distribution: metadata.version(distribution) for distribution in passed}, {})

@@ -10,6 +10,7 @@ import polars as pl
 from ramrole_creds import Credentials, EcsRamRoleProvider, FunctionProvider
 from ramrole_creds.integrations import polars as integration
 from ramrole_creds.integrations.polars import PolarsCredentials
+from ramrole_creds.integrations.retry import retry_on_rejected
 
 if TYPE_CHECKING:
     import pytest
@@ -59,3 +60,17 @@ def test_a_pickled_provider_has_no_secret(stage: Stage) -> None:
 
     assert secret.encode() not in pickled
     assert pickle.loads(pickled)()[0]["aws_secret_access_key"] == secret
+
+
+def test_a_refused_token_is_replaced_and_the_query_repeated_once(stage: Stage) -> None:
+    """polars keeps a snapshot for a minute, but asks again after a refusal."""
+    provider = PolarsCredentials(stage.provider)
+    frame = pl.DataFrame({"a": [1, 2]})
+    frame.write_parquet("s3://bkt/key.parquet", credential_provider=provider, storage_options=options(stage))
+    assert read(stage, provider) == [1, 2]
+    stage.expire()
+
+    assert retry_on_rejected(stage.provider)(read)(stage, provider) == [1, 2]
+
+    assert stage.refused("s3")
+    assert stage.accepted("s3")[-1] == stage.provider.get_credentials().access_key_id
