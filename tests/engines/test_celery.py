@@ -7,15 +7,14 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ramrole_creds import EcsRamRoleProvider
-from tests.engines.conftest import LIFE_SECONDS, assert_no_secret_below
-from tests.engines.work import ROTATIONS
+from tests.engines.conftest import Figures, assert_no_secret_below, assert_one_fetch_per_process, wait_for_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,24 +39,21 @@ def broker(tmp_path: Path) -> Iterator[str]:
     command = [server, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--appendonly", "yes"]
     command += ["--appendfsync", "always", "--save", "", "--auto-aof-rewrite-percentage", "0"]
     with (tmp_path / "redis.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        wait_for(port)
+        wait_for_port(port)
         yield f"redis://127.0.0.1:{port}/0"
         process.terminate()
-
-
-def wait_for(port: int) -> None:
-    ends = time.monotonic() + 20
-    while time.monotonic() < ends:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-    raise TimeoutError(f"nothing listens on port {port}")
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads"])
 @pytest.mark.parametrize("sent", [False, True], ids=["module", "argument"])
 def test_tasks_outlive_rotations_with_one_fetch_per_process(
-    cloud: FakeCloud, broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool: str, sent: bool
+    cloud: FakeCloud,
+    broker: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    figures: Figures,
+    pool: str,
+    sent: bool,
 ) -> None:
     monkeypatch.setenv("CLOUD_URL", cloud.url)
     monkeypatch.setenv("BROKER_URL", broker)
@@ -80,18 +76,11 @@ def test_tasks_outlive_rotations_with_one_fetch_per_process(
             worker.terminate()
             worker.wait(WAIT_SECONDS)
 
-    assert all(len(report["keys"]) == ROTATIONS + 1 and report["refused"] == 0 for report in reports)
-    processes = {report["process"] for report in reports}
-    assert len(processes) == (2 if pool == "prefork" else 1)
-    fetches = cloud.requests.to("credentials")
-    seconds = fetches[-1].at - fetches[0].at
-    assert len(fetches) <= (len(processes) + 1) * fetches_of_a_process(seconds)
+    processes = assert_one_fetch_per_process(cloud, reports, beside=1)
+    assert processes == (2 if pool == "prefork" else 1)
     assert_no_secret_below([tmp_path])
-
-
-def fetches_of_a_process(seconds: float) -> float:
-    """How many fetches one process makes in so many seconds, at most: a life's half, with a repeat for each."""
-    return 2 * (2 + seconds / (LIFE_SECONDS / 2))
+    searched = ["messages and results (the broker's log of commands)", "worker log"]
+    figures.record("celery", metadata.version("celery"), processes, cloud, searched)
 
 
 def run_tasks(module: Any, sent: EcsRamRoleProvider | None) -> list[Any]:
