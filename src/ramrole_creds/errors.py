@@ -48,7 +48,7 @@ class RamRoleError(Exception):
     describes it; `message` is the text without it. A text that your own provider raises is left as it is.
     """
 
-    __signature__ = ConstructorSignature()
+    __signature__: ClassVar[ConstructorSignature] = ConstructorSignature()
     _section: ClassVar[str] = "ramroleerror"
     _ours: bool = False
 

@@ -55,7 +55,7 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
     must be configuration: a class whose arguments are secrets refuses in `__reduce__`.
     """
 
-    __signature__ = ConstructorSignature()
+    __signature__: ClassVar[ConstructorSignature] = ConstructorSignature()
     name: ClassVar[str]
     default_policy: ClassVar[RefreshPolicy] = RefreshPolicy()
 
