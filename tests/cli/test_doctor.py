@@ -504,6 +504,14 @@ def test_mistyped_and_foreign_variables_are_named(monkeypatch: pytest.MonkeyPatc
     assert "hidden" not in output
 
 
+def test_a_foreign_variable_beside_ours_with_the_same_value_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ALICLOUD_PROFILE", "ALIBABA_CLOUD_PROFILE"):
+        monkeypatch.setenv(name, "shop")
+    assert "ALICLOUD_PROFILE is set" not in run("doctor", "--offline").output
+    monkeypatch.setenv("ALICLOUD_PROFILE", "other")
+    assert "ALICLOUD_PROFILE is set" in run("doctor", "--offline").output
+
+
 def test_metadata_is_not_asked_where_that_is_forbidden(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
     assert "The metadata service is not asked: a variable forbids it." in run("doctor").output

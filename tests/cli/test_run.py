@@ -56,6 +56,7 @@ def test_the_child_gets_the_uri_and_no_other_source(
     code = "import json, os; print(json.dumps(dict(os.environ)))"
     child = json.loads(run("--", sys.executable, "-c", code).stdout)
     assert child["ALIBABA_CLOUD_CREDENTIALS_URI"].startswith("http://127.0.0.1:")
+    assert child["ALICLOUD_CREDENTIALS_URI"] == child["ALIBABA_CLOUD_CREDENTIALS_URI"]
     assert child["ALIBABA_CLOUD_ECS_METADATA_DISABLED"] == "true"
     assert child["ALIBABA_CLOUD_CLI_PROFILE_DISABLED"] == "true"
     assert not any(name.startswith("ALIBABA_CLOUD_ACCESS_KEY") for name in child)

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import stat
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,7 @@ pytest.importorskip("uvicorn", reason="the extra serve")
 pytest.importorskip("httptools", reason="the extra serve")
 
 from ramrole_creds.local_service import Client, ClientRules, LocalService, parse_rule
+from ramrole_creds.local_service._protocol import peer_uid
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,6 +101,41 @@ def test_a_service_that_ends_leaves_the_socket_of_its_successor(
     with LocalService(ramrole_provider, socket_path=path):
         first.close()
         assert ask(path)[0] == 200
+
+
+@unix_only
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_a_forked_child_takes_nothing_from_its_parent(ramrole_provider: EcsRamRoleProvider, tmp_path: Path) -> None:
+    path = tmp_path / "creds.sock"
+    with LocalService(ramrole_provider, socket_path=path) as service:
+        child = os.fork()
+        if child == 0:
+            service.close()
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert ask(path)[0] == 200
+
+
+def test_the_peer_of_a_socket_is_read_as_each_system_gives_it() -> None:
+    class Socket:
+        """Answers as the kernel does, whatever it is asked."""
+
+        family = getattr(socket, "AF_UNIX", -1)
+
+        def __init__(self, content: bytes) -> None:
+            self._content = content
+
+        def getsockopt(self, _: int, __: int, size: int) -> bytes:
+            assert size == len(self._content)
+            return self._content
+
+    nobody = 4294967294
+    linux = struct.pack("iII", 1234, nobody, nobody)
+    darwin = struct.pack("II", 0, nobody) + struct.pack("h2x", 1) + struct.pack("16I", *range(16))
+    assert peer_uid(Socket(darwin), "darwin") == nobody
+    if hasattr(socket, "SO_PEERCRED"):
+        assert peer_uid(Socket(linux), "linux") == nobody
+    assert parse_rule(f"uid:{nobody}").matches(Client(nobody, ""))
 
 
 @unix_only

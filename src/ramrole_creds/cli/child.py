@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 URI: Final = "ALIBABA_CLOUD_CREDENTIALS_URI"
+URI_OF_TERRAFORM: Final = "ALICLOUD_CREDENTIALS_URI"  # of its provider before 1.228
 FORWARDED: Final = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT")
 # Ctrl-C, Ctrl-\ and a new window size: the terminal sends them to the child too, which must not get them twice.
 FROM_A_TERMINAL: Final = frozenset(
@@ -67,7 +68,7 @@ def run_child(command: Sequence[str], *, only: Sequence[str], takeover: bool) ->
 
 def child_environment(uri: str, *, takeover: bool) -> dict[str, str]:
     """The environment that points a program at the service, whatever SDK it uses."""
-    changes: dict[str, str | None] = {**ASKED_BEFORE_THE_URI, URI: uri}
+    changes: dict[str, str | None] = {**ASKED_BEFORE_THE_URI, URI: uri, URI_OF_TERRAFORM: uri}
     # The service is on loopback: no proxy may be asked for it.
     for name in ("NO_PROXY", "no_proxy"):
         present = [part for part in os.environ.get(name, "").split(",") if part]

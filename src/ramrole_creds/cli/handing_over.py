@@ -131,7 +131,13 @@ def _env(credentials: Credentials) -> str:
 
 
 def _dotenv(credentials: Credentials) -> str:
-    return "\n".join(f"{name}='{value}'" for name, value in as_variables(credentials).items() if value is not None)
+    lines = []
+    for name, value in as_variables(credentials).items():
+        if value is not None:
+            quote = '"' if "'" in value else "'"
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"') if quote == '"' else value
+            lines.append(f"{name}={quote}{escaped}{quote}")
+    return "\n".join(lines)
 
 
 def _powershell(credentials: Credentials) -> str:

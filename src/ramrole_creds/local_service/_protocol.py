@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import struct
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 PEER: Final = "ramrole_creds.peer_uid"
 
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-_PEER_FORMAT: Final = "3i"  # struct ucred: pid, uid, gid
+_PEER_FORMAT: Final = "iII"  # Linux, struct ucred: pid, uid, gid
+_DARWIN_PEER_FORMAT: Final = "IIh2x16I"  # macOS, struct xucred: version, uid, number of groups, groups
+_SOL_LOCAL, _LOCAL_PEERCRED = 0, 1  # macOS, <sys/un.h>
 _BYTES_AROUND_A_HEADER: Final = 4  # ": " and the line end
 # uvicorn warns of each request that a client got wrong; here these are counted, and nobody else may fill the log.
 _logger: Final = logging.getLogger("ramrole_creds.local_service.http")
@@ -158,15 +161,18 @@ def protocol_for(limits: ServiceLimits, history: History) -> type[LimitedProtoco
     return type("Protocol", (LimitedProtocol,), {"limits": limits, "history": history, "waiting": {}})
 
 
-def peer_uid(connection: Any) -> int | None:  # noqa: ANN401  # what asyncio or uvloop calls a socket
+def peer_uid(connection: Any, platform: str = sys.platform) -> int | None:  # noqa: ANN401  # asyncio's or uvloop's
     """The user id of the process at the other end of a Unix socket; None for TCP, and where the system cannot say."""
     if getattr(connection, "family", None) != getattr(socket, "AF_UNIX", -1):
         return None
-    option = getattr(socket, "SO_PEERCRED", None)
-    if option is None:  # macOS, Windows
+    if platform == "darwin":
+        level, option, layout = _SOL_LOCAL, _LOCAL_PEERCRED, _DARWIN_PEER_FORMAT
+    elif hasattr(socket, "SO_PEERCRED"):
+        level, option, layout = socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_FORMAT
+    else:
         return None
-    content = connection.getsockopt(socket.SOL_SOCKET, option, struct.calcsize(_PEER_FORMAT))
-    return int(struct.unpack(_PEER_FORMAT, content)[1])
+    content = connection.getsockopt(level, option, struct.calcsize(layout))
+    return int(struct.unpack(layout, content)[1])
 
 
 def _refuse_with(status: int) -> Callable[[Scope, Receive, Send], Awaitable[None]]:

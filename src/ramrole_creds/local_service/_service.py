@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import signal
 import socket
@@ -29,7 +30,6 @@ from ramrole_creds.metadata import MetadataClient
 from ramrole_creds.provider import CredentialProvider
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Collection, Iterator
     from types import TracebackType
 
@@ -110,6 +110,7 @@ class LocalService:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._admin_url: str | None = None
+        self._pid = 0
 
     @property
     def uri(self) -> str:
@@ -150,6 +151,7 @@ class LocalService:
                 one.close()
             self._remove_socket()
             raise
+        self._pid = os.getpid()
         self._thread = threading.Thread(target=self._run, args=(sockets,), name="ramrole-creds-service", daemon=True)
         self._thread.start()
         for server in self._servers:
@@ -163,9 +165,12 @@ class LocalService:
         self._app.rules = rules
 
     def close(self) -> None:
-        """Accept no more connections, finish the requests that are being answered, and stop."""
+        """Accept no more connections, finish the requests that are being answered, and stop.
+
+        In a forked child it does nothing: the service is its parent's.
+        """
         thread, self._thread = self._thread, None
-        if thread is None:
+        if thread is None or self._pid != os.getpid():
             return
         for server in self._servers:
             server.should_exit = True

@@ -88,7 +88,9 @@ def check_variables(environ: Mapping[str, str]) -> Iterator[Check]:
     for name in sorted(environ):
         if name in KNOWN or not (name in FOREIGN_VARIABLES or name.startswith((*FAMILY, *OTHER_FAMILIES))):
             continue
-        yield Check("variables", "warning", _about_unknown(name))
+        ours = FOREIGN_VARIABLES.get(name)
+        if ours is None or environ.get(ours) != environ[name]:  # the same for another tool is fine
+            yield Check("variables", "warning", _about_unknown(name))
 
 
 def proxies_of(environ: Mapping[str, str]) -> list[str]:
