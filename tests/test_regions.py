@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from ramrole_creds import ConfigurationError, default_region
+from ramrole_creds import ConfigurationError, default_region, signing
 from ramrole_creds._regions import region_id
 from ramrole_creds.sts import StsClient
 
 
-@pytest.mark.parametrize("region", ["cn-hongkong", "oss-cn-hongkong", "oss-cn-hongkong-internal"])
+@pytest.mark.parametrize(
+    "region",
+    [
+        "cn-hongkong",
+        "oss-cn-hongkong",
+        "oss-cn-hongkong-internal",
+        "cn-hongkong-internal",
+        "cn-hongkong-intranet",
+    ],
+)
 def test_the_region_of_an_oss_endpoint_is_a_region_everywhere(region: str) -> None:
     assert region_id(region) == "cn-hongkong"
     assert default_region(region) == "cn-hongkong"
@@ -26,11 +35,32 @@ def test_the_region_of_an_oss_endpoint_is_a_region_everywhere(region: str) -> No
         "cn-hongkong.evil",
         " cn-hongkong",
         "oss-",
+        "oss-accelerate",
+        "oss-accelerate-overseas",
         "a-" * 40 + "a",
         5,
     ],
-    ids=range(9),
+    ids=range(11),
 )
 def test_anything_else_is_refused_and_named(region: object) -> None:
     with pytest.raises(ConfigurationError, match=r'^where must be a region id, such as "cn-hangzhou", not '):
         region_id(region, "where")
+
+
+@pytest.mark.parametrize("region", ["", "cn hangzhou", "oss-accelerate", "oss-cn-hangzhou.aliyuncs.com", None, 5])
+def test_no_scheme_signs_for_what_is_not_a_region(region: object) -> None:
+    for make in (
+        signing.OSSV4,
+        signing.SLSV4,
+        signing.MNSV4,
+        signing.SigV4,
+        lambda region: signing.OTSV4("i", region),
+        lambda region: signing.ODPSV4("http://odps.aliyun.com/api", region),
+    ):
+        with pytest.raises(ConfigurationError, match='region must be a region id, such as "cn-hangzhou", not '):
+            make(region)  # type: ignore[arg-type]  # what the test is about
+
+
+def test_the_s3_form_keeps_the_region_as_it_is_written() -> None:
+    assert signing.SigV4("oss-cn-hangzhou").region == "oss-cn-hangzhou"
+    assert signing.SigV4("us-east-1").region == "us-east-1"

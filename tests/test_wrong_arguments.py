@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -70,6 +71,16 @@ def test_an_argument_that_resembles_nothing_gets_the_list() -> None:
     options: dict[str, Any] = {"xyz": 1}
     with pytest.raises(TypeError, match=r"takes no argument 'xyz'\. Its arguments: policy, clock, on_event\."):
         EnvironmentProvider(**options)
+
+
+def test_a_mistyped_argument_is_named_where_it_leaves_another_one_missing() -> None:
+    options: dict[str, Any] = {"access_key_di": "LTAI", "access_key_secret": "hunter2"}
+    with pytest.raises(
+        TypeError, match=r"takes no argument 'access_key_di'\. Did you mean 'access_key_id'\?"
+    ) as raised:
+        StaticProvider(**options)
+    frames = traceback.StackSummary.extract(traceback.walk_tb(raised.tb.tb_next), capture_locals=True)
+    assert "hunter2" not in "".join(frames.format())
 
 
 @pytest.mark.parametrize("clock", [3, "x", object()])

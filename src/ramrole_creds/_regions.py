@@ -8,6 +8,7 @@ from ramrole_creds.errors import ConfigurationError
 
 MAX_REGION_CHARACTERS = 63  # a region is one label of a host name
 
+_NETWORKS = ("-internal", "-intranet")  # as endpoints of OSS and Simple Log Service have them; no region ends so
 _REGION = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 _SCOPE_REGION = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
 
@@ -20,8 +21,8 @@ def is_region(text: str) -> bool:
 def region_id(region: object, source: str = "region") -> str:
     """The region id in `region`, which becomes a part of host names and of signatures.
 
-    OSS writes its regions with a prefix, and those of its internal endpoints with a suffix: `oss-cn-hongkong` and
-    `oss-cn-hongkong-internal` mean `cn-hongkong`.
+    OSS writes its regions with a prefix, and internal endpoints have a suffix: `oss-cn-hongkong`,
+    `oss-cn-hongkong-internal` and `cn-hongkong-intranet` mean `cn-hongkong`.
 
     Args:
         region: a region id, or the region in the form of OSS.
@@ -54,9 +55,27 @@ def scope_region(region: object, source: str = "region") -> str:
     return text
 
 
+def written_region(region: object, source: str = "region") -> str:
+    """The region as it was written, for a service that accepts `oss-cn-hangzhou` and `cn-hangzhou` in a scope.
+
+    Args:
+        region: a region id, or the region in the form of OSS.
+        source: the argument that it comes from, for the error.
+
+    Raises:
+        ConfigurationError: a scope cannot contain it.
+    """
+    scope_region(region, source)
+    return str(region)
+
+
 def _without_oss(region: object) -> str:
     text = region if isinstance(region, str) else ""
-    return text.removeprefix("oss-").removesuffix("-internal") if text.startswith("oss-") else text
+    if text.startswith("oss-accelerate"):
+        return ""  # transfer acceleration is an endpoint of every region, and not a region
+    for suffix in _NETWORKS:
+        text = text.removesuffix(suffix)
+    return text.removeprefix("oss-")
 
 
 def _invalid(region: object, source: str) -> ConfigurationError:

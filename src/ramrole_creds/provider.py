@@ -6,6 +6,7 @@ names that SDKs ask by are inherited.
 
 from __future__ import annotations
 
+import functools
 import weakref
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
@@ -75,6 +76,11 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Note the arguments: they are all that travels in a pickle."""
+        # Before Python complains about what is missing: the missing one is often misspelt.
+        unknown = next((name for name in kwargs if _is_unknown(cls, name)), None)
+        if unknown is not None:
+            del args, kwargs  # the traceback shows this frame, and they may be secrets
+            raise unknown_argument(unknown, cls.__name__, _constructors(cls))
         provider = super().__new__(cls)
         provider._recipe = ProviderRecipe(cls, args, kwargs)
         _providers[id(provider)] = provider
@@ -89,8 +95,7 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
         **unknown: Never,
     ) -> None:
         for name in unknown:
-            constructors = [vars(cls)["__init__"] for cls in type(self).__mro__[:-1] if "__init__" in vars(cls)]
-            raise unknown_argument(name, type(self).__name__, constructors)
+            raise unknown_argument(name, type(self).__name__, _constructors(type(self)))
         if policy is not None and not isinstance(policy, RefreshPolicy):
             raise ConfigurationError(f"policy must be a RefreshPolicy, not {type(policy).__name__}.")
         if clock is not None and not all(callable(getattr(clock, name, None)) for name in ("time", "monotonic")):
@@ -249,6 +254,24 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
 
 _providers: weakref.WeakValueDictionary[int, CredentialProvider] = weakref.WeakValueDictionary()
 """By their ids, in the order of their creation: a provider need not be hashable."""
+
+
+def _constructors(cls: type) -> list[Any]:
+    return [vars(one)["__init__"] for one in cls.__mro__[:-1] if "__init__" in vars(one)]
+
+
+@functools.cache
+def _argument_names(cls: type) -> frozenset[str]:
+    """The names that constructors of ours take. Without inspect, whose import takes a tenth of a start."""
+    names: set[str] = set()
+    for constructor in _constructors(cls):
+        code = getattr(constructor, "__wrapped__", constructor).__code__
+        names.update(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    return frozenset(names)
+
+
+def _is_unknown(cls: type, name: str) -> bool:
+    return cls.__module__.startswith("ramrole_creds.") and name not in _argument_names(cls)
 
 
 def restart_providers() -> None:

@@ -90,5 +90,11 @@ class TestCredentialsUri:
             CredentialsUriProvider(cloud.url + METADATA_PATH, clock=cloud.clock).get_credentials()
 
     def test_a_service_that_does_not_listen_is_an_error(self) -> None:
-        with pytest.raises(FetchError, match="Check that its service is running"):
+        with pytest.raises(FetchError, match=r"Check that its service is running\. ") as raised:
             CredentialsUriProvider("http://127.0.0.1:9/x").get_credentials()
+        assert "ALIBABA_CLOUD_CREDENTIALS_URI" not in str(raised.value), "nothing looked at the variable"
+
+    def test_the_variable_is_named_where_the_url_comes_from_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", "http://127.0.0.1:9/x")
+        with pytest.raises(FetchError, match="or unset ALIBABA_CLOUD_CREDENTIALS_URI to use another source"):
+            CredentialsUriProvider().get_credentials()

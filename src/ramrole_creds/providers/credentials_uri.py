@@ -55,6 +55,7 @@ class CredentialsUriProvider(CredentialProvider):
             self._problem = _problem_with(self._uri, "uri" if uri else URI_VARIABLE, allow_http=allow_http)
             if uri and self._problem is not None:
                 raise ConfigurationError(self._problem)
+        self._way_out = "" if uri else f", or unset {URI_VARIABLE} to use another source"
         # A URL from the variable is not part of a pickle.
         self._holds_secret = bool(uri) and (parse_url(uri).has_user or parse_url(uri).query is not None)
         https = self._uri is not None and self._uri.lower().startswith("https:")
@@ -84,8 +85,7 @@ class CredentialsUriProvider(CredentialProvider):
             context.recheck_after()
             return credentials
         raise FetchError(
-            f"The credentials URI did not answer. {problem} Check that its service is running, or unset {URI_VARIABLE} "
-            "to use another source."
+            f"The credentials URI did not answer. {problem} Check that its service is running{self._way_out}."
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -107,7 +107,10 @@ def _read(answer: HttpResponse, asked: str) -> Credentials:
     from ramrole_creds._formats.credential_json import PASCAL_CASE, json_object, read_credentials, safe_code
 
     def make_error(what: str) -> FetchError:
-        return FetchError(f"{asked} answered {answer.status} with {what}. The answer is not used.")
+        return FetchError(
+            f"{asked} answered {answer.status} with {what}. The answer is not used. Correct the service that answers "
+            "there."
+        )
 
     def not_json(what: str) -> FetchError:
         what = "an HTML page" if answer.body.lstrip()[:1] == b"<" else what

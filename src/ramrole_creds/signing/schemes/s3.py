@@ -6,6 +6,7 @@ import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar
 
+from ramrole_creds._regions import written_region
 from ramrole_creds.signing._canonical import canonical_path, canonical_query, header_lines, without
 from ramrole_creds.signing._percent import encode
 from ramrole_creds.signing.body import hex_digest, is_seekable
@@ -69,7 +70,7 @@ class SigV4(Scheme):
     `x-amz-content-sha256: UNSIGNED-PAYLOAD`.
 
     Args:
-        region: any text, since the service does not check it; "oss-cn-hangzhou" is usual.
+        region: a region id, as OSS writes it or as others do; "oss-cn-hangzhou" is usual, "us-east-1" works too.
         service: "s3".
     """
 
@@ -83,9 +84,9 @@ class SigV4(Scheme):
     max_presign_seconds: ClassVar[float] = ONE_WEEK_SECONDS
 
     def __init__(self, region: str, service: str = "s3") -> None:
-        self.region: str = region
+        self.region: str = written_region(region)
         self.service: str = service
-        self._scope = f"{region}/{service}/aws4_request"
+        self._scope = f"{self.region}/{service}/aws4_request"
 
     def sign(
         self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
