@@ -41,3 +41,33 @@ def test_the_migrated_client_says_the_same_as_the_official_one(capsys: pytest.Ca
     before, after = (example for _, example in BLOCK.findall((DOCS / "migrate-credentials.md").read_text("utf-8"))[:2])
     exec(compile(before + after, "migrate-credentials.md", "exec"), names)
     assert capsys.readouterr().out.splitlines() == ["default/ecs_ram_role", "default/ecs_ram_role"]
+
+
+@pytest.mark.parametrize(
+    ("page", "package", "foreign"),
+    [
+        ("migrate-credentials.md", "alibabacloud_credentials", 0),
+        ("migrate-oss2.md", "oss2", 3),  # codes of the service
+        ("migrate-boto3.md", "botocore", 2),
+    ],
+)
+def test_the_errors_of_the_other_library_are_in_its_own_words(page: str, package: str, foreign: int) -> None:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.submodule_search_locations is None:
+        pytest.skip(f"{package} is not installed")
+    (folder,) = spec.submodule_search_locations
+    source = "".join(file.read_text(encoding="utf-8", errors="replace") for file in Path(folder).rglob("*.py"))
+    table = (DOCS / page).read_text(encoding="utf-8").partition("| if you see |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
+    assert len(rows) >= 3
+    assert sum(text not in source for text in rows) <= foreign, [text for text in rows if text not in source]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("migrate-")])
+def test_every_page_of_a_migration_has_its_parts(page: str) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    for part in ("Before and after", "Wrong, and right", "Roll out, and roll back"):
+        assert f"## {part}" in text or (part, page) in {
+            ("Before and after", "migrate-boto3.md"),  # its table of names
+            ("Wrong, and right", "migrate-sdk-core.md"),  # its table of errors
+        }, (page, part)
