@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # The tests that run all Python of a page.
 RUN_BY = {
+    "CONTRIBUTING.md": "tests/docs/test_contributing.py",
     "README.md": "tests/docs/test_readme.py",
     "docs/async.md": "tests/docs/test_guides.py",
     "docs/caching.md": "tests/cache/test_manual.py",
