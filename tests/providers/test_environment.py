@@ -108,6 +108,32 @@ def test_a_misspelt_variable_of_this_library_is_warned_of_once(
     )
 
 
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [
+        ("RAMROLE_CREDS_expect_role", "did you mean RAMROLE_CREDS_EXPECT_ROLE?"),
+        ("ramrole_creds_expect_role", "did you mean RAMROLE_CREDS_EXPECT_ROLE?"),
+        ("RAM_ROLE_CREDS_EXPECT_ROLE", "did you mean RAMROLE_CREDS_EXPECT_ROLE?"),
+        ("RAMROLECREDS_EXPECT_ACCOUNT", "did you mean RAMROLE_CREDS_EXPECT_ACCOUNT?"),
+        ("RAMROLE_CREDS_METADATA_END_POINT", "did you mean RAMROLE_CREDS_METADATA_ENDPOINT?"),
+        ("RAMROLE_CREDS_FOO", "the variables are RAMROLE_CREDS_EXPECT_ACCOUNT, "),
+    ],
+)
+def test_a_variable_is_compared_without_case_and_underscores(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variable: str, hint: str
+) -> None:
+    monkeypatch.setenv(variable, "x")
+    default_provider()
+    assert f"{variable} is set, but has no effect: {hint}" in caplog.text
+
+
+def test_the_profile_of_another_tool_is_named_where_no_profile_file_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALICLOUD_PROFILE", "prod")
+    assert "ALICLOUD_PROFILE is set, but this library does not read it: rename it to ALIBABA_CLOUD_PROFILE." in (
+        default_provider().explain()
+    )
+
+
 def test_every_variable_of_this_library_is_known(caplog: pytest.LogCaptureFixture) -> None:
     import re
     from pathlib import Path

@@ -27,20 +27,25 @@ _FOREIGN_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         "OSS_ACCESS_KEY_ID",
         "ALIBABA_CLOUD_ACCESS_KEY",
         "ALICLOUD_ACCESS_KEY",
+        "ALIBABA_CLOUD_ACCESSKEY_ID",
     ),
     SECRET_VARIABLE: (
+        "ALIBABA_CLOUD_SECRET_ACCESS_KEY",
         "ALIBABACLOUD_ACCESS_KEY_SECRET",
         "ALICLOUD_ACCESS_KEY_SECRET",
         "ALIYUN_ACCESS_KEY_SECRET",
         "OSS_ACCESS_KEY_SECRET",
         "ALIBABA_CLOUD_SECRET_KEY",
         "ALICLOUD_SECRET_KEY",
+        "ALIBABA_CLOUD_ACCESSKEY_SECRET",
     ),
     TOKEN_VARIABLE: (
         "ALIBABACLOUD_SECURITY_TOKEN",
         "ALICLOUD_SECURITY_TOKEN",
         "ALIYUN_SECURITY_TOKEN",
         "OSS_SESSION_TOKEN",
+        "ALIBABA_CLOUD_SESSION_TOKEN",
+        "ALIBABA_CLOUD_STS_TOKEN",
     ),
     PROFILE_VARIABLE: ("ALIBABACLOUD_PROFILE", "ALICLOUD_PROFILE"),
     ROLE_ARN_VARIABLE: ("ALIBABACLOUD_ROLE_ARN", "ALICLOUD_ROLE_ARN"),
@@ -83,13 +88,24 @@ def rename_hint(*variables: str) -> str:
 
 
 def warn_of_misspelt_variables(environ: Iterable[str] = os.environ) -> None:
-    """Log a warning, once for each, of variables that look like ones of this library: a misspelt guard is off."""
-    for name in sorted(name for name in environ if name.startswith(OWN_PREFIX)):
+    """Log a warning, once for each, of variables that look like ones of this library: a misspelt guard is off.
+
+    Case and underscores do not count: `RAM_ROLE_CREDS_EXPECT_ROLE` looks like one too.
+    """
+    for name in sorted(name for name in environ if _letters(name).startswith(_OWN_LETTERS)):
         if name in OWN_VARIABLES or name in _warned:
             continue
         import difflib
 
         _warned.add(name)
-        close = difflib.get_close_matches(name, sorted(OWN_VARIABLES), n=1)
-        hint = f"did you mean {close[0]}?" if close else f"the variables are {', '.join(sorted(OWN_VARIABLES))}"
+        own = {_letters(each).removeprefix(_OWN_LETTERS): each for each in OWN_VARIABLES}
+        close = difflib.get_close_matches(_letters(name).removeprefix(_OWN_LETTERS), sorted(own), n=1)
+        hint = f"did you mean {own[close[0]]}?" if close else f"the variables are {', '.join(sorted(OWN_VARIABLES))}"
         _log.warning("The environment variable %s is set, but has no effect: %s", name, hint)
+
+
+def _letters(name: str) -> str:
+    return name.upper().replace("_", "")
+
+
+_OWN_LETTERS = _letters(OWN_PREFIX)

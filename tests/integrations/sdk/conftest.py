@@ -6,10 +6,12 @@ to 15 minutes off. So credentials live two minutes here, and every scene fits in
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import runpy
 import threading
+import warnings
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -103,11 +105,11 @@ class Stage:
         return f"{self.cloud.host}:{self.cloud.port}"
 
     def rotate(self) -> Credentials:
-        """Let the credentials come near their end: the provider replaces them in the background."""
+        """Let the credentials come near their end: the provider replaces them, however busy the machine is."""
         before = self.provider.get_credentials()
         for clock in (self.cloud.clock, self.clock):
             clock.advance(seconds=LIFETIME_SECONDS - 20)
-        after = self.provider.get_credentials()
+        after = self.provider.get_credentials(valid_for=30)
         assert after.access_key_id != before.access_key_id
         return after
 
@@ -176,6 +178,15 @@ def stage() -> Iterator[Stage]:
             yield Stage(cloud, clock, provider)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _collected_connections() -> Iterator[None]:
+    """Several SDKs leave connections to the garbage collector: here, and not in a later test of something else."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
 @pytest.fixture(autouse=True)
 def quiet_sdk_logs() -> Iterator[None]:
     """Several SDKs print the session token at DEBUG, and urllib3 that of a signed URL; so applications silence them."""
@@ -192,7 +203,7 @@ def quiet_sdk_logs() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Several SDKs leave connections to the garbage collector, which may find them during any later test."""
+    """The garbage collector may find such connections earlier, during any test of an SDK."""
     for item in items:
         if item.path.parent == HERE:
             item.add_marker(

@@ -111,6 +111,7 @@ class CliProfileProvider(CredentialProvider):
             document, path = load_config(file), file.path
         except ProviderUnavailable as error:
             hint = "" if self._path else rename_hint(CONFIG_VARIABLE)
+            hint += "" if self._argument else rename_hint(PROFILE_VARIABLE)
             raise ProviderUnavailable(f"{error}{hint}") from None
         profile = self._select(document, path)
         # Imported here: it imports other kinds of providers, and most programs have no such file.
