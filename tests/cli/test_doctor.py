@@ -231,6 +231,35 @@ def uri_without_a_service(cloud: FakeCloud, env: pytest.MonkeyPatch, __: Path) -
     env.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", "http://127.0.0.1:9/credentials")
 
 
+def oidc_in_part(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    env.setenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/var/run/secrets/token")
+
+
+def oidc_token_empty(cloud: FakeCloud, env: pytest.MonkeyPatch, home: Path) -> None:
+    pod_role(cloud, env, home, "")
+
+
+def oidc_token_garbage(cloud: FakeCloud, env: pytest.MonkeyPatch, home: Path) -> None:
+    pod_role(cloud, env, home, "garbage")
+
+
+def oidc_role_missing(cloud: FakeCloud, env: pytest.MonkeyPatch, home: Path) -> None:
+    pod_role(cloud, env, home, cloud.oidc.token(subject="system:serviceaccount:shop:web"))
+
+
+def oidc_role_is_not_an_arn(cloud: FakeCloud, env: pytest.MonkeyPatch, home: Path) -> None:
+    pod_role(cloud, env, home, cloud.oidc.token(subject="system:serviceaccount:shop:web"))
+    env.setenv("ALIBABA_CLOUD_ROLE_ARN", "role/pod")
+
+
+def command_of_a_profile_fails(_: FakeCloud, __: pytest.MonkeyPatch, home: Path) -> None:
+    cli_profile(home, mode="External", process_command="false")
+
+
+def endless_metadata(cloud: FakeCloud, _: pytest.MonkeyPatch, __: Path) -> None:
+    cloud.faults.add("credentials", "oversize")
+
+
 def function_without_a_role(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
     env.setenv("RAMROLE_CREDS_METADATA_ENDPOINT", "http://127.0.0.1:9")
     env.setenv("FC_FUNCTION_NAME", "thumbnails")
@@ -303,6 +332,13 @@ SET_UPS: list[tuple[SetUp, str, str]] = [
     ),
     (other_account_expected, "belong to web of the account 1234567890123456", "change RAMROLE_CREDS_EXPECT_ACCOUNT"),
     (uri_without_a_service, "The credentials URI did not answer", "Check that its service is running, or unset"),
+    (oidc_in_part, "and ALIBABA_CLOUD_OIDC_PROVIDER_ARN are not: RRSA is configured in part", "set all three"),
+    (oidc_token_empty, "token is empty", "Look at the kubelet"),
+    (oidc_token_garbage, "as an OIDC token (AuthenticationFail.OIDCToken.Invalid)", "Mount the projected token"),
+    (oidc_role_missing, "The account has no role acs:ram::", "Correct ALIBABA_CLOUD_ROLE_ARN, or create the role."),
+    (oidc_role_is_not_an_arn, "must be the ARN of a role", "Correct ALIBABA_CLOUD_ROLE_ARN, or unset it."),
+    (command_of_a_profile_fails, "ended with status 1", "Correct the profile in the file. Or set"),
+    (endless_metadata, "The metadata service gave no usable answer.", "Look for a proxy that answers in its place"),
     (function_without_a_role, "no metadata service answers", "Give the function thumbnails a role"),
     (pod_without_a_role, "no metadata service answers", "Give the pod's service account a role (RRSA"),
     (stray_blank, f"Cause: {SECRET} has a blank in it", f"Set {SECRET} again"),

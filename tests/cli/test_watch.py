@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,18 @@ def test_in_a_pipe_there_is_a_line_for_each_event() -> None:
     lines = result.output.splitlines()
     assert any("default: new credentials STS." in line for line in lines)
     assert any(line.endswith("fresh default: empty → fresh") for line in lines)
+    assert_no_secret_in(result.output)
+
+
+@pytest.mark.usefixtures("ramrole_cloud")
+def test_as_json_there_is_an_object_for_each_event() -> None:
+    result = run("watch", "--json", "--for", "1", "--interval", "0.1")
+    assert result.exit_code == 0
+    rows = [json.loads(line) for line in result.output.splitlines()]
+    fetched = next(row for row in rows if row["event"] == "Fetched")
+    assert fetched["state"] == "fresh"
+    assert fetched["identity"] == "web"
+    assert datetime.fromisoformat(fetched["expiration"]).tzinfo is not None
     assert_no_secret_in(result.output)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
@@ -33,13 +35,14 @@ SHOWN_EVENTS: Final = 8
 STYLES: Final = {"fresh": "green", "advisory": "yellow", "mandatory": "dark_orange", "expired": "red", "empty": "red"}
 
 
-def watch(only: Sequence[str], *, interval: float, seconds: float | None) -> int:
+def watch(only: Sequence[str], *, interval: float, seconds: float | None, as_json: bool = False) -> int:
     """Keep a provider and show what it does.
 
     Args:
         only: sources to use, all where empty.
         interval: seconds between two looks.
         seconds: when to end, None for never.
+        as_json: print each event as a JSON object, on a terminal too.
 
     Returns:
         The exit status.
@@ -53,10 +56,10 @@ def watch(only: Sequence[str], *, interval: float, seconds: float | None) -> int
     deadline = None if seconds is None else time.monotonic() + seconds
     with provider, suppress(KeyboardInterrupt):
         threading.Thread(target=_keep_asking, args=(provider,), daemon=True).start()
-        if console.is_terminal:
+        if console.is_terminal and not as_json:
             _show_panel(console, provider, history, interval, deadline)
         else:
-            _print_lines(provider, history, interval, deadline)
+            _print_lines(provider, history, interval, deadline, as_json=as_json)
     return 0
 
 
@@ -138,13 +141,26 @@ def _show_panel(
             time.sleep(interval)
 
 
-def _print_lines(provider: CredentialProvider, history: History, interval: float, deadline: float | None) -> None:
+def event_as_json(event: Event, status: ProviderStatus) -> str:
+    """An event as a JSON object: its kind, the state of what is held, and its own fields."""
+    fields: dict[str, object] = {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(event).items()
+    }
+    fields["at"] = _stamp(event.at)
+    return json.dumps({"event": type(event).__name__, "state": status.state, **fields})
+
+
+def _print_lines(
+    provider: CredentialProvider, history: History, interval: float, deadline: float | None, *, as_json: bool
+) -> None:
     shown = 0
     while True:
         over = _over(deadline)
         total, events = history.total(), history.events()
         for event in events[len(events) - min(len(events), total - shown) :]:
-            click.echo(f"{_stamp(event.at)} {provider.status().state} {describe_event(event)}")
+            status = provider.status()
+            line = f"{_stamp(event.at)} {status.state} {describe_event(event)}"
+            click.echo(event_as_json(event, status) if as_json else line)
         shown = total
         if over:
             return

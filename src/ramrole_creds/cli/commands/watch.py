@@ -13,7 +13,8 @@ from ramrole_creds.cli.options import only_option
 @only_option
 @click.option("--interval", default=1.0, show_default=True, type=click.FloatRange(0.1), help="Seconds between looks.")
 @click.option("--for", "seconds", type=click.FloatRange(0), help="End after so many seconds; else at Ctrl-C.")
-def command(*, only: tuple[str, ...], interval: float, seconds: float | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each event, for scripts.")
+def command(*, only: tuple[str, ...], interval: float, seconds: float | None, as_json: bool) -> None:
     """Watch the credentials of a program live: state, life left, fetches and failures.
 
     On a terminal a panel with the life as a bar, both refresh windows in it, and a timeline; in a pipe one line for
@@ -26,7 +27,8 @@ def command(*, only: tuple[str, ...], interval: float, seconds: float | None) ->
       ramrole-creds watch
       ramrole-creds watch --only ecs_ram_role
       ramrole-creds watch --for 60 | tee credentials.log
+      ramrole-creds watch --json | jq .event
     """
     from ramrole_creds.cli.watching import watch
 
-    sys.exit(watch(only, interval=interval, seconds=seconds))
+    sys.exit(watch(only, interval=interval, seconds=seconds, as_json=as_json))

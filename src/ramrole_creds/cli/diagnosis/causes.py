@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ramrole_creds import MetadataError, ProfileError, StsError
+from ramrole_creds import MetadataError, StsError
 from ramrole_creds.cli.diagnosis.sources import METADATA
 from ramrole_creds.cli.diagnosis.variables import PAIR, TOKEN, URI, stray_character
 from ramrole_creds.errors import message_of
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from ramrole_creds.cli.diagnosis.place import Place
     from ramrole_creds.cli.diagnosis.sources import Answer
 
+OIDC_VARIABLES: Final = (
+    "ALIBABA_CLOUD_ROLE_ARN",
+    "ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
+    "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
+)
 NO_TOKEN_SERVICE_STATUS: Final = frozenset({403, 404, 405, 501})
 REFUSALS: Final = {
     "InvalidAccessKeyId.NotFound": "the AccessKey does not exist",
@@ -39,7 +45,8 @@ ROLE_OF_OIDC: Final = (
     "Give the role a trust policy that names the OIDC provider, with conditions on oidc:iss, oidc:aud and oidc:sub "
     "that hold for this pod's service account."
 )
-_VARIABLE: Final = re.compile(r"(?:ALIBABA|ALIBABACLOUD|ALICLOUD|RAMROLE)_[A-Z0-9_]+(?= must be )")
+_VARIABLE: Final = re.compile(r"(?:ALIBABA|ALIBABACLOUD|ALICLOUD|RAMROLE)_[A-Z0-9_]+(?= must be |: )")
+_TIME: Final = re.compile(r"time|within|no (?:longer )?answer")
 # Where the advice in an error's text begins: its last part says what to do.
 _ADVICE: Final = re.compile(
     r"(?<=[.:;]) (?=(?:Add|Attach|Check|Choose|Correct|Create|Give|Look|Make|Mount|Point|Remove|Rename|Run|Save|Set|"
@@ -85,13 +92,16 @@ def _why_it_says(answer: Answer) -> tuple[str, str]:
 def _advice_for(answer: Answer, cause: str, advice: str) -> str:
     """What to do about a source, from what its error advises."""
     error, source = answer.error, answer.source
-    if source == "cli_profile" and isinstance(error, ProfileError):
+    if source == "cli_profile" and not isinstance(error, StsError):
         return f"{advice or 'Correct the profile in the file.'} Or set ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true."
     if named := _VARIABLE.match(cause):
         return advice or f"Correct {named[0]}, or unset it."
     if source == "credential_uri" and "answered" in cause:
         return f"{REMOVE[source]}."
-    return advice or f"{REMOVE.get(source, 'Correct this source, or remove it')}."
+    fallback = (
+        "Look for a proxy that answers in its place" if source == METADATA else "Correct this source, or remove it"
+    )
+    return advice or f"{REMOVE.get(source, fallback)}."
 
 
 def _split_advice(text: str) -> tuple[str, str]:
@@ -110,20 +120,41 @@ def _why_env_is_broken() -> tuple[str, str] | None:
 
 
 def _why_oidc_is_broken(answer: Answer) -> tuple[str, str] | None:
-    error = answer.error
-    if not isinstance(error, StsError):
-        file = os.environ.get("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "")
-        if file and not os.access(file, os.R_OK):
-            return (
-                f"The OIDC token file {file} cannot be read.",
-                "Mount it: look at the annotations by which ack-pod-identity-webhook injects it, and at its mode.",
-            )
-        return None
+    missing = [name for name in OIDC_VARIABLES if not os.environ.get(name)]
+    if missing:
+        present = [name for name in OIDC_VARIABLES if name not in missing]
+        parts = f"{_listed(present)} set and {_listed(missing)} not"
+        return (
+            f"{parts}: RRSA is configured in part.",
+            "Let ack-pod-identity-webhook set all three, or unset them.",
+        )
+    if isinstance(answer.error, StsError):
+        return _why_sts_refuses_oidc(answer.error)
+    file = os.environ[OIDC_VARIABLES[2]]
+    if not os.access(file, os.R_OK):
+        return (
+            f"The OIDC token file {file} cannot be read.",
+            "Mount it: look at the annotations by which ack-pod-identity-webhook injects it, and at its mode.",
+        )
+    if Path(file).is_file() and not Path(file).stat().st_size:
+        return f"The OIDC token file {file} is empty.", "Look at the kubelet, which writes it; restart the pod."
+    return None
+
+
+def _why_sts_refuses_oidc(error: StsError) -> tuple[str, str] | None:
+    role = os.environ[OIDC_VARIABLES[0]]
     if error.code == "AuthenticationFail.OIDCToken.Expired":
         return (
             "The OIDC token has expired: the kubelet has not replaced the file.",
             "Look at the time of the token file and at the kubelet; restart the pod to get a new token.",
         )
+    if error.code.startswith("AuthenticationFail.OIDCToken."):
+        return (
+            f"STS does not accept what {os.environ[OIDC_VARIABLES[2]]} holds as an OIDC token ({error.code}).",
+            "Mount the projected token of the pod's service account there, with the audience of the OIDC provider.",
+        )
+    if error.code == "EntityNotExist.Role":
+        return f"The account has no role {role}.", f"Correct {OIDC_VARIABLES[0]}, or create the role."
     if error.code.endswith("NoPermission"):
         return f"The role's trust policy does not accept this pod's OIDC token ({error.code}).", ROLE_OF_OIDC
     if error.status is None:
@@ -132,6 +163,10 @@ def _why_oidc_is_broken(answer: Answer) -> tuple[str, str] | None:
             f"Look at the network and HTTPS_PROXY; inside a VPC set {REGION_VARIABLE} and {VPC_VARIABLE}=true.",
         )
     return None
+
+
+def _listed(names: list[str]) -> str:
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def _why_metadata_is_broken(answer: Answer, place: Place) -> tuple[str, str] | None:
@@ -155,6 +190,8 @@ def _why_metadata_is_broken(answer: Answer, place: Place) -> tuple[str, str] | N
             "The metadata service refuses all requests (403): access to it is switched off for this instance.",
             "Set HttpEndpoint=enabled with ModifyInstanceMetadataOptions; in a container, also look at the hop limit.",
         )
+    if error.status is None and _TIME.search(error.message) is None:
+        return None  # its own text says it better
     return _why_metadata_fails(error.status or 0, error.step)
 
 

@@ -153,6 +153,12 @@ def _without_region(error: RamRoleError) -> Check:
     return Check("region", "skipped", "No region is known: its endpoint was not asked.", (error.message,))
 
 
+def proxy_variables() -> str:
+    """The variables that name the proxy of https requests."""
+    names = [name for name in proxies_of(os.environ) if name.lower() in ("https_proxy", "all_proxy")]
+    return " and ".join(names) or "HTTPS_PROXY"
+
+
 def proxy_for(url: str) -> str:
     """The proxy that a request to `url` uses, without user and password; "" for none."""
     if not url.startswith("https:"):

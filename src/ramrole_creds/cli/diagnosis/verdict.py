@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from ramrole_creds import MetadataUnreachable, RoleNotAttached, StsError
 from ramrole_creds.cli.diagnosis.causes import REFUSALS, REMOVE, stray_in_environment, why_broken
-from ramrole_creds.cli.diagnosis.network import MAX_SIGNATURE_AGE_SECONDS, describe_clock
+from ramrole_creds.cli.diagnosis.network import MAX_SIGNATURE_AGE_SECONDS, describe_clock, proxy_variables
 from ramrole_creds.cli.diagnosis.report import Verdict
 from ramrole_creds.cli.diagnosis.sources import METADATA
 from ramrole_creds.cli.diagnosis.variables import TEMPORARY_PREFIX, TOKEN
@@ -51,7 +51,8 @@ def conclude(survey: Survey, verification: Verification | None, place: Place, ah
             return Verdict(
                 usable=False,
                 cause=f"STS cannot be reached through the proxy {verification.proxy}.",
-                fix="Correct HTTPS_PROXY, or name the hosts to reach directly in NO_PROXY (such as .aliyuncs.com).",
+                fix=f"Correct {proxy_variables()}, or name the hosts to reach directly in NO_PROXY (such as "
+                ".aliyuncs.com).",
             )
     return _usable(winner.credentials, verification, ahead)
 
@@ -98,12 +99,13 @@ def _other_identity(credentials: Credentials, verification: Verification | None)
     wanted = {name: os.environ[name] for name in _EXPECTATIONS if os.environ.get(name)}
     named = " and ".join(f"{name}={value}" for name, value in wanted.items())
     caller = None if verification is None else verification.caller
+    verb = "expects" if len(wanted) == 1 else "expect"
     who = shown_identity(credentials)
     if caller is not None and _EXPECTATIONS[1] in wanted:
         who = f"{who} of the account {caller.account_id}"
     return Verdict(
         usable=False,
-        cause=f"The credentials belong to {who}, and {named} expects another identity.",
+        cause=f"The credentials belong to {who}, and {named} {verb} another identity.",
         fix=f"Attach the expected role, or give the pod its own role, or change {' and '.join(wanted)}.",
     )
 
