@@ -3,7 +3,7 @@
 The floor is a method that reads the same clock and compares. Rounds are interleaved, so that the machine's moods meet
 all alike, and ratios are those of the best rounds.
 
-    python benchmarks/cache.py [--rounds 80]
+    python benchmarks/cache.py [--rounds 80] [--json]
 
 Ends with status 1 when, in one thread, ours costs more than 1.5 floors, or is less than 9 times faster than
 google-auth or less than 20 times faster than botocore and the official client. A peer that is not installed is left
@@ -13,6 +13,7 @@ out: google-auth, azure-core, azure-identity, botocore, alibabacloud-credentials
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import threading
 import time
@@ -50,13 +51,17 @@ def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=80)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
     subjects: dict[str, Callable[[], object]] = {"floor: read CLOCK_BOOTTIME and compare": Floor().get}
     for kind in CACHED:
         peer = made(kind)
         if peer is not None:
             subjects[peer.name] = peer.get
-    figures = {threads: measure(subjects, threads, rounds) for threads in THREADS}
+    figures = {threads: measure(subjects, threads, options.rounds) for threads in THREADS}
+    if options.json:
+        print(json.dumps({str(threads): row for threads, row in figures.items()}))
+        return 0
     python = sys.version.split()[0]
     print(f"Python {python}; microseconds a cached get: wall time of all threads by calls of all threads\n")
     print(f"{'':42}" + "".join(f"{f'{threads} thread(s)':>14}" for threads in THREADS) + f"{'x floor':>10}")
@@ -74,7 +79,7 @@ def made(kind: type[Peer]) -> Peer | None:
         peer.put("fresh")
         peer.get()
     except ImportError as error:
-        print(f"{kind.name} is left out: {error}")
+        print(f"{kind.name} is left out: {error}", file=sys.stderr)
         return None
     return peer
 

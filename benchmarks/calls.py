@@ -60,16 +60,20 @@ def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     with cloud() as url, EcsRamRoleProvider(endpoint=url) as provider:
         signer = Signer(provider, signing.ACS3())
-        cost = signature_cost(signer, url)
-        rows = [measure(name, make(signer, url), signer, url, cost) for name, make in HTTP_CLIENTS.items()]
-        for name, make in SDKS.items():
+        cost = signature_cost(signer, url, options.rounds)
+        rows = []
+        for name, make in HTTP_CLIENTS.items():
+            rows.append(measure(name, make(signer, url), signer, url, options.rounds))
+            rows[-1].signature = cost
+        for name, make_sdk in SDKS.items():
             with contextlib.suppress(ImportError):
-                rows.append(measure_sdk(name, make(provider, url)))
+                rows.append(measure_sdk(name, make_sdk(provider, url), options.rounds))
     missed = [
         f"{row.client}: {row.helper:.0f} > {MAX_HELPER_MICROSECONDS:.0f}"
         for row in rows
@@ -126,10 +130,10 @@ def unsigned() -> list[Request | None]:
     return [None] * CALLS
 
 
-def signature_cost(signer: Signer, url: str) -> float:
+def signature_cost(signer: Signer, url: str, rounds: int) -> float:
     """Microseconds of one `Signer.sign`, and of the request that it signs."""
     best = math.inf
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         started = time.process_time()
         for _ in range(CALLS * 5):
             signer.sign(request_to(url))
@@ -137,11 +141,11 @@ def signature_cost(signer: Signer, url: str) -> float:
     return best * 1e6
 
 
-def measure(name: str, run: Callable[[Sequence[Request] | None], None], signer: Signer, url: str, cost: float) -> Row:
+def measure(name: str, run: Callable[[Sequence[Request] | None], None], signer: Signer, url: str, rounds: int) -> Row:
     """Time one HTTP client, with its helper and without, in turns."""
     best = {"signed": math.inf, "bare": math.inf, "elapsed": math.inf}
     run(None)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         started, real = time.process_time(), time.perf_counter()
         run(None)
         best["signed"] = min(best["signed"], (time.process_time() - started) / CALLS)
@@ -151,14 +155,14 @@ def measure(name: str, run: Callable[[Sequence[Request] | None], None], signer: 
         run(prepared)
         best["bare"] = min(best["bare"], (time.process_time() - started) / CALLS)
     micro = {key: seconds * 1e6 for key, seconds in best.items()}
-    return Row(name, micro["signed"], micro["elapsed"], micro["bare"], cost)
+    return Row(name, micro["signed"], micro["elapsed"], micro["bare"])
 
 
-def measure_sdk(name: str, call: Callable[[], object]) -> Row:
+def measure_sdk(name: str, call: Callable[[], object], rounds: int) -> Row:
     """Time one SDK."""
     signed = elapsed = math.inf
     call()
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         started, real = time.process_time(), time.perf_counter()
         for _ in range(CALLS):
             call()

@@ -2,7 +2,7 @@
 
 Early: the cache would refresh ahead. Expired and cold: nothing held will do.
 
-    python benchmarks/rotation.py [--seconds 3]
+    python benchmarks/rotation.py [--seconds 3] [--json]
 
 Ends with status 1 when ours holds a caller in the early window, fetches more than once in any, or needs more than one
 refresher and one worker.
@@ -11,9 +11,11 @@ refresher and one worker.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import threading
 import time
+from contextlib import suppress
 
 from peers import ROTATING, Ours, Peer
 
@@ -27,7 +29,12 @@ def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3.0)
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    if options.json:
+        print(json.dumps(as_json(options.seconds)))
+        return 0
+    seconds = options.seconds
     print(f"longest call / callers held over {HELD_SECONDS:g} s / fetches / most threads beside the callers\n")
     print(f"{'':42}{'early window':>24}{'expired':>24}{'cold':>24}")
     missed = []
@@ -42,6 +49,15 @@ def main() -> int:
             missed = [f"{state}: {shown(row)}" for state, row in rows.items() if not is_good(state, *row)]
     print("\n".join(["missed:", *missed]) if missed else "\nall bars are met")
     return 1 if missed else 0
+
+
+def as_json(seconds: float) -> dict[str, dict[str, tuple[float, int, int, int]]]:
+    """What `rotate` returns, by peer and state."""
+    found = {}
+    for kind in ROTATING:
+        with suppress(ImportError):
+            found[kind.name] = {state: rotate(kind(), state, seconds) for state in ("early", "expired", "cold")}
+    return found
 
 
 def rotate(peer: Peer, state: str, seconds: float) -> tuple[float, int, int, int]:

@@ -67,9 +67,10 @@ def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    rows = [measure(name) for name in CASES]
+    rows = [measure(name, options.rounds) for name in CASES]
     ratios = {row.scheme: row.ratio for row in rows}
     ratios["geometric mean"] = math.exp(sum(math.log(ratios[name]) for name in MEAN_OF) / len(MEAN_OF))
     one, many = threaded()
@@ -87,7 +88,7 @@ def main() -> int:
     return 1 if missed else 0
 
 
-def measure(name: str) -> Row:
+def measure(name: str, rounds: int) -> Row:
     """Time one scheme and its official signer, in turns."""
     scheme, request, make_official = CASES[name]
     signer = signing.Signer(Cached(), scheme)
@@ -96,7 +97,7 @@ def measure(name: str) -> Row:
     bare = bare_hash(scheme, signed)
     best = {"ours": math.inf, "official": math.inf, "bare": math.inf}
     runs = {"ours": lambda: signer.sign(request), "official": official, "bare": bare}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for side, run in runs.items():
             spent = timeit.timeit(run, number=CALLS, timer=time.process_time) / CALLS * 1e6
             best[side] = min(best[side], spent)

@@ -6,14 +6,15 @@ in which things happened, and what it raises is logged and swallowed. Logging an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 
 __all__ = [
+    "FETCH_OUTCOMES",
     "Event",
     "EventListener",
     "FetchFailed",
@@ -48,6 +49,7 @@ class Fetched(Event):
         identity: role name or ARN where known.
         expiration: when they end, None for never or unknown.
         seconds: how long the fetch took.
+        waiters: how many calls waited for it.
     """
 
     generation: int
@@ -55,6 +57,7 @@ class Fetched(Event):
     identity: str | None
     expiration: datetime | None
     seconds: float
+    waiters: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,12 @@ class FetchedUnchanged(Event):
     Args:
         next_attempt_in: seconds until the next try.
         seconds: how long the fetch took.
+        waiters: how many calls waited for it.
     """
 
     next_attempt_in: float
     seconds: float
+    waiters: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class FetchFailed(Event):
         next_attempt_in: seconds until the next try.
         seconds_left: life left of the credentials held, None where there are none.
         seconds: how long the fetch took.
+        waiters: how many calls waited for it.
     """
 
     error: str
@@ -89,6 +95,15 @@ class FetchFailed(Event):
     next_attempt_in: float
     seconds_left: float | None
     seconds: float
+    waiters: int = field(default=0, compare=False)
+
+
+FETCH_OUTCOMES: Final[dict[type[Event], str]] = {
+    Fetched: "replaced",
+    FetchedUnchanged: "unchanged",
+    FetchFailed: "failed",
+}
+"""The events that end a fetch, and the name of its outcome in metrics."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import queue
 import threading
 import time
 from datetime import datetime, timedelta, timezone
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ramrole_creds import ConfigurationError, Credentials, FetchError, FunctionProvider, WaitTimeout
+from ramrole_creds import ConfigurationError, Credentials, FetchError, FunctionProvider, WaitTimeout, events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,3 +167,15 @@ def test_fresh_credentials_need_no_loop_at_all(source: Source) -> None:
     with pytest.raises(StopIteration) as stop:
         provider.get_credentials_async().send(None)
     assert stop.value.value is held
+
+
+async def test_coroutines_that_wait_for_a_fetch_are_counted_each_once(source: Source) -> None:
+    received: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
+    provider = FunctionProvider(source, on_event=received.put)
+    tasks = [asyncio.ensure_future(provider.get_credentials_async()) for _ in range(5)]
+    await entered(source)
+    source.go.set()
+    await asyncio.gather(*tasks)
+    event = await asyncio.to_thread(received.get, timeout=MAX_SECONDS)
+    assert isinstance(event, events.Fetched)
+    assert event.waiters == 5

@@ -66,6 +66,23 @@ def stage() -> Iterator[Stage]:
     stage.world.close()
 
 
+@pytest.mark.parametrize(
+    ("answers", "ended"), [("fresh", events.Fetched), ("error", events.FetchFailed)], ids=["fetched", "failed"]
+)
+def test_the_calls_that_waited_for_a_fetch_are_counted(stage: Stage, answers: str, ended: type[events.Fetched]) -> None:
+    stage.upstream.takes, stage.upstream.answers = 2.0, answers
+    tasks = [stage.world.start(stage.cache.get) for _ in range(3)]
+    for task in tasks:
+        stage.world.join(task)
+    assert [event.waiters for event in stage.received if isinstance(event, ended)] == [3]
+
+
+def test_a_fetch_in_the_background_has_no_waiters(stage: Stage) -> None:
+    stage.get()
+    stage.world.advance(LIFE)
+    assert [event.waiters for event in stage.received if isinstance(event, events.Fetched)] == [1, 0]
+
+
 def test_new_credentials_are_reported(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     stage.world.advance(100)
     stage.upstream.takes = 2.0

@@ -50,7 +50,7 @@ def test_the_examples_of_operate_md_run(
 def test_the_table_names_every_metric_and_no_other() -> None:
     named = set(re.findall(r"^\| `(ramrole_creds_\w+)` \|", PAGE, re.MULTILINE))
     assert named <= exported_names()
-    assert len(named) == 6
+    assert len(named) == 7
 
 
 def expressions() -> dict[str, str]:

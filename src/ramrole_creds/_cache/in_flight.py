@@ -52,6 +52,7 @@ class InFlightFetch:
         "_callbacks",
         "_claims",
         "_done",
+        "_waited_by",
         "context",
         "deadline",
         "error",
@@ -81,6 +82,22 @@ class InFlightFetch:
         self._claims = deque([True])
         self._done = done
         self._callbacks: deque[Callable[[], None]] = deque()
+        self._waited_by: set[int] = set()
+
+    @property
+    def waiters(self) -> int:
+        """How many calls have waited for it."""
+        return len(self._waited_by)
+
+    def add_waiter(self, *, may_block: bool = True) -> None:
+        """Count the calling thread, or the running task where it may not block, once."""
+        key = threading.get_ident()
+        if not may_block:
+            import asyncio
+
+            with suppress(RuntimeError):  # no loop of asyncio runs, which is reported later
+                key = id(asyncio.current_task())
+        self._waited_by.add(key)
 
     def claim(self) -> bool:
         """True for exactly one caller: the thread that runs it, or the one that undoes its start."""
@@ -119,6 +136,7 @@ class InFlightFetch:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait at most `timeout` seconds; True when the outcome stands. Returns at once where it would never end."""
         thread = threading.get_ident()
+        self.add_waiter()
         outer = _waiting.get(thread)  # an interrupted wait of this thread, where a signal handler calls
         mine = next(_tickets)
         _waiting[thread] = mine, self  # before the look at the others: of two that close a circle, one sees the other
@@ -141,6 +159,7 @@ class InFlightFetch:
         except RuntimeError:
             raise ConfigurationError(ASYNCIO_ONLY) from None
         future: asyncio.Future[None] = loop.create_future()
+        self.add_waiter(may_block=False)
 
         def wake() -> None:
             if not future.done():

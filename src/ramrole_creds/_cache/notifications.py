@@ -96,6 +96,8 @@ def deliver(delivery: Delivery, name: str, listener: events.EventListener | None
             _log.exception("An event listener of %s raised", name)
 
 
+FETCH_ENDS = ("Fetched", "FetchedUnchanged", "FetchFailed")
+
 _Line = tuple[int, str, tuple[object, ...]]
 _SILENT: _Line = (logging.DEBUG, "", ())
 _LOG_ONLY = frozenset({"expires", "failures_before", "source"})

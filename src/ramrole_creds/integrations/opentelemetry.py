@@ -20,11 +20,6 @@ from opentelemetry import metrics, trace  # noqa: E402  # after the check that s
 
 __all__ = ["OpenTelemetryMetrics"]
 
-OUTCOMES: dict[type[events.Event], str] = {
-    events.Fetched: "replaced",
-    events.FetchedUnchanged: "unchanged",
-    events.FetchFailed: "failed",
-}
 PROVIDER, OUTCOME, STATE = "ramrole_creds.provider", "ramrole_creds.outcome", "ramrole_creds.state"
 
 
@@ -38,43 +33,41 @@ class OpenTelemetryMetrics:
 
     def __init__(self, meter: metrics.Meter | None = None, tracer: trace.Tracer | None = None) -> None:
         meter = metrics.get_meter("ramrole_creds") if meter is None else meter
-        self.tracer: trace.Tracer = trace.get_tracer("ramrole_creds") if tracer is None else tracer
-        self.fetches: metrics.Counter = meter.create_counter("ramrole_creds.fetches", "{fetch}", "Fetches by outcome")
-        self.duration: metrics.Histogram = meter.create_histogram(
-            "ramrole_creds.fetch.duration", "s", "Time of a fetch"
-        )
-        self.identity_changes: metrics.Counter = meter.create_counter("ramrole_creds.identity_changes", "{change}")
-        self.forced_refreshes: metrics.Counter = meter.create_counter("ramrole_creds.forced_refreshes", "{call}")
-        self.ends: dict[str, float] = {}
-        self.states: dict[str, str] = {}
-        meter.create_observable_gauge("ramrole_creds.remaining", [self._remaining], "s", "Life left of the credentials")
+        self._tracer = trace.get_tracer("ramrole_creds") if tracer is None else tracer
+        self._fetches = meter.create_counter("ramrole_creds.fetches", "{fetch}", "Fetches by outcome")
+        self._seconds = meter.create_histogram("ramrole_creds.fetch.duration", "s", "Time of a fetch")
+        self._waiters = meter.create_counter("ramrole_creds.waiters", "{call}", "Calls that waited for a fetch")
+        self._changes = meter.create_counter("ramrole_creds.identity_changes", "{change}", "Changes of the identity")
+        self._forced = meter.create_counter("ramrole_creds.forced_refreshes", "{call}", "Calls of refresh()")
+        self._ends: dict[str, float] = {}
+        self._states: dict[str, str] = {}
+        meter.create_observable_gauge("ramrole_creds.remaining", [self._left], "s", "Life left of the credentials")
         meter.create_observable_gauge("ramrole_creds.state", [self._state], "1", "1 for the state of the cache")
 
     def __call__(self, event: events.Event, /) -> None:
         """Record an event."""
         attributes = {PROVIDER: event.provider}
         if isinstance(event, (events.Fetched, events.FetchedUnchanged, events.FetchFailed)):
+            self._waiters.add(event.waiters, attributes)
             error = {"error.type": event.error} if isinstance(event, events.FetchFailed) else {}
-            fetch = attributes | error | {OUTCOME: OUTCOMES[type(event)]}
-            self.fetches.add(1, fetch)
-            self.duration.record(event.seconds, fetch)
+            fetch = attributes | error | {OUTCOME: events.FETCH_OUTCOMES[type(event)]}
+            self._fetches.add(1, fetch)
+            self._seconds.record(event.seconds, fetch)
             start, end = int((event.at - event.seconds) * 1e9), int(event.at * 1e9)
-            span = self.tracer.start_span("ramrole_creds.fetch", start_time=start, attributes=fetch)
+            span = self._tracer.start_span("ramrole_creds.fetch", start_time=start, attributes=fetch)
             span.set_status(trace.StatusCode.ERROR if error else trace.StatusCode.UNSET)
             span.end(end)
         if isinstance(event, events.Fetched) and event.expiration is not None:
-            self.ends[event.provider] = event.expiration.timestamp()
+            self._ends[event.provider] = event.expiration.timestamp()
         elif isinstance(event, events.StateChanged):
-            self.states[event.provider] = event.new
-        elif isinstance(event, events.IdentityChanged):
-            self.identity_changes.add(1, attributes)
-        elif isinstance(event, events.RefreshForced):
-            self.forced_refreshes.add(1, attributes)
+            self._states[event.provider] = event.new
+        elif isinstance(event, (events.IdentityChanged, events.RefreshForced)):
+            (self._changes if isinstance(event, events.IdentityChanged) else self._forced).add(1, attributes)
 
-    def _remaining(self, _: metrics.CallbackOptions) -> Iterator[metrics.Observation]:
-        for provider, end in list(self.ends.items()):
+    def _left(self, _: metrics.CallbackOptions) -> Iterator[metrics.Observation]:
+        for provider, end in list(self._ends.items()):
             yield metrics.Observation(max(0.0, end - time.time()), {PROVIDER: provider})
 
     def _state(self, _: metrics.CallbackOptions) -> Iterator[metrics.Observation]:
-        for provider, state in list(self.states.items()):
+        for provider, state in list(self._states.items()):
             yield metrics.Observation(1, {PROVIDER: provider, STATE: state})

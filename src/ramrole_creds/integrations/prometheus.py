@@ -18,11 +18,6 @@ __all__ = ["PrometheusMetrics"]
 
 STATES = ("empty", "fresh", "advisory", "mandatory", "expired")
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0)
-OUTCOMES: dict[type[events.Event], str] = {
-    events.Fetched: "replaced",
-    events.FetchedUnchanged: "unchanged",
-    events.FetchFailed: "failed",
-}
 
 
 class PrometheusMetrics:
@@ -36,36 +31,31 @@ class PrometheusMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        def name(text: str) -> str:
-            return f"ramrole_creds_{text}"
-
-        one, end = ["provider"], "When the held credentials expire, Unix time"
-        self.fetches: Counter = Counter(name("fetches"), "Fetches by outcome", [*one, "outcome"], registry=registry)
-        self.duration: Histogram = Histogram(
-            name("fetch_duration_seconds"), "Time of a fetch", one, buckets=BUCKETS, registry=registry
+        one, prefix, end = ["provider"], "ramrole_creds_", "When the held credentials expire, Unix time"
+        outcome, state = [*one, "outcome"], [*one, "state"]
+        self._fetches = Counter(prefix + "fetches", "Fetches by outcome", outcome, registry=registry)
+        self._seconds = Histogram(
+            prefix + "fetch_duration_seconds", "Time of a fetch", one, buckets=BUCKETS, registry=registry
         )
-        self.expiration: Gauge = Gauge(
-            name("expiration_timestamp_seconds"), end, one, multiprocess_mode="livemin", registry=registry
+        self._end = Gauge(
+            prefix + "expiration_timestamp_seconds", end, one, multiprocess_mode="livemin", registry=registry
         )
-        self.state: Gauge = Gauge(
-            name("state"), "1 for the state", [*one, "state"], multiprocess_mode="livesum", registry=registry
-        )
-        self.identity_changes: Counter = Counter(
-            name("identity_changes"), "Changes of the identity", one, registry=registry
-        )
-        self.forced_refreshes: Counter = Counter(name("forced_refreshes"), "Calls of refresh()", one, registry=registry)
+        self._state = Gauge(prefix + "state", "1 for the state", state, multiprocess_mode="livesum", registry=registry)
+        self._waiters = Counter(prefix + "waiters", "Calls that waited for a fetch", one, registry=registry)
+        self._changes = Counter(prefix + "identity_changes", "Changes of the identity", one, registry=registry)
+        self._forced = Counter(prefix + "forced_refreshes", "Calls of refresh()", one, registry=registry)
 
     def __call__(self, event: events.Event, /) -> None:
         """Count an event."""
+        name = event.provider
         if isinstance(event, (events.Fetched, events.FetchedUnchanged, events.FetchFailed)):
-            self.fetches.labels(event.provider, OUTCOMES[type(event)]).inc()
-            self.duration.labels(event.provider).observe(event.seconds)
+            self._fetches.labels(name, events.FETCH_OUTCOMES[type(event)]).inc()
+            self._seconds.labels(name).observe(event.seconds)
+            self._waiters.labels(name).inc(event.waiters)
         if isinstance(event, events.Fetched) and event.expiration is not None:
-            self.expiration.labels(event.provider).set(event.expiration.timestamp())
+            self._end.labels(name).set(event.expiration.timestamp())
         elif isinstance(event, events.StateChanged):
             for state in STATES:
-                self.state.labels(event.provider, state).set(state == event.new)
-        elif isinstance(event, events.IdentityChanged):
-            self.identity_changes.labels(event.provider).inc()
-        elif isinstance(event, events.RefreshForced):
-            self.forced_refreshes.labels(event.provider).inc()
+                self._state.labels(name, state).set(state == event.new)
+        elif isinstance(event, (events.IdentityChanged, events.RefreshForced)):
+            (self._changes if isinstance(event, events.IdentityChanged) else self._forced).labels(name).inc()

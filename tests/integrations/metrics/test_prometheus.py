@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from ramrole_creds import EcsRamRoleProvider, RamRoleError
+from ramrole_creds import Credentials, EcsRamRoleProvider, FunctionProvider, RamRoleError, events
 from ramrole_creds.integrations.prometheus import PrometheusMetrics
 from ramrole_creds.testing import FakeCloud
 
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
 
 def scraped(registry: CollectorRegistry) -> dict[str, float]:
-    lines = generate_latest(registry).decode().splitlines()
+    return values_of(generate_latest(registry).decode())
+
+
+def values_of(page: str) -> dict[str, float]:
+    lines = [line for line in page.splitlines() if line]
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
 
@@ -35,6 +40,7 @@ def test_a_scrape_shows_fetches_state_and_expiry() -> None:
             assert found[f'ramrole_creds_fetches_total{{outcome="replaced",{one}}}'] == 1
             assert found[f"ramrole_creds_fetch_duration_seconds_count{{{one}}}"] == 1
             assert found[f"ramrole_creds_expiration_timestamp_seconds{{{one}}}"] == held.expiration.timestamp()
+            assert found[f"ramrole_creds_waiters_total{{{one}}}"] == 1
             assert found[f'ramrole_creds_state{{{one},state="fresh"}}'] == 1
             assert found[f'ramrole_creds_state{{{one},state="empty"}}'] == 0
 
@@ -57,19 +63,85 @@ def test_no_secret_is_scraped() -> None:
         assert secret not in page
 
 
-def test_two_processes_are_added_up_in_multiprocess_mode(tmp_path: Path) -> None:
-    code = (
-        "from ramrole_creds import Credentials, FunctionProvider\n"
-        "from ramrole_creds.integrations.prometheus import PrometheusMetrics\n"
-        "FunctionProvider(lambda: Credentials('id', 's'), on_event=PrometheusMetrics()).get_credentials()\n"
-    )
+def test_a_registry_takes_the_metrics_once_and_says_so_the_second_time() -> None:
+    registry = CollectorRegistry()
+    PrometheusMetrics(registry)
+    with pytest.raises(ValueError, match="Duplicated timeseries"):
+        PrometheusMetrics(registry)
+
+
+def test_two_providers_of_one_listener_are_told_apart_by_their_names() -> None:
+    registry = CollectorRegistry()
+    listener = PrometheusMetrics(registry)
+    for name in ("first", "second"):
+        FunctionProvider(lambda: Credentials("id", "secret"), name=name, on_event=listener).get_credentials()
+    found = scraped(registry)
+    for name in ("first", "second"):
+        assert found[f'ramrole_creds_fetches_total{{outcome="replaced",provider="{name}"}}'] == 1
+
+
+ENDED = [
+    events.Fetched("one", 0.0, 1, "id", None, None, 0.5, waiters=2),
+    events.FetchedUnchanged("one", 0.0, 1.0, 0.5, waiters=2),
+    events.FetchFailed("one", 0.0, "FetchError", "text", 1, 1.0, None, 0.5, waiters=2),
+]
+
+
+@pytest.mark.parametrize("event", ENDED, ids=lambda event: type(event).__name__)
+def test_every_end_of_a_fetch_is_counted(event: events.Event) -> None:
+    registry = CollectorRegistry()
+    PrometheusMetrics(registry)(event)
+    found = scraped(registry)
+    outcome = events.FETCH_OUTCOMES[type(event)]
+    assert found[f'ramrole_creds_fetches_total{{outcome="{outcome}",provider="one"}}'] == 1
+    assert found['ramrole_creds_waiters_total{provider="one"}'] == 2
+    assert {type(each) for each in ENDED} == set(events.FETCH_OUTCOMES)
+
+
+PROCESS = """
+import sys
+from datetime import datetime, timezone
+from ramrole_creds import Credentials, FunctionProvider
+from ramrole_creds.integrations.prometheus import PrometheusMetrics
+end = datetime.fromtimestamp(float(sys.argv[1]), timezone.utc)
+FunctionProvider(lambda: Credentials("id", "s", "t", end), on_event=PrometheusMetrics()).get_credentials()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+SCRAPE = """
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+registry = CollectorRegistry()
+MultiProcessCollector(registry)
+print(generate_latest(registry).decode())
+"""
+
+
+def test_processes_are_added_up_and_the_earliest_end_is_shown_in_multiprocess_mode(tmp_path: Path) -> None:
     environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
-    for _ in range(2):
-        subprocess.run([sys.executable, "-c", code], env=environment, check=True)
-    show = (
-        "from prometheus_client import CollectorRegistry, generate_latest\n"
-        "from prometheus_client.multiprocess import MultiProcessCollector\n"
-        "registry = CollectorRegistry(); MultiProcessCollector(registry); print(generate_latest(registry).decode())\n"
-    )
-    done = subprocess.run([sys.executable, "-c", show], env=environment, check=True, capture_output=True, text=True)
-    assert 'ramrole_creds_fetches_total{outcome="replaced",provider="function"} 2.0' in done.stdout
+    ends = [int(time.time()) + 3600, int(time.time()) + 7200]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESS, str(end)],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for end in ends
+    ]
+    try:
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        done = subprocess.run(
+            [sys.executable, "-c", SCRAPE], env=environment, check=True, capture_output=True, text=True
+        )
+    finally:
+        for process in processes:
+            process.communicate()
+    found, one = values_of(done.stdout), 'provider="function"'
+    assert found[f'ramrole_creds_fetches_total{{outcome="replaced",{one}}}'] == 2
+    assert found[f"ramrole_creds_waiters_total{{{one}}}"] == 2
+    assert found[f"ramrole_creds_expiration_timestamp_seconds{{{one}}}"] == min(ends)
+    assert found[f'ramrole_creds_state{{{one},state="fresh"}}'] == 2
