@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from click.testing import CliRunner
 
 from ramrole_creds.cli.commands.replay import command
+from tests.cachesim.scenario import Player
 from tests.recorder.test_recorder import Source, held_too_long
 
 if TYPE_CHECKING:
@@ -26,16 +27,27 @@ def test_a_good_recording_ends_with_zero_and_draws(tmp_path: Path) -> None:
 
 def test_a_broken_promise_ends_with_one_and_is_shrunk(tmp_path: Path) -> None:
     source = Source(held_too_long)
+    source.clock.ahead = -8 * 3600.0
     for _ in range(4):
         source.provider.refresh()
-        source.clock.advance(minutes=1)
+        source.clock.true.advance(minutes=1)
     source.recorder.dump(tmp_path / "bad.jsonl")
     done = CliRunner().invoke(
-        command, [str(tmp_path / "bad.jsonl"), "--shrink", str(tmp_path / "small.jsonl"), "--json"]
+        command,
+        [
+            str(tmp_path / "bad.jsonl"),
+            "--shrink",
+            str(tmp_path / "small.jsonl"),
+            "--scenario",
+            str(tmp_path / "case.json"),
+            "--json",
+        ],
     )
     assert done.exit_code == 1
     assert json.loads(done.output)[0]["promise"] == "credentials are held past their end"
     assert len((tmp_path / "small.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+    (case,) = json.loads((tmp_path / "case.json").read_text(encoding="utf-8"))
+    Player(case).play()
 
 
 def test_another_file_is_reported_in_a_line(tmp_path: Path) -> None:

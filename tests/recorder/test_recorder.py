@@ -4,40 +4,62 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ramrole_creds import ConfigurationError, Credentials, EcsRamRoleProvider, FunctionProvider, RamRoleError
 from ramrole_creds._cache.credential_cache import CredentialCache
-from ramrole_creds._cache.settlement import Kept, Outcome, Replaced, settle
-from ramrole_creds.recorder import SCHEMA, Recorder, draw_svg, draw_text, read_recording, replay, shrink
+from ramrole_creds._cache.settlement import Kept, Outcome, settle
+from ramrole_creds._cache.snapshot import NO_SNAPSHOT
+from ramrole_creds._cache.state import CacheState
+from ramrole_creds.recorder import SCHEMA, Recorder, as_scenario, draw_svg, draw_text, read_recording, replay, shrink
 from ramrole_creds.testing import FakeCloud, VirtualClock
+from tests.cachesim.scenario import Player
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ramrole_creds import FetchContext
     from ramrole_creds._cache.decisions import View
     from ramrole_creds._cache.settlement import Settlement
 
 
+class ShiftedClock:
+    """Shows a wall clock that is wrong; the time since the start of the machine is right."""
+
+    def __init__(self) -> None:
+        self.true = VirtualClock()
+        self.ahead = 0.0
+
+    def time(self) -> float:
+        return self.true.time() + self.ahead
+
+    def monotonic(self) -> float:
+        return self.true.monotonic()
+
+
 class Source:
-    """A source of hourly sessions, and a provider whose engine may have a fault."""
+    """A source of hourly sessions that reports its time, and a provider whose engine may have a fault."""
 
     def __init__(self, fault: Callable[[View, Outcome], Settlement] = settle) -> None:
-        self.clock = VirtualClock()
+        self.clock = ShiftedClock()
         self.made = 0
         self.life = timedelta(hours=1)
-        self.provider = FunctionProvider(self.fetch, clock=self.clock)
-        cache = CredentialCache(lambda _: self.fetch(), name="source", clock=self.clock, settle=fault)
+        self.provider = FunctionProvider(lambda: Credentials("unused", "unused"), clock=self.clock)
+        cache = CredentialCache(self.fetch, name="source", clock=self.clock, settle=fault)
         self.provider.__dict__["_cache"] = cache
         self.recorder = Recorder(self.provider)
 
-    def fetch(self) -> Credentials:
+    def fetch(self, context: FetchContext) -> Credentials:
         self.made += 1
-        end = datetime.fromtimestamp(self.clock.time(), timezone.utc) + self.life
+        now = self.clock.true.time()
+        context.record_server_time(now)
+        end = datetime.fromtimestamp(now, timezone.utc) + self.life
         return Credentials(f"LTAI{self.made}", "secret-1234", "token-5678", end, identity="role-web")
 
     def recorded(self, path: Path) -> tuple[Any, list[dict[str, Any]]]:
@@ -49,7 +71,7 @@ def test_a_recording_of_a_day_keeps_every_promise(tmp_path: Path) -> None:
     source = Source()
     for _ in range(24):
         source.provider.get_credentials()
-        source.clock.advance(hours=1)
+        source.clock.true.advance(hours=1)
     policy, records = source.recorded(tmp_path / "day.jsonl")
     played = replay(policy, records)
     assert len(records) >= 20
@@ -84,7 +106,7 @@ def test_the_ring_keeps_the_newest_fetches(tmp_path: Path) -> None:
     recorder = Recorder(source.provider, size=3)
     for _ in range(6):
         source.provider.refresh()
-        source.clock.advance(minutes=1)
+        source.clock.true.advance(minutes=1)
     assert len(recorder) == 3
     recorder.dump(tmp_path / "ring.jsonl")
     _, records = read_recording((tmp_path / "ring.jsonl").read_text().splitlines())
@@ -92,59 +114,80 @@ def test_the_ring_keeps_the_newest_fetches(tmp_path: Path) -> None:
 
 
 def held_too_long(view: View, outcome: Outcome) -> Settlement:
-    """Reckons by a local clock that is eight hours behind."""
-    settlement = settle(view, outcome)
-    if not isinstance(settlement, Replaced):
-        return settlement
-    from dataclasses import replace
+    """Believes the local wall clock alone."""
+    return settle(view, outcome._replace(server_time=None))
 
-    snapshot = settlement.snapshot
-    later = {
-        name: getattr(snapshot, name) + 8 * 3600
-        for name in ("expires_at", "advisory_at", "mandatory_at", "fresh_until")
-    }
-    return settlement._replace(snapshot=replace(snapshot, **later))
+
+def end_by_wall_clock(view: View, outcome: Outcome) -> float:
+    assert isinstance(outcome.result, Credentials)
+    assert outcome.result.expiration is not None
+    return view.now + outcome.result.expiration.timestamp() - outcome.wall
 
 
 def thrown_away(view: View, outcome: Outcome) -> Settlement:
-    """Takes every new credentials for ones that end sooner."""
-    if view.state.snapshot.credentials is None or not isinstance(outcome.result, Credentials):
-        return settle(view, outcome)
-    return Kept(view.state.snapshot, view.state.backoff, ())
+    """Compares the held ones' end, as it was reckoned, with an end by today's wall clock."""
+    held = view.state.snapshot
+    if held.credentials is not None and end_by_wall_clock(view, outcome) <= held.expires_at:
+        return Kept(held, view.state.backoff, ())
+    return settle(view, outcome)
 
 
 def ends_sooner(view: View, outcome: Outcome) -> Settlement:
-    """Replaces whatever is held."""
-    from ramrole_creds._cache.snapshot import NO_SNAPSHOT
-    from ramrole_creds._cache.state import CacheState
+    """Compares in the same way, and replaces what seems to end sooner."""
+    held = view.state.snapshot
+    if held.credentials is not None and end_by_wall_clock(view, outcome) > held.expires_at:
+        nothing = replace(NO_SNAPSHOT, generation=held.generation)
+        return settle(view._replace(state=CacheState(nothing, view.state.backoff, "empty")), outcome)
+    return settle(view, outcome)
 
-    return settle(view._replace(state=CacheState(NO_SNAPSHOT, view.state.backoff, "empty")), outcome)
+
+CLOCK_FAULTS = [
+    (held_too_long, -8 * 3600.0, 0.0, 0, "credentials are held past their end"),
+    (thrown_away, 0.0, 7200.0, 0, "newer credentials are thrown away"),
+    (ends_sooner, -7200.0, 0.0, 20, "credentials are replaced by ones that end sooner"),
+]
 
 
 @pytest.mark.parametrize(
-    ("fault", "promise"),
-    [
-        (held_too_long, "credentials are held past their end"),
-        (thrown_away, "newer credentials are thrown away"),
-        (ends_sooner, "credentials are replaced by ones that end sooner"),
-    ],
-    ids=["too-long", "thrown-away", "sooner"],
+    ("fault", "ahead", "step", "shorter", "promise"), CLOCK_FAULTS, ids=["too-long", "thrown-away", "sooner"]
 )
-def test_a_clock_fault_of_the_engine_is_found_and_shrunk(
-    fault: Callable[[View, Outcome], Settlement], promise: str, tmp_path: Path
+def test_a_clock_fault_of_the_engine_is_found_and_becomes_a_scenario(
+    fault: Callable[[View, Outcome], Settlement],
+    ahead: float,
+    step: float,
+    shorter: int,
+    promise: str,
+    tmp_path: Path,
 ) -> None:
     source = Source(fault)
+    source.clock.ahead = ahead
     for number in range(12):
-        source.life = timedelta(minutes=60 - 4 * number) if promise.endswith("sooner") else timedelta(hours=1)
         source.provider.refresh()
-        source.clock.advance(minutes=1)
+        source.clock.true.advance(minutes=1)
+        if number == 5:
+            source.clock.ahead += step
+            source.life -= timedelta(minutes=shorter)
     policy, records = source.recorded(tmp_path / "faulty.jsonl")
     played = replay(policy, records)
-    assert promise in {one.promise for one in played.broken}
+    assert played.broken[0].promise == promise
+    assert promise in draw_text(played)
     smallest = shrink(policy, records)
     assert len(smallest) <= 2
-    assert replay(policy, smallest).broken[-1].promise in {one.promise for one in played.broken}
-    assert promise in draw_text(played)
+    assert promise in {one.promise for one in replay(policy, smallest).broken}
+
+    case = as_scenario(policy, records)
+    assert case is not None
+    case = json.loads(json.dumps(case))
+    assert len(case["steps"]) <= 7
+    Player(case).play()
+    with pytest.raises(AssertionError, match=promise):
+        Player(case, partial(CredentialCache, settle=fault)).play()
+
+
+def test_a_recording_without_a_broken_promise_makes_no_scenario(tmp_path: Path) -> None:
+    source = Source()
+    source.provider.get_credentials()
+    assert as_scenario(*source.recorded(tmp_path / "good.jsonl")) is None
 
 
 @pytest.mark.parametrize(

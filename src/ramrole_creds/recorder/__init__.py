@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from ramrole_creds.recorder._record import SCHEMA, Recorder
 from ramrole_creds.recorder._replay import BrokenPromise, Replay, read_recording, replay, shrink
+from ramrole_creds.recorder._scenario import as_scenario
 from ramrole_creds.recorder._timeline import draw_svg, draw_text
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "BrokenPromise",
     "Recorder",
     "Replay",
+    "as_scenario",
     "draw_svg",
     "draw_text",
     "read_recording",

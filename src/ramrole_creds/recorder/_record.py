@@ -72,7 +72,9 @@ class Recorder:
             "late": outcome.late,
             "server_time": outcome.server_time,
             "refetch_after": _finite(outcome.refetch_after),
+            "issued_anew": outcome.issued_anew,
             "random": outcome.random_fractions,
+            "doubted": view.state.snapshot.doubtful,
             "rejected": None if outcome.rejected is None else self._key(outcome.rejected),
             "fetched": self._fetched(outcome.result),
             "settled": "failed"

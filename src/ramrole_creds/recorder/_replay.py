@@ -22,6 +22,8 @@ from ramrole_creds.recorder._record import SCHEMA
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from ramrole_creds._cache.settlement import Settlement
+
 MAX_LIFE_SECONDS: Final = 36 * 3600.0
 TOLERANCE_SECONDS: Final = 5.0
 SERVED_TOO_LONG: Final = "credentials are held past their end"
@@ -91,6 +93,8 @@ def replay(policy: RefreshPolicy, records: Sequence[Record]) -> Replay:
     held: Snapshot = NO_SNAPSHOT
     before: Record | None = None
     for index, record in enumerate(records):
+        if record.get("doubted") and not held.doubtful:  # a clock moved since the record before
+            held = held.doubted()
         for promise, detail in _judge(policy, held, before, record):
             broken.append(BrokenPromise(index, promise, detail))
         before = record["held"]
@@ -118,18 +122,19 @@ def shrink(policy: RefreshPolicy, records: Sequence[Record]) -> list[Record]:
 def _judge(policy: RefreshPolicy, held: Snapshot, before: Record | None, record: Record) -> list[tuple[str, str]]:
     """The promises that do not hold at a record, each with what was recorded."""
     found = [*_held_too_long(record), *_replaced_wrongly(held, before, record)]
-    settled = _settle_again(policy, held, record)
+    settlement = settle_record(policy, held, record)
+    settled = "failed" if isinstance(settlement, Failed) else "kept" if isinstance(settlement, Kept) else "replaced"
     if settled != record["settled"]:
         found.append((DECIDED_OTHERWISE, f"recorded: {record['settled']}, now: {settled}"))
     return found
 
 
-def _settle_again(policy: RefreshPolicy, held: Snapshot, record: Record) -> str:
+def settle_record(policy: RefreshPolicy, held: Snapshot, record: Record) -> Settlement:
+    """What the engine of this version makes of a record where this is held before."""
     now = float(record["now"])
     state = CacheState(held, Backoff(), held.state_at(now))
     view = View(state, now, now, own=False, policy=policy, name="the recorded provider")
-    settlement = settle(view, _outcome(record, held.credentials))
-    return "failed" if isinstance(settlement, Failed) else "kept" if isinstance(settlement, Kept) else "replaced"
+    return settle(view, _outcome(record, held.credentials))
 
 
 def _held_too_long(record: Record) -> Iterator[tuple[str, str]]:
@@ -148,7 +153,7 @@ def _replaced_wrongly(held: Snapshot, before: Record | None, record: Record) -> 
         return
     if record["settled"] == "kept" and new > old:
         yield THROWN_AWAY, f"they end {new - old:.0f} s later than the held ones"
-    usable = record["now"] < held.expires_at
+    usable = record["now"] < held.expires_at and not held.doubtful
     if record["settled"] == "replaced" and new < old and usable and record["rejected"] is None:
         yield ENDS_SOONER, f"by {old - new:.0f} s"
 
@@ -177,6 +182,7 @@ def _outcome(record: Record, held: Credentials | None) -> Outcome:
         rejected=rejected,
         server_time=None if record["server_time"] is None else (record["server_time"][0], record["server_time"][1]),
         refetch_after=record["refetch_after"],
+        issued_anew=bool(record.get("issued_anew", False)),
         random_fractions=(record["random"][0], record["random"][1]),
     )
 

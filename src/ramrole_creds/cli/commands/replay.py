@@ -16,8 +16,13 @@ import click
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the fewest records that break the promise.",
 )
+@click.option(
+    "--scenario",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the same as a case for the project's tests/scenarios.",
+)
 @click.option("--json", "as_json", is_flag=True, help="A JSON list with one object for each broken promise.")
-def command(*, recording: Path, svg: Path | None, shrunk: Path | None, as_json: bool) -> None:
+def command(*, recording: Path, svg: Path | None, shrunk: Path | None, scenario: Path | None, as_json: bool) -> None:
     """Play a recording of ramrole_creds.recorder against the engine of this version.
 
     Draws the timeline and says where a promise was broken. A recording holds no key and no token.
@@ -28,12 +33,13 @@ def command(*, recording: Path, svg: Path | None, shrunk: Path | None, as_json: 
     Examples:
       ramrole-creds replay recording.jsonl
       ramrole-creds replay recording.jsonl --svg life.svg --shrink smallest.jsonl
+      ramrole-creds replay recording.jsonl --scenario case.json
     """
     import json
     from dataclasses import asdict
 
     from ramrole_creds import ConfigurationError
-    from ramrole_creds.recorder import SCHEMA, draw_svg, draw_text, read_recording, replay, shrink
+    from ramrole_creds.recorder import SCHEMA, as_scenario, draw_svg, draw_text, read_recording, replay, shrink
 
     try:
         policy, records = read_recording(recording.read_text(encoding="utf-8").splitlines())
@@ -46,5 +52,8 @@ def command(*, recording: Path, svg: Path | None, shrunk: Path | None, as_json: 
     if shrunk is not None:
         lines = [{"schema": SCHEMA, "policy": asdict(policy)}, *shrink(policy, records)]
         shrunk.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    if scenario is not None:
+        case = as_scenario(policy, records)
+        scenario.write_text(json.dumps([] if case is None else [case], indent=1) + "\n", encoding="utf-8")
     if played.broken:
         raise SystemExit(1)
