@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +70,33 @@ def test_an_expression_parses_and_asks_for_metrics_that_exist(name: str) -> None
     asked = set(re.findall(r"ramrole_creds_\w+", expression))
     assert asked
     assert asked <= exported_names()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("prometheus") is None, reason="the program prometheus is not installed")
+def test_a_real_prometheus_shows_of_the_demo_what_the_page_says() -> None:
+    done = subprocess.run(
+        [sys.executable, str(DOCS / "render_panels.py")], capture_output=True, text=True, check=True, timeout=300
+    )
+    (page,) = re.findall(r"^```text\n(Life left .*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+    def series(text: str) -> list[str]:
+        return [re.sub(r" +[\d.e+]+$", "", line) for line in text.splitlines()]
+
+    assert series(done.stdout) == series(page)
+    assert re.search(r"state=fresh +1$", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="the program promtool is not installed")
+def test_prometheus_accepts_the_alert_rules() -> None:
+    done = subprocess.run(
+        ["promtool", "check", "rules", str(DOCS / "operate" / "alerts.yaml")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 rules found" in done.stdout
 
 
 def test_the_panels_of_the_dashboard_do_not_overlap() -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ramrole_creds import ProviderChain
     from ramrole_creds.cli.load_generator import Call
     from ramrole_creds.cli.screen import ProgressBar, Screen
-    from ramrole_creds.events import Event
+    from ramrole_creds.events import Event, EventListener
 
 ROLE = "demo-role"
 ROTATIONS = 3
@@ -88,13 +88,14 @@ class Stage:
         return len(self.cloud.requests.to("metadata"))
 
 
-def run_demo(screen: Screen, *, threads: int, seed: int | None) -> bool:
+def run_demo(screen: Screen, *, threads: int, seed: int | None, listener: EventListener | None = None) -> bool:
     """Run the whole demonstration on `screen`.
 
     Args:
         screen: where to print.
         threads: how many make calls.
         seed: makes the fake cloud's keys repeatable; None for new ones each time.
+        listener: receives the provider's events too; metrics, for instance.
 
     Returns:
         True when everything that was shown held.
@@ -107,10 +108,16 @@ def run_demo(screen: Screen, *, threads: int, seed: int | None) -> bool:
         "cloud inside this process. Nothing leaves the machine; a day passes in seconds.",
     )
     events: list[Event] = []
+
+    def receive(event: Event) -> None:
+        events.append(event)
+        if listener is not None:
+            listener(event)
+
     with (
         FakeCloud(role=ROLE, mode="hardened", clock=clock, seed=seed) as cloud,
         isolated_environment(cloud.url),
-        default_provider(policy=POLICY, clock=clock, on_event=events.append) as provider,
+        default_provider(policy=POLICY, clock=clock, on_event=receive) as provider,
     ):
         stage = Stage(screen, cloud, clock, provider, events, started + LIMIT_SECONDS)
         play(stage, threads)

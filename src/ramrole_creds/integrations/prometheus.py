@@ -48,6 +48,10 @@ class PrometheusMetrics:
     def __call__(self, event: events.Event, /) -> None:
         """Count an event."""
         name = event.provider
+        for counter in (self._waiters, self._changes, self._forced):
+            counter.labels(name)  # `increase()` sees the first step only of a counter that was 0 before
+        for outcome in events.FETCH_OUTCOMES.values():
+            self._fetches.labels(name, outcome)
         if isinstance(event, (events.Fetched, events.FetchedUnchanged, events.FetchFailed)):
             self._fetches.labels(name, events.FETCH_OUTCOMES[type(event)]).inc()
             self._seconds.labels(name).observe(event.seconds)

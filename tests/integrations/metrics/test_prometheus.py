@@ -52,6 +52,14 @@ def test_a_scrape_shows_fetches_state_and_expiry() -> None:
             assert found[f"ramrole_creds_forced_refreshes_total{{{one}}}"] == 1
 
 
+def test_counters_are_0_before_their_first_step_so_that_an_alert_sees_it() -> None:
+    registry = CollectorRegistry()
+    FunctionProvider(lambda: Credentials("id", "secret"), on_event=PrometheusMetrics(registry)).get_credentials()
+    found = scraped(registry)
+    assert found['ramrole_creds_identity_changes_total{provider="function"}'] == 0
+    assert found['ramrole_creds_fetches_total{outcome="failed",provider="function"}'] == 0
+
+
 def test_no_secret_is_scraped() -> None:
     registry = CollectorRegistry()
     with FakeCloud() as cloud:
