@@ -130,7 +130,10 @@ class Scenario:
         if self.name == "fork":
             starts: Any = np.repeat(self.random.random(self.processes // WORKERS) * BOOT_SECONDS, WORKERS)
             return starts, never
-        starts = self.random.random(self.processes) * life
+        interval = self.service.cycle
+        if self.service.overlap is None:
+            interval = life - POLICY.advisory_left(life, 0.5)
+        starts = self.random.random(self.processes) * interval
         return starts, (3 * life, 3 * life + OUTAGE_SECONDS) if self.name == "outage" else never
 
     def run(self, policy: Ours | Peer, draw: Draws) -> Requests:

@@ -52,6 +52,8 @@ def page(data: dict[str, Any]) -> str:
     parts = [HEAD.format(machine=wrapped(measured), passes=data["passes"])]
     for title, prefixes in GROUPS.items():
         figures = [each for each in data["figures"] if each["topic"].startswith(prefixes) and belongs(title, each)]
+        topics = list(dict.fromkeys(each["topic"] for each in figures))
+        figures = [each for topic in topics for each in figures if each["topic"] == topic]
         if figures:
             parts.append(f"\n## {title}\n\n| | | | times ramrole-creds |\n|---|---|---|---|\n")
             parts += [row(each) for each in figures]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -200,7 +201,104 @@ def test_another_file_is_refused_in_words(text: str) -> None:
         read_recording(text.splitlines())
 
 
-@pytest.mark.parametrize("size", [0, -1, 1.5, True, "many"])
+def one_record(path: Path) -> list[str]:
+    source = Source()
+    source.provider.get_credentials()
+    source.recorder.dump(path / "one.jsonl")
+    return (path / "one.jsonl").read_text(encoding="utf-8").splitlines()
+
+
+WRONG: list[Any] = [None, "x", [], {}, -1, 1e18, float("inf"), True, [1]]
+
+
+@pytest.mark.parametrize("part", ["", "fetched", "held"])
+def test_a_record_with_a_wrong_field_is_refused_or_played(part: str, tmp_path: Path) -> None:
+    header, good = one_record(tmp_path)
+    played = 0
+    for name in json.loads(good)[part] if part else json.loads(good):
+        for wrong in WRONG:
+            record = json.loads(good)
+            (record[part] if part else record)[name] = wrong
+            try:
+                policy, records = read_recording([header, json.dumps(record), good])
+            except ConfigurationError as error:
+                assert "recording" in str(error)  # noqa: PT017  # either is right
+                continue
+            found = replay(policy, records)
+            assert draw_text(found)
+            assert draw_svg(found)
+            as_scenario(policy, records)
+            played += 1
+    assert played
+
+
+@pytest.mark.parametrize("cut", [1, 40, 200], ids=str)
+def test_a_truncated_recording_is_refused_in_words(cut: int, tmp_path: Path) -> None:
+    text = "\n".join(one_record(tmp_path))
+    with pytest.raises(ConfigurationError, match=r"Pass what Recorder\.dump\(\) wrote"):
+        read_recording(text[:-cut].splitlines())
+
+
+def test_a_recording_of_a_later_schema_is_named(tmp_path: Path) -> None:
+    header, record = one_record(tmp_path)
+    with pytest.raises(ConfigurationError, match="recording 2'; this version reads"):
+        read_recording([header.replace("recording 1", "recording 2"), record])
+
+
+def test_what_was_held_before_the_first_record_is_known(tmp_path: Path) -> None:
+    """The ring has dropped it, or it was fetched before the recorder was made."""
+    source = Source()
+    source.provider.get_credentials()
+    late, small = Recorder(source.provider), Recorder(source.provider, size=1)
+    source.life = timedelta(minutes=30)
+    for _ in range(3):
+        source.provider.refresh()  # what ends sooner is not taken
+    for recorder in (late, small):
+        recorder.dump(tmp_path / "late.jsonl")
+        policy, records = read_recording((tmp_path / "late.jsonl").read_text(encoding="utf-8").splitlines())
+        assert [record["settled"] for record in records] == ["kept"] * len(recorder)
+        assert replay(policy, records).broken == ()
+
+
+def test_a_file_that_others_can_read_is_replaced_by_one_that_they_cannot(tmp_path: Path) -> None:
+    path = tmp_path / "recording.jsonl"
+    path.write_text("old", encoding="utf-8")
+    path.chmod(0o644)
+    Source().recorder.dump(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["recording.jsonl"]
+
+
+def test_what_cannot_be_recorded_fails_no_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Source()
+    monkeypatch.setattr("ramrole_creds.recorder._record.asdict", lambda _: 1 / 0)
+    assert source.provider.get_credentials().security_token
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_child_goes_on_with_the_recording(tmp_path: Path) -> None:
+    source = Source()
+    source.provider.get_credentials()
+    child = os.fork()
+    if not child:
+        try:
+            source.provider.refresh()
+            source.recorder.dump(tmp_path / "child.jsonl")
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    policy, records = read_recording((tmp_path / "child.jsonl").read_text(encoding="utf-8").splitlines())
+    assert [record["settled"] for record in records] == ["replaced", "replaced"]
+    assert replay(policy, records).broken == ()
+    assert len(source.recorder) == 1
+
+
+def test_what_is_no_provider_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="provider must be a CredentialProvider, not str"):
+        Recorder("ecs_ram_role")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, True, "many", 2**63, 10**30])
 def test_a_size_that_is_no_number_of_fetches_is_refused(size: Any) -> None:
     with pytest.raises(ConfigurationError, match="size must be a whole number above 0"):
         Recorder(FunctionProvider(lambda: Credentials("id", "secret")), size=size)

@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 import math
 import os
+import tempfile
 from collections import deque
+from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ramrole_creds._cache.settlement import Failed, Kept
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, NoCredentialsError, ProviderUnavailable
+from ramrole_creds.provider import CredentialProvider
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ramrole_creds._cache.decisions import View
     from ramrole_creds._cache.settlement import Outcome, Settlement
     from ramrole_creds._cache.snapshot import Snapshot
-    from ramrole_creds.provider import CredentialProvider
 
 SCHEMA: Final = "ramrole-creds recording 1"
+MAX_SIZE: Final = 10_000_000
 Record = dict[str, Any]
 
 
@@ -30,20 +32,22 @@ class Recorder:
 
     Args:
         provider: what is recorded, from now on.
-        size: how many fetches are kept.
+        size: how many fetches are kept, at most ten million.
 
     Raises:
-        ConfigurationError: `size` is not a whole number above 0.
+        ConfigurationError: `size` is not such a number, or `provider` is not a provider.
     """
 
     def __init__(self, provider: CredentialProvider, size: int = 2000) -> None:
-        if type(size) is not int or size < 1:
-            raise ConfigurationError(f"size must be a whole number above 0, not {size!r}.")
+        if type(size) is not int or not 1 <= size <= MAX_SIZE:
+            raise ConfigurationError(f"size must be a whole number above 0, at most {MAX_SIZE:,}, not {size!r:.60}.")
+        if not isinstance(provider, CredentialProvider):
+            raise ConfigurationError(f"provider must be a CredentialProvider, not {type(provider).__name__}.")
         self._records: deque[Record] = deque(maxlen=size)
-        self._numbers: dict[tuple[str, str], int] = {}
+        self._numbers: dict[str, dict[str, int]] = {"key": {}, "identity": {}}
         self._last: object = None
         self._policy: Record = {}
-        provider.observe_fetches(self._note)
+        provider.observe_fetches(self._observe)
 
     def __len__(self) -> int:
         return len(self._records)
@@ -52,16 +56,32 @@ class Recorder:
         """Write the recording as JSON lines: a header, then one line per fetch, oldest first.
 
         Args:
-            path: the file; it is created with mode 0600, or replaced.
+            path: the file; it is created with mode 0600, or replaced by such a file.
 
         Raises:
             OSError: the file cannot be written.
         """
-        header = {"schema": SCHEMA, "policy": self._policy}
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            for line in (header, *list(self._records)):
-                file.write(json.dumps(line, allow_nan=False) + "\n")
+        records = list(self._records)
+        before = records[0]["before"] if records else None
+        lines: list[Record] = [{"schema": SCHEMA, "policy": self._policy, "before": before}]
+        lines += [{name: value for name, value in record.items() if name != "before"} for record in records]
+        text = "".join(f"{json.dumps(line, allow_nan=False)}\n" for line in lines)
+        path = Path(path)
+        if path.exists() and not path.is_file():  # a pipe or a terminal
+            path.write_text(text, encoding="utf-8")
+            return
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # with mode 0600
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def _observe(self, view: View, outcome: Outcome, settlement: Settlement) -> None:
+        with suppress(Exception):  # what cannot be recorded must not fail a fetch
+            self._note(view, outcome, settlement)
 
     def _note(self, view: View, outcome: Outcome, settlement: Settlement) -> None:
         record: Record = {
@@ -88,6 +108,8 @@ class Recorder:
         # Where another thread changed the state meanwhile, the engine settles the same outcome once more.
         if self._records and self._last is outcome.random_fractions:
             self._records.pop()
+        # What was held before is written for the first record only: older ones have left the ring, or were never in it.
+        record["before"] = self._records[-1]["held"] if self._records else self._held(view.state.snapshot)
         self._last = outcome.random_fractions
         self._records.append(record)
 
@@ -131,10 +153,8 @@ class Recorder:
 
     def _number(self, kind: str, name: str) -> int:
         """The number of a name: 1 for the first of its kind."""
-        known = self._numbers.get((kind, name))
-        if known is None:
-            known = self._numbers[kind, name] = 1 + sum(other == kind for other, _ in self._numbers)
-        return known
+        numbers = self._numbers[kind]
+        return numbers.setdefault(name, len(numbers) + 1)
 
 
 def _finite(value: float | None) -> float | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ramrole_creds._cache.settlement import Settlement
 
 MAX_LIFE_SECONDS: Final = 36 * 3600.0
+MAX_NUMBER: Final = 1e12
 TOLERANCE_SECONDS: Final = 5.0
 SERVED_TOO_LONG: Final = "credentials are held past their end"
 THROWN_AWAY: Final = "newer credentials are thrown away"
@@ -72,13 +73,15 @@ def read_recording(lines: Iterable[str]) -> tuple[RefreshPolicy, list[Record]]:
         header, *records = [json.loads(line) for line in lines if line.strip()]
         if header["schema"] != SCHEMA:
             raise ConfigurationError(
-                f"The recording has the schema {header['schema']!r:.60}; this version reads {SCHEMA!r}."
+                f"The recording has the schema {header['schema']!r:.60}; this version reads {SCHEMA!r}. "
+                "Use the version that wrote it."
             )
+        if records:
+            records[0]["before"] = header.get("before")
         for record in records:
-            _outcome(record, None)
-            record["settled"], record["held"]  # both must be there
+            _validate(record)
         return RefreshPolicy(**header["policy"]), records
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError) as error:
         if isinstance(error, ConfigurationError):
             raise
         problem = f"{type(error).__name__}"
@@ -87,11 +90,39 @@ def read_recording(lines: Iterable[str]) -> tuple[RefreshPolicy, list[Record]]:
     )
 
 
+def _validate(record: Record) -> None:
+    """Raise what a replay would raise later."""
+    _check_numbers(record)
+    _outcome(record, None)
+    for held in (record["held"], record.get("before")):
+        _snapshot(held, record)
+    _wall_moments(record)
+    hash(record["fetched"].get("key"))  # numbers are compared
+    if record["settled"] not in ("replaced", "kept", "failed"):
+        raise ValueError(record["settled"])
+
+
+def _check_numbers(value: object) -> None:
+    """Python reads numbers from JSON that are not finite, or that no clock shows."""
+    if isinstance(value, (int, float)) and not abs(value) <= MAX_NUMBER:
+        raise ValueError(value)
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_numbers(each)
+
+
+def _wall_moments(record: Record) -> None:
+    """Clocks that a date can show."""
+    datetime.fromtimestamp(record["wall"], timezone.utc)
+    if record["server_time"] is not None:
+        datetime.fromtimestamp(record["server_time"][0], timezone.utc)
+        float(record["server_time"][1])
+
+
 def replay(policy: RefreshPolicy, records: Sequence[Record]) -> Replay:
     """Play records in order; each starts from what was recorded to be held before it."""
     broken: list[BrokenPromise] = []
-    held: Snapshot = NO_SNAPSHOT
-    before: Record | None = None
+    before: Record | None = records[0].get("before") if records else None
+    held = _snapshot(before, records[0]) if records else NO_SNAPSHOT
     for index, record in enumerate(records):
         if record.get("doubted") and not held.doubtful:  # a clock moved since the record before
             held = held.doubted()
@@ -180,10 +211,12 @@ def _outcome(record: Record, held: Credentials | None) -> Outcome:
         ago=float(record["ago"]),
         late=bool(record["late"]),
         rejected=rejected,
-        server_time=None if record["server_time"] is None else (record["server_time"][0], record["server_time"][1]),
-        refetch_after=record["refetch_after"],
+        server_time=None
+        if record["server_time"] is None
+        else (float(record["server_time"][0]), float(record["server_time"][1])),
+        refetch_after=None if record["refetch_after"] is None else float(record["refetch_after"]),
         issued_anew=bool(record.get("issued_anew", False)),
-        random_fractions=(record["random"][0], record["random"][1]),
+        random_fractions=(float(record["random"][0]), float(record["random"][1])),
     )
 
 

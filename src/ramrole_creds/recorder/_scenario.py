@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MIN_STEP_SECONDS: Final = 1.0
 MIN_LIFE_SECONDS: Final = 1.0
+NOT_HERE: Final = ("ProviderUnavailable", "NoCredentialsError", "MetadataUnreachable", "RoleNotAttached")
 MINTS: Final = ("fresh", "shorter", "dead", "key", "unknown")
 Record = dict[str, Any]
 Step = dict[str, Any]
@@ -32,6 +33,8 @@ def as_scenario(policy: RefreshPolicy, records: Sequence[Record]) -> Record | No
         return None
     kept = shrink(policy, records)
     first = kept[0]
+    if first.get("before") is not None:
+        kept.insert(0, _opening(first))
     case: Record = {"name": f"{broken[0].promise}: {broken[0].detail}", "given": "none"}
     defaults = asdict(RefreshPolicy())
     changed = {name: value for name, value in asdict(policy).items() if value != defaults[name]}
@@ -43,6 +46,13 @@ def as_scenario(policy: RefreshPolicy, records: Sequence[Record]) -> Record | No
         case["wall_clock_off_by"] = round(_wall_error(first), 3)
     case["steps"] = list(_steps(policy, kept, lasts=broken[0].promise == SERVED_TOO_LONG))
     return case
+
+
+def _opening(first: Record) -> Record:
+    """The fetch of what was held before the first record."""
+    before = first["before"]
+    fetched = {name: before[name] for name in ("key", "identity", "temporary", "expiration")}
+    return {**first, "fetched": fetched, "settled": "replaced", "held": before, "rejected": None, "doubted": False}
 
 
 def _steps(policy: RefreshPolicy, records: Sequence[Record], *, lasts: bool) -> Iterator[Step]:
@@ -83,8 +93,7 @@ def _answer(record: Record, holds: bool, known: dict[Any, Any]) -> Step:  # noqa
     """What upstream answers with."""
     fetched = record["fetched"]
     if "error" in fetched:
-        not_here = fetched["error"] in ("ProviderUnavailable", "NoCredentialsError", "MetadataUnreachable")
-        return {"answers": "not_here" if not_here else "unrecoverable" if fetched["lasting"] else "error"}
+        return {"answers": _failure(fetched)}
     if fetched["expiration"] is None:
         return {"answers": "unknown" if fetched["temporary"] else "key"}
     if holds and fetched["key"] in known:
@@ -94,6 +103,12 @@ def _answer(record: Record, holds: bool, known: dict[Any, Any]) -> Step:  # noqa
         return {"answers": "shorter"}
     life = fetched["expiration"] - _true_time(record)
     return {"answers": "fresh", "life": round(life, 3)} if life >= MIN_LIFE_SECONDS else {"answers": "dead"}
+
+
+def _failure(fetched: Record) -> str:
+    if fetched["error"] in NOT_HERE:
+        return "not_here"
+    return "unrecoverable" if fetched["lasting"] else "error"
 
 
 def _asked(settlement: Settlement, rejected: int) -> Step:

@@ -41,12 +41,18 @@ def spans(records: Sequence[Record]) -> Iterator[Span]:
             begin = until
 
 
+def _extent(records: Sequence[Record]) -> tuple[float, float]:
+    """The first moment and the last; threads may have settled two fetches in the other order."""
+    moments = [float(record["now"]) for record in records] or [0.0, 1.0]
+    return min(moments), max(moments)
+
+
 def draw_text(played: Replay) -> str:
     """Two rows of characters: states, and fetches; then the broken promises."""
     records = played.records
     if not records:
         return "The recording is empty.\n"
-    begin, end = float(records[0]["now"]), float(records[-1]["now"])
+    begin, end = _extent(records)
     scale = (WIDTH - 1) / max(end - begin, 1e-9)
     states, fetches = [" "] * WIDTH, [" "] * WIDTH
     for since, until, state in spans(records):
@@ -67,8 +73,7 @@ def draw_text(played: Replay) -> str:
 def draw_svg(played: Replay) -> str:
     """The same as an SVG."""
     records = played.records
-    begin = float(records[0]["now"]) if records else 0.0
-    end = float(records[-1]["now"]) if records else 1.0
+    begin, end = _extent(records)
     scale = 900 / max(end - begin, 1e-9)
     parts = [
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 150" font-family="sans-serif" font-size="12">',
