@@ -22,6 +22,14 @@ def is_number(value: object) -> TypeGuard[float]:
         return False
 
 
+def official_object_hint(given: object) -> str:
+    """How to use a client or provider of the official library as a provider here; "" for anything else."""
+    if isinstance(given, type) or type(given).__module__.partition(".")[0] != "alibabacloud_credentials":
+        return ""
+    method = "get_credential" if hasattr(given, "get_credential") else "get_credentials"
+    return f" Wrap its method: FunctionProvider(client.{method})."
+
+
 def checked_seconds(name: str, value: object) -> float:
     """The seconds of a time limit.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -15,17 +16,29 @@ from ramrole_creds import (
     EnvironmentProvider,
     FetchError,
     FunctionProvider,
+    Signer,
     StaticProvider,
+    signing,
 )
+from ramrole_creds.integrations.aiohttp import AiohttpAuth
 from ramrole_creds.integrations.function_compute import push_from_headers
+from ramrole_creds.integrations.httpx import HttpxAuth
 from ramrole_creds.integrations.mns import MnsCredentials
 from ramrole_creds.integrations.oss_v2 import WarmProvider
 from ramrole_creds.integrations.refreshing_client import RefreshingClient
+from ramrole_creds.integrations.requests import RequestsAuth
 from ramrole_creds.integrations.retry import retry_on_rejected
+from ramrole_creds.integrations.urllib3 import SigningPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# An object like the client of the official library, whose get_credentials() makes a provider of a configuration.
+OFFICIAL: Any = type(
+    "Client",
+    (),
+    {"__module__": "alibabacloud_credentials.client", "get_credential": lambda self: self, "get_credentials": print},
+)()
 TAKE_PROVIDERS: dict[str, Callable[[Any], object]] = {
     "mns": MnsCredentials,
     "oss_v2": WarmProvider,
@@ -38,6 +51,10 @@ WRONG: dict[str, tuple[Any, str]] = {
         r"not Credentials, which cannot be .*StaticProvider\(",
     ),
     "class": (EnvironmentProvider, r"not the class EnvironmentProvider: write EnvironmentProvider\(\)"),
+    "official client": (
+        OFFICIAL,
+        r"not Client\. Wrap its method: FunctionProvider\(client\.get_credential\)",
+    ),
     "number": (7, r"Pass a provider, for instance default_provider\(\), not int"),
     "none": (None, "not NoneType"),
 }
@@ -143,3 +160,56 @@ def test_an_official_client_in_place_of_a_function_is_reported_with_its_method()
     inner: Any = StaticProvider("LTAI5tFake", "secret")
     with pytest.raises(ConfigurationError, match="StaticProvider is a provider already"):
         FunctionProvider(inner)
+
+
+SIGNER = Signer(StaticProvider("LTAI5tFake", "secret"), signing.ACS3())
+SIGNERS: dict[str, tuple[Callable[[], object], str]] = {
+    "swapped": (lambda: Signer(signing.ACS3(), StaticProvider("a", "b")), r"swapped: write Signer\(provider, scheme\)"),  # type: ignore[arg-type]
+    "class": (lambda: Signer(EnvironmentProvider, signing.ACS3()), r"not the class EnvironmentProvider: write Env"),  # type: ignore[arg-type]
+    "official client": (lambda: Signer(OFFICIAL, signing.ACS3()), r"FunctionProvider\(client\.get_credential\)"),
+    "retry of a value": (lambda: retry_on_rejected(StaticProvider("a", "b"))(3), "wraps a function or method, not int"),  # type: ignore[arg-type]
+    "hosts": (lambda: RequestsAuth(SIGNER, hosts=5), "hosts must be the names of hosts"),  # type: ignore[arg-type]
+    "hosts of numbers": (lambda: HttpxAuth(SIGNER, hosts=[5]), "hosts must be the names of hosts"),  # type: ignore[list-item]
+    "empty host": (lambda: AiohttpAuth(SIGNER, hosts=["a.com", ""]), "hosts must be the names of hosts"),
+    "pool": (lambda: SigningPool(SIGNER, 5), "pool must be a PoolManager of urllib3, not int"),  # type: ignore[arg-type]
+    "requests": (lambda: requests.get("http://127.0.0.1:9/", auth=SIGNER, timeout=1), r"RequestsAuth\(signer\)"),  # type: ignore[arg-type]
+    "httpx": (lambda: httpx.get("http://127.0.0.1:9/", auth=SIGNER), r"auth=HttpxAuth\(signer\)"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("name", SIGNERS)
+def test_a_signer_and_its_helpers_say_what_to_write(name: str) -> None:
+    call, says = SIGNERS[name]
+    with pytest.raises(ConfigurationError, match=says):
+        call()
+
+
+def test_a_function_may_return_what_has_getters_only_as_the_official_providers_do() -> None:
+    class Official:
+        def __init__(self, end: int) -> None:
+            self._end = end
+
+        def get_access_key_id(self) -> str:
+            return "STS.official"
+
+        def get_access_key_secret(self) -> str:
+            return "secret"
+
+        def get_security_token(self) -> str:
+            return "token"
+
+        def get_expiration(self) -> int:
+            return self._end
+
+    (found, unknown) = (
+        FunctionProvider(lambda end=end: Official(end)).get_credentials()  # type: ignore[arg-type]  # no Credentials
+        for end in (4_000_000_000, 0)
+    )
+    assert (found.access_key_id, found.access_key_secret, found.security_token) == ("STS.official", "secret", "token")
+    assert found.expiration == datetime(2096, 10, 2, 7, 6, 40, tzinfo=timezone.utc)
+    assert unknown.expiration is None
+
+
+def test_a_function_that_returns_the_official_client_gets_the_name_of_the_method_to_pass() -> None:
+    with pytest.raises(FetchError, match="Pass its method get_credential to FunctionProvider"):
+        FunctionProvider(lambda: OFFICIAL).get_credentials()

@@ -15,6 +15,7 @@ from __future__ import annotations
 import base64
 import enum
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urljoin
 
@@ -28,7 +29,7 @@ from ramrole_creds.signing.mismatch import explain_mismatch
 from ramrole_creds.signing.server_time import read_server_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from ramrole_creds.credentials import Credentials
 
@@ -69,9 +70,7 @@ class SigningAuth:
                 "another scheme of ramrole_creds.signing."
             )
         self.signer = signer
-        if isinstance(hosts, str):
-            hosts = (hosts,)
-        self._hosts = None if hosts is None else tuple(host.lower() for host in hosts)
+        self._hosts = None if hosts is None else _checked_hosts(hosts)
         self._irreplaceable: Credentials | None = None
         self._pause = RefreshPause(signer.clock)
 
@@ -269,6 +268,15 @@ def _text(value: str | bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
+
+
+def _checked_hosts(hosts: object) -> tuple[str, ...]:
+    given = (hosts,) if isinstance(hosts, str) or not isinstance(hosts, Iterable) else tuple(hosts)
+    if not all(isinstance(host, str) and host for host in given):
+        raise ConfigurationError(
+            'hosts must be the names of hosts, such as (".aliyuncs.com",), or None to sign for all that you call.'
+        )
+    return tuple(str(host).lower() for host in given)
 
 
 def _is_within(host: str, allowed: str) -> bool:

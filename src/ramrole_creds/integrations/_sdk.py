@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ramrole_creds._checks import official_object_hint
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, install_command
 
@@ -84,8 +85,9 @@ def as_provider(provider: CredentialProvider | str) -> CredentialProvider:
             "Pass a provider, not Credentials, which cannot be refreshed. Pass the provider that returned them, or "
             "StaticProvider(access_key_id, access_key_secret) for a long-term key."
         )
-    if not callable(getattr(given, "get_credentials", None)):
-        raise ConfigurationError(f"Pass a provider, for instance default_provider(), not {type(given).__name__}.")
+    hint = official_object_hint(given)
+    if hint or not callable(getattr(given, "get_credentials", None)):
+        raise ConfigurationError(f"Pass a provider, for instance default_provider(), not {type(given).__name__}.{hint}")
     return provider
 
 

@@ -72,6 +72,11 @@ def retry_on_rejected(provider: CredentialProvider) -> Callable[[Callable[_P, _R
     pause = RefreshPause(DEFAULT_CLOCK)
 
     def decorate(call: Callable[_P, _R]) -> Callable[_P, _R]:
+        if not callable(call):
+            raise ConfigurationError(
+                f"retry_on_rejected(provider) wraps a function or method, not {type(call).__name__}: write "
+                "retry_on_rejected(provider)(client.call), and call what it returns."
+            )
         if inspect.iscoroutinefunction(call):
 
             @functools.wraps(call)

@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from ramrole_creds._tracebacks import hide_frames
+from ramrole_creds.errors import ConfigurationError
 from ramrole_creds.integrations._auth_flow import (
     REDIRECT_STATUSES,
     NextStep,
@@ -52,6 +53,8 @@ class SigningPool:
         self, signer: Signer, pool: urllib3.PoolManager | None = None, hosts: Iterable[str] | None = None
     ) -> None:
         self._auth = SigningAuth(signer, hosts)
+        if pool is not None and not callable(getattr(pool, "urlopen", None)):
+            raise ConfigurationError(f"pool must be a PoolManager of urllib3, not {type(pool).__name__}.")
         self._pool = urllib3.PoolManager() if pool is None else pool
 
     @hide_frames

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from ramrole_creds._checks import is_number
 from ramrole_creds._tracebacks import describe_exception
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, FetchError, RamRoleError
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from ramrole_creds.events import EventListener
     from ramrole_creds.provider import FetchContext
 
+MAX_UNIX_SECONDS = 253402300800  # the year 10000
+
 
 class FunctionProvider(CredentialProvider):
     """Fetches by calling a function, and caches as every provider does.
@@ -25,10 +29,10 @@ class FunctionProvider(CredentialProvider):
     end of `policy.fetch_timeout`; HTTP clients and other objects that belong to a loop must be made within it.
 
     Args:
-        fn: a function or coroutine function without arguments that returns Credentials, or an object with their three
-            attributes, as `get_credential` of the official client does. Errors of this library are
-            raised unchanged. Any other error becomes a FetchError that names its class, file and line, but not its
-            text, since that may contain a secret.
+        fn: a function or coroutine function without arguments that returns Credentials, or an object with their
+            attributes or getters, as `get_credential` of the official client and `get_credentials` of the official
+            providers do. Errors of this library are raised unchanged. Any other error becomes a FetchError that names
+            its class, file and line, but not its text, since that may contain a secret.
         name: the name of the provider in status, events and messages.
         policy: when to refresh.
         clock: the time by which credentials expire.
@@ -77,27 +81,42 @@ class FunctionProvider(CredentialProvider):
         return self._read(given)
 
     def _read(self, given: object) -> Credentials:
-        """Credentials of an object that has their three attributes, such as that of the official client.
+        """Credentials of an object that has their attributes or getters, such as those of the official library.
 
         Raises:
-            FetchError: it has not, or they are not valid.
+            FetchError: it has neither, or they are not valid.
         """
-        key_id = getattr(given, "access_key_id", None)
-        secret = getattr(given, "access_key_secret", None)
-        token = getattr(given, "security_token", None)
+        if hasattr(given, "get_credential"):  # its getters would return parts of several generations
+            raise FetchError(
+                f"The function of provider {self._name!r} must return Credentials, not {type(given).__name__}. Pass "
+                "its method get_credential to FunctionProvider."
+            )
+        key_id, secret, token, end = (
+            _field(given, name) for name in ("access_key_id", "access_key_secret", "security_token", "expiration")
+        )
         if not isinstance(key_id, str) or not isinstance(secret, str):
             raise FetchError(
                 f"The function of provider {self._name!r} must return Credentials, not {type(given).__name__}. An "
                 "object with access_key_id, access_key_secret and security_token is taken too."
             )
+        if is_number(end):  # the official library counts seconds; 0 stands for unknown
+            end = datetime.fromtimestamp(end, timezone.utc) if 0 < end < MAX_UNIX_SECONDS else None
         try:
-            return Credentials(key_id, secret, token or None)
+            return Credentials(key_id, secret, token or None, end if isinstance(end, datetime) else None)  # type: ignore[arg-type]  # checked there
         except ConfigurationError as error:
             raise FetchError(f"The function of provider {self._name!r} returned an unusable object: {error}") from None
 
     def get_provider_name(self) -> str:
         """The name that it was given."""
         return self._name
+
+
+def _field(given: object, name: str) -> object:
+    """An attribute, else what its getter returns: objects of the official providers have only getters."""
+    value: object = getattr(given, name, None)
+    if value is None and callable(getter := getattr(given, f"get_{name}", None)):
+        value = getter()
+    return value
 
 
 def _require_function(fn: object) -> None:

@@ -7,8 +7,9 @@ import math
 import os
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
+from ramrole_creds._checks import official_object_hint
 from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.clock import DEFAULT_CLOCK
 from ramrole_creds.credentials import Credentials
@@ -98,8 +99,7 @@ class Signer:
                     provider,
                 )
             provider = _FixedSource(provider)
-        if not hasattr(provider, "get_credentials"):
-            raise ConfigurationError(f"A Signer needs a provider or Credentials, not {type(provider).__name__}.")
+        _require_provider(provider, scheme)
         if isinstance(scheme, type) or not hasattr(scheme, "sign"):
             given = f"the class {scheme.__name__}" if isinstance(scheme, type) else type(scheme).__name__
             raise ConfigurationError(f"A Signer needs a scheme such as signing.ACS3(), not {given}.")
@@ -259,8 +259,29 @@ class Signer:
             raise SigningError(f"expires_in={expires_in!r} seconds is more than 100 years. Nothing was signed.")
         return int(expires_in)
 
+    if not TYPE_CHECKING:  # a type checker must go on to refuse the call
+
+        def __call__(self, *args: object, **kwargs: object) -> NoReturn:
+            """Say what to write where a client calls its `auth=` or its middleware."""
+            del args, kwargs
+            raise ConfigurationError(
+                "A Signer is not a function. Write signer.sign(request), or auth=RequestsAuth(signer) with requests, "
+                "auth=HttpxAuth(signer) with httpx, middlewares=(AiohttpAuth(signer),) with aiohttp."
+            )
+
     def __repr__(self) -> str:
         return f"Signer({type(self.provider).__name__}, {self._scheme!r})"
+
+
+def _require_provider(provider: object, scheme: object) -> None:
+    if isinstance(provider, type):
+        name = provider.__name__
+        raise ConfigurationError(f"A Signer needs a provider, not the class {name}: write {name}().")
+    if hasattr(provider, "sign") and hasattr(scheme, "get_credentials"):
+        raise ConfigurationError("The arguments are swapped: write Signer(provider, scheme).")
+    hint = official_object_hint(provider)
+    if hint or not hasattr(provider, "get_credentials"):
+        raise ConfigurationError(f"A Signer needs a provider or Credentials, not {type(provider).__name__}.{hint}")
 
 
 class _FixedSource:
