@@ -73,6 +73,56 @@ def test_the_official_node_client(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(failed(list(results.values()))) == {"downgrade/401"}
 
 
+def test_opendal_whose_credentials_show_in_what_it_signs() -> None:
+    pytest.importorskip("opendal")
+    command = [sys.executable, str(CLIENTS / "opendal_client.py")]
+    results = play(command, "protocol/hardened", "protocol/token-used", "protocol/cached", "downgrade/401")
+    assert set(failed(list(results.values()))) <= {"downgrade/401"}
+
+
+SIGNS = """
+import json, sys
+from urllib.parse import urlsplit
+from ramrole_creds import EcsRamRoleProvider, Signer, signing
+from ramrole_creds.clock import SYSTEM_CLOCK
+scheme = {scheme}
+with EcsRamRoleProvider() as provider:
+    for _ in sys.stdin:
+        signer = Signer(provider, scheme, clock=SYSTEM_CLOCK)
+        url = signer.presign(signing.Request("GET", "http://127.0.0.1:8080/bucket/key"), 60).url
+        print(json.dumps({{"signed_url": url{change}}}), flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "scheme", ["signing.OSSV1('bucket')", "signing.OSSV4('cn-hangzhou', 'bucket')"], ids=["1", "4"]
+)
+def test_a_client_may_show_a_url_that_it_signed(tmp_path: Path, scheme: str) -> None:
+    client = script(tmp_path, SIGNS.format(scheme=scheme, change=""))
+    results = play(client, "protocol/normal", "protocol/cached", "clock/slow")
+    assert failed(list(results.values())) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        pytest.param(".replace('key', 'other')", "SignatureDoesNotMatch", id="other"),
+        pytest.param(".replace('STS.NTFAKE', 'STS.NTFALE')", "InvalidAccessKeyId", id="unknown"),
+        pytest.param(".partition('?')[0]", "the URL has no signature of OSS", id="unsigned"),
+        pytest.param("[:9]", "the URL has no signature of OSS", id="no-url"),
+    ],
+)
+def test_a_url_that_the_credentials_did_not_sign_does_not_hold(tmp_path: Path, change: str, detail: str) -> None:
+    client = script(tmp_path, SIGNS.format(scheme="signing.OSSV1('bucket')", change=change))
+    assert detail in failed(list(play(client, "protocol/normal").values()))["protocol/normal"]
+
+
+def test_a_secret_at_the_end_of_a_long_error_is_found(tmp_path: Path) -> None:
+    late = LEAKS.replace('"error": repr(error)', '"error": "x" * 500 + "FAKESECRET0123456789FAKESECRET"')
+    (result,) = play(script(tmp_path, late), "answer/role-blank").values()
+    assert "a secret was printed" in result.detail
+
+
 @pytest.mark.parametrize(
     ("code", "detail"),
     [

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.testing.children import child_environment
 from ramrole_creds.testing.clocks import TickingClock
+from ramrole_creds.testing.conformance.signed_url import signer_of
 from ramrole_creds.testing.environment import isolated_variables
 from ramrole_creds.testing.fake_cloud import FakeCloud
 from ramrole_creds.testing.faults.hostile import hostile_answers
 from ramrole_creds.testing.masking import leaked_marker, mask_text
 
 if TYPE_CHECKING:
+    from ramrole_creds.testing.account.credential_store import IssuedCredentials
     from ramrole_creds.testing.conformance.client import ClientProcess, Fetched
     from ramrole_creds.testing.faults.hostile_answer import HostileAnswer
 
@@ -64,15 +66,22 @@ class Bench:
 
     def valid(self, fetched: Fetched) -> str:
         """What is wrong with credentials that should be valid now; "" for nothing."""
+        issued = self.issued(fetched)
+        if isinstance(issued, str):
+            return issued
+        return "the credentials have expired" if issued.is_expired(self.cloud.clock.time()) else ""
+
+    def issued(self, fetched: Fetched) -> IssuedCredentials | str:
+        """The credentials that the client got, or what is wrong with them."""
         if fetched.kind != "credentials":
-            return f"credentials were expected, and the client ended with {fetched.kind}: {fetched.text}"
+            return f"credentials were expected, and the client ended with {fetched.kind}: {fetched.shown}"
+        if fetched.signed_url:
+            return signer_of(fetched.signed_url, self.cloud.credential_store)
         issued = self.cloud.credential_store.lookup(fetched.access_key_id)
         if issued is None:
             return f"the AccessKey ID {fetched.access_key_id!r} was never issued"
         same = (issued.access_key_secret, issued.security_token) == (fetched.access_key_secret, fetched.security_token)
-        if not same:
-            return "id, secret and token are not of one set of credentials"
-        return "the credentials have expired" if issued.is_expired(self.cloud.clock.time()) else ""
+        return issued if same else "id, secret and token are not of one set of credentials"
 
 
 @contextlib.contextmanager
@@ -288,8 +297,10 @@ def _replaced_role(bench: Bench) -> str:
     bench.cloud.replace_role("other")
     time.sleep(SHORT_LIFETIME_SECONDS + ROUNDED_UP_SECONDS)
     second = bench.client.fetch()
-    issued = bench.cloud.credential_store.lookup(second.access_key_id)
-    return bench.valid(second) or ("" if issued and issued.role_name == "other" else "the old role was served")
+    issued = bench.issued(second)
+    if isinstance(issued, str):
+        return issued
+    return bench.valid(second) or ("" if issued.role_name == "other" else "the old role was served")
 
 
 def _clocks() -> list[Case]:
@@ -342,7 +353,7 @@ def _ends_well(answer: HostileAnswer) -> Check:
         if leak is not None:
             return f"a secret was printed: {mask_text(leak)}"
         if answer.outcome == "ok" and fetched.kind == "error":
-            return f"credentials were expected, and the client ended with an error: {mask_text(fetched.text)}"
+            return f"credentials were expected, and the client ended with an error: {fetched.shown}"
         if answer.outcome == "refused" and fetched.kind == "credentials":
             return "an error was expected, and the client returned credentials"
         return ""

@@ -1,8 +1,9 @@
 """The client under test, as a process that prints the credentials it gets.
 
 The protocol: for each line `fetch` on its standard input the program prints one line, a JSON object with the
-credentials (`access_key_id`, `access_key_secret`, `security_token`) or `{"error": "…"}`. It ends at the end of its
-input. A program that only fetches once reads nothing and prints one such line.
+credentials (`access_key_id`, `access_key_secret`, `security_token`) or `{"error": "…"}`. A client that does not show
+its secret gives `{"signed_url": "…"}` instead, a URL of OSS that it signed with them. It ends at the end of its input.
+A program that only fetches once reads nothing and prints one such line.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TextIO
+
+from ramrole_creds.testing.masking import mask_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +32,7 @@ _SPELLINGS = {
     "access_key_id": ("access_key_id", "accessKeyId", "AccessKeyId"),
     "access_key_secret": ("access_key_secret", "accessKeySecret", "AccessKeySecret"),
     "security_token": ("security_token", "securityToken", "SecurityToken"),
+    "signed_url": ("signed_url", "signedUrl", "SignedUrl"),
 }
 
 
@@ -42,6 +46,7 @@ class Fetched:
         access_key_id: of the credentials; "" otherwise.
         access_key_secret: as above.
         security_token: as above.
+        signed_url: a URL that the client signed, where it does not show its secret.
     """
 
     kind: Kind
@@ -49,9 +54,15 @@ class Fetched:
     access_key_id: str = ""
     access_key_secret: str = ""
     security_token: str = ""
+    signed_url: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The beginning of the text, in one line and without secrets."""
+        return mask_text(" ".join(self.text.split()))[:MAX_SHOWN_CHARACTERS]
 
     def __repr__(self) -> str:
-        return f"Fetched({self.kind}, {self.access_key_id or self.text})"
+        return f"Fetched({self.kind}, {self.access_key_id or self.shown})"
 
 
 class ClientProcess:
@@ -165,7 +176,7 @@ def _parsed(line: str) -> Fetched:
     if not isinstance(answer, Mapping):
         return Fetched("crash", "the client printed JSON that is not an object")
     if "error" in answer:
-        return Fetched("error", str(answer["error"])[:MAX_SHOWN_CHARACTERS])
+        return Fetched("error", str(answer["error"]))
     found = {
         name: next((answer[key] for key in spellings if isinstance(answer.get(key), str)), "")
         for name, spellings in _SPELLINGS.items()
