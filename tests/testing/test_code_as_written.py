@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -21,7 +18,7 @@ from ramrole_creds import (
     signing,
 )
 from ramrole_creds.clock import DEFAULT_CLOCK, SYSTEM_CLOCK
-from ramrole_creds.testing import FakeCloud, RealAddressError, VirtualClock, cloud_in_place, process_clock
+from ramrole_creds.testing import FakeCloud, VirtualClock, cloud_in_place, process_clock
 
 if TYPE_CHECKING:
     from ramrole_creds import FetchContext
@@ -163,71 +160,3 @@ def test_without_a_package_for_it_the_error_names_one(monkeypatch: pytest.Monkey
     monkeypatch.setattr(machine_time, "find_spec", lambda _name: None)
     with pytest.raises(RuntimeError, match="pip install time-machine"), system_time(VirtualClock()):
         pass
-
-
-# Children
-
-URL = "http://100.100.100.200/latest/meta-data/ram/security-credentials/"
-ASK = f"import urllib.request; print(urllib.request.urlopen({URL!r}, timeout=5).read().decode())"
-
-
-def test_a_python_child_reaches_the_fake_at_the_real_address(ramrole_cloud: FakeCloud) -> None:
-    done = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "web"
-    assert ramrole_cloud.assert_called_once("role").header("Host") == "100.100.100.200"
-
-
-def test_a_python_child_finds_the_cloud_through_this_library(ramrole_cloud: FakeCloud) -> None:
-    code = "from ramrole_creds import default_provider; print(default_provider().get_credentials().access_key_id)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ramrole_cloud.credential_store.lookup(done.stdout.strip()) is not None
-
-
-def test_a_multiprocessing_child_reaches_it_too(ramrole_cloud: FakeCloud) -> None:
-    import multiprocessing
-
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.apply(eval, [f"__import__('urllib.request').request.urlopen({URL!r}, timeout=5).read()"]) == b"web"
-    ramrole_cloud.assert_called_once("role")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "environment"),
-    [
-        pytest.param(["-c", "print(1)"], {"PATH": "/usr/bin"}, id="environment"),
-        pytest.param(["-I", "-c", "print(1)"], None, id="isolated"),
-        pytest.param(["-sE", "-c", "print(1)"], None, id="ignores-environment"),
-    ],
-)
-@pytest.mark.usefixtures("ramrole_cloud")
-def test_a_python_child_without_the_redirect_is_refused(
-    arguments: list[str], environment: dict[str, str] | None
-) -> None:
-    with pytest.raises(RealAddressError, match="does not inherit the redirect"):
-        subprocess.run([sys.executable, *arguments], env=environment, check=True)
-
-
-@pytest.mark.ramrole(redirect=False)
-@pytest.mark.usefixtures("ramrole_cloud")
-def test_where_the_real_address_is_forbidden_a_child_may_not_reach_it_either() -> None:
-    done = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=False)
-    assert "forbids connections to the real metadata address" in done.stderr
-
-
-def test_a_sitecustomize_of_the_child_is_still_imported(
-    ramrole_cloud: FakeCloud, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    import os
-
-    directory = tmp_path_factory.mktemp("site")
-    (directory / "sitecustomize.py").write_text("import builtins; builtins.was_here = True")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(directory)])}
-    code = f"import json; {ASK}; print(json.dumps(was_here))"
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout.split()[1]) is True
-    ramrole_cloud.assert_called_once("role")
-
-
-def test_other_programs_start_as_ever(ramrole_cloud: FakeCloud) -> None:
-    assert subprocess.run(["true"], env={}, check=True).returncode == 0
-    ramrole_cloud.assert_not_called()

@@ -1,53 +1,74 @@
-"""The redirect of the metadata address, for the Python children of a test.
+"""The redirect of the metadata address, for the programs that a test starts.
 
-The environment carries it: every Python that inherits it imports the `sitecustomize` of this package at its start. A
-Python child without it could reach the real address, so starting one is an error. Programs that are not Python are
-not covered: give them `cloud.url`, or a network namespace.
+The environment carries it. Python imports the `sitecustomize` of this package at its start, Node.js requires a script,
+Java reads the proxy that is named in `JAVA_TOOL_OPTIONS`, and every other program is given the fake cloud as its proxy
+for plain HTTP, which curl, wget and programs in Go follow. A child that would not read its environment could reach the
+real address, so starting one is an error. A program that ignores proxies is not covered: give it `cloud.url`, or a
+network namespace.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shlex
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ramrole_creds.testing.environment import changed_environment
 from ramrole_creds.testing.network import RealAddressError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 REDIRECT_VARIABLE = "RAMROLE_CREDS_TEST_REDIRECT"
 NO_ADDRESS = "none"
 HOOK_DIRECTORY = str(Path(__file__).parent / "child_hook")
+NO_PROXY = "localhost,127.0.0.1,::1"
 
+_NODE_HOOK = f'--require "{(Path(HOOK_DIRECTORY) / "redirect.js").as_posix()}"'
+_NOTHING_LISTENS = "http://127.0.0.1:9"
 _ISOLATING_FLAGS = ("I", "E", "S")
+_CARRIED = (REDIRECT_VARIABLE, "PYTHONPATH", "NODE_OPTIONS", "JAVA_TOOL_OPTIONS")
+_BEFORE_A_COMMAND = re.compile(r"env|exec|nohup|then|do|.*[;&|({=].*")  # words of a command line before a program
+_EMPTYING = frozenset({"-", "-i", "--ignore-environment"})  # options of env(1)
 
 
 def child_environment(url: str | None) -> dict[str, str]:
-    """The variables by which Python children redirect the metadata address.
+    """The variables by which children in Python, Node.js and Java redirect the metadata address.
 
     Args:
         url: the base URL to connect to instead; None refuses the connections.
     """
     path = os.environ.get("PYTHONPATH", "")
     entries = [entry for entry in path.split(os.pathsep) if entry and entry != HOOK_DIRECTORY]
+    proxy = urlsplit(url or _NOTHING_LISTENS)
+    java = f"-Dhttp.proxyHost={proxy.hostname} -Dhttp.proxyPort={proxy.port} -Dhttp.nonProxyHosts=localhost|127.*|[::1]"
     return {
         REDIRECT_VARIABLE: url or NO_ADDRESS,
         "PYTHONPATH": os.pathsep.join([HOOK_DIRECTORY, *entries]),
+        "NODE_OPTIONS": f"{os.environ.get('NODE_OPTIONS', '').replace(_NODE_HOOK, '')} {_NODE_HOOK}".strip(),
+        "JAVA_TOOL_OPTIONS": f"{os.environ.get('JAVA_TOOL_OPTIONS', '')} {java}".strip(),  # the last one counts
     }
+
+
+def proxy_environment(url: str | None) -> dict[str, str]:
+    """The variables by which other programs reach the fake at the real address: it is their proxy for plain HTTP."""
+    proxy = url or _NOTHING_LISTENS
+    return {"http_proxy": proxy, "HTTP_PROXY": proxy, "no_proxy": NO_PROXY, "NO_PROXY": NO_PROXY}
 
 
 @contextlib.contextmanager
 def reach_children(url: str | None) -> Iterator[None]:
-    """Redirect the metadata address in Python children while the context lasts.
+    """Redirect the metadata address in the programs that this process starts while the context lasts.
 
     Raises:
-        RealAddressError: in the code that starts a Python child without the redirect.
+        RealAddressError: in the code that starts a child which would not take the redirect over.
     """
     with changed_environment(child_environment(url)), _checked_children():
         yield
@@ -56,6 +77,7 @@ def reach_children(url: str | None) -> Iterator[None]:
 _depth = 0
 _lock = threading.Lock()  # guards _depth and the patch
 _real_init = subprocess.Popen.__init__
+_real_system = os.system
 
 
 @contextlib.contextmanager
@@ -64,28 +86,88 @@ def _checked_children() -> Iterator[None]:
     with _lock:
         _depth += 1
         if _depth == 1:
-            subprocess.Popen.__init__ = _checked_init  # type: ignore[method-assign]
+            _patch(_checked_init, _checked_system)
     try:
         yield
     finally:
         with _lock:
             _depth -= 1
             if _depth == 0:
-                subprocess.Popen.__init__ = _real_init  # type: ignore[method-assign]
+                _patch(_real_init, _real_system)
+
+
+def _patch(init: Callable[..., None], system: Callable[[Any], int]) -> None:
+    subprocess.Popen.__init__ = init  # type: ignore[method-assign]
+    os.system = system  # type: ignore[assignment]  # takes what os.system takes
 
 
 def _checked_init(self: subprocess.Popen[Any], args: Any, *more: Any, **options: Any) -> None:  # noqa: ANN401  # as Popen takes them
-    # `env` is the eleventh argument of Popen.
-    environment = options.get("env") if len(more) < 10 else more[9]
+    # `env` is the eleventh argument of Popen, `shell` the ninth.
+    given = options.get("env") if len(more) < 10 else more[9]
+    shell = options.get("shell", False) if len(more) < 8 else more[7]
     command = [args] if isinstance(args, (str, bytes, os.PathLike)) else list(args)
     words = [os.fsdecode(word) for word in command]
-    if words and _is_python(words[0]) and _escapes(words, environment):
-        raise RealAddressError(
-            f"The Python child {words[:2]!r} does not inherit the redirect of 100.100.100.200 and could reach the real "
-            "metadata service. Start it with the environment of this process (add to os.environ instead of replacing "
-            "it) and without -I, -E and -S."
-        )
+    environment = _environment_of(_split(words[0]) if shell and words else words, given, shell=bool(shell))
+    if len(more) < 10:
+        options["env"] = environment
+    else:
+        more = (*more[:9], environment, *more[10:])
     _real_init(self, args, *more, **options)
+
+
+def _checked_system(command: Any) -> int:  # noqa: ANN401  # as os.system takes it
+    _refuse_isolated(_split(os.fsdecode(command)))
+    with changed_environment(_proxies()):
+        return _real_system(command)
+
+
+def _environment_of(words: Sequence[str], given: Mapping[Any, Any] | None, *, shell: bool) -> Mapping[Any, Any] | None:
+    """The environment for a child, with the redirect in it.
+
+    Raises:
+        RealAddressError: the child would not take it over.
+    """
+    _refuse_isolated(words)
+    if words and _is_python(words[0]) and not shell:
+        if given is not None and not _has_hook(given):
+            raise _escape(words)
+        return given
+    inherited: Mapping[Any, Any] = os.environ if given is None else given
+    names = {os.fsdecode(name).upper() for name in inherited}
+    carried = {name: os.environ[name] for name in _CARRIED if name in os.environ}
+    added = {**carried, **_proxies()}
+    return {**inherited, **{name: value for name, value in added.items() if name.upper() not in names}}
+
+
+def _proxies() -> dict[str, str]:
+    url = os.environ.get(REDIRECT_VARIABLE, NO_ADDRESS)
+    return proxy_environment(None if url == NO_ADDRESS else url)
+
+
+def _refuse_isolated(words: Sequence[str]) -> None:
+    for position, word in enumerate(words):
+        if position and not _BEFORE_A_COMMAND.fullmatch(words[position - 1]):
+            continue
+        rest = words[position + 1 :]
+        isolated = _is_python(word) and _is_isolated(rest)
+        if isolated or (Path(word).name == "env" and rest and rest[0] in _EMPTYING):
+            raise _escape(words[position:])
+
+
+def _escape(words: Sequence[str]) -> RealAddressError:
+    kind = "Python child" if _is_python(words[0]) else "child"
+    return RealAddressError(
+        f"The {kind} {list(words[:2])!r} does not inherit the redirect of 100.100.100.200 and could reach the real "
+        "metadata service. Start it with the environment of this process (add to os.environ instead of replacing "
+        "it); start Python without -I, -E and -S."
+    )
+
+
+def _split(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return [command]
 
 
 def _is_python(program: str) -> bool:
@@ -93,13 +175,16 @@ def _is_python(program: str) -> bool:
     return program == sys.executable or name.startswith(("python", "pypy"))
 
 
-def _escapes(words: Sequence[str], environment: Mapping[Any, Any] | None) -> bool:
-    for word in words[1:]:
+def _is_isolated(arguments: Sequence[str]) -> bool:
+    """True for a Python that ignores its environment or does not import `sitecustomize`."""
+    for word in arguments:
         if not word.startswith("-") or word in {"-", "-c", "-m"}:
-            break
+            return False
         if not word.startswith("--") and any(flag in word for flag in _ISOLATING_FLAGS):
             return True
-    if environment is None:
-        return False
+    return False
+
+
+def _has_hook(environment: Mapping[Any, Any]) -> bool:
     names = {os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()}
-    return REDIRECT_VARIABLE not in names or HOOK_DIRECTORY not in names.get("PYTHONPATH", "").split(os.pathsep)
+    return REDIRECT_VARIABLE in names and HOOK_DIRECTORY in names.get("PYTHONPATH", "").split(os.pathsep)

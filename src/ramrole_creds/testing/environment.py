@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ENDPOINT_VARIABLE = "RAMROLE_CREDS_METADATA_ENDPOINT"
+# Where clients of other packages look for the metadata service: OpenDAL and other programs on reqsign, for instance.
+OTHER_ENDPOINT_VARIABLE = "ALIBABA_CLOUD_ECS_METADATA_SERVICE_ENDPOINT"
 
 _PREFIXES = (
     "ALIBABA_CLOUD_",
@@ -59,7 +61,7 @@ def isolated_variables(endpoint: str | None, home: Path) -> Mapping[str, str | N
         name: None for name in os.environ if name.upper().startswith(_PREFIXES) or name.upper() in _PROXIES
     }
     changes |= {"HOME": str(home), "USERPROFILE": str(home), "NETRC": None}
-    changes[ENDPOINT_VARIABLE] = endpoint
+    changes |= {ENDPOINT_VARIABLE: endpoint, OTHER_ENDPOINT_VARIABLE: endpoint}
     return changes
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 CONTROL_PREFIX = "/_fake/"
 MAX_DEFECTS = 20
+MAX_SHOWN_HOST_CHARACTERS = 100
 
 # Names under which the cloud answers, whatever address it is bound to. No web page can make a browser send these.
 _OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "100.100.100.200"})
@@ -132,7 +133,7 @@ class Gateway:
 
     def _respond(self, request: WireRequest, service: Service | None) -> WireResponse:
         if not self._is_own_host(request.header("Host")):
-            return error_page(403)
+            return _other_host(request.header("Host") or "")
         if service is None:
             return error_page(404)
         try:
@@ -158,6 +159,15 @@ class Gateway:
             return True
         name = re.sub(r":\d*$", "", host).strip("[]").lower()
         return name in self.hosts or name in _OWN_NAMES or name.endswith(_OWN_SUFFIXES)
+
+
+def _other_host(host: str) -> WireResponse:
+    text = (
+        f"This is the fake cloud of a test, and the proxy of the programs that the test starts. It answers for its own "
+        f"names only, not for {host[:MAX_SHOWN_HOST_CHARACTERS]!a}, and forwards nothing. Name the host in "
+        "no_proxy of the child, or in allowed_hosts of FakeCloud.\n"
+    )
+    return WireResponse(403, (("Content-Type", "text/plain"),), text.encode())
 
 
 def signing_key_id(request: WireRequest) -> str | None:

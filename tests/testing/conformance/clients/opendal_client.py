@@ -7,9 +7,7 @@ import sys
 
 import opendal
 
-fake = os.environ["CONFORMANCE_METADATA_ENDPOINT"]
-os.environ["ALIBABA_CLOUD_ECS_METADATA_SERVICE_ENDPOINT"] = fake
-store = opendal.AsyncOperator("oss", bucket="bucket", endpoint=fake)
+store = opendal.AsyncOperator("oss", bucket="bucket", endpoint=os.environ["CONFORMANCE_METADATA_ENDPOINT"])
 
 
 async def serve() -> None:
