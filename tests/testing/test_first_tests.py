@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ramrole_creds import NoCredentialsError, RoleNotAttached, default_provider
+from ramrole_creds import CredentialsExpired, NoCredentialsError, RoleNotAttached, default_provider
 
 if TYPE_CHECKING:
     from ramrole_creds.testing import FakeCloud, VirtualClock
@@ -36,6 +36,20 @@ class TestAnAppOnThisLibrary:
         ramrole_cloud.replace_role("api")
         ramrole_clock.advance(hours=6)
         assert provider.get_credentials().identity == "api"
+
+    def test_it_lives_through_a_long_outage_in_no_time(
+        self, ramrole_cloud: FakeCloud, ramrole_clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        waited: list[float] = []
+        monkeypatch.setattr("ramrole_creds._http.transport.time.sleep", waited.append)
+        provider = default_provider()
+        provider.get_credentials()
+        ramrole_cloud.faults.add("metadata", "outage")
+        ramrole_clock.advance(hours=6, minutes=1)
+        with pytest.raises(CredentialsExpired):
+            provider.get_credentials()
+        assert len(ramrole_cloud.requests) > 100, "it was asked again and again"
+        assert waited == []
 
     @pytest.mark.ramrole(role=None)
     def test_it_says_that_no_role_is_attached(self, ramrole_cloud: FakeCloud) -> None:

@@ -99,6 +99,30 @@ def test_anyio(pytester: pytest.Pytester, backend: str) -> None:
     run(pytester, code, plugins="anyio").assert_outcomes(passed=1)
 
 
+def test_pytest_socket_lets_a_unittest_case_through_and_its_event_loop(pytester: pytest.Pytester) -> None:
+    pytest.importorskip("pytest_socket")
+    code = (
+        ASKS
+        + """
+    import unittest
+    from ramrole_creds.testing import RamRoleTestCase
+
+    class Plain(RamRoleTestCase):
+        def test_plain(self):
+            self.assertEqual(ask(), b"web")
+
+    class Async(RamRoleTestCase, unittest.IsolatedAsyncioTestCase):
+        async def test_async(self):
+            self.assertEqual((await default_provider().get_credentials_async()).identity, "web")
+
+    def test_without_a_cloud():
+        with pytest.raises(BaseException, match="socket"):
+            socket.socket()
+    """
+    )
+    run(pytester, code, "--disable-socket", plugins="pytest_socket").assert_outcomes(passed=3)
+
+
 def test_pytest_asyncio_with_a_client_on_the_real_address(pytester: pytest.Pytester) -> None:
     code = """
     import asyncio

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar, cast, overload
 from ramrole_creds._checks import checked_seconds
 from ramrole_creds._http.errors import ConnectFailed, HttpError, ReadTimeout, TimeLimitExceeded
 from ramrole_creds._http.urls import InvalidUrlError, parse_url
+from ramrole_creds.clock import DEFAULT_CLOCK, Clock, DefaultClock, is_scheduling
 from ramrole_creds.errors import FetchError
 
 if TYPE_CHECKING:
@@ -78,6 +79,12 @@ class HttpResponse:
         return "an HTML page" if is_html(self.body) else f"{len(self.body)} bytes"
 
 
+def pause(seconds: float, clock: Clock = DEFAULT_CLOCK) -> None:
+    """Wait between two attempts. Time that a test moves does not pass by waiting: with such a clock, go on at once."""
+    if not is_scheduling(clock.target if isinstance(clock, DefaultClock) else clock):
+        time.sleep(seconds)
+
+
 @dataclass(frozen=True, slots=True)
 class HttpTransport:
     """How requests are made.
@@ -101,7 +108,7 @@ class HttpTransport:
     use_environment: bool = False
     verify: bool | str = True
     attempts: int = 3
-    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+    sleep: Callable[[float], None] = field(default=pause, repr=False)
 
     def __post_init__(self) -> None:
         checked_seconds("connect_timeout", self.connect_timeout)

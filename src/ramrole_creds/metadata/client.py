@@ -7,10 +7,11 @@ security-hardened mode, each GET carries a token that a PUT returned. This clien
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from ramrole_creds._checks import checked_seconds
-from ramrole_creds._http.transport import HttpTransport
+from ramrole_creds._http.transport import HttpTransport, pause
 from ramrole_creds._http.urls import InvalidUrlError, parse_base_url
 from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.clock import DEFAULT_CLOCK, Clock
@@ -116,6 +117,7 @@ class MetadataClient:
             _find_timeout(connect_timeout, DEFAULT_CONNECT_TIMEOUT_SECONDS),
             _find_timeout(read_timeout, DEFAULT_READ_TIMEOUT_SECONDS),
             attempts=_find_attempts(),
+            sleep=partial(pause, clock=clock),
         )
         self._clock = clock
         self._tokens = TokenCache(clock)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
 from ramrole_creds.testing.fake_cloud import FakeCloud
 from ramrole_creds.testing.in_place import cloud_in_place
+from ramrole_creds.testing.network import usable_sockets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,11 @@ class RamRoleTestCase(unittest.TestCase):
     cloud: FakeCloud
     clock: VirtualClock
     provider: EcsRamRoleProvider
+
+    def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
+        """Run the test; where pytest-socket has disabled sockets, it may use loopback."""
+        with usable_sockets():
+            return super().run(result)
 
     def setUp(self) -> None:
         """Start the cloud and put it in place of the real one until the test ends."""
