@@ -1,0 +1,82 @@
+"""What `serve` makes of its options and its file, and what it does when the file changes."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ramrole_creds import ConfigurationError
+
+serving = pytest.importorskip("ramrole_creds.cli.serving", reason="the extras cli and serve")
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ramrole_creds.cli.serving import ServeOptions, Sources
+
+ROLE = "acs:ram::1234567890123456:role/app"
+
+
+def sources(**options: object) -> Sources:
+    from ramrole_creds.local_service import History
+
+    made: ServeOptions = serving.ServeOptions(**options)
+    return serving.Sources(made, History())  # type: ignore[no-any-return]  # of a module that may be missing
+
+
+@pytest.mark.usefixtures("ramrole_cloud")
+def test_each_target_gets_one_provider_and_a_reload_keeps_those_that_stay(tmp_path: Path) -> None:
+    file = tmp_path / "serve.json"
+    table = {"addr:127.0.0.1": "self", "addr:10.0.0.1": ROLE, "addr:10.0.0.2": "ecs-ram-role://web"}
+    file.write_text(json.dumps({"map": table, "only": ["ecs_ram_role"]}))
+    made = sources(config=str(file), maps=(f"addr:10.0.0.3={ROLE}",))
+    made.rules()
+    before = dict(made.opened)
+    assert set(before) == {"self", ROLE, "ecs-ram-role://web"}
+    file.write_text(json.dumps({"map": {"addr:10.0.0.1": ROLE}, "only": ["ecs_ram_role"]}))
+    made.rules()
+    assert made.opened[ROLE] is before[ROLE]
+    assert made.retired == [before["ecs-ram-role://web"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "must hold a JSON object"),
+        ('{"map": []}', "at most"),
+        ('{"maps": {}}', "at most"),
+        ('{"map": {"addr:10.0.0.1": "web"}}', "is not a role"),
+        ('{"map": {"uid:0": "self"}}', "on a Unix socket only"),
+    ],
+)
+def test_a_file_that_is_not_valid_is_refused_with_its_reason(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "serve.json"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError, match=said):
+        sources(config=str(file)).rules()
+
+
+def test_a_file_that_is_missing_and_a_map_without_a_role_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        sources(config=str(tmp_path / "none.json")).rules()
+    with pytest.raises(ConfigurationError, match="is not a map"):
+        sources(maps=("addr:10.0.0.1",)).rules()
+
+
+@pytest.mark.usefixtures("ramrole_cloud")
+def test_on_a_terminal_watch_draws_a_panel_until_its_time_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from rich.console import Console
+
+    from ramrole_creds.cli import watching
+
+    drawn = io.StringIO()
+    terminal = Console(file=drawn, force_terminal=True, width=100, highlight=False)
+    monkeypatch.setattr(watching, "Console", lambda **_: terminal)
+    assert watching.watch(only=(), interval=0.05, seconds=0.2) == 0
+    assert "life left" in drawn.getvalue()

@@ -1,0 +1,56 @@
+"""Upload forms whose policy is not one: OSS says what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import requests
+
+from ramrole_creds import Credentials, Signer, signing
+from ramrole_creds.testing import FakeCloud
+
+END = "2099-01-01T00:00:00.000Z"
+POLICIES: dict[str, tuple[object, str]] = {
+    "not an object": ([], "InvalidPolicyDocument"),
+    "no conditions": ({"expiration": END}, "InvalidPolicyDocument"),
+    "no expiration": ({"conditions": []}, "InvalidPolicyDocument"),
+    "an expiration in words": ({"expiration": "soon", "conditions": []}, "InvalidPolicyDocument"),
+    "a condition that is text": ({"expiration": END, "conditions": ["key"]}, "InvalidPolicyDocument"),
+    "an unknown operator": ({"expiration": END, "conditions": [["like", "$key", "a"]]}, "InvalidPolicyDocument"),
+    "a size in words": (
+        {"expiration": END, "conditions": [["content-length-range", "0", "9"]]},
+        "InvalidPolicyDocument",
+    ),
+    "a file that is too large": ({"expiration": END, "conditions": [["content-length-range", 0, 2]]}, "EntityTooLarge"),
+    "a file that is small": ({"expiration": END, "conditions": [["content-length-range", 9, 99]]}, "EntityTooSmall"),
+    "another bucket": ({"expiration": END, "conditions": [{"bucket": "other"}]}, "AccessDenied"),
+    "a key that is not allowed": ({"expiration": END, "conditions": [["not-in", "$key", ["a.txt"]]]}, "AccessDenied"),
+    "an end that has passed": ({"expiration": "2020-01-01T00:00:00.000Z", "conditions": []}, "AccessDenied"),
+}  # fmt: skip
+
+
+def answer(document: object, **fields: str | None) -> requests.Response:
+    """What OSS says to a form with this policy; a field that is None is left out."""
+    with FakeCloud() as cloud:
+        issued = cloud.access_key()
+        key = Credentials(issued.access_key_id, issued.access_key_secret)
+        form = Signer(key, signing.OSSV1(), clock=cloud.clock).post_form(json.dumps(document))
+        given = {name: value for name, value in {**form, "key": "a.txt", **fields}.items() if value is not None}
+        return requests.post(f"{cloud.url}/bucket", data=given, files={"file": b"content"}, timeout=10)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_policy_that_cannot_hold_is_refused_with_its_reason(name: str) -> None:
+    policy, code = POLICIES[name]
+    response = answer(policy)
+    assert response.status_code in (400, 403)
+    assert f"<Code>{code}</Code>" in response.text
+
+
+def test_a_form_without_a_key_or_with_a_broken_policy_is_refused() -> None:
+    policy = {"expiration": END, "conditions": [["starts-with", "$key", ""]]}
+    assert answer(policy).status_code in (200, 204)
+    assert answer(policy, key=None).status_code == 400
+    assert answer(policy, policy="%%%").status_code in (400, 403)
+    assert answer(policy, Signature=None, OSSAccessKeyId=None).status_code == 403
