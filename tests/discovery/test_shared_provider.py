@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ramrole_creds import ConfigurationError, ProviderChain, default_provider, shared_provider
+from ramrole_creds import ConfigurationError, ProviderChain, RefreshPolicy, default_provider, shared_provider
 
 if TYPE_CHECKING:
     from ramrole_creds.testing import FakeCloud
@@ -32,6 +32,23 @@ def test_threads_get_the_same_one() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert len({id(one) for one in pool.map(share, range(8))}) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"only": ["env", "profile"]}, {"only": ("env", "profile")}),
+        ({"only": {"env", "profile"}}, {"only": frozenset(("profile", "env"))}),
+        ({"only": "env"}, {"only": ["env"]}),
+        ({}, {"policy": None, "clock": None, "on_event": None, "only": None}),
+        ({"policy": RefreshPolicy(jitter=0.2)}, {"policy": RefreshPolicy(jitter=0.2)}),
+    ],
+    ids=["list", "set", "one name", "none", "policy"],
+)
+def test_the_same_arguments_written_differently_are_the_same_provider(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    assert shared_provider(**one) is shared_provider(**other)
 
 
 def test_other_arguments_or_another_environment_are_another_provider(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,6 +104,10 @@ def shared_provider(
     Raises:
         ConfigurationError: see there.
     """
+    if isinstance(only, str):
+        only = (only,)
+    elif only is not None:  # a list and a tuple are the same argument, and a set has no order
+        only = tuple(sorted(only) if isinstance(only, (set, frozenset)) else only)
     arguments = {
         "only": only,
         "expect_role": expect_role,
@@ -112,7 +116,8 @@ def shared_provider(
         "sts_endpoint": sts_endpoint,
         "on_error": on_error,
     }
-    return restore(default_provider, (), {**arguments, **options})
+    given = {name: value for name, value in options.items() if value is not None}
+    return restore(default_provider, (), {**arguments, **given})
 
 
 def _require_known(options: ProviderOptions) -> None:
