@@ -107,7 +107,8 @@ def _fetched(
     *, access_key_id: str, identity: str | None, source: str, expiration: object, failures_before: int, **_: object
 ) -> _Line:
     text = "new credentials %s of %s from %s until %s (after %d failures)"
-    return logging.INFO, text, (access_key_id, identity or "an unknown identity", source, expiration, failures_before)
+    identity = identity or "an unknown identity"
+    return logging.INFO, text, (access_key_id, identity, source, expiration or "replaced", failures_before)
 
 
 def _failed(*, error: Exception, failures: int, next_attempt_in: float, **_: object) -> _Line:
