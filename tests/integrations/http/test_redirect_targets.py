@@ -14,41 +14,63 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ramrole_creds import Credentials, Signer, signing
+from ramrole_creds.testing.network import connect_rule
 from tests.integrations.http.conftest import CLIENTS
 from tests.integrations.http.test_foreign_transports import AiohttpTransport, Urllib3Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from typing_extensions import Self
+
 TOKEN = "CAISfake-token-of-the-redirect-tests"
 GOOD, EVIL = "good.invalid", "evil.invalid"
 
 
-class Recorder(ThreadingHTTPServer):
-    """A server that redirects /start to wherever it is set to, and records what arrives."""
-
-    daemon_threads = True
+class Recorder:
+    """A server that redirects /start to wherever it is set to, and records what arrives at either loopback address."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
         self.location = b""
         self.arrived: list[tuple[str, str, bytes]] = []
+        self._listeners = [Listener(self, "127.0.0.1", 0)]
+        self.port = int(self._listeners[0].server_address[1])
+        with contextlib.suppress(OSError):  # a machine without IPv6
+            self._listeners.append(ListenerOnIPv6(self, "::1", self.port))
 
-    @property
-    def port(self) -> int:
-        return int(self.server_address[1])
+    def __enter__(self) -> Self:
+        for listener in self._listeners:
+            threading.Thread(target=listener.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for listener in self._listeners:
+            listener.shutdown()
+            listener.server_close()
+
+
+class Listener(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, recorder: Recorder, host: str, port: int) -> None:
+        super().__init__((host, port), Handler)
+        self.recorder = recorder
+
+
+class ListenerOnIPv6(Listener):
+    address_family = socket.AF_INET6
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: Recorder
+    server: Listener
 
     def do_GET(self) -> None:
         names = self.headers.get_all("Host") or [""]
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         everything = str(self.headers).encode() + self.path.encode() + body
-        self.server.arrived.append((self.path, ", ".join(names), everything))
+        self.server.recorder.arrived.append((self.path, ", ".join(names), everything))
         if self.path.startswith("/start"):
-            answer = b"HTTP/1.0 307 Temporary Redirect\r\nLocation: " + self.server.location + b"\r\n"
+            answer = b"HTTP/1.0 307 Temporary Redirect\r\nLocation: " + self.server.recorder.location + b"\r\n"
         else:
             answer = b"HTTP/1.0 403 Forbidden\r\n"
         self.wfile.write(answer + b"Content-Length: 0\r\n\r\n")
@@ -62,16 +84,12 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def servers() -> Iterator[tuple[Recorder, Recorder]]:
     with Recorder() as good, Recorder() as evil:
-        for server in (good, evil):
-            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield good, evil
-        good.shutdown()
-        evil.shutdown()
 
 
 @pytest.fixture
-def every_name_is_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever name a client reads from a URL, nothing leaves this machine."""
+def every_host_is_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever name or address a client reads from a URL, nothing leaves this machine."""
     real = socket.getaddrinfo
 
     def resolve(_: Any, port: Any, family: int = 0, *more: Any, **options: Any) -> Any:
@@ -80,6 +98,15 @@ def every_name_is_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         return real("127.0.0.1", port, socket.AF_INET, *more[:2], **options)  # without AI_NUMERICHOST
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with connect_rule(on_loopback):  # asyncio's clients connect to an address without a lookup
+        yield
+
+
+def on_loopback(address: Any) -> Any:
+    """The loopback address of the same family and port."""
+    if isinstance(address, tuple):
+        return ("127.0.0.1", address[1]) if len(address) == 2 else ("::1", address[1], 0, 0)
+    return address
 
 
 def with_httpx_over_urllib3(signer: Signer, method: str, url: str, body: Any = None, headers: Any = None) -> None:
@@ -172,12 +199,17 @@ KNOWN = [
     "http://{good_wide}:{evil_port}/",
     "http://{evil_wide}:{good_port}/",
     "http://[::1]:{good_port}/",
+    "http://[::1]:{evil_port}/",
+    "http://[fe80::1]:{evil_port}/",
+    "http://[2001:db8::1]:{evil_port}/",
+    "http://[fe80::1%25lo]:{evil_port}/",
+    "http://192.0.2.1:{evil_port}/",
     "http://127.0.0.1:{good_port}/",
     "https://{good}:{good_port}/",
 ]
 
 
-@pytest.mark.usefixtures("every_name_is_loopback")
+@pytest.mark.usefixtures("every_host_is_loopback")
 @pytest.mark.may_leak  # clients write URLs and headers into their own logs
 @pytest.mark.parametrize("client", SENDERS)
 class TestNoTokenLeavesTheHost:
