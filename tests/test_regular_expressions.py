@@ -15,6 +15,7 @@ import pytest
 
 import ramrole_creds
 from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.testing.account.policy_conditions import matches
 
 if sys.version_info >= (3, 11):
     from re import _parser as sre  # type: ignore[attr-defined]
@@ -76,7 +77,29 @@ def collected() -> list[Use]:
                 found.setdefault((str(pattern.pattern), pattern.flags), Use(f"{module_name}.{name}", pattern, methods))
         for line, pattern, method in inline(ast.parse(source)):
             found.setdefault((str(pattern.pattern), pattern.flags), Use(f"{module_name}:{line}", pattern, (method,)))
+    for path in sorted(SOURCES.rglob("*.py")):
+        for line, pattern in written(ast.parse(path.read_text())):
+            use = Use(f"{path.relative_to(SOURCES)}:{line}", pattern, ("search", "fullmatch"))
+            found.setdefault((str(pattern.pattern), pattern.flags), use)
     return sorted(found.values(), key=lambda use: use.name)
+
+
+def compiling(tree: ast.AST) -> Iterator[ast.Call]:
+    """Every call of `re.compile`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "re.compile":
+            yield node
+
+
+def written(tree: ast.AST) -> Iterator[tuple[int, re.Pattern[Any]]]:
+    """Patterns that are written out, wherever: in classes, functions, and modules that cannot be imported here."""
+    for call in compiling(tree):
+        try:
+            given = [ast.literal_eval(call.args[0])]
+        except ValueError:  # made of parts: found by its name above, or known below
+            continue
+        given += [eval(ast.unparse(flags), {"re": re}) for flags in call.args[1:]]
+        yield call.lineno, re.compile(*given)
 
 
 def inline(tree: ast.AST) -> Iterator[tuple[int, re.Pattern[Any], str]]:
@@ -224,6 +247,29 @@ def test_a_pattern_takes_linear_time(use: Use) -> None:
 )
 def test_the_check_finds_patterns_that_take_longer(pattern: str, method: str) -> None:
     assert slow(Use("x", re.compile(pattern, re.DOTALL), (method,)))
+
+
+# Function: what shows that its patterns take linear time.
+MADE_WHILE_RUNNING = {
+    "_formats/error_codes.py _answer_pattern": "called by its module only, whose list of patterns is checked",
+    "testing/account/policy_conditions.py _pattern": "test_a_pattern_of_a_policy_takes_linear_time",
+}
+
+
+def test_every_pattern_that_a_function_makes_is_known() -> None:
+    made = set()
+    for path in SOURCES.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+        made |= {f"{path.relative_to(SOURCES)} {function.name}" for function in functions for _ in compiling(function)}
+    assert made == MADE_WHILE_RUNNING.keys()
+
+
+@pytest.mark.parametrize("pattern", ["*a" * 200 + "b", "*" * 2000 + "b", "?*" * 300 + "b", "*a?a" * 100 + "[b]"])
+def test_a_pattern_of_a_policy_takes_linear_time(pattern: str) -> None:
+    began = time.process_time()
+    assert not matches(pattern, "a" * 2000)
+    assert time.process_time() - began < MAX_SECONDS
 
 
 def test_the_check_sees_the_patterns_of_every_part() -> None:
