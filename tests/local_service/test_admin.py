@@ -5,18 +5,26 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
-from ramrole_creds import EcsRamRoleProvider, StaticProvider, default_provider
+from ramrole_creds import (
+    Credentials,
+    EcsRamRoleProvider,
+    FunctionProvider,
+    RamRoleError,
+    StaticProvider,
+    default_provider,
+)
 from ramrole_creds.testing import assert_no_secret_in
 
 pytest.importorskip("uvicorn", reason="the extra serve")
 pytest.importorskip("httptools", reason="the extra serve")
 
-from ramrole_creds.local_service import History, LocalService
+from ramrole_creds.local_service import ClientRules, History, LocalService, parse_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +79,29 @@ def test_the_page_is_there_before_any_credentials_are() -> None:
         assert "no credentials" in get(f"{service.admin_url}/readyz").text
         assert get(f"{service.admin_url}/metrics").status_code == 200
     assert "<td>none</td>" in page.text
+
+
+def test_the_failures_of_one_provider_are_not_drawn_at_another() -> None:
+    history = History()
+    good = FunctionProvider(lambda: Credentials("STS.good", "s", "t", expiration=soon()), name="good", on_event=history)
+    bad = FunctionProvider(fail, name="bad", on_event=history)
+    rules = ClientRules([(parse_rule("addr:10.0.0.1"), good), (parse_rule("addr:10.0.0.2"), bad)])
+    with LocalService(rules, admin_port=0, history=history) as running:
+        good.get_credentials()
+        with pytest.raises(RamRoleError):
+            bad.get_credentials()
+        text = get(f"{running.admin_url}/").text
+    of_good, of_bad = (part for part in text.partition("<h2>Requests")[0].split("<svg")[1:])
+    assert ('class="held"' in of_good, 'class="failed"' in of_good) == (True, False)
+    assert ('class="held"' in of_bad, 'class="failed"' in of_bad) == (False, True)
+
+
+def soon() -> datetime:
+    return datetime.now(timezone.utc) + timedelta(hours=1)
+
+
+def fail() -> Credentials:
+    raise OSError("down")
 
 
 def test_the_page_of_credentials_without_a_known_end_is_there() -> None:

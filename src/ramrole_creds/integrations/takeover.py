@@ -120,7 +120,8 @@ class _Takeover(MetaPathFinder):
             spec = find_spec(fullname)
         finally:
             self._searching.now = False
-        if spec is not None and spec.loader is not None:
+        # A loader that is a class, as that of frozen modules, is everybody's.
+        if spec is not None and spec.loader is not None and not isinstance(spec.loader, type):
             self._patch_after(spec.loader)
         return spec
 

@@ -46,7 +46,8 @@ def admin_app(rules: Callable[[], ClientRules], history: History, hosts: Collect
         return [provider.status() for provider in rules().providers]
 
     async def page(_: Request) -> Response:
-        text = render_page(statuses(), history.events(), history.requests(), time.time())
+        shown = [(provider.get_provider_name(), provider.status()) for provider in rules().providers]
+        text = render_page(shown, history.events(), history.requests(), time.time())
         return HTMLResponse(text, headers=PAGE_HEADERS)
 
     async def healthz(_: Request) -> Response:

@@ -43,19 +43,19 @@ CONTENT_SECURITY_POLICY: Final = (
 
 
 def render_page(
-    statuses: Sequence[ProviderStatus], events: Sequence[Event], requests: dict[str, int], now: float
+    statuses: Sequence[tuple[str, ProviderStatus]], events: Sequence[Event], requests: dict[str, int], now: float
 ) -> str:
     """The page.
 
     Args:
-        statuses: one per provider.
+        statuses: for each provider the name by which its events call it, and its status.
         events: of all providers, oldest first.
         requests: number of requests by outcome.
         now: Unix seconds.
     """
-    sections = "".join(_section(status, events, now) for status in statuses)
+    sections = "".join(_section(name, status, events, now) for name, status in statuses)
     rows = "".join(_row(name.replace("_", " "), str(count)) for name, count in sorted(requests.items()))
-    names = {_own_name(status): status.provider_name for status in statuses}
+    names = {name: status.provider_name for name, status in statuses}
     happened = "".join(
         f"<tr><td>{_time(event.at)}</td><td>{escape(describe_event(event, names.get(event.provider)))}</td></tr>"
         for event in reversed(events[-MAX_SHOWN_EVENTS:])
@@ -72,8 +72,8 @@ def render_page(
     )
 
 
-def _section(status: ProviderStatus, events: Sequence[Event], now: float) -> str:
-    own = [event for event in events if event.provider == _own_name(status)] or list(events)
+def _section(name: str, status: ProviderStatus, events: Sequence[Event], now: float) -> str:
+    own = [event for event in events if event.provider == name]
     next_attempt = None if status.next_attempt is None else status.next_attempt.timestamp()
     plot = draw_timeline(own, now=now, next_attempt=next_attempt, windows=window_starts(status))
     return (
@@ -88,11 +88,6 @@ def _section(status: ProviderStatus, events: Sequence[Event], now: float) -> str
         + _row("Last error", status.last_error or "none")
         + "</table>"
     )
-
-
-def _own_name(status: ProviderStatus) -> str:
-    """What the provider's events call it: a chain's credentials are named after the source too."""
-    return status.provider_name.partition("/")[0]
 
 
 def _row(name: str, value: str) -> str:
