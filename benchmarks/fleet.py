@@ -32,13 +32,13 @@ from fleet_check import RealFleet
 from fleet_model import METADATA, STS, Fleet, Ours, Peer, Requests, Service, botocore, official
 
 from ramrole_creds import RefreshPolicy
-from ramrole_creds._cache.policy import LONG_OUTAGE_CEILING_SECONDS
+from ramrole_creds._cache.policy import MIN_DELAY_CEILING_SECONDS
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 REAL = 1_000
 MAX_PEAK_TO_MEAN = 1.5
 STS_QUOTA_PER_SECOND = 100
-STS_PROCESSES = 2_000
+STS_PROCESSES = 1_200
 BOOT_SECONDS = 30.0
 MIN_JUDGED = 10_000  # the peak of a smaller fleet, a few requests a second, is chance
 OUTAGE_SECONDS = 1800.0
@@ -117,7 +117,7 @@ class Scenario:
             "storm": (0.0, BOOT_SECONDS, BOOT_SECONDS),
             "second life": (service.life - window - jitter, window, BOOT_SECONDS + jitter),
             "steady": (3 * service.life, service.life, service.life),
-            "outage": (self.down[1], 600.0, LONG_OUTAGE_CEILING_SECONDS),
+            "outage": (self.down[1], 600.0, MIN_DELAY_CEILING_SECONDS),
             "leap": (self.leaps_at, SLICE_SECONDS, SLICE_SECONDS),
             "fork": (service.life - window - jitter, window, BOOT_SECONDS + jitter),
         }[name]
