@@ -25,8 +25,8 @@ BEGIN = "<!-- table{}: begin (python docs/integrations_table.py) -->"
 END = "<!-- table{}: end -->"
 HEAD = "| {} | tested | how to plug in | rotation | recovery | async | caveat |\n|---|---|---|---|---|---|---|"
 ENGINE_HEAD = (
-    "| engine | tested | what runs | rotations | processes | fetches | searched for secrets | a module of ours |\n"
-    "|---|---|---|---|---|---|---|---|"
+    "| engine | tested | what runs | rotations | processes | fetches | per set | searched for secrets | our module |\n"
+    "|---|---|---|---|---|---|---|---|---|"
 )
 
 # distribution: (test file, how to plug in, caveat)
@@ -85,7 +85,7 @@ ENGINES = {
     "multiprocessing": ("multiprocessing", "spawn and forkserver; Python's own", "not needed"),
     "ray": ("Ray", "tasks and actors, `runtime_env`", "not needed"),
     "pyspark": ("Spark", "two executors with Python workers", "not needed"),
-    "spark-jvm": ("Spark, the JVM side", "Java's HTTP client in the driver's JVM", "`ramrole-creds serve`"),
+    "spark-jvm": ("Spark, the JVM side", "Java's HTTP client in the JVMs of two executors", "`ramrole-creds serve`"),
     "uvicorn": ("uvicorn", "worker processes", "not needed"),
 }
 TABLES = {"": ("SDK", SDKS), " of the data stack": ("library", DATA_STACK)}
@@ -116,7 +116,9 @@ def write() -> None:
     """Put the tables into the manual."""
     for page, name, table in _tables():
         begin, end = BEGIN.format(name), END.format(name)
-        before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+        before, found, rest = page.read_text(encoding="utf-8").partition(begin)
+        if not found:
+            raise SystemExit(f"{page} has no line: {begin}")
         page.write_text(f"{before}{begin}\n{table}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
@@ -157,6 +159,7 @@ def _engine_row(name: str, figures: dict[str, Any]) -> str:
     title, runs, module = ENGINES[name]
     searched = ", ".join(figures["searched"]) or "no file is written"
     numbers = [str(figures[one]) for one in ("rotations", "processes", "fetches")]
+    numbers.append(f"{figures['fetches'] / figures['sets']:.1f}")
     return "| " + " | ".join([title, figures["version"], runs, *numbers, searched, module]) + " |"
 
 

@@ -51,10 +51,11 @@ class Figures:
             cloud: counts the fetches.
             searched: where the test looked for secrets.
         """
-        known = _figures.setdefault(engine, {"processes": 0, "fetches": 0, "searched": []})
+        known = _figures.setdefault(engine, {"processes": 0, "sets": 0, "fetches": 0, "searched": []})
         known["version"] = version
         known["rotations"] = ROTATIONS
         known["processes"] += processes
+        known["sets"] += processes * len(cloud.credential_store.issued("web"))
         known["fetches"] += len(cloud.requests.to("credentials"))
         known["searched"] = list(dict.fromkeys([*known["searched"], *searched]))
 

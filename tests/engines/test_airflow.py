@@ -91,11 +91,22 @@ def test_a_task_outlives_rotations_and_leaks_nothing(
     figures.record("airflow", metadata.version("apache-airflow"), processes, cloud, searched)
 
 
-def test_a_connection_with_a_password_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("connection", "says"),
+    [
+        ({"login": "LTAI", "password": "s3cr"}, "holds a login or a password"),
+        ({"extra": {"access_key_id": "LTAI", "access_key_secret": "s3cr"}}, "access_key_id, access_key_secret"),
+        ({"extra": {"provider": "static://LTAI:s3cr@"}}, "secret"),
+    ],
+    ids=["password", "extra", "url"],
+)
+def test_a_connection_with_a_key_is_refused(
+    monkeypatch: pytest.MonkeyPatch, connection: dict[str, object], says: str
+) -> None:
     from ramrole_creds import ConfigurationError
     from ramrole_creds.integrations.airflow import RamRoleHook
 
-    monkeypatch.setenv("AIRFLOW_CONN_CLOUD", json.dumps({"conn_type": "ramrole", "login": "LTAI", "password": "s3cr"}))
-    with pytest.raises(ConfigurationError, match="holds a login or a password") as raised:
+    monkeypatch.setenv("AIRFLOW_CONN_CLOUD", json.dumps({"conn_type": "ramrole", **connection}))
+    with pytest.raises(ConfigurationError, match=says) as raised:
         RamRoleHook("cloud").get_conn()
     assert "s3cr" not in str(raised.value)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyspark
 import pytest
 import requests
 from pyspark.sql import SparkSession
 
 from ramrole_creds import EcsRamRoleProvider
+from ramrole_creds.local_service import LocalService
 from ramrole_creds.testing.masking import leaked_marker
 from tests.engines.conftest import Figures, assert_no_secret_below, assert_one_fetch_per_process
+from tests.engines.work import ROTATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +38,25 @@ pytestmark = [
 
 
 @pytest.fixture
-def spark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def service(cloud: FakeCloud) -> Iterator[LocalService]:
+    """What `ramrole-creds serve` starts: it hands credentials to the JVMs of this machine."""
+    with EcsRamRoleProvider(endpoint=cloud.url) as provider, LocalService(provider) as service:
+        yield service
+
+
+@pytest.fixture
+def jar(tmp_path: Path) -> Path:
+    """A function in Java that makes signed calls."""
+    classes, jar = tmp_path / "classes", tmp_path / "rotation.jar"
+    libraries = f"{Path(pyspark.__file__).parent}/jars/*"
+    sources = [str(HERE / "Rotation.java"), str(HERE / "RotationUdf.java")]
+    subprocess.run(["javac", "-cp", libraries, "-d", str(classes), *sources], check=True)
+    subprocess.run(["jar", "--create", "--file", str(jar), "-C", str(classes), "."], check=True)
+    return jar
+
+
+@pytest.fixture
+def spark(tmp_path: Path, service: LocalService, jar: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A local cluster with two executors of one core each."""
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
@@ -47,6 +69,9 @@ def spark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.executorEnv.PYTHONPATH", path)
+        .config("spark.executorEnv.ALIBABA_CLOUD_CREDENTIALS_URI", service.uri)
+        .config("spark.redaction.regex", "(?i)secret|password|token|access[.]?key|credentials")
+        .config("spark.jars", str(jar))
         .config("spark.executor.extraJavaOptions", "-Djava.net.preferIPv4Stack=true")
         .config("spark.eventLog.enabled", "true")
         .config("spark.eventLog.dir", f"file://{tmp_path}/events")
@@ -80,3 +105,42 @@ def test_tasks_in_two_executors_outlive_rotations_and_leak_nothing(
     assert_no_secret_below([tmp_path])
     searched = ["event log", "logs and files of the executors", "pages of the driver"]
     figures.record("pyspark", metadata.version("pyspark"), processes, cloud, searched)
+
+
+def test_code_in_the_jvm_of_executors_outlives_rotations_and_leaks_nothing(
+    cloud: FakeCloud, service: LocalService, spark: Any, tmp_path: Path, figures: Figures
+) -> None:
+    """The connectors for OSS in Java are not on the package index; Java's own HTTP client stands for them."""
+    spark.udf.registerJavaFunction("rotate", "RotationUdf")
+    frame = spark.range(0, PARTITIONS, 1, PARTITIONS).selectExpr(f"rotate('{cloud.url}') AS report")
+
+    reports = [row.report.split() for row in frame.collect()]
+
+    assert all(len(keys.split(",")) == ROTATIONS + 1 for _, keys in reports)
+    processes = {process for process, _ in reports}
+    assert len(processes) == EXECUTORS
+    assert len(cloud.requests.to("credentials")) <= 2 * len(cloud.credential_store.issued("web"))  # by the service
+    page = requests.get(f"{spark.sparkContext.uiWebUrl}/environment/", timeout=10)
+    assert page.status_code == 200
+    path = service.uri.rpartition("/")[2]
+    assert path not in page.text
+    assert_no_secret_below([tmp_path])
+    searched = ["event log", "logs and files of the executors", "pages of the driver, for the service's URI too"]
+    figures.record("spark-jvm", metadata.version("pyspark"), len(processes), cloud, searched)
+
+
+def test_a_program_in_java_outlives_rotations_under_run(cloud: FakeCloud) -> None:
+    command = [sys.executable, "-m", "ramrole_creds.cli", "run", "--", "java", str(HERE / "Rotation.java"), cloud.url]
+    environment = {
+        **os.environ,
+        "RAMROLE_CREDS_METADATA_ENDPOINT": cloud.url,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+
+    done = subprocess.run(
+        [*command, str(ROTATIONS + 1)], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(done.stdout.split(",")) == ROTATIONS + 1
+    assert leaked_marker(done.stdout + done.stderr) is None

@@ -28,6 +28,7 @@ __all__ = ["RamRoleHook"]
 
 DEFAULT_CONNECTION = "ramrole_default"
 DEFAULT_URL = "default://"
+PROVIDER_FIELD = "provider"
 MAX_PROVIDERS = 64
 
 
@@ -58,7 +59,7 @@ class RamRoleHook(_BaseHook):
         """The provider.
 
         Raises:
-            ConfigurationError: the connection holds a login or a password, or the URL is not valid.
+            ConfigurationError: the connection holds a login, a password or other extra fields, or the URL is not valid.
         """
         connection = self.get_connection(self.ramrole_conn_id)
         if connection.login or connection.password:
@@ -67,8 +68,15 @@ class RamRoleHook(_BaseHook):
                 f"{CONNECTION_TYPE} has none. Clear both. Name the source of credentials in the extra field "
                 '"provider", for instance "ecs-ram-role://web".'
             )
-        url = connection.extra_dejson.get("provider") or DEFAULT_URL
-        return _provider(str(url))
+        extra = connection.extra_dejson
+        unknown = sorted(set(extra) - {PROVIDER_FIELD})
+        if unknown:
+            raise ConfigurationError(
+                f"The connection {self.ramrole_conn_id!r} has the extra fields {', '.join(unknown)}, and one of type "
+                f"{CONNECTION_TYPE} has {PROVIDER_FIELD!r} only. Remove them. A key does not belong there: name the "
+                f'source of credentials in {PROVIDER_FIELD!r}, for instance "ecs-ram-role://web".'
+            )
+        return _provider(str(extra.get(PROVIDER_FIELD) or DEFAULT_URL))
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ramrole_creds import Credentials, EcsRamRoleProvider, StaticProvider
+from ramrole_creds import Credentials, EcsRamRoleProvider, FetchError, StaticProvider, default_provider
 from ramrole_creds.integrations.refreshing_client import RefreshingClient
 from ramrole_creds.testing import FakeCloud
 
@@ -97,3 +97,24 @@ def test_the_name_of_a_configuration_is_the_same_everywhere_and_tells_nothing(cl
     assert one == name(EcsRamRoleProvider(endpoint=cloud.url, role_name="web"))
     assert one != name(EcsRamRoleProvider(endpoint=cloud.url, role_name="other"))
     assert "web" not in one[-1]
+
+
+@pytest.mark.parametrize("guarded", [False, True], ids=["free", "guarded"])
+def test_a_task_gets_the_role_of_its_place_and_a_guard_refuses_another(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, guarded: bool
+) -> None:
+    monkeypatch.setenv("RAMROLE_CREDS_METADATA_ENDPOINT", cloud.url)
+    provider = default_provider(expect_role="web") if guarded else default_provider()
+    assert provider.get_credentials().identity == "web"
+    sent = RefreshingClient(provider, operator.attrgetter("identity"))
+
+    with FakeCloud(role="worker") as elsewhere:
+        monkeypatch.setenv("RAMROLE_CREDS_METADATA_ENDPOINT", elsewhere.url)
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            task = pool.submit(show, sent)
+            if not guarded:
+                assert task.result() == "worker"
+                return
+            with pytest.raises(FetchError, match="worker") as raised:
+                task.result()
+    assert "'web'" in str(raised.value)
