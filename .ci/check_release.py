@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--test-sdist", action="store_true", help="also run the tests that the sdist holds")
     arguments = parser.parse_args()
+    check_changelog(git("tag", "--points-at", "HEAD").split(), (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
     dist = ROOT / "dist"
     shutil.rmtree(dist, ignore_errors=True)
     with tempfile.TemporaryDirectory() as second:
@@ -51,10 +53,27 @@ def main() -> int:
     return 0
 
 
+def check_changelog(tags: list[str], text: str) -> None:
+    """At a tag, the changelog has a section of that version with its date, and nothing is left as unreleased.
+
+    Raises:
+        SystemExit: it has not.
+    """
+    sections = dict(re.findall(r"^## \[([^\]]+)\](?: - (\d{4}-\d\d-\d\d))?\n", text, re.MULTILINE))
+    for version in (tag.removeprefix("v") for tag in tags if re.fullmatch(r"v\d+\.\d+\.\d+", tag)):
+        if not sections.get(version):
+            sys.exit(f"CHANGELOG.md has no section '## [{version}] - DATE'. Rename 'Unreleased' and add the date.")
+
+
+def git(*arguments: str) -> str:
+    """What git prints; nothing outside of a checkout."""
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
 def build(where: Path) -> dict[str, str]:
     """Build wheel and sdist; the SHA-256 of each file by name."""
-    head = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False)
-    epoch = head.stdout.strip() or "1577836800"  # outside of a checkout: any fixed moment
+    epoch = git("log", "-1", "--format=%ct") or "1577836800"  # outside of a checkout: any fixed moment
     environment = os.environ | {"SOURCE_DATE_EPOCH": epoch}
     command = [sys.executable, "-m", "build", "--outdir", str(where), str(ROOT)]
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
