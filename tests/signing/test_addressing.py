@@ -39,6 +39,9 @@ def resource(host: str, path: str, bucket: str | None = None, addressing: Any = 
         "s3.oss-cn-hangzhou",
         "s3.oss-cn-hangzhou-internal",
         "cb-x1y2.cn-hangzhou.oss-cloudbox",
+        "cn-hangzhou-j-internal.oss-data-acc",
+        "oss-cache-cn-beijing-h",
+        "s3.oss-accelerate",
         "oss-cn-hangzhou.oss-accesspoint",
         "oss-cn-hangzhou-internal.oss-accesspoint",
         "oss-cn-hangzhou-internal.oss-object-process",
@@ -68,6 +71,16 @@ def test_private_link_and_local_hosts_have_the_bucket_in_the_path(host: str, buc
 def test_a_custom_domain_needs_the_name_of_its_bucket(path: str, signed: str) -> None:
     assert resource("img.example.com", path, "bkt") == signed
     assert resource("img.example.com", path, "bkt", "cname") == signed
+
+
+@pytest.mark.parametrize("host", ["bkt.cn-hangzhou.oss-dls", "bkt-1.cn-hangzhou.oss-vectors", "cn-hangzhou.oss-dls"])
+def test_a_host_of_another_protocol_of_oss_is_not_read_as_a_bucket(host: str) -> None:
+    with pytest.raises(SigningError, match="does not name a bucket"):
+        resource(f"{host}.aliyuncs.com", "/k")
+
+
+def test_a_dot_at_the_end_of_a_host_changes_nothing() -> None:
+    assert resource("bkt.oss-cn-hangzhou.aliyuncs.com.", "/k") == "/bkt/k"
 
 
 SCHEMES: list[signing.Scheme] = [signing.OSSV1(), signing.OSSV2(), signing.OSSV4("cn-hangzhou"), signing.S3V1()]

@@ -23,12 +23,14 @@ ADDRESSINGS: Final[tuple[str, ...]] = ("path", "virtual", "cname")
 # The host names of the service, without a bucket, from its documentation of endpoints. Each ends with .aliyuncs.com.
 # docs/signing.md has the same table for readers.
 _ENDPOINTS = (
-    r"oss-[a-z0-9-]+",  # a region, its -internal form, accelerate, accelerate-overseas, finance, gov
+    # A region, its -internal form, accelerate, accelerate-overseas, finance, gov; not the product names below.
+    r"oss-(?!(?:accesspoint|cloudbox|data-acc|dls|object-process|tables|vectors)\.)[a-z0-9-]+",
     r"vpc100-oss-[a-z0-9-]+",  # the older internal form in a VPC
     r"oss(?:-internal)?",  # the oldest names
     r"(?:cn|ap|us|eu|me|na|sa|af|ca|rus)-[a-z0-9-]+\.oss",  # dual stack (IPv4 and IPv6)
     r"s3\.oss-[a-z0-9-]+",  # the S3-compatible form
     r"(?:s3\.)?oss-[a-z0-9-]+\.oss-(?:accesspoint|object-process)",  # access points, each in place of a bucket
+    r"[a-z0-9-]+\.oss-data-acc",  # an OSS accelerator
     r"cb-[a-z0-9-]+\.[a-z0-9-]+\.oss-cloudbox(?:-control)?",  # a cloud box
 )
 _is_endpoint = re.compile(rf"(?:{'|'.join(_ENDPOINTS)})\.aliyuncs\.com").fullmatch
@@ -68,7 +70,7 @@ def bucket_path(request: Request, bucket: str | None, addressing: Addressing | N
     Raises:
         SigningError: the URL does not name a bucket, or another one than `bucket`.
     """
-    host = _port.sub("", request.host)
+    host = _port.sub("", request.host).removesuffix(".")
     if bucket is not None and addressing is None and host.startswith(f"{bucket}."):
         return f"/{bucket}{request.path}"
     way, named = (addressing, None) if addressing else _addressing_of(host)

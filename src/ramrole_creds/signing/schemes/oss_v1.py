@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.signing._canonical import query_pairs, without
 from ramrole_creds.signing._percent import decode, encode
-from ramrole_creds.signing.instant import Instant
-from ramrole_creds.signing.scheme import Scheme, join_query, parameter, signed_headers_of, without_parameters
+from ramrole_creds.signing.scheme import join_query, parameter, signed_headers_of, without_parameters
+from ramrole_creds.signing.schemes._bucket_scheme import BucketScheme
 from ramrole_creds.signing.schemes._oss_policy import encode_policy
-from ramrole_creds.signing.schemes._oss_resource import checked_bucket, resource_path, without_plus
+from ramrole_creds.signing.schemes._oss_resource import resource_path, without_plus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ramrole_creds.signing._signing_keys import SigningKeys
     from ramrole_creds.signing.request import Headers, Request
     from ramrole_creds.signing.scheme import Signable
-    from ramrole_creds.signing.schemes._oss_resource import Addressing
 
 # Parameters that are part of the resource: all that oss2 or alibabacloud-oss-v2 sign (the latter names many of them
 # operation by operation).
@@ -48,7 +47,7 @@ SUB_RESOURCES: frozenset[str] = frozenset(
 _OWNED_PARAMETERS = frozenset(("OSSAccessKeyId", "Expires", "Signature", "security-token"))
 
 
-class OSSV1(Scheme):
+class OSSV1(BucketScheme):
     """Signs method, Content-MD5, Content-Type, date, `x-oss-*` headers, bucket, key and sub-resources; not the body.
 
     Args:
@@ -56,27 +55,18 @@ class OSSV1(Scheme):
         addressing: "path", "virtual" or "cname", if the host alone does not show where the URL names the bucket.
     """
 
-    __slots__ = ("addressing", "bucket")
+    __slots__ = ()
 
     name: ClassVar[str] = "OSSV1"
     owned_headers: ClassVar[frozenset[str]] = frozenset(("authorization", "date", "x-oss-date", "x-oss-security-token"))
     max_presign_seconds: ClassVar[float] = math.inf
-
-    def __init__(self, bucket: str | None = None, *, addressing: Addressing | None = None) -> None:
-        self.bucket: str | None = checked_bucket(bucket, addressing)
-        self.addressing: Addressing | None = addressing
 
     def sign(
         self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with Date and `Authorization: OSS …`."""
         del nonce
-        request = without_plus(request)
-        headers = without(request, self.owned_headers)
-        date = Instant.at(now).http
-        headers.append(("Date", date))
-        if credentials.security_token:
-            headers.append(("x-oss-security-token", credentials.security_token))
+        request, headers, date = self._begin(request, credentials, now)
         query = without_parameters(request.query, _OWNED_PARAMETERS)
         string = self._string_to_sign(request, headers, query, date)
         signature = keys.of_secret(credentials.access_key_secret, "sha1").base64(string)

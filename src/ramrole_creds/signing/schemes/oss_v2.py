@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 from ramrole_creds.errors import SigningError
 from ramrole_creds.signing._canonical import canonical_query, header_lines, prefixed, without
 from ramrole_creds.signing._percent import decode, encode
-from ramrole_creds.signing.instant import Instant
-from ramrole_creds.signing.scheme import Scheme, join_query, parameter, signed_headers_of, without_parameters
-from ramrole_creds.signing.schemes._oss_resource import checked_bucket, resource_path, without_plus
+from ramrole_creds.signing.scheme import join_query, parameter, signed_headers_of, without_parameters
+from ramrole_creds.signing.schemes._bucket_scheme import BucketScheme
+from ramrole_creds.signing.schemes._oss_resource import resource_path, without_plus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,7 +32,7 @@ _OWNED_PARAMETERS = frozenset(
 )
 
 
-class OSSV2(Scheme):
+class OSSV2(BucketScheme):
     """Signs like OSSV1, but with HMAC-SHA256 and with every parameter.
 
     Args:
@@ -41,7 +41,7 @@ class OSSV2(Scheme):
         additional_headers: more headers to sign, if the request has them.
     """
 
-    __slots__ = ("_additional", "addressing", "bucket")
+    __slots__ = ("_additional",)
 
     name: ClassVar[str] = "OSSV2"
     owned_headers: ClassVar[frozenset[str]] = frozenset(("authorization", "date", "x-oss-date", "x-oss-security-token"))
@@ -54,8 +54,7 @@ class OSSV2(Scheme):
         *,
         addressing: Addressing | None = None,
     ) -> None:
-        self.bucket: str | None = checked_bucket(bucket, addressing)
-        self.addressing: Addressing | None = addressing
+        super().__init__(bucket, addressing=addressing)
         self._additional = checked_additional(additional_headers)
 
     def sign(
@@ -63,12 +62,7 @@ class OSSV2(Scheme):
     ) -> Request:
         """The request with Date and `Authorization: OSS2 …`."""
         del nonce
-        request = without_plus(request)
-        headers = without(request, self.owned_headers)
-        date = Instant.at(now).http
-        headers.append(("Date", date))
-        if credentials.security_token:
-            headers.append(("x-oss-security-token", credentials.security_token))
+        request, headers, date = self._begin(request, credentials, now)
         query = without_parameters(request.query, _OWNED_PARAMETERS)
         unsigned = request.with_headers(tuple(headers), query)
         signature = keys.of_secret(credentials.access_key_secret, "sha256").base64(self._string_to_sign(unsigned, date))

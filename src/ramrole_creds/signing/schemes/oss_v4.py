@@ -11,14 +11,14 @@ from ramrole_creds.signing._percent import encode
 from ramrole_creds.signing.instant import Instant
 from ramrole_creds.signing.scheme import (
     ONE_WEEK_SECONDS,
-    Scheme,
     join_query,
     parameter,
     signed_headers_of,
     without_parameters,
 )
+from ramrole_creds.signing.schemes._bucket_scheme import BucketScheme
 from ramrole_creds.signing.schemes._oss_policy import encode_policy
-from ramrole_creds.signing.schemes._oss_resource import checked_bucket, resource_path, without_plus
+from ramrole_creds.signing.schemes._oss_resource import resource_path, without_plus
 from ramrole_creds.signing.schemes.oss_v2 import checked_additional
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _OWNED_PARAMETERS = frozenset(
 )
 
 
-class OSSV4(Scheme):
+class OSSV4(BucketScheme):
     """Signs method, bucket, key, all parameters, Content-Type, Content-MD5, `x-oss-*` and the headers named.
 
     The body is not signed (`UNSIGNED-PAYLOAD`, as in the official SDKs), except by a Content-MD5 that the caller sets.
@@ -60,7 +60,7 @@ class OSSV4(Scheme):
         additional_headers: more headers to sign, if the request has them.
     """
 
-    __slots__ = ("_additional", "_scope", "addressing", "bucket", "product", "region")
+    __slots__ = ("_additional", "_scope", "product", "region")
 
     name: ClassVar[str] = "OSSV4"
     owned_headers: ClassVar[frozenset[str]] = frozenset(
@@ -77,9 +77,8 @@ class OSSV4(Scheme):
         *,
         addressing: Addressing | None = None,
     ) -> None:
+        super().__init__(bucket, addressing=addressing)
         self.region: str = scope_region(region)
-        self.bucket: str | None = checked_bucket(bucket, addressing)
-        self.addressing: Addressing | None = addressing
         self.product: str = product
         self._additional = checked_additional(additional_headers)
         self._scope = f"{self.region}/{product}/aliyun_v4_request"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.signing._canonical import header_lines, prefixed, query_pairs, without
 from ramrole_creds.signing._percent import encode
-from ramrole_creds.signing.instant import Instant
-from ramrole_creds.signing.scheme import Scheme, join_query, parameter, signed_headers_of, without_parameters
-from ramrole_creds.signing.schemes._oss_resource import bucket_path, checked_bucket, without_plus
+from ramrole_creds.signing.scheme import join_query, parameter, signed_headers_of, without_parameters
+from ramrole_creds.signing.schemes._bucket_scheme import BucketScheme
+from ramrole_creds.signing.schemes._oss_resource import bucket_path, without_plus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ramrole_creds.signing._signing_keys import SigningKeys
     from ramrole_creds.signing.request import Headers, Request
     from ramrole_creds.signing.scheme import Signable
-    from ramrole_creds.signing.schemes._oss_resource import Addressing
 
 TOKEN_NAME = "x-amz-security-token"  # noqa: S105  # a name
 
@@ -37,7 +36,7 @@ _SUB_RESOURCES = frozenset(
 _OWNED_PARAMETERS = frozenset(("AWSAccessKeyId", "Expires", "Signature", TOKEN_NAME))
 
 
-class S3V1(Scheme):
+class S3V1(BucketScheme):
     """Signs like OSSV1, with `x-amz-*` headers, the path as it is sent, and the sub-resources of S3.
 
     Args:
@@ -48,26 +47,19 @@ class S3V1(Scheme):
         SigningError: an argument is not valid.
     """
 
-    __slots__ = ("addressing", "bucket")
+    __slots__ = ()
 
     name: ClassVar[str] = "S3V1"
+    token_header: ClassVar[str] = TOKEN_NAME
     owned_headers: ClassVar[frozenset[str]] = frozenset(("authorization", "date", "x-amz-date", TOKEN_NAME))
     max_presign_seconds: ClassVar[float] = math.inf
-
-    def __init__(self, bucket: str | None = None, *, addressing: Addressing | None = None) -> None:
-        self.bucket: str | None = checked_bucket(bucket, addressing)
-        self.addressing: Addressing | None = addressing
 
     def sign(
         self, request: Request, credentials: Signable, now: float, nonce: Callable[[], str], keys: SigningKeys
     ) -> Request:
         """The request with its Date and `Authorization: AWS …`."""
         del nonce
-        request = without_plus(request)
-        headers = without(request, self.owned_headers)
-        headers.append(("Date", Instant.at(now).http))
-        if credentials.security_token:
-            headers.append((TOKEN_NAME, credentials.security_token))
+        request, headers, _ = self._begin(request, credentials, now)
         unsigned = request.with_headers(tuple(headers), without_parameters(request.query, _OWNED_PARAMETERS))
         signature = keys.of_secret(credentials.access_key_secret, "sha1").base64(self.string_to_sign(unsigned))
         return unsigned.with_headers((*headers, ("Authorization", f"AWS {credentials.access_key_id}:{signature}")))

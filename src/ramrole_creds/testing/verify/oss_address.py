@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 _SERVICE_HOST = re.compile(
     r"(?:(?P<bucket>(?!s3\.oss)[a-z0-9][a-z0-9-]+)\.)?"
-    r"(?:(?:s3\.)?oss(?:-[a-z0-9-]+)?(?:\.oss-(?:accesspoint|object-process))?|(?:cn|ap|us|eu|me|na|sa|af|ca|rus)-[a-z0-9-]+\.oss)\.aliyuncs\.com",
+    r"(?:(?:s3\.)?oss(?:-[a-z0-9-]+)?(?:\.oss-(?:accesspoint|object-process))?"
+    r"|(?:cn|ap|us|eu|me|na|sa|af|ca|rus)-[a-z0-9-]+\.oss|[a-z0-9-]+\.oss-data-acc)"
+    r"\.aliyuncs\.com",
     re.IGNORECASE,
 )
 _LOCAL_HOST = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9-]+)\.(?:localhost|127\.0\.0\.1)", re.IGNORECASE)
