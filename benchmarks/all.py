@@ -136,14 +136,8 @@ def combined(passes: list[list[Figure]]) -> list[dict[str, Any]]:
     tables = [{(topic, subject): value for topic, _, subject, value in one} for one in passes]
     found = []
     for topic, unit, subject, _ in passes[0]:
-        ours = BASELINES.get(topic, OURS)
         values = [table[topic, subject] for table in tables if (topic, subject) in table]
-        ratios = [
-            table[topic, subject] / table[topic, ours]
-            for table in tables
-            if unit and (topic, subject) in table and table.get((topic, ours)) and subject != ours
-        ]
-        ratio = [statistics.median(ratios), min(ratios), max(ratios)] if ratios else None
+        ratio = ratio_to_ours(tables, topic, subject) if unit else None
         found.append(
             {
                 "topic": topic,
@@ -154,6 +148,16 @@ def combined(passes: list[list[Figure]]) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def ratio_to_ours(tables: list[dict[tuple[str, str], float]], topic: str, subject: str) -> list[float] | None:
+    """Median, lowest and highest of the passes; None for our own figure and where we have none."""
+    ours = BASELINES.get(topic, OURS)
+    pairs = [(table.get((topic, subject)), table.get((topic, ours))) for table in tables]
+    ratios = [value / base for value, base in pairs if value is not None and base]
+    if subject == ours or not ratios:
+        return None
+    return [statistics.median(ratios), min(ratios), max(ratios)]
 
 
 def machine() -> dict[str, str]:

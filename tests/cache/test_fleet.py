@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 pytest.importorskip("numpy", reason="the fleet is computed with numpy")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -100,6 +100,48 @@ def test_prometheus_accepts_the_alert_rules() -> None:
     assert "4 rules found" in done.stdout
 
 
+SERIES = {
+    "CredentialsExpireSoon": ("ramrole_creds_expiration_timestamp_seconds{%s}", "900x30", "8m", "13m"),
+    "CredentialsExpired": ('ramrole_creds_state{%s,state="expired"}', "0x4 1x10", "4m", "5m"),
+    "CredentialFetchesFail": ('ramrole_creds_fetches_total{%s,outcome="failed"}', "0x2 0+1x20", "3m", "9m"),
+    "CredentialIdentityChanged": ("ramrole_creds_identity_changes_total{%s}", "0x4 1x10", "4m", "6m"),
+}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="the program promtool is not installed")
+@pytest.mark.parametrize("alert", SERIES)
+def test_an_alert_fires_when_it_should_and_not_before(alert: str, tmp_path: Path) -> None:
+    series, values, quiet, fires = SERIES[alert]
+    rules = yaml.safe_load((DOCS / "operate" / "alerts.yaml").read_text(encoding="utf-8"))
+    (rule,) = [rule for group in rules["groups"] for rule in group["rules"] if rule["alert"] == alert]
+    labels = {"instance": "one", "provider": "ecs_ram_role"}
+    texts = {
+        name: text.replace("{{ $labels.provider }}", "ecs_ram_role").replace("{{ $labels.instance }}", "one")
+        for name, text in rule["annotations"].items()
+    }
+    fired = {"exp_labels": {**labels, **rule["labels"]}, "exp_annotations": texts}
+    case = {
+        "rule_files": [str(DOCS / "operate" / "alerts.yaml")],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [
+                    {"series": series % 'instance="one",provider="ecs_ram_role"', "values": values},
+                ],
+                "alert_rule_test": [
+                    {"eval_time": quiet, "alertname": alert, "exp_alerts": []},
+                    {"eval_time": fires, "alertname": alert, "exp_alerts": [fired]},
+                ],
+            }
+        ],
+    }
+    path = tmp_path / "case.yaml"
+    path.write_text(yaml.safe_dump(case), encoding="utf-8")
+    done = subprocess.run(["promtool", "test", "rules", str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_panels_of_the_dashboard_do_not_overlap() -> None:
     dashboard = json.loads((DOCS / "operate" / "grafana-dashboard.json").read_text(encoding="utf-8"))
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in dashboard["panels"]]

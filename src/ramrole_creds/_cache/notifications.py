@@ -11,7 +11,7 @@ from ramrole_creds._cache.snapshot import EXPIRED, MANDATORY
 from ramrole_creds.errors import message_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ramrole_creds import events
     from ramrole_creds._cache.signals import Signal
@@ -71,6 +71,13 @@ class Delivery:
         return self._done.is_set() if own else self._done.wait(timeout)
 
 
+def note_waiters(happenings: Iterable[Happening], waiters: int) -> None:
+    """Add to the end of a fetch how many calls waited for it."""
+    for happening in happenings:
+        if happening.kind in _FETCH_ENDS:
+            happening.fields["waiters"] = waiters
+
+
 def deliver(delivery: Delivery, name: str, listener: events.EventListener | None) -> None:
     """Report what it took to the log and to the listener; exceptions of either are swallowed."""
     happening = delivery.taken
@@ -96,7 +103,7 @@ def deliver(delivery: Delivery, name: str, listener: events.EventListener | None
             _log.exception("An event listener of %s raised", name)
 
 
-FETCH_ENDS = ("Fetched", "FetchedUnchanged", "FetchFailed")
+_FETCH_ENDS = ("Fetched", "FetchedUnchanged", "FetchFailed")
 
 _Line = tuple[int, str, tuple[object, ...]]
 _SILENT: _Line = (logging.DEBUG, "", ())
