@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import socket
 import threading
@@ -221,7 +222,7 @@ class TestNoTokenLeavesTheHost:
         check(client, template, servers, scheme)
 
     @settings(
-        max_examples=40,
+        max_examples=int(os.environ.get("FUZZ_EXAMPLES", "40")),
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 START = 1_800_000_000.0
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "50"))
 ALLOWED = {200, 204, 206, 304, 400, 401, 403, 404, 405, 409, 411, 412, 413, 416, 429, 431, 501}
 
 texts = st.text(st.characters(codec="utf-8"), max_size=30)
@@ -113,7 +115,7 @@ def fuzzed() -> Iterator[FakeCloud]:
         yield cloud
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2 * EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(methods, paths, queries, headers, st.none() | authorizations, st.binary(max_size=200) | queries.map(str.encode))
 def test_no_request_is_answered_with_a_500(
     fuzzed: FakeCloud,
@@ -134,7 +136,7 @@ def test_no_request_is_answered_with_a_500(
     assert int(answer.split(b" ")[1]) in ALLOWED, answer
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.binary(max_size=300))
 def test_bytes_that_are_no_http_end_the_connection(fuzzed: FakeCloud, sent: bytes) -> None:
     answer = exchange(fuzzed, sent + b"\r\n\r\n")
@@ -142,7 +144,7 @@ def test_bytes_that_are_no_http_end_the_connection(fuzzed: FakeCloud, sent: byte
     assert answer == b"" or int(answer.split(b" ")[1]) in ALLOWED
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     st.sampled_from(
         ["state", "role/attach", "mode", "faults", "items", "quirks", "clock/advance", "endpoint", "reset"]
