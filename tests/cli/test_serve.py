@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -151,6 +152,31 @@ def test_a_mapped_client_gets_the_role_that_is_assumed_for_it(cloud: FakeCloud, 
     cloud.requests.assert_called_once("sts")
 
 
+def test_a_role_may_be_mapped_by_its_name(cloud: FakeCloud, start: Start) -> None:
+    cloud.add_role("shop")
+    uri = ready_line(start("--map", "addr:127.0.0.1=shop"))
+    issued = cloud.credential_store.lookup(access_key_id(uri))
+    assert issued is not None
+    assert "shop" in str(issued.identity)
+    actions = [re.findall("Action=([A-Za-z]+)", str(call))[0] for call in cloud.requests.to("sts")]
+    assert actions == ["GetCallerIdentity", "AssumeRole"]
+
+
+@posix_only
+def test_the_name_of_the_attached_role_gives_its_own_credentials(
+    cloud: FakeCloud, start: Start, tmp_path: Path
+) -> None:
+    path = tmp_path / "s"
+    ready_line(start("--socket", str(path), "--map", f"uid:{os.getuid()}=web"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(30)
+        client.connect(str(path))
+        client.sendall(b"GET /credentials HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert b'"AccessKeyId": "STS.' in answer
+    cloud.requests.assert_not_called("sts")
+
+
 def test_the_metadata_protocol_and_the_status_page_are_served(cloud: FakeCloud, start: Start) -> None:
     process = start("--metadata", "--admin-port", "0")
     base = ready_line(process).rpartition("/")[0]
@@ -211,7 +237,7 @@ def test_a_unix_socket_is_served(start: Start, tmp_path: Path) -> None:
         (["--socket", "s", "--map", "addr:10.0.0.1=self"], "a client of a Unix socket has no address"),
         (["--map", "uid:1000"], "is not a map. Write CLIENT=ROLE"),
         (["--map", "uid:x=self"], "does not name clients"),
-        (["--map", "*=web"], "is not a role"),
+        (["--map", "*=the web"], "is not a role"),
         (["--socket", "s", "--socket-mode", "rw"], "must be an octal mode"),
         (["--config", "/no/such/file"], "/no/such/file cannot be read"),
         (["--only", "nobody"], "nobody"),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ramrole_creds import RamRoleArnProvider, RamRoleError, default_provider, provider_from_url
+from ramrole_creds.cli.named_role import ROLE_NAME, NamedRoleProvider
 from ramrole_creds.errors import ConfigurationError
 from ramrole_creds.events import FetchFailed, IdentityChanged, StateChanged
 from ramrole_creds.local_service import ClientRules, History, LocalService, ServiceLimits, parse_rule
@@ -143,9 +144,11 @@ class Sources:
             return RamRoleArnProvider(base, target, on_event=self.history)
         if "://" in target:
             return provider_from_url(target)
+        if ROLE_NAME.fullmatch(target):
+            return NamedRoleProvider(base, target, on_event=self.history)
         raise ConfigurationError(
-            f"{target!r} is not a role. Write {SELF}, a role's ARN (acs:ram::ACCOUNT:role/NAME) or a provider URL "
-            "(ecs-ram-role://NAME)."
+            f"{target!r} is not a role. Write {SELF}, a role's name, its ARN (acs:ram::ACCOUNT:role/NAME) or a "
+            "provider URL (ecs-ram-role://NAME)."
         )
 
 

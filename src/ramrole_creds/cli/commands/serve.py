@@ -36,8 +36,8 @@ def command(**options: object) -> None:
     secret, so only those who are given it get credentials. All clients share one fetch.
 
     CLIENT is uid:NUMBER, user:NAME (both by the peer of the Unix socket), addr:NETWORK or *. ROLE is self (the
-    credentials that this command finds), the ARN of a role to assume with them, or a provider URL. With a map, clients
-    that are not in it get nothing.
+    credentials that this command finds), the name or the ARN of a role to assume with them, or a provider URL. With
+    a map, clients that are not in it get nothing.
 
     SIGTERM finishes the requests in progress and ends; SIGHUP reads the configuration again. Needs the extra `serve`:
     pip install '.[cli,serve]' in a checkout.
