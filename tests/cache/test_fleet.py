@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ramrole_creds import RefreshPolicy
+
 if TYPE_CHECKING:
     from types import ModuleType
 
@@ -25,6 +27,23 @@ def fleet(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.mark.parametrize("service", ["METADATA", "STS"])
 def test_real_caches_ask_at_the_moments_that_the_arrays_say(fleet: ModuleType, scenario: str, service: str) -> None:
     assert fleet.check(fleet.Scenario(scenario, getattr(fleet, service), 80)) < 1e-3
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        RefreshPolicy(jitter=1.0),
+        RefreshPolicy(jitter=0.0, retry_max=20.0),
+        RefreshPolicy(retry_initial=30.0),
+        RefreshPolicy(advisory_window=100.0, mandatory_window=50.0),
+    ],
+    ids=["jitter", "none", "slow", "narrow"],
+)
+def test_they_do_so_with_other_policies_too(
+    fleet: ModuleType, policy: RefreshPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet, "POLICY", policy)
+    assert fleet.check(fleet.Scenario("outage", fleet.STS, 40)) < 1e-3
 
 
 @pytest.mark.parametrize("scenario", ["second life", "outage"])

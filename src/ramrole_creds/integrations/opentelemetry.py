@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds import events
 from ramrole_creds.integrations._sdk import load_sdk
+from ramrole_creds.integrations._shared_listener import SharedListener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +24,10 @@ __all__ = ["OpenTelemetryMetrics"]
 PROVIDER, OUTCOME, STATE = "ramrole_creds.provider", "ramrole_creds.outcome", "ramrole_creds.state"
 
 
-class OpenTelemetryMetrics:
+class OpenTelemetryMetrics(SharedListener):
     """An event listener. Create one, and give it to every provider.
+
+    Made without arguments, it travels with a pickled provider and arrives as the one of the receiving process.
 
     Args:
         meter: creates the instruments; None takes that of the global meter provider.
@@ -32,6 +35,7 @@ class OpenTelemetryMetrics:
     """
 
     def __init__(self, meter: metrics.Meter | None = None, tracer: trace.Tracer | None = None) -> None:
+        self._share(default=meter is None and tracer is None)
         meter = metrics.get_meter("ramrole_creds") if meter is None else meter
         self._tracer = trace.get_tracer("ramrole_creds") if tracer is None else tracer
         self._fetches = meter.create_counter("ramrole_creds.fetches", "{fetch}", "Fetches by outcome")
@@ -39,8 +43,7 @@ class OpenTelemetryMetrics:
         self._waiters = meter.create_counter("ramrole_creds.waiters", "{call}", "Calls that waited for a fetch")
         self._changes = meter.create_counter("ramrole_creds.identity_changes", "{change}", "Changes of the identity")
         self._forced = meter.create_counter("ramrole_creds.forced_refreshes", "{call}", "Calls of refresh()")
-        self._ends: dict[str, float] = {}
-        self._states: dict[str, str] = {}
+        self._ends, self._states = dict[str, float](), dict[str, str]()
         meter.create_observable_gauge("ramrole_creds.remaining", [self._left], "s", "Life left of the credentials")
         meter.create_observable_gauge("ramrole_creds.state", [self._state], "1", "1 for the state of the cache")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ramrole_creds import events
 from ramrole_creds.integrations._sdk import load_sdk
+from ramrole_creds.integrations._shared_listener import SharedListener
 
 load_sdk("prometheus_client", "prometheus")
 
@@ -20,8 +21,10 @@ STATES = ("empty", "fresh", "advisory", "mandatory", "expired")
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0)
 
 
-class PrometheusMetrics:
+class PrometheusMetrics(SharedListener):
     """An event listener. Create one per registry, and give it to every provider.
+
+    With the default registry it travels with a pickled provider and arrives as the one of the receiving process.
 
     Args:
         registry: where the metrics are registered.
@@ -44,6 +47,7 @@ class PrometheusMetrics:
         self._waiters = Counter(prefix + "waiters", "Calls that waited for a fetch", one, registry=registry)
         self._changes = Counter(prefix + "identity_changes", "Changes of the identity", one, registry=registry)
         self._forced = Counter(prefix + "forced_refreshes", "Calls of refresh()", one, registry=registry)
+        self._share(default=registry is REGISTRY)
 
     def __call__(self, event: events.Event, /) -> None:
         """Count an event."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -58,6 +59,43 @@ def test_counters_are_0_before_their_first_step_so_that_an_alert_sees_it() -> No
     found = scraped(registry)
     assert found['ramrole_creds_identity_changes_total{provider="function"}'] == 0
     assert found['ramrole_creds_fetches_total{outcome="failed",provider="function"}'] == 0
+
+
+TRAVELS = """
+import pickle, sys
+from ramrole_creds import EnvironmentProvider
+from ramrole_creds.integrations.{module} import {kind}
+listener = {kind}()
+provider = pickle.loads(pickle.dumps(EnvironmentProvider(on_event=listener)))
+provider.get_credentials()
+assert pickle.loads(pickle.dumps(listener)) is listener
+sys.stdout.buffer.write(pickle.dumps(EnvironmentProvider(on_event=listener)))
+"""
+ARRIVES = """
+import pickle, sys
+data = sys.stdin.buffer.read()
+provider = pickle.loads(data)
+assert provider is pickle.loads(data)
+print(provider.get_credentials().access_key_id)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "kind"), [("prometheus", "PrometheusMetrics"), ("opentelemetry", "OpenTelemetryMetrics")]
+)
+def test_a_pickled_provider_takes_its_metrics_along(module: str, kind: str) -> None:
+    environment = os.environ | {"ALIBABA_CLOUD_ACCESS_KEY_ID": "id", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret"}
+    program = TRAVELS.format(module=module, kind=kind)
+    sent = subprocess.run([sys.executable, "-c", program], env=environment, check=True, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", ARRIVES], env=environment, check=True, capture_output=True, input=sent.stdout
+    )
+    assert done.stdout.strip() == b"id"
+
+
+def test_metrics_of_a_registry_of_ones_own_say_why_they_cannot_travel() -> None:
+    with pytest.raises(TypeError, match="Create it without arguments"):
+        pickle.dumps(PrometheusMetrics(CollectorRegistry()))
 
 
 def test_no_secret_is_scraped() -> None:
