@@ -23,6 +23,7 @@ from ramrole_creds.errors import cannot_be_pickled
 Made = TypeVar("Made")
 
 MAX_RECENT = 64
+MAX_NESTED_VALUES = 4
 # The variables that providers read in their constructors. Keys and tokens are read at each fetch, and are secret.
 _FAMILIES = ("ALIBABA_CLOUD_", "ALIBABACLOUD_", "RAMROLE_CREDS_")
 _READ_LATER = frozenset(
@@ -68,14 +69,13 @@ class ProviderRecipe:
         return self._class, args, kwargs
 
     def _refuse_secrets(self) -> None:
-        import inspect
-
         args, kwargs = self._arguments()
-        positional = list(inspect.signature(self._class.__init__).parameters)[1:]
-        for name, value in (*zip(positional, args, strict=False), *kwargs.items()):
-            if isinstance(value, (str, bytes)) and value and names_secret(name):
+        names = _parameter_names(self._class.__init__)[1:]
+        for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+            secret = _secret_in(name, value)
+            if secret is not None:
                 raise cannot_be_pickled(
-                    f"This {self._class.__name__} cannot be pickled: its argument {name!r} would carry a secret to "
+                    f"This {self._class.__name__} cannot be pickled: its argument {secret!r} would carry a secret to "
                     "other processes and files. Pass the name of a file or a variable, and read it in fetch()."
                 )
 
@@ -117,6 +117,36 @@ def restore(make: Callable[..., Made], args: tuple[Any, ...], kwargs: dict[str, 
         if len(_recent) > MAX_RECENT:
             _recent.popitem(last=False)
         return provider
+
+
+def _secret_in(name: str, value: object, depth: int = 0) -> str | None:
+    """The name under which a value is, or holds, a secret; None where no name says so.
+
+    Args:
+        name: the name of the value.
+        value: a text, or a mapping or partial function that may hold one.
+        depth: how many values are around it.
+    """
+    if isinstance(value, (str, bytes)):
+        return name if value and names_secret(name) else None
+    inner: list[tuple[object, object]] = []
+    if isinstance(value, Mapping):
+        inner = list(value.items())
+    elif isinstance(value, partial):
+        inner = [*zip(_parameter_names(value.func), value.args, strict=False), *value.keywords.items()]
+    if depth == MAX_NESTED_VALUES:
+        return None
+    found = (_secret_in(key, item, depth + 1) for key, item in inner if isinstance(key, str))
+    return next((one for one in found if one is not None), None)
+
+
+def _parameter_names(function: Callable[..., object]) -> list[str]:
+    import inspect
+
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # of a function in C
+        return []
 
 
 def discard(provider: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +19,18 @@ class Vault(FunctionProvider):
         del path, token, token_file, api_password
 
 
+class Mapped(FunctionProvider):
+    """A provider of a user, whose settings are a mapping."""
+
+    def __init__(self, settings: dict[str, dict[str, str]]) -> None:
+        super().__init__(lambda: Credentials("LTAI", "s"))
+        del settings
+
+
+def ask(password: str, user: str = "") -> Credentials:
+    return Credentials("LTAI", password + user)
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -25,6 +38,10 @@ class Vault(FunctionProvider):
         pytest.param(lambda: Vault("p", api_password="hunter2"), "argument 'api_password'", id="keyword"),
         pytest.param(lambda: ProcessProvider(["tool", "--token", "hunter2"]), "argument of its command", id="list"),
         pytest.param(lambda: ProcessProvider("tool --db-password=hunter2"), "argument of its command", id="text"),
+        pytest.param(lambda: ProcessProvider("curl https://u:hunter2@x/"), "argument of its command", id="url"),
+        pytest.param(lambda: FunctionProvider(partial(ask, password="hunter2")), "argument 'password'", id="partial"),
+        pytest.param(lambda: FunctionProvider(partial(ask, "hunter2")), "argument 'password'", id="partial position"),
+        pytest.param(lambda: Mapped({"a": {"api_token": "hunter2"}}), "argument 'api_token'", id="mapping"),
         pytest.param(lambda: CredentialsUriProvider("https://u:hunter2@x/"), "of its URL", id="user"),
         pytest.param(lambda: CredentialsUriProvider("https://x/?k=hunter2"), "of its URL", id="query"),
     ],
@@ -42,6 +59,9 @@ def test_a_provider_with_a_secret_among_its_arguments_refuses_with_the_reason(ma
         pytest.param(lambda: Vault("p", token_file="/t"), id="file"),
         pytest.param(lambda: Vault("p", ""), id="empty"),
         pytest.param(lambda: ProcessProvider("tool --token-file=/t --json"), id="option"),
+        pytest.param(lambda: ProcessProvider("curl https://x:8443/y@z"), id="command with a url"),
+        pytest.param(lambda: FunctionProvider(partial(ask, "", user="u")), id="partial"),
+        pytest.param(lambda: Mapped({"a": {"token_file": "/t"}}), id="mapping"),
         pytest.param(lambda: CredentialsUriProvider("https://x/y"), id="url"),
     ],
 )

@@ -40,6 +40,7 @@ MAX_NAME_CHARACTERS: Final = 80
 ON_WINDOWS: Final = os.name == "nt"
 
 # Errors that may be gone at the next attempt: no process, descriptor or memory is left.
+_PASSWORD_IN_URL = re.compile(r"://[^/@:\s]{0,256}:[^/@\s]{1,1024}@")
 _SHORTAGES = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 # The name of a secret up to the separator before its value. Every repetition is bounded, so that no output of a command
 # makes the search slow.
@@ -97,7 +98,7 @@ class ProcessProvider(CredentialProvider):
 
     def __reduce__(self) -> tuple[Any, ...]:
         for argument in self._arguments[1:]:
-            if names_secret(argument.lstrip("-").partition("=")[0]):
+            if names_secret(argument.lstrip("-").partition("=")[0]) or _PASSWORD_IN_URL.search(argument):
                 raise cannot_be_pickled(
                     f"This ProcessProvider of {self._program} cannot be pickled: an argument of its command would "
                     "carry a secret to other processes and files. Let the command read it from a file or a variable."
