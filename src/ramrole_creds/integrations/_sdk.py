@@ -6,6 +6,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ramrole_creds._checks import official_object_hint
+from ramrole_creds._pickling import restore
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, install_command
 
@@ -68,7 +69,7 @@ def require_attribute(holder: object, name: str, distribution: str, tested: str)
 
 
 def as_provider(provider: CredentialProvider | str) -> CredentialProvider:
-    """The provider itself, or the provider that a URL describes.
+    """The provider itself, or the one that this process has for a URL and the environment, so that it fetches once.
 
     Raises:
         ConfigurationError: it is something else. The message says what to write.
@@ -76,7 +77,7 @@ def as_provider(provider: CredentialProvider | str) -> CredentialProvider:
     if isinstance(provider, str):
         from ramrole_creds import provider_from_url
 
-        return provider_from_url(provider)
+        return restore(provider_from_url, (provider,), {})
     given: object = provider
     if isinstance(given, type):
         raise ConfigurationError(f"Pass a provider, not the class {given.__name__}: write {given.__name__}().")

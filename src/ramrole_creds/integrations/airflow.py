@@ -9,12 +9,11 @@ the default chain. Airflow finds the hook by the entry point `apache_airflow_pro
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.errors import ConfigurationError
 from ramrole_creds.integrations._airflow_info import CONNECTION_TYPE, HOOK_NAME
-from ramrole_creds.integrations._sdk import load_sdk
+from ramrole_creds.integrations._sdk import as_provider, load_sdk
 
 if TYPE_CHECKING:
     from ramrole_creds.integrations._sdk import SdkBase
@@ -29,7 +28,6 @@ __all__ = ["RamRoleHook"]
 DEFAULT_CONNECTION = "ramrole_default"
 DEFAULT_URL = "default://"
 PROVIDER_FIELD = "provider"
-MAX_PROVIDERS = 64
 
 
 if TYPE_CHECKING:
@@ -76,7 +74,7 @@ class RamRoleHook(_BaseHook):
                 f"{CONNECTION_TYPE} has {PROVIDER_FIELD!r} only. Remove them. A key does not belong there: name the "
                 f'source of credentials in {PROVIDER_FIELD!r}, for instance "ecs-ram-role://web".'
             )
-        return _provider(str(extra.get(PROVIDER_FIELD) or DEFAULT_URL))
+        return as_provider(str(extra.get(PROVIDER_FIELD) or DEFAULT_URL))
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -86,10 +84,3 @@ class RamRoleHook(_BaseHook):
             "relabeling": {},
             "placeholders": {"extra": '{"provider": "default://?expect_role=web"}'},
         }
-
-
-@lru_cache(maxsize=MAX_PROVIDERS)
-def _provider(url: str) -> CredentialProvider:
-    from ramrole_creds import provider_from_url
-
-    return provider_from_url(url)

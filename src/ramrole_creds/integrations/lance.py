@@ -15,8 +15,9 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from ramrole_creds._checks import names_secret
 from ramrole_creds.errors import ConfigurationError
-from ramrole_creds.integrations._sdk import SdkObject, load_sdk
+from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk
 from ramrole_creds.integrations.refreshing_client import RefreshingClient
 
 load_sdk("lance", "lance")
@@ -54,7 +55,8 @@ class LanceTables(_LanceNamespace):
 
     def __init__(self, provider: CredentialProvider | str, root: str, **options: str) -> None:
         super().__init__()
-        given = [name for name in options if name.lower().removeprefix("aws_") in KEY_NAMES]
+        provider = as_provider(provider)
+        given = [name for name in options if names_secret(name) or name.lower().endswith("access_key_id")]
         if given:
             raise ConfigurationError(
                 f"Both a provider and {', '.join(given)} were given. Remove the keys: the provider supplies them."
@@ -63,8 +65,9 @@ class LanceTables(_LanceNamespace):
         self._arguments = provider, root, options
 
     def namespace_id(self) -> str:
-        """A name for this namespace, which shows its address."""
-        return f"LanceTables({self._arguments[1]})"
+        """A name for the tables of this address with this provider."""
+        provider, root, _ = self._arguments
+        return f"LanceTables({root}, {provider.get_provider_name()} {id(provider):x})"
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, self._arguments
@@ -73,7 +76,7 @@ class LanceTables(_LanceNamespace):
         return self._tables()
 
 
-def _rebuild(provider: CredentialProvider | str, root: str, options: dict[str, str]) -> LanceTables:
+def _rebuild(provider: CredentialProvider, root: str, options: dict[str, str]) -> LanceTables:
     return LanceTables(provider, root, **options)
 
 

@@ -72,6 +72,13 @@ def test_a_pickled_file_io_has_no_secret(stage: Stage) -> None:
         assert stream.read() == b"body"
 
 
+def test_tables_of_one_provider_fetch_once(stage: Stage) -> None:
+    """pyiceberg makes a FileIO for each table that it loads."""
+    for _ in range(4):
+        assert RamRoleFileIO(properties_of(stage)).new_input("s3://bkt/missing").exists() is False
+    stage.cloud.assert_called_once("credentials")
+
+
 def test_keys_in_the_properties_are_refused(stage: Stage) -> None:
     with pytest.raises(ConfigurationError, match=r"s3\.secret-access-key") as raised:
         RamRoleFileIO(properties_of(stage) | {"s3.secret-access-key": "s3cr"})

@@ -85,7 +85,8 @@ def test_pickled_tables_have_no_secret(stage: Stage) -> None:
     assert held.access_key_secret not in repr(tables)
 
 
-def test_keys_beside_a_provider_are_refused(stage: Stage) -> None:
-    with pytest.raises(ConfigurationError, match="aws_secret_access_key") as raised:
-        LanceTables(stage.provider, "s3://bkt/tables", aws_secret_access_key="s3cr")
+@pytest.mark.parametrize("name", ["aws_secret_access_key", "secret_access_key", "aws_token", "AWS_ACCESS_KEY_ID"])
+def test_keys_beside_a_provider_are_refused(stage: Stage, name: str) -> None:
+    with pytest.raises(ConfigurationError, match=name) as raised:
+        LanceTables(stage.provider, "s3://bkt/tables", **{name: "s3cr"})
     assert "s3cr" not in str(raised.value)
