@@ -45,6 +45,8 @@ NAMES = SettingNames(
     {"credentials_uri": (URI_VARIABLE,), "external_id": EXTERNAL_ID_VARIABLES},
 )
 
+_UNKNOWN_MODE = "its mode is not supported by this version of ramrole-creds. Update it, or run `aliyun configure`"
+
 
 class CliProfileBuilder:
     """Makes providers of the profiles of one file.
@@ -71,7 +73,7 @@ class CliProfileBuilder:
         """
         if profile.name in self._followed:
             circle = " → ".join((*self._followed, profile.name))
-            raise profile.problem(f"source_profile leads back to itself ({circle})")
+            raise profile.problem(f"source_profile leads back to itself ({circle}). Name a profile that has keys")
         if len(self._followed) >= MAX_SOURCE_PROFILES:
             raise profile.problem(f"source_profile leads through more than {MAX_SOURCE_PROFILES} profiles. Shorten it")
         self._followed.append(profile.name)
@@ -80,7 +82,7 @@ class CliProfileBuilder:
         make = MODES.get(mode.lower())
         if make is None:
             keyless = KEYLESS_MODES.get(mode.lower())
-            raise profile.problem(keyless or "its mode is not supported by this version of ramrole-creds")
+            raise profile.problem(keyless or _UNKNOWN_MODE)
         try:
             return make(self, profile)
         except ConfigurationError as error:

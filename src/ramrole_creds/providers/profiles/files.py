@@ -105,7 +105,10 @@ def warn_of_readers(path: Path, *, posix: bool = os.name == "posix") -> None:
 
 
 def _not_regular(path: Path) -> ProfileError:
-    return ProfileError(f"{path} is not a regular file: it is a directory, a pipe or a device.", unrecoverable=True)
+    return ProfileError(
+        f"{path} is not a regular file: it is a directory, a pipe or a device. Move it away, or name another file.",
+        unrecoverable=True,
+    )
 
 
 def _mode_of(file: ProfilePath) -> int:

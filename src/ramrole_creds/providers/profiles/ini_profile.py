@@ -109,7 +109,7 @@ class IniProfileProvider(CredentialProvider):
             problem = str(error)
         else:
             return self._section(path, sections)
-        raise ProfileError(f"{path} cannot be used: {problem}.", unrecoverable=True)
+        raise ProfileError(f"{path} cannot be used: {problem}. Correct this line.", unrecoverable=True)
 
     def _section(self, path: Path, sections: Mapping[str, Mapping[str, str]]) -> IniSection:
         name = self._named or "default"
