@@ -42,3 +42,18 @@ class TestBearerToken:
             BearerTokenProvider().get_credential()
         with pytest.raises(TypeError):
             pickle.dumps(BearerTokenProvider("x"))
+
+
+def test_a_tool_that_prints_every_attribute_finds_no_token() -> None:
+    credential = BearerTokenProvider("bearer-of-nobody").get_credential()
+    assert "bearer-of-nobody" not in repr([getattr(credential, name) for name in dir(credential)])
+    assert credential.bearer_token == "bearer-of-nobody"
+
+
+def test_an_error_of_the_callable_is_reported_without_its_text() -> None:
+    def fail() -> str:
+        raise ValueError("bearer-of-nobody")
+
+    with pytest.raises(FetchError, match="raised ValueError at ") as raised:
+        BearerTokenProvider(fail).get_bearer_token()
+    assert "bearer-of-nobody" not in str(raised.value)

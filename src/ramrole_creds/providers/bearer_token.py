@@ -52,6 +52,10 @@ class BearerCredential:
     def __repr__(self) -> str:
         return "<BearerCredential>"
 
+    def __dir__(self) -> list[str]:
+        """All names but those that return the token, since some tools print every attribute that `dir` lists."""
+        return [name for name in super().__dir__() if "token" not in name]
+
     def __reduce__(self) -> NoReturn:
         raise cannot_be_pickled(
             "A bearer token cannot be pickled: the pickle would carry it to other processes and files."
