@@ -1,0 +1,52 @@
+"""A trace of the user's own is called beside the one that signs the hops of a redirect."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ramrole_creds import EcsRamRoleProvider, Signer, signing
+
+httpx = pytest.importorskip("httpx", reason="the extra httpx")
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ramrole_creds.testing import FakeCloud
+
+HEADERS = {"x-acs-action": "GetCallerIdentity", "x-acs-version": "2015-04-01"}
+
+
+@pytest.fixture
+def auth(ramrole_cloud: FakeCloud) -> Iterator[Any]:
+    from ramrole_creds.integrations.httpx import HttpxAuth
+
+    with EcsRamRoleProvider(endpoint=ramrole_cloud.url, clock=ramrole_cloud.clock) as provider:
+        yield HttpxAuth(Signer(provider, signing.ACS3(), clock=ramrole_cloud.clock))
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_a_trace_of_a_client_is_called(auth: Any, ramrole_cloud: FakeCloud, follow: bool) -> None:
+    seen: list[str] = []
+    with httpx.Client(auth=auth, follow_redirects=follow, trust_env=False) as client:
+        response = client.post(
+            ramrole_cloud.url, headers=HEADERS, extensions={"trace": lambda event, _: seen.append(event)}
+        )
+    assert response.json()["IdentityType"] == "AssumedRoleUser"
+    assert "http11.send_request_headers.started" in seen
+
+
+def test_a_trace_of_an_asynchronous_client_is_called(auth: Any, ramrole_cloud: FakeCloud) -> None:
+    seen: list[str] = []
+
+    async def trace(event: str, _: object) -> None:
+        seen.append(event)
+
+    async def call() -> Any:
+        async with httpx.AsyncClient(auth=auth, follow_redirects=True, trust_env=False) as client:
+            return await client.post(ramrole_cloud.url, headers=HEADERS, extensions={"trace": trace})
+
+    assert asyncio.run(call()).json()["IdentityType"] == "AssumedRoleUser"
+    assert "http11.send_request_headers.started" in seen
