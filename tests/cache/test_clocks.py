@@ -5,12 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from ramrole_creds import Credentials, CredentialsExpired, EcsRamRoleProvider, FetchError, FunctionProvider
+from ramrole_creds import (
+    Credentials,
+    CredentialsExpired,
+    EcsRamRoleProvider,
+    FetchError,
+    FetchTimeout,
+    FunctionProvider,
+    RefreshPolicy,
+)
 from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.clocks import VirtualClock
 
@@ -115,6 +124,28 @@ def test_a_source_that_repeats_ended_credentials_is_asked_twice_and_not_believed
         with pytest.raises(FetchError, match=r"had expired 3600 s before\. Compare this machine's clock"):
             provider.get_credentials()
         assert len(asked) == 2
+
+
+def test_a_fetch_that_was_abandoned_is_not_asked_twice() -> None:
+    clock = VirtualClock(START)
+    go, returned, asked = threading.Event(), threading.Event(), list[int]()
+
+    def fetch() -> Credentials:
+        asked.append(1)
+        assert go.wait(20)
+        returned.set()
+        return Credentials("STS.NTold", "secret", "token", START - timedelta(hours=1))
+
+    with FunctionProvider(fetch, clock=clock, policy=RefreshPolicy(fetch_timeout=0.05)) as provider:
+        with pytest.raises(FetchTimeout):
+            provider.get_credentials()
+        go.set()
+        assert returned.wait(20)
+        deadline = time.monotonic() + 20
+        while any(thread.name == "ramrole-creds-fetch" for thread in threading.enumerate()):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        assert len(asked) == 1
 
 
 def test_credentials_that_ended_a_moment_ago_are_not_asked_for_twice() -> None:

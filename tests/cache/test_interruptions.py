@@ -21,6 +21,7 @@ import pytest
 from ramrole_creds import Credentials, FetchError, RamRoleError, RefreshPolicy
 from ramrole_creds._cache import credential_cache
 from ramrole_creds._cache.credential_cache import CredentialCache
+from ramrole_creds._cache.state import CacheState, StateCell
 from ramrole_creds._cache.threads import ThreadRuntime
 from ramrole_creds.testing.clocks import VirtualClock
 
@@ -272,3 +273,81 @@ def test_an_interrupt_at_any_line_leaves_nobody_waiting_for_what_no_thread_does(
     """A worker's very first line is spared: no interrupt reaches a worker, and there it allocates nothing."""
     strikes = [interrupt_with(error) for error in (KeyboardInterrupt, MemoryError)]
     assert strike_everywhere(call, strikes, spared=("_work",)) > 10
+
+
+class InterruptedCell(StateCell):
+    """An interrupt strikes once, just before or just after a change that `strikes` chooses."""
+
+    __slots__ = ("after", "strikes")
+
+    def __init__(self, state: CacheState, strikes: Callable[[CacheState, CacheState], bool], *, after: bool) -> None:
+        super().__init__(state)
+        self.strikes: Callable[[CacheState, CacheState], bool] | None = strikes
+        self.after = after
+
+    def swap(self, old: CacheState, new: CacheState) -> bool:
+        strikes = self.strikes is not None and self.strikes(old, new)
+        if strikes:
+            self.strikes = None
+        if strikes and not self.after:
+            raise KeyboardInterrupt
+        swapped = super().swap(old, new)
+        if strikes:
+            raise KeyboardInterrupt
+        return swapped
+
+
+class InterruptedRuntime(ThreadRuntime):
+    """Its cells are interrupted; without threads the caller does all the work, whom an interrupt reaches."""
+
+    def __init__(
+        self, strikes: Callable[[CacheState, CacheState], bool], *, after: bool = False, threads: bool = True
+    ) -> None:
+        super().__init__()
+        self._strikes = strikes
+        self._after = after
+        self._threads_allowed = threads
+
+    def cell(self, state: CacheState) -> StateCell:
+        return InterruptedCell(state, self._strikes, after=self._after)
+
+    def spawn(self, work: Callable[[], None], purpose: str) -> None:
+        if not self._threads_allowed:
+            raise RuntimeError("can't start new thread")
+        super().spawn(work, purpose)
+
+
+def test_a_fetch_whose_abandoning_was_interrupted_is_abandoned_by_the_next_call() -> None:
+    clock, go, fetches = VirtualClock(), threading.Event(), list[int]()
+
+    def fetch(context: FetchContext) -> Credentials:
+        del context
+        fetches.append(1)
+        if len(fetches) == 1:
+            go.wait(REAL_PATIENCE_SECONDS)
+        return Credentials("STS.NT1", "secret", "token", clock.now() + timedelta(hours=1))
+
+    runtime = InterruptedRuntime(lambda old, new: len(new.hanging) > len(old.hanging))
+    cache = CredentialCache(fetch, clock=clock, policy=RefreshPolicy(fetch_timeout=0.05), runtime=runtime)
+    with pytest.raises(KeyboardInterrupt):
+        cache.get()
+    with pytest.raises(FetchError):
+        cache.get()
+    clock.advance(60)
+    assert cache.get().access_key_id == "STS.NT1"
+    assert len(fetches) == 2
+    go.set()
+    cache.close()
+
+
+def test_an_interrupt_between_a_change_and_its_publication_leaves_no_older_credentials() -> None:
+    clock = VirtualClock()
+    runtime = InterruptedRuntime(lambda old, new: new.snapshot is not old.snapshot, after=True, threads=False)
+    ends = clock.now() + timedelta(hours=1)
+    cache = CredentialCache(
+        lambda _: Credentials("STS.NT1", "secret", "token", ends), clock=clock, policy=POLICY, runtime=runtime
+    )
+    with pytest.raises(KeyboardInterrupt):
+        cache.get()
+    assert cache.snapshot.generation == cache.status().generation == 1
+    cache.close()

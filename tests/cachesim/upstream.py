@@ -64,6 +64,7 @@ class Upstream:
         """Requests under way, by their number: when they began."""
         self._world = world
         self._serial = 0
+        self._latest: tuple[FetchContext | None, float] = (None, 0.0)
         self._given: Credentials | None = None
 
     def fetch(self, context: FetchContext) -> Credentials:
@@ -71,7 +72,10 @@ class Upstream:
         world = self._world
         number = len(self.requests)
         self.requests.append(Request(world.clock.seconds(), context.valid_for, context.rejected))
-        self.flying[number] = world.now
+        # A second look belongs to the fetch that takes it.
+        began = self._latest[1] if self._latest[0] is context else world.now
+        self._latest = context, began
+        self.flying[number] = began
         process = world.process
         try:
             if self.answers == "hangs":

@@ -156,6 +156,8 @@ class FetchRunner(StateKeeper):
     def _fetched(self, in_flight: InFlightFetch) -> Credentials:
         """What the source returns; asked once more where one answer leaves open whether the local clock is ahead."""
         first = ensure_credentials(self._fetch(in_flight.context), self._name)
+        if in_flight.done():  # abandoned: another fetch may have begun
+            return first
         now, wall = self._clocks.read()
         outcome = Outcome(first, wall, server_time=in_flight.context.server_time)
         if not needs_second_look(self._cell().latest().snapshot, outcome, now):
@@ -244,10 +246,10 @@ class FetchRunner(StateKeeper):
     def _abandon_if_overdue(self, in_flight: InFlightFetch) -> None:
         """Abandon a fetch that hangs, so that its waiters are released and the next can start."""
         overdue = self._runtime.monotonic() - in_flight.deadline
-        if overdue < 0 or in_flight.done():
+        if overdue < 0:
             return
         cell = self._cell()
-        if cell.latest().in_flight is in_flight:
+        if cell.latest().in_flight is in_flight:  # also where an interrupt cut its abandoning short after `finish`
             # It failed when its time was over, whenever somebody notices: the delay counts from then.
             hanging = len(cell.latest().hanging) + 1
             error = timeout_error(self._name, self._policy.fetch_timeout, hanging)

@@ -126,11 +126,11 @@ class StateKeeper(ABC):
 
     def _swap(self, cell: StateCell, old: CacheState, new: CacheState) -> bool:
         """Replace the state where nobody else did, and let the fast path follow."""
-        if not cell.swap(old, new):
-            return False
-        if new.snapshot is not old.snapshot:
-            self._publish(cell)
-        return True
+        try:
+            return cell.swap(old, new)
+        finally:  # an interrupt may strike after the change
+            if new.snapshot is not old.snapshot:
+                self._publish(cell)
 
     def _publish(self, cell: StateCell) -> None:
         """Let the fast path follow the latest state.
