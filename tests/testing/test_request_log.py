@@ -37,6 +37,16 @@ def test_assertions_find_requests_by_step_service_action_and_path(cloud: FakeClo
     assert cloud.requests.counts() == {"role": 1, "credentials": 1, "sts": 1}
 
 
+def test_a_printed_request_names_its_service_and_its_action(cloud: FakeCloud, ask: Ask) -> None:
+    ask("/?Action=AssumeRole&Version=2015-04-01")
+    ask("/", headers={"x-acs-action": "DescribeRegions", "x-acs-version": "2014-05-26", "x-acs-date": "0"})
+    ask("/?Action=a%0Ab&Version=2015-04-01")
+    first, second, third = map(repr, cloud.requests)
+    assert first.startswith("#1 08:00:00 sts AssumeRole: GET /?Action=AssumeRole")
+    assert " openapi DescribeRegions: GET / → " in second
+    assert "sts ?: GET" in third
+
+
 def test_a_failed_assertion_prints_the_whole_sequence(cloud: FakeCloud, ask: Ask) -> None:
     ask(ROLES)
     with pytest.raises(AssertionError) as failure:

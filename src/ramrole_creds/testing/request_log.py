@@ -20,7 +20,7 @@ MAX_ENTRIES = 50_000
 MAX_LOG_BYTES = 64 * 1024 * 1024
 MAX_KEPT_BODY_BYTES = 64 * 1024  # of a request whose body is dropped last, when the log is full
 SHOWN_REQUESTS = 60
-SHOWN_TARGET_CHARACTERS = 100
+SHOWN_ACTION_CHARACTERS = 60
 
 
 @dataclass(eq=False, slots=True, repr=False)
@@ -107,7 +107,8 @@ class RecordedRequest:
         status = "no answer" if self.status is None else str(self.status)
         signed = f" by {self.access_key_id}" if self.access_key_id else ""
         fault = f" [{self.fault}]" if self.fault else ""
-        what = self.step or self.service or "?"
+        action = mask_text(self.action)[:SHOWN_ACTION_CHARACTERS]
+        what = self.step or f"{self.service or '?'} {action if action.isprintable() else '?'}".strip()
         return (
             f"#{self.number} {moment} {what}: {self.method} {mask_text(self.request.target)}{signed} → {status}{fault}"
         )

@@ -12,6 +12,7 @@ import pytest
 
 from ramrole_creds import ConfigurationError, Credentials, FunctionProvider
 from ramrole_creds.integrations.retry import retry_on_rejected
+from ramrole_creds.testing.account.ram_policy import allow
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -37,6 +38,29 @@ def _loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own test for an address as endpoint fails where there is a port, and it would look up `project.127.0.0.1`."""
     monkeypatch.setattr(Util, "is_row_ip", staticmethod(lambda _: True))
     monkeypatch.setattr(Util, "get_host_ip", staticmethod(lambda _: "127.0.0.1"))
+
+
+@pytest.mark.parametrize("version", ["v1", "v4"])
+def test_the_policy_of_the_moment_refuses_and_allows_a_call(stage: Stage, version: str) -> None:
+    held = stage.provider.get_credentials()
+    client = log.LogClient(
+        stage.url,
+        held.access_key_id,
+        held.access_key_secret,
+        held.security_token,
+        auth_version=version,
+        region="cn-hangzhou",
+    )
+    lines = log.PutLogsRequest("project", "store", "topic", "", [log.LogItem(contents=[("k", "v")])])
+    stage.cloud.set_policies("web", [allow("log:PostLogStoreLogs", resource="acs:log:*:*:project/project/logstore/*")])
+    client.put_logs(lines)
+    with pytest.raises(log.LogException) as refused:
+        client.list_logstore("project")
+    assert refused.value.get_error_code() == "Unauthorized"
+    stage.cloud.set_policies("web", [stage.cloud.least_privilege("web")])
+    client.list_logstore("project")
+    with pytest.raises(log.LogException):
+        client.delete_logstore("project", "store")
 
 
 @pytest.mark.parametrize("version", ["v1", "v4"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from ramrole_creds import signing
+from ramrole_creds.testing.account.least_privilege import least_policy
 from ramrole_creds.testing.account.ram_policy import ALLOW_ALL, allow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ramrole_creds.testing.account.least_privilege import Width
     from ramrole_creds.testing.server.messages import WireResponse
     from tests.testing.services.conftest import Endpoints
 
@@ -198,6 +201,64 @@ def test_a_call_is_refused_when_one_of_its_permissions_is_missing(endpoints: End
     for missing in case.needs:
         endpoints.policies[:] = [policy_for(tuple(need for need in case.needs if need != missing))]
         assert refused(send(endpoints, case))
+
+
+@every_case
+@pytest.mark.parametrize("width", ["exact", "prefix", "any"])
+def test_the_recorded_policy_is_enough_and_nothing_less_is(endpoints: Endpoints, case: Case, width: Width) -> None:
+    send(endpoints, case)
+    policy = least_policy(endpoints.issuer.authorizer.judged(), width)
+    endpoints.policies[:] = [policy]
+    assert not refused(send(endpoints, case))
+    for index, statement in enumerate(policy["Statement"]):
+        for action in statement["Action"]:
+            less = copy.deepcopy(policy)
+            less["Statement"][index]["Action"].remove(action)
+            less["Statement"] = [one for one in less["Statement"] if one["Action"]]
+            endpoints.policies[:] = [less]
+            assert refused(send(endpoints, case)), action
+
+
+@every_case
+def test_the_case_of_an_action_does_not_matter_and_question_marks_stand_for_one_character(
+    endpoints: Endpoints, case: Case
+) -> None:
+    actions = {need.split(" ")[0] for need in case.needs}
+    spelt = [allow(*(one.upper() for one in actions)), allow(*(one[:-1] + "?" for one in actions))]
+    for policy in spelt:
+        endpoints.policies[:] = [policy]
+        assert not refused(send(endpoints, case))
+    endpoints.policies[:] = [allow(*(one + "?" for one in actions))]
+    assert refused(send(endpoints, case))
+
+
+@every_case
+def test_a_deny_of_all_other_actions_spares_the_call(endpoints: Endpoints, case: Case) -> None:
+    actions = sorted({need.split(" ")[0] for need in case.needs})
+    deny = {"Effect": "Deny", "NotAction": actions, "Resource": "*"}
+    endpoints.policies[:] = [ALLOW_ALL, {"Version": "1", "Statement": [deny]}]
+    assert not refused(send(endpoints, case))
+    deny["NotAction"] = [*actions[1:], "other:Action"]
+    assert refused(send(endpoints, case))
+
+
+@every_case
+def test_a_deny_of_all_other_resources_spares_the_call(endpoints: Endpoints, case: Case) -> None:
+    named = [f"acs:{need.partition(':')[0]}:*:*:{need.split(' ', 1)[1]}" for need in case.needs]
+    deny = {"Effect": "Deny", "Action": "*", "NotResource": named}
+    endpoints.policies[:] = [ALLOW_ALL, {"Version": "1", "Statement": [deny]}]
+    assert not refused(send(endpoints, case))
+    deny["NotResource"] = ["acs:other:*:*:*"]
+    assert refused(send(endpoints, case))
+
+
+@every_case
+def test_a_policy_variable_is_compared_as_it_is_written(endpoints: Endpoints, case: Case) -> None:
+    policy = policy_for(case.needs)
+    for statement in policy["Statement"]:  # type: ignore[attr-defined]  # a list
+        statement["Resource"] = statement["Resource"].rpartition(":")[0] + ":${acs:AccessId}"
+    endpoints.policies[:] = [policy]
+    assert refused(send(endpoints, case))
 
 
 @every_case
