@@ -3,7 +3,7 @@
     python docs/conformance_scores.py
 
 runs every case against every client that is installed, and writes the table with their versions and the date. A client
-that is not installed keeps its row. The adapter for Node.js needs `NODE_PATH`, or
+that is not installed, or not named, keeps its row. The adapter for Node.js needs `NODE_PATH`, or
 `npm install --prefix tests/testing/node`.
 """
 
@@ -77,17 +77,18 @@ def main() -> None:
     """Run the clients, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=4, help="how many cases run at the same time (default: 4)")
-    jobs = parser.parse_args().jobs
+    parser.add_argument("clients", nargs="*", help="their distributions; all where none is named")
+    given = parser.parse_args()
     page = PAGE.read_text("utf-8")
     kept, total = rows(page), 0
     lines = []
     for client, (distribution, adapter) in ADAPTERS.items():
         release = installed(distribution)
-        if release is None:
-            print(f"{client}: not installed, its row is kept")  # noqa: T201  # a script
+        if release is None or (given.clients and distribution not in given.clients):
+            print(f"{client}: not run, its row is kept")  # noqa: T201  # a script
             lines.append(kept.get(client, f"| {client} | not run |" + " |" * (len(GROUPS) + 1)))
             continue
-        results = list(run_cases(command(adapter), jobs=jobs))
+        results = list(run_cases(command(adapter), jobs=given.jobs))
         total = len(results)
         lines.append(row(client, release, results))
         print(lines[-1], *(f"  {one.id}: {one.detail}" for one in results if not one.held), sep="\n")  # noqa: T201  # as above
