@@ -44,6 +44,14 @@ def test_every_case_has_an_id_a_title_and_a_reason() -> None:
     assert len(all_cases(every_answer=True)) > 300
 
 
+def test_the_manual_has_a_score_of_every_adapter_over_all_cases() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "conformance.md").read_text("utf-8")
+    head, _, *rows = [line for line in page.splitlines() if line.startswith("|")]
+    assert f"all {len(all_cases())}" in head
+    assert len(rows) == len([one for one in CLIENTS.iterdir() if one.suffix in {".py", ".js"}])
+    assert all(len(row.split("|")) == len(head.split("|")) for row in rows)
+
+
 @pytest.mark.slow
 def test_this_library_holds_the_protocol() -> None:
     results = play(OURS, "protocol/*", "downgrade/*", "clock/*", "answer/role-*")
