@@ -79,11 +79,18 @@ def _necessary(names: set[str], width: Width) -> tuple[str, ...]:
     wide = sorted((each for each in covered if not _WILDCARDS.isdisjoint(each.split(":", 4)[-1])), key=len)
     for each in [*(covered.keys() - wide), *sorted(wide, reverse=True)]:
         others = [one for one in wide if one != each]
-        if all(any(matches(one, name) for one in others) for name in covered[each]):
-            for name in covered.pop(each):
-                covered[next(one for one in others if matches(one, name))].append(name)
+        coverers = [(name, _covering(name, others)) for name in covered[each]]
+        if all(one for _, one in coverers):
+            del covered[each]
+            for name, one in coverers:
+                covered[one].append(name)
             wide = others
     return tuple(sorted(covered))
+
+
+def _covering(name: str, patterns: Iterable[str]) -> str:
+    """The first of the patterns that covers a name; "" where none does."""
+    return next((one for one in patterns if matches(one, name)), "")
 
 
 def unused_permissions(policies: Mapping[str, Document], accesses: Iterable[JudgedAccess]) -> list[UnusedPermission]:
