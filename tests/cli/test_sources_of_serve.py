@@ -49,7 +49,7 @@ def test_each_target_gets_one_provider_and_a_reload_keeps_those_that_stay(tmp_pa
         ("[]", "must hold a JSON object"),
         ('{"map": []}', "at most"),
         ('{"maps": {}}', "at most"),
-        ('{"map": {"addr:10.0.0.1": "web"}}', "is not a role"),
+        ('{"map": {"addr:10.0.0.1": "the web"}}', "is not a role"),
         ('{"map": {"uid:0": "self"}}', "on a Unix socket only"),
     ],
 )
