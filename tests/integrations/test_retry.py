@@ -223,3 +223,24 @@ def test_a_service_that_rejects_every_token_does_not_cost_a_fetch_per_call() -> 
             call()
 
     assert service.fetches == 2
+
+
+HEAD_OF_OBJECT_STORE = (
+    "object-store error: The operation lacked the necessary privileges to complete for path key.parquet: "
+    "Error performing HEAD http://127.0.0.1:41357/bkt/key.parquet in 2.917814ms{} - "
+    "Server returned non-2xx status code: {}:  (path: s3://bkt/key.parquet)"
+)
+
+
+@pytest.mark.parametrize(
+    ("retries", "status", "rejected"),
+    [
+        ("", "403 Forbidden", True),
+        (", after 2 retries, max_retries: 2, retry_timeout: 10s ", "403 Forbidden", True),
+        ("", "404 Not Found", False),
+        ("", "500 Internal Server Error", False),
+    ],
+)
+def test_a_refused_head_of_the_rust_object_store_is_worth_a_refresh(retries: str, status: str, rejected: bool) -> None:
+    """Its answer has no body, so only a refresh can tell whether the token was the reason."""
+    assert is_rejection(OSError(HEAD_OF_OBJECT_STORE.format(retries, status))) is rejected
