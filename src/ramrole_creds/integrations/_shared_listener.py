@@ -5,6 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from ramrole_creds.errors import cannot_be_pickled
+
 _shared: dict[type[SharedListener], SharedListener] = {}
 """The first of each class that writes to the place which every process has."""
 _defaults: weakref.WeakSet[SharedListener] = weakref.WeakSet()
@@ -21,7 +23,7 @@ class SharedListener:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self not in _defaults:
-            raise TypeError(
+            raise cannot_be_pickled(
                 f"This {type(self).__name__} cannot be pickled: another process has no access to what it writes to. "
                 "Create it without arguments, or create it in the process that uses it."
             )
