@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ramrole_creds.testing.environment import changed_environment
+from ramrole_creds.testing.environment import OTHER_ENDPOINT_VARIABLE, changed_environment
 from ramrole_creds.testing.network import RealAddressError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ NO_PROXY = "localhost,127.0.0.1,::1"
 _NODE_HOOK = f'--require "{(Path(HOOK_DIRECTORY) / "redirect.js").as_posix()}"'
 _NOTHING_LISTENS = "http://127.0.0.1:9"
 _ISOLATING_FLAGS = ("I", "E", "S")
-_CARRIED = (REDIRECT_VARIABLE, "PYTHONPATH", "NODE_OPTIONS", "JAVA_TOOL_OPTIONS")
+_CARRIED = (REDIRECT_VARIABLE, OTHER_ENDPOINT_VARIABLE, "PYTHONPATH", "NODE_OPTIONS", "JAVA_TOOL_OPTIONS")
 _BEFORE_A_COMMAND = re.compile(r"env|exec|nohup|then|do|.*[;&|({=].*")  # words of a command line before a program
 _EMPTYING = frozenset({"-", "-i", "--ignore-environment"})  # options of env(1)
 
@@ -51,6 +51,7 @@ def child_environment(url: str | None) -> dict[str, str]:
     java = f"-Dhttp.proxyHost={proxy.hostname} -Dhttp.proxyPort={proxy.port} -Dhttp.nonProxyHosts=localhost|127.*|[::1]"
     return {
         REDIRECT_VARIABLE: url or NO_ADDRESS,
+        OTHER_ENDPOINT_VARIABLE: url or _NOTHING_LISTENS,
         "PYTHONPATH": os.pathsep.join([HOOK_DIRECTORY, *entries]),
         "NODE_OPTIONS": f"{os.environ.get('NODE_OPTIONS', '').replace(_NODE_HOOK, '')} {_NODE_HOOK}".strip(),
         "JAVA_TOOL_OPTIONS": f"{os.environ.get('JAVA_TOOL_OPTIONS', '')} {java}".strip(),  # the last one counts

@@ -61,7 +61,7 @@ def isolated_variables(endpoint: str | None, home: Path) -> Mapping[str, str | N
         name: None for name in os.environ if name.upper().startswith(_PREFIXES) or name.upper() in _PROXIES
     }
     changes |= {"HOME": str(home), "USERPROFILE": str(home), "NETRC": None}
-    changes |= {ENDPOINT_VARIABLE: endpoint, OTHER_ENDPOINT_VARIABLE: endpoint}
+    changes[ENDPOINT_VARIABLE] = endpoint
     return changes
 
 
