@@ -27,6 +27,7 @@ from pyiceberg.io.fsspec import FsspecFileIO  # noqa: E402  # a missing SDK gets
 
 if TYPE_CHECKING:
     from ramrole_creds.integrations._sdk import SdkBase
+    from ramrole_creds.provider import CredentialProvider
 
 __all__ = ["RamRoleFileIO"]
 
@@ -65,7 +66,7 @@ class RamRoleFileIO(_FsspecFileIO):
                 f"The properties hold {', '.join(given)}, but {type(self).__name__} gets credentials from a provider. "
                 f"Remove them, and name the provider in the property {PROVIDER_PROPERTY!r}."
             )
-        self.provider = as_provider(properties.get(PROVIDER_PROPERTY) or DEFAULT_PROVIDER)
+        self.provider: CredentialProvider = as_provider(properties.get(PROVIDER_PROPERTY) or DEFAULT_PROVIDER)
         self._of_thread = threading.local()
 
     def __reduce__(self) -> tuple[object, ...]:
