@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ramrole_creds._cache.policy import (
+    LONG_OUTAGE_CEILING_SECONDS,
     LONG_OUTAGE_FAILURES,
     LONG_OUTAGE_LEFT_SECONDS,
     MIN_DELAY_CEILING_SECONDS,
-    MIN_LONG_OUTAGE_DELAY_SECONDS,
 )
 from ramrole_creds._cache.snapshot import LAST_TRY_FRACTION, LAST_TRY_SECONDS, MAX_UNCHECKED_SECONDS
 
@@ -138,11 +138,12 @@ class Ours:
     def delay_after_failure(self, failures: Array, left: Array, random: Array) -> Array:
         """`RefreshPolicy.delay_after_failure` for many."""
         policy = self._policy
+        by_life = np.maximum(MIN_DELAY_CEILING_SECONDS, left / 10)
         long = failures >= LONG_OUTAGE_FAILURES
-        left = np.where(long, left - LONG_OUTAGE_LEFT_SECONDS, left)
-        ceiling = np.minimum(policy.retry_max, np.maximum(MIN_DELAY_CEILING_SECONDS, left / 10))
+        slow = np.maximum(LONG_OUTAGE_CEILING_SECONDS, (left - LONG_OUTAGE_LEFT_SECONDS) / 10)
+        ceiling = np.minimum(policy.retry_max, np.where(long, slow, by_life))
         ceiling = np.minimum(policy.retry_initial * 2.0 ** np.minimum(failures, 60), ceiling)
-        least = np.where(long, np.minimum(ceiling, np.maximum(MIN_LONG_OUTAGE_DELAY_SECONDS, ceiling / 2)), 0.0)
+        least = np.where(long, ceiling / 2, 0.0)
         return np.maximum(policy.retry_initial, least + random * (ceiling - least))
 
     def delay_after_unchanged(self, left: Array, random: Array) -> Array:

@@ -239,16 +239,16 @@ def test_a_policy_that_makes_no_sense_is_refused(fields: dict[str, Any], text: s
 )
 def test_the_pause_keeps_its_bounds(failures: int, left: float, random_fraction: float) -> None:
     pause = RefreshPolicy().delay_after_failure(failures, left, random_fraction)
-    long = failures >= 10
-    longest = min(300.0, 2.0 ** min(failures, 60), max(15.0, (left - 1500 if long else left) / 10))
-    assert (max(10.0, longest / 2) if long else 1.0) <= pause <= max(1.0, longest)
+    long = failures >= 8
+    longest = min(300.0, 2.0 ** min(failures, 60), max(30.0, (left - 1500) / 10) if long else max(15.0, left / 10))
+    assert (longest / 2 if long else 1.0) <= pause <= max(1.0, longest)
 
 
 @pytest.mark.parametrize("left", [0.0, 60.0, 600.0, 1500.0], ids=["expired", "minute", "ten-minutes", "window"])
-def test_after_ten_failures_all_wait_equally_long_whatever_life_is_left(left: float) -> None:
+def test_after_eight_failures_all_wait_equally_long_whatever_life_is_left(left: float) -> None:
     """Otherwise those near their end would all come back in the first seconds after an outage."""
-    pauses = [RefreshPolicy().delay_after_failure(10, left, fraction) for fraction in (0.0, 0.5, 1.0)]
-    assert pauses == [10.0, 12.5, 15.0]
+    pauses = [RefreshPolicy().delay_after_failure(8, left, fraction) for fraction in (0.0, 0.5, 1.0)]
+    assert pauses == [15.0, 22.5, 30.0]
 
 
 @given(life=st.floats(0.1, 1e9), random_fraction=st.floats(0, 1, exclude_max=True))

@@ -53,6 +53,7 @@ def test_a_fleet_spreads_its_requests(fleet: ModuleType, scenario: str, service:
         fleet.Ours(fleet.POLICY, fleet.Draws(2)), fleet.Draws(3)
     )
     assert row.ratio <= fleet.MAX_PEAK_TO_MEAN
+    assert scenario != "outage" or row.return_ratio <= fleet.MAX_PEAK_TO_MEAN
     assert row.closest == 1
 
 

@@ -15,8 +15,8 @@ from ramrole_creds.errors import ConfigurationError
 ADVISORY_FRACTION = 0.25
 MANDATORY_FRACTION = 0.08
 MIN_DELAY_CEILING_SECONDS = 15.0
-LONG_OUTAGE_FAILURES = 10
-MIN_LONG_OUTAGE_DELAY_SECONDS = 10.0
+LONG_OUTAGE_FAILURES = 8
+LONG_OUTAGE_CEILING_SECONDS = 30.0
 LONG_OUTAGE_LEFT_SECONDS = 1500.0
 MAX_SECONDS = 100 * 365 * 86400.0
 MAX_FETCH_TIMEOUT_SECONDS = 86400.0
@@ -89,20 +89,20 @@ class RefreshPolicy:
         asked more often, they would all return in the first seconds after it.
         """
         if failures >= LONG_OUTAGE_FAILURES:
-            left -= LONG_OUTAGE_LEFT_SECONDS
-        return min(self.retry_max, max(MIN_DELAY_CEILING_SECONDS, left / 10))
+            longest = max(LONG_OUTAGE_CEILING_SECONDS, (left - LONG_OUTAGE_LEFT_SECONDS) / 10)
+        else:
+            longest = max(MIN_DELAY_CEILING_SECONDS, left / 10)
+        return min(self.retry_max, longest)
 
     def delay_after_failure(self, failures: int, left: float, random_fraction: float) -> float:
         """Seconds to the next attempt after this many failures in a row, with `left` seconds of life.
 
-        In a long outage it is at least ten seconds, and half of the longest delay: of processes that wait between
-        nothing and the longest, too many return in the first moments after the outage.
+        In a long outage it is at least half of the longest delay: of processes that wait between nothing and the
+        longest, too many return in the first moments after the outage.
         """
         # 2^60 s is beyond any ceiling; a larger exponent would only overflow.
         longest = min(self.retry_initial * 2.0 ** min(failures, 60), self.delay_ceiling(left, failures))
-        least = 0.0
-        if failures >= LONG_OUTAGE_FAILURES:
-            least = min(longest, max(MIN_LONG_OUTAGE_DELAY_SECONDS, longest / 2))
+        least = longest / 2 if failures >= LONG_OUTAGE_FAILURES else 0.0
         return max(self.retry_initial, least + random_fraction * (longest - least))
 
     def delay_after_unchanged(self, left: float, random_fraction: float) -> float:
