@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,7 +43,9 @@ class TestAnAppOnThisLibrary:
         self, ramrole_cloud: FakeCloud, ramrole_clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         waited: list[float] = []
-        monkeypatch.setattr("ramrole_creds._http.transport.time.sleep", waited.append)
+        # A module of its own, since threads of other tests may sleep too.
+        watched = SimpleNamespace(**{**vars(time), "sleep": waited.append})
+        monkeypatch.setattr("ramrole_creds._http.transport.time", watched)
         provider = default_provider()
         provider.get_credentials()
         ramrole_cloud.faults.add("metadata", "outage")
