@@ -78,8 +78,10 @@ class RamRoleError(Exception):
 
 
 def message_of(error: BaseException | None) -> str:
-    """The text of any exception, without the reference to the documentation; none without an exception."""
-    return error.message if isinstance(error, RamRoleError) else "" if error is None else str(error)
+    """The text of any exception, without the reference to the documentation; empty for None."""
+    if isinstance(error, RamRoleError):
+        return error.message
+    return "" if error is None else str(error)
 
 
 def cannot_be_pickled(text: str) -> TypeError:

@@ -17,6 +17,7 @@ from ramrole_creds.testing import FakeCloud, VirtualClock
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ramrole_creds.clock import Clock
     from ramrole_creds.testing import IssuedCredentials
 
 Ask = Callable[..., "Answer"]
@@ -45,9 +46,17 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-def cloud(clock: VirtualClock) -> Iterator[FakeCloud]:
+def cloud(clock: Clock) -> Iterator[FakeCloud]:
     with FakeCloud(clock=clock, seed=1) as running:
         yield running
+
+
+@pytest.fixture
+def web(cloud: FakeCloud) -> IssuedCredentials:
+    """Credentials of the attached role."""
+    issued = cloud.instance.credentials("web", cloud.clock.time())
+    assert issued is not None
+    return issued
 
 
 @pytest.fixture

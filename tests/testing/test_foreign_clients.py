@@ -13,30 +13,28 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ramrole_creds.clock import SYSTEM_CLOCK
-from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.account.ram_policy import allow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ramrole_creds.testing import IssuedCredentials
+    from ramrole_creds.clock import Clock
+    from ramrole_creds.testing import FakeCloud, IssuedCredentials
 
 NAME = "a b/杭+州"
 
 
 @pytest.fixture
-def cloud() -> Iterator[FakeCloud]:
-    """A cloud on the machine's time, by which these clients sign."""
-    with FakeCloud(clock=SYSTEM_CLOCK, seed=1) as running:
-        yield running
-        assert not running.defects
+def clock() -> Clock:
+    """The machine's time, by which these clients sign."""
+    return SYSTEM_CLOCK
 
 
 @pytest.fixture
-def web(cloud: FakeCloud) -> IssuedCredentials:
-    issued = cloud.instance.credentials("web", cloud.clock.time())
-    assert issued is not None
-    return issued
+def cloud(cloud: FakeCloud) -> Iterator[FakeCloud]:
+    """A cloud that none of these clients drove into a defect of its own."""
+    yield cloud
+    assert not cloud.defects
 
 
 @pytest.fixture

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ramrole_creds.clock import SYSTEM_CLOCK
-from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.account.ram_policy import allow
 from tests.testing.go_program import go_program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ramrole_creds.testing import IssuedCredentials
+    from ramrole_creds.clock import Clock
+    from ramrole_creds.testing import FakeCloud, IssuedCredentials
 
 pytestmark = pytest.mark.xdist_group("go")  # compiled once
 
@@ -28,17 +26,9 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def cloud() -> Iterator[FakeCloud]:
-    """A cloud on the machine's time, by which Go signs."""
-    with FakeCloud(clock=SYSTEM_CLOCK, seed=1) as running:
-        yield running
-
-
-@pytest.fixture
-def web(cloud: FakeCloud) -> IssuedCredentials:
-    issued = cloud.instance.credentials("web", cloud.clock.time())
-    assert issued is not None
-    return issued
+def clock() -> Clock:
+    """The machine's time, by which Go signs."""
+    return SYSTEM_CLOCK
 
 
 def run(program: str, cloud: FakeCloud, key: IssuedCredentials, scenario: str) -> Any:

@@ -11,29 +11,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ramrole_creds.clock import SYSTEM_CLOCK
-from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.account.ram_policy import allow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ramrole_creds.testing import IssuedCredentials
+    from ramrole_creds.clock import Clock
+    from ramrole_creds.testing import FakeCloud, IssuedCredentials
 
 NODE = Path(__file__).parent / "node"
 
 
 @pytest.fixture
-def cloud() -> Iterator[FakeCloud]:
-    """A cloud on the machine's time, by which these clients sign."""
-    with FakeCloud(clock=SYSTEM_CLOCK, seed=1) as running:
-        yield running
-
-
-@pytest.fixture
-def web(cloud: FakeCloud) -> IssuedCredentials:
-    issued = cloud.instance.credentials("web", cloud.clock.time())
-    assert issued is not None
-    return issued
+def clock() -> Clock:
+    """The machine's time, by which these clients sign."""
+    return SYSTEM_CLOCK
 
 
 def run(package: str, script: str, key: IssuedCredentials, **given: object) -> Any:

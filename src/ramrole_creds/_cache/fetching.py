@@ -10,7 +10,7 @@ from ramrole_creds._cache.errors import no_thread_error, timeout_error
 from ramrole_creds._cache.fetch_context import FetchContext
 from ramrole_creds._cache.in_flight import FETCH_TIME_FRACTION, InFlightFetch
 from ramrole_creds._cache.keeper import StateKeeper, changed, state_change
-from ramrole_creds._cache.notifications import Happening, note_waiters
+from ramrole_creds._cache.notifications import Happening, record_waiters
 from ramrole_creds._cache.replacement import ensure_credentials
 from ramrole_creds._cache.settlement import Failed, Kept, Outcome, Settlement, needs_second_look
 from ramrole_creds.credentials import same_keys
@@ -207,7 +207,7 @@ class FetchRunner(StateKeeper):
         now, wall = self._clocks.read()
         outcome = self._outcome(in_flight, result, wall, ago=ago, late=late)
         settlement = self._settle(self._view_of(state, now), outcome)
-        note_waiters(settlement.happenings, in_flight.waiters)
+        record_waiters(settlement.happenings, in_flight.waiters)
         happenings = [*settlement.happenings, *state_change(state.reported, settlement.snapshot, now, wall)]
         new = changed(state, now, settlement.snapshot, settlement.backoff, happenings)
         others = tuple(fetch for fetch in state.hanging if fetch is not in_flight)

@@ -71,7 +71,7 @@ class Delivery:
         return self._done.is_set() if own else self._done.wait(timeout)
 
 
-def note_waiters(happenings: Iterable[Happening], waiters: int) -> None:
+def record_waiters(happenings: Iterable[Happening], waiters: int) -> None:
     """Add to the end of a fetch how many calls waited for it."""
     for happening in happenings:
         if happening.kind in _FETCH_ENDS:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.provider import CredentialProvider
@@ -66,11 +66,11 @@ def _replace_default_chain(owner: type, sources: Sources) -> dict[str, object]:
 
     def get_credentials(self: object) -> Credentials:
         del self
-        return _or_credential_exception(lambda: sources.chain().get_credentials())
+        return _ask(sources.chain)
 
     async def get_credentials_async(self: object) -> Credentials:
         del self
-        return await _or_credential_exception_async(sources.chain(), None)
+        return await _ask_async(sources.chain)
 
     return {"get_credentials": get_credentials, "get_credentials_async": get_credentials_async}
 
@@ -90,11 +90,11 @@ def _replace_role_provider(owner: type, sources: Sources) -> dict[str, object]:
 
     def get_credentials(self: object) -> Credentials:
         name = role_of(self)
-        return _or_credential_exception(lambda: _checked(sources.role(name).get_credentials(), name))
+        return _ask(lambda: sources.role(name), name)
 
     async def get_credentials_async(self: object) -> Credentials:
         name = role_of(self)
-        return await _or_credential_exception_async(sources.role(name), name)
+        return await _ask_async(lambda: sources.role(name), name)
 
     return {
         "__init__": __init__,
@@ -146,12 +146,12 @@ def _replace_old_role_provider(owner: type, sources: Sources) -> dict[str, objec
 
     def get_credentials(self: Any) -> object:  # noqa: ANN401  # stands in for a class without types
         name = self.role_name or None
-        held = _or_credential_exception(lambda: _checked(sources.role(name).get_credentials(), name))
+        held = _ask(lambda: sources.role(name), name)
         return _renewing_credential(held, self)
 
     async def get_credentials_async(self: Any) -> object:  # noqa: ANN401  # as above
         name = self.role_name or None
-        return _renewing_credential(await _or_credential_exception_async(sources.role(name), name), self)
+        return _renewing_credential(await _ask_async(lambda: sources.role(name), name), self)
 
     return {"get_credentials": get_credentials, "get_credentials_async": get_credentials_async}
 
@@ -163,10 +163,10 @@ def _replace_old_default_chain(owner: type, sources: Sources) -> dict[str, objec
         """What a credential of the default chain asks again."""
 
         def get_credentials(self) -> object:
-            return _renewing_credential(_or_credential_exception(lambda: sources.chain().get_credentials()), self)
+            return _renewing_credential(_ask(sources.chain), self)
 
         async def get_credentials_async(self) -> object:
-            return _renewing_credential(await _or_credential_exception_async(sources.chain(), None), self)
+            return _renewing_credential(await _ask_async(sources.chain), self)
 
     def get_credentials(self: object) -> object:
         del self
@@ -197,24 +197,25 @@ def _checked(credentials: Credentials, role: str | None) -> Credentials:
     return credentials
 
 
-def _or_credential_exception(get: Callable[[], Credentials]) -> Credentials:
+def _ask(find: Callable[[], CredentialProvider], role: str | None = None) -> Credentials:
+    with _credential_exceptions():
+        return _checked(find().get_credentials(), role)
+
+
+async def _ask_async(find: Callable[[], CredentialProvider], role: str | None = None) -> Credentials:
+    with _credential_exceptions():
+        return _checked(await find().get_credentials_async(), role)
+
+
+@contextmanager
+def _credential_exceptions() -> Iterator[None]:
+    """Raise the official library's exception in place of ours."""
     from alibabacloud_credentials.exceptions import CredentialException
 
     from ramrole_creds.errors import RamRoleError
 
     try:
-        return get()
-    except RamRoleError as error:
-        raise CredentialException(str(error)) from error
-
-
-async def _or_credential_exception_async(provider: CredentialProvider, role: str | None) -> Credentials:
-    from alibabacloud_credentials.exceptions import CredentialException
-
-    from ramrole_creds.errors import RamRoleError
-
-    try:
-        return _checked(await provider.get_credentials_async(), role)
+        yield
     except RamRoleError as error:
         raise CredentialException(str(error)) from error
 

@@ -222,7 +222,7 @@ class Account:
         """Type and document of a policy.
 
         Raises:
-            KeyError: there is none of that name and type.
+            KeyError: no policy has that name and type.
         """
         with self.lock:
             if kind != "Custom" and name in SYSTEM_POLICIES:

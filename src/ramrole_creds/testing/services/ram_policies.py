@@ -88,7 +88,7 @@ def find_policy(call: Call, account: Account) -> tuple[str, str, Document]:
     """Name, type and document of the policy that a call names.
 
     Raises:
-        ServiceError: there is none of that name and type.
+        ServiceError: no policy has that name and type.
     """
     name, kind = call.required("PolicyName"), call.required("PolicyType")
     permit(call, account, f"policy/{name}")
