@@ -15,9 +15,12 @@ from hypothesis import settings
 from ramrole_creds.testing.environment import isolated_environment
 from ramrole_creds.testing.masking import leaked_marker, mask_text
 from ramrole_creds.testing.network import forbid_network
+from tests.own_network import no_namespaces, own_network
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
+    from tests.own_network import Trap
 
 # A busy machine is not a failure: an import inside of the first example may take longer than hypothesis' limit.
 settings.register_profile("any machine", parent=settings(), deadline=None)
@@ -34,12 +37,31 @@ def _network() -> Iterator[list[str]]:
         yield tried
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _trap() -> Iterator[Trap | None]:
+    """Where it can be made, a network of loopback alone, also for child processes and for code that connects in C."""
+    if no_namespaces():
+        yield None
+        return
+    with own_network() as trap:
+        yield trap
+
+
+@pytest.fixture
+def trap(_trap: Trap | None) -> Trap:
+    """For tests whose children could reach the real metadata address where the redirect is broken."""
+    if _trap is None:
+        pytest.skip(no_namespaces())
+    return _trap
+
+
 @pytest.fixture(autouse=True)
-def _only_loopback(_network: list[str]) -> Iterator[None]:
+def _only_loopback(_network: list[str], _trap: Trap | None) -> Iterator[None]:
     """A test that tries to leave loopback fails, even where the code under test swallowed the error."""
     before = len(_network)
     yield
     assert not _network[before:], f"this test tried to connect to {_network[before:]}"
+    assert _trap is None or not _trap.caught(), "something that this test started asked the real metadata address"
 
 
 @pytest.fixture(autouse=True, scope="session")

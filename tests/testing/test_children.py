@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from ramrole_creds.testing import FakeCloud
 
+pytestmark = pytest.mark.usefixtures("trap")
+
 URL = "http://100.100.100.200/latest/meta-data/ram/security-credentials/"
 ASK = f"import urllib.request; print(urllib.request.urlopen({URL!r}, timeout=5).read().decode())"
 

@@ -7,26 +7,18 @@ import os
 import shutil
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.own_network import no_namespaces
 
 if TYPE_CHECKING:
     from ramrole_creds.testing import FakeCloud
 
 HERE = Path(__file__).parent
 NODE = HERE / "node"
-
-
-@cache
-def no_namespaces() -> str:
-    """Why no network namespace can be made here; "" where one can."""
-    if not shutil.which("unshare") or not shutil.which("ip"):
-        return "unshare and ip are needed for a network namespace"
-    tried = subprocess.run(["unshare", "-n", "ip", "link", "set", "lo", "up"], capture_output=True, check=False)
-    return "" if tried.returncode == 0 else "no network namespace may be made here (it takes root)"
 
 
 def in_namespace(mode: str, *command: str) -> dict[str, Any]:

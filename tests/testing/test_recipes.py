@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.own_network import no_namespaces
 from tests.testing.test_children import JAVA, URL
-from tests.testing.test_official_clients import no_namespaces
 
 PAGE = Path(__file__).parents[2] / "docs" / "testing.md"
 GO = f"""
