@@ -4,16 +4,17 @@
         await session.post(url, data=body)
 
 aiohttp calls a middleware for every hop of a redirect, including hops to other hosts. Such a hop raises SigningError
-here, and nothing is sent.
+here, and nothing is sent. The same holds where a middleware behind this one sends a signed request elsewhere.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from aiohttp import TraceConfig, payload
+from aiohttp import ClientRequest, TraceConfig, payload
 from aiohttp.tracing import Trace
 from yarl import URL
 
@@ -23,9 +24,9 @@ from ramrole_creds.integrations._sdk import require_attribute
 from ramrole_creds.signing import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+    from aiohttp import ClientHandlerType, ClientResponse
 
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.integrations._auth_flow import AuthFlow
@@ -62,7 +63,8 @@ class AiohttpAuth:
         credentials = await self._credentials()
         while True:
             await _sign(request, flow, credentials, unsigned)
-            response = await handler(request)
+            with _sent_only_where_covered(request, flow):
+                response = await handler(request)
             if response.status in REDIRECT_STATUSES:
                 self._mark(request, flow)
             answer = await response.read() if response.status in ERROR_STATUSES else b""
@@ -131,6 +133,46 @@ def _traces_of(request: ClientRequest) -> list[Trace]:
     require_attribute(request, "_traces", "aiohttp", TESTED_VERSION)
     traces: list[Trace] = request._traces  # noqa: SLF001  # no public name exists
     return traces
+
+
+class _SignedRequest(ClientRequest):
+    """A request that goes nowhere but to the origin that it is signed for, while it is signed."""
+
+    @property  # type: ignore[override]  # an attribute there
+    def url(self) -> URL:
+        """The URL, as the base class has it."""
+        url: URL = self.__dict__["url"]
+        return url
+
+    @url.setter
+    def url(self, url: URL) -> None:
+        """Check where a middleware sends the request: it has token and signature already."""
+        flow: AuthFlow | None = self.__dict__.get("flow")
+        if flow is not None:
+            flow.require_covered(Request(self.method, str(url)))
+        self.__dict__["url"] = url
+
+
+_SIGNED_CLASSES: dict[type, type[ClientRequest]] = {ClientRequest: _SignedRequest}
+
+
+def _signed_class(base: type[ClientRequest]) -> type[ClientRequest]:
+    """The class of a signed request: `_SignedRequest`, or one below a subclass that the session uses."""
+    if base not in _SIGNED_CLASSES:
+        signed = base if issubclass(base, _SignedRequest) else type(base.__name__, (_SignedRequest, base), {})
+        _SIGNED_CLASSES[base] = signed
+    return _SIGNED_CLASSES[base]
+
+
+@contextlib.contextmanager
+def _sent_only_where_covered(request: ClientRequest, flow: AuthFlow) -> Iterator[None]:
+    request.__class__ = _signed_class(type(request))
+    before = request.__dict__.get("flow")
+    request.__dict__["flow"] = flow
+    try:
+        yield
+    finally:
+        request.__dict__["flow"] = before
 
 
 async def _sign(request: ClientRequest, flow: AuthFlow, credentials: Credentials, unsigned: Request) -> None:

@@ -97,11 +97,14 @@ class _Call:
 
     def __init__(self, auth: SigningAuth, request: httpx.Request, *, asynchronous: bool) -> None:
         self._signer = auth.signer
-        self._user_trace = request.extensions.get("trace")
+        trace = request.extensions.get("trace")
+        redirected: object = getattr(trace, "__self__", None)
+        self.user_trace: Any = redirected.user_trace if isinstance(redirected, _Call) else trace
+        """The hook of the user, if the request has one."""
         self._hooks = (
-            Hooks(self._user_trace, self._on_first_async, self._on_hop_async)
+            Hooks(self.user_trace, self._on_first_async, self._on_hop_async)
             if asynchronous
-            else Hooks(self._user_trace, self._on_first, self._on_hop)
+            else Hooks(self.user_trace, self._on_first, self._on_hop)
         )
         self._hop_signed = False
         self.ended = False
@@ -115,6 +118,8 @@ class _Call:
         unsigned = self._request_of(request)
         self._unsigned: Request | None = unsigned
         self._signed = unsigned
+        if isinstance(redirected, _Call):  # `next_request` of an answer, which the caller sends
+            redirected.flow.require_covered(unsigned)
         self.flow: AuthFlow = auth.begin(unsigned)
         require_withdrawal()
 
@@ -154,28 +159,28 @@ class _Call:
 
     def _on_first(self, event: str, info: dict[str, Any]) -> None:
         """Check what a transport is about to send of the first hop."""
-        if self._user_trace is not None:
-            self._user_trace(event, info)
+        if self.user_trace is not None:
+            self.user_trace(event, info)
         self._hop_of(event, info)
 
     async def _on_first_async(self, event: str, info: dict[str, Any]) -> None:
         """The same for asynchronous clients."""
-        if self._user_trace is not None:
-            await self._user_trace(event, info)
+        if self.user_trace is not None:
+            await self.user_trace(event, info)
         self._hop_of(event, info)
 
     def _on_hop(self, event: str, info: dict[str, Any]) -> None:
         """Check and sign the next hop of a redirect before it is sent."""
-        if self._user_trace is not None:
-            self._user_trace(event, info)
+        if self.user_trace is not None:
+            self.user_trace(event, info)
         hop = self._hop_of(event, info)
         if hop is not None:
             self._sign_hop(hop, self._signer.provider.get_credentials())
 
     async def _on_hop_async(self, event: str, info: dict[str, Any]) -> None:
         """The same for asynchronous clients."""
-        if self._user_trace is not None:
-            await self._user_trace(event, info)
+        if self.user_trace is not None:
+            await self.user_trace(event, info)
         hop = self._hop_of(event, info)
         if hop is not None:
             self._sign_hop(hop, await _credentials(self._signer))

@@ -21,7 +21,7 @@ from ramrole_creds.integrations._auth_flow import ERROR_STATUSES, NextStep, Sign
 from ramrole_creds.signing import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.integrations._auth_flow import AuthFlow
@@ -49,14 +49,20 @@ class RequestsAuth(AuthBase):
         """Sign a prepared request. `requests` calls this.
 
         Raises:
-            SigningError: the request cannot be signed, or its host is not among `hosts`.
+            SigningError: the request cannot be signed, its host is not among `hosts`, or it is a hop of a redirect that
+                leaves the host.
         """
         request = _unsigned(prepared)
+        if isinstance(prepared, _SignedRequest):  # a session that signs each hop of a redirect itself
+            prepared.flow.require_covered(request)
+            prepared.deregister_hook("response", prepared.on_response)
         flow = self._auth.begin(request)
         # The class, and not a hook, decides about the copies from which a session builds the hops of a redirect.
         prepared.__class__ = _SignedRequest
         _sign(prepared, flow, self._auth.signer, request)
-        prepared.hooks["response"].append(functools.partial(_on_response, self._auth.signer, flow))
+        on_response = functools.partial(_on_response, self._auth.signer, flow)
+        prepared.__dict__["on_response"] = on_response
+        prepared.hooks["response"].append(on_response)
         return prepared
 
 
@@ -65,6 +71,8 @@ class _SignedRequest(PreparedRequest):
 
     flow: AuthFlow
     signer: Signer
+    on_response: Callable[..., Response]
+    """The hook that looks at the answer."""
     unsigned_body: bytes | None = None
     """The body before signing, where the signature is a part of the body."""
 
@@ -81,17 +89,31 @@ class _SignedRequest(PreparedRequest):
         flow: AuthFlow | None = self.__dict__.get("flow")
         if flow is not None and not flow.covers_url(str(url)):
             self.__dict__["withdrawn"] = True
-            for name in self.signer.scheme.owned_headers:
-                self.headers.pop(name, None)
+            self.headers = self.headers
             if self.unsigned_body is not None:  # the form of RPC contains token and signature
                 self.body = self.unsigned_body
                 self.prepare_content_length(self.body)
 
+    @property  # type: ignore[override]  # an attribute there
+    def headers(self) -> CaseInsensitiveDict[Any]:
+        """The headers, as the base class has them."""
+        headers: CaseInsensitiveDict[Any] = self.__dict__["headers"]
+        return headers
+
+    @headers.setter
+    def headers(self, headers: CaseInsensitiveDict[Any]) -> None:
+        """Keep token and signature out of a request from which they were withdrawn, whoever sets its headers."""
+        owned = self.signer.scheme.owned_headers if "withdrawn" in self.__dict__ else None
+        self.__dict__["headers"] = headers if owned is None or headers is None else _UnsignedHeaders(headers, owned)
+
     def copy(self) -> PreparedRequest:
-        """A copy for the next hop, still signed."""
+        """A copy for the next hop, still signed if this request is."""
         hop = super().copy()
         hop.__class__ = _SignedRequest
-        hop.__dict__.update(flow=self.flow.next_hop(), signer=self.signer, unsigned_body=self.unsigned_body)
+        kept = ("signer", "unsigned_body", "on_response", "withdrawn")
+        hop.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__})
+        hop.__dict__["flow"] = self.flow.next_hop()
+        hop.headers = hop.headers
         return hop
 
     def prepare_cookies(self, cookies: Any) -> None:  # noqa: ANN401  # as the base class has it
@@ -104,6 +126,22 @@ class _SignedRequest(PreparedRequest):
 
     def prepare_auth(self, auth: object, url: str = "") -> None:
         """Keep the signature: a session would replace it with what ~/.netrc has for the host."""
+
+
+class _UnsignedHeaders(CaseInsensitiveDict[Any]):
+    """Headers that take neither token nor signature, such as a session copies from the request before."""
+
+    def __init__(self, headers: Mapping[str, Any], owned: frozenset[str]) -> None:
+        self._owned = owned
+        super().__init__(headers)
+
+    def __setitem__(self, name: str, value: Any) -> None:  # noqa: ANN401  # as the base class has it
+        if name.lower() not in self._owned:
+            super().__setitem__(name, value)
+
+    def copy(self) -> CaseInsensitiveDict[Any]:
+        """A copy that refuses the same."""
+        return _UnsignedHeaders(self, self._owned)
 
 
 class _StoppedResponse(Response):

@@ -9,6 +9,8 @@ itself: each attempt is signed again, and a redirect to another host is returned
 
 from __future__ import annotations
 
+import contextlib
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -29,8 +31,9 @@ from ramrole_creds.signing import Request
 from ramrole_creds.signing.body import is_seekable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from ramrole_creds.integrations._auth_flow import AuthFlow
     from ramrole_creds.signing import Signer
 
 __all__ = ["SigningPool"]
@@ -38,6 +41,10 @@ __all__ = ["SigningPool"]
 FORM = "application/x-www-form-urlencoded"
 # A pool that insists on following redirects does not follow any with these.
 _NO_RETRIES = Retry(total=False, redirect=0, raise_on_redirect=False, raise_on_status=False)
+
+
+_flow_in_pool: ContextVar[AuthFlow | None] = ContextVar("flow_in_pool", default=None)
+"""The flow whose signed request a pool of this thread sends."""
 
 
 class SigningPool:
@@ -56,6 +63,7 @@ class SigningPool:
         if pool is not None and not callable(getattr(pool, "urlopen", None)):
             raise ConfigurationError(f"pool must be a PoolManager of urllib3, not {type(pool).__name__}.")
         self._pool = urllib3.PoolManager() if pool is None else pool
+        _guard(self._pool)
 
     @hide_frames
     def request(
@@ -91,15 +99,16 @@ class SigningPool:
         while True:
             signed = call.sign()
             try:
-                response = self._pool.urlopen(
-                    signed.method,
-                    signed.url,
-                    body=signed.body,
-                    headers=wire_headers(signed),
-                    retries=_NO_RETRIES,
-                    redirect=False,
-                    **options,
-                )
+                with call.covering_connections():
+                    response = self._pool.urlopen(
+                        signed.method,
+                        signed.url,
+                        body=signed.body,
+                        headers=wire_headers(signed),
+                        retries=_NO_RETRIES,
+                        redirect=False,
+                        **options,
+                    )
             except HTTPError as error:
                 call.retry_after(error)
             else:
@@ -127,6 +136,15 @@ class _Call:
             self._request.body.seek(self._start)
         self._is_first = False
         return self._flow.sign(self._request, self._credentials)
+
+    @contextlib.contextmanager
+    def covering_connections(self) -> Iterator[None]:
+        """Let the pool connect to the origin of this call only: it might follow redirects itself."""
+        before = _flow_in_pool.set(self._flow)
+        try:
+            yield
+        finally:
+            _flow_in_pool.reset(before)
 
     def retry_after(self, error: HTTPError) -> None:
         """Wait for the next attempt after the connection failed, or raise the error."""
@@ -183,6 +201,37 @@ class _Call:
     def _is_replayable(self) -> bool:
         body = self._request.body
         return body is None or isinstance(body, bytes) or self._start is not None
+
+
+def _guard(pool: urllib3.PoolManager) -> None:
+    """Make a pool check, for each connection that a signed request is sent on, whether it goes where it is signed for.
+
+    A subclass may follow redirects although it is asked not to, and so may an object that holds a pool. Requests that
+    others send are not affected.
+    """
+    for manager in (pool, *getattr(pool, "__dict__", {}).values()):
+        if isinstance(manager, urllib3.PoolManager) and not isinstance(manager.connection_from_host, _GuardedLookup):
+            lookup = _GuardedLookup(manager.connection_from_host)
+            manager.connection_from_host = lookup  # type: ignore[method-assign]  # of this instance only
+
+
+class _GuardedLookup:
+    """`PoolManager.connection_from_host`, which leads to no host that the current request is not signed for."""
+
+    def __init__(self, inherited: Callable[..., urllib3.HTTPConnectionPool]) -> None:
+        self._inherited = inherited
+
+    def __call__(
+        self,
+        host: str | None,
+        port: int | None = None,
+        scheme: str | None = "http",
+        pool_kwargs: dict[str, Any] | None = None,
+    ) -> urllib3.HTTPConnectionPool:
+        flow = _flow_in_pool.get()
+        if flow is not None:
+            flow.require_covered(Request("GET", f"{scheme}://{host}" + (f":{port}" if port else "")))
+        return self._inherited(host, port, scheme, pool_kwargs)
 
 
 def _request(
