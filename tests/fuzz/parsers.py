@@ -28,7 +28,7 @@ from ramrole_creds.recorder import read_recording, replay
 from ramrole_creds.signing import read_server_time
 from ramrole_creds.sts.errors import Call, failure_of
 from ramrole_creds.testing.account.policy_conditions import matches
-from ramrole_creds.testing.account.ram_policy import parse_policy
+from ramrole_creds.testing.account.policy_grammar import parse_policy
 from ramrole_creds.testing.masking import mask_text
 from ramrole_creds.testing.server.http_parser import BadRequest, RequestReader
 

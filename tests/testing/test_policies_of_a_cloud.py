@@ -73,6 +73,23 @@ def test_a_session_policy_narrows_and_never_widens(cloud: FakeCloud, call: Calla
     assert not issued.allows("oss:GetObject", key)
 
 
+@pytest.mark.parametrize(
+    ("policy", "problem"),
+    [
+        ('{"Statement": []}', 'the Version of a policy is "1"; here it is missing'),
+        (json.dumps(allow("GetObject")), "Statement[0]: 'GetObject' is not an action"),
+    ],
+    ids=["version", "action"],
+)
+def test_sts_says_what_is_wrong_with_a_session_policy(
+    cloud: FakeCloud, call: Callable[..., Answer], policy: str, problem: str
+) -> None:
+    cloud.add_role("job")
+    refused = session_of(cloud, call, Policy=policy).json
+    assert refused["Code"] == "InvalidParameter.PolicyGrammar"
+    assert problem in refused["Message"]
+
+
 def trust(condition: dict[str, Any]) -> dict[str, Any]:
     principal = {"RAM": ["acs:ram::1234567890123456:root"]}
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal, "Condition": condition}

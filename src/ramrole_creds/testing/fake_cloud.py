@@ -10,7 +10,7 @@ from ramrole_creds.metadata.client import DEFAULT_ENDPOINT
 from ramrole_creds.testing.account.account import Account
 from ramrole_creds.testing.account.credential_store import CredentialStore
 from ramrole_creds.testing.account.least_privilege import least_policy, unused_permissions
-from ramrole_creds.testing.account.ram_policy import parse_policy
+from ramrole_creds.testing.account.policy_grammar import parse_policy
 from ramrole_creds.testing.clocks import VirtualClock
 from ramrole_creds.testing.faults.script import Faults
 from ramrole_creds.testing.request_log import RequestAssertions, RequestLog

@@ -15,7 +15,8 @@ import pytest
 
 from ramrole_creds.testing.account.access import JudgedAccess, record_accesses
 from ramrole_creds.testing.account.least_privilege import Width, least_policy, missing_permissions
-from ramrole_creds.testing.account.ram_policy import Decision, Document, parse_policy
+from ramrole_creds.testing.account.policy_grammar import parse_policy
+from ramrole_creds.testing.account.ram_policy import Decision, Document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -147,6 +147,32 @@ def test_what_no_call_needed_is_named_by_policy_action_and_resource() -> None:
     ]
 
 
+def statement(effect: str = "Allow", **elements: object) -> dict[str, Any]:
+    return {"Version": "1", "Statement": [{"Effect": effect, **elements}]}
+
+
+@pytest.mark.parametrize(
+    ("policy", "unused"),
+    [
+        (statement(Action="oss:Get*", Resource="acs:oss:*:*:one/*"), []),
+        (statement(Action="OSS:getobject", Resource="*"), []),
+        (statement(Action="oss:Get*", Resource="acs:oss:*:*:two/*"), [("oss:Get*", "acs:oss:*:*:two/*")]),
+        (statement(NotAction=["ram:*", "sts:*"], Resource="*"), []),
+        (statement(NotAction=["oss:*", "ram:*"], Resource="*"), [("all but oss:*, ram:*", "*")]),
+        (statement(Action="oss:*", NotResource="acs:oss:*:*:two/*"), []),
+        (statement(Action="oss:*", NotResource="acs:oss:*:*:one/*"), [("oss:*", "all but acs:oss:*:*:one/*")]),
+        (statement("Deny", Action="log:*", Resource="*"), []),
+        (statement(Action="oss:GetObject", Resource="*", Condition={"Bool": {"acs:MFAPresent": "true"}}), []),
+        (statement(Action=["oss:GetObject", "oss:?etObject"], Resource="*"), []),
+    ],
+    ids=["wildcard", "case", "elsewhere", "not", "not this", "not there", "not here", "deny", "condition", "two"],
+)
+def test_unused_permissions_of_statements_of_every_kind(policy: Any, unused: list[tuple[str, str]]) -> None:
+    endpoints, _ = recorded([(OSS, "GET", "/one/a")], "exact")
+    found = unused_permissions({"mine": policy}, endpoints.issuer.authorizer.judged())
+    assert [(one.action, one.resource) for one in found] == unused
+
+
 def test_a_cloud_that_runs_for_weeks_remembers_a_bounded_number_of_accesses() -> None:
     authorizer, caller = Authorizer(max_accesses=10), Endpoints().key
     for number in range(25):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ramrole_creds.testing.account.ram_policy import allow, parse_policy, parse_trust_policy
+from ramrole_creds.testing.account.policy_grammar import parse_policy, parse_trust_policy
+from ramrole_creds.testing.account.ram_policy import allow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,6 +132,7 @@ def test_a_policy_that_is_put_from_a_test_keeps_five_versions(cloud: FakeCloud, 
         ("é", document("oss:*"), "InvalidParameter.PolicyName.InvalidChars"),
         ("big", document("oss:" + "x" * 6144), "InvalidParameter.PolicyDocument.Length"),
         ("bad", "{", "MalformedPolicyDocument"),
+        ("bad", '{"Version": "1", "Statement": []}', "MalformedPolicyDocument"),
         ("bad", document("GetObject"), "MalformedPolicyDocument"),
     ],
 )

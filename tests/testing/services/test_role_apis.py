@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ramrole_creds.testing.account.ram_policy import allow
 from ramrole_creds.testing.services.instance import INSTANCE_ID
 
 if TYPE_CHECKING:
@@ -118,6 +119,12 @@ def test_one_instance_may_fail_while_another_succeeds(cloud: FakeCloud, ecs: Api
         (
             "AttachInstanceRamRole",
             {"RamRoleName": "web", "InstanceIds": IDS, "Policy": "{"},
+            400,
+            "InvalidPolicy.Malformed",
+        ),
+        (
+            "AttachInstanceRamRole",
+            {"RamRoleName": "web", "InstanceIds": IDS, "Policy": json.dumps(allow("oss:" + "x" * 1024))},
             400,
             "InvalidPolicy.Malformed",
         ),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ramrole_creds.testing.account import ram_policy as policy
 from ramrole_creds.testing.account.credential_store import ACCOUNT_ID, Identity
 from ramrole_creds.testing.account.custom_policy import CustomPolicy
+from ramrole_creds.testing.account.policy_grammar import parse_policy, parse_trust_policy
 from ramrole_creds.testing.account.rsa_signature import PublicKey
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Account:
         """
         role = Role(
             name,
-            policy.trust_account(self.account_id) if trust is None else policy.parse_trust_policy(trust),
+            policy.trust_account(self.account_id) if trust is None else parse_trust_policy(trust),
             max_session_seconds=max_session_seconds,
             account_id=self.account_id,
             role_id=self.numeric_id("role", name),
@@ -190,7 +191,7 @@ class Account:
                 kind, document = self.find_policy(one)
                 attached[kind, one] = document
             else:
-                attached["Custom", f"inline-{index}"] = policy.parse_policy(one)
+                attached["Custom", f"inline-{index}"] = parse_policy(one)
         with self.lock:
             owner.policies = attached
 
@@ -204,7 +205,7 @@ class Account:
             document: its content.
             at: Unix time at which it is made.
         """
-        parsed = policy.parse_policy(document)
+        parsed = parse_policy(document)
         with self.lock:
             self.custom_policies.setdefault(name, CustomPolicy(name)).add(parsed, at)
             self.apply_policy(name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from ramrole_creds.testing.account.policy_conditions import matches, texts
-from ramrole_creds.testing.account.ram_policy import allows
+from ramrole_creds.testing.account.policy_conditions import texts
+from ramrole_creds.testing.account.ram_policy import allows, covers, resource_fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,7 +21,10 @@ WIDTHS: tuple[str, ...] = ("exact", "prefix", "any")
 
 @dataclass(frozen=True, slots=True, order=True)
 class UnusedPermission:
-    """An action on a resource that a policy allows and no call needed, both as the policy spells them."""
+    """An action on a resource that a policy allows and no call needed, both as the policy spells them.
+
+    For `NotAction` and `NotResource` it is "all but" and what they exclude.
+    """
 
     policy: str
     action: str
@@ -90,25 +93,34 @@ def _necessary(names: set[str], width: Width) -> tuple[str, ...]:
 
 def _covering(name: str, patterns: Iterable[str]) -> str:
     """The first of the patterns that covers a name; "" where none does."""
-    return next((one for one in patterns if matches(one, name)), "")
+    return next((one for one in patterns if resource_fits(one, name)), "")
 
 
 def unused_permissions(policies: Mapping[str, Document], accesses: Iterable[JudgedAccess]) -> list[UnusedPermission]:
     """What the Allow statements of policies, by name, grant and no access needed.
 
-    A pattern that covers one access counts as used, however wide it is.
+    A pattern that covers one access counts as used, however wide it is. Conditions, and what other statements deny,
+    are left aside.
     """
     asked = list(accesses)
     found = {
         UnusedPermission(name, action, resource)
         for name, document in policies.items()
         for statement in document["Statement"]
-        if statement["Effect"] == "Allow" and "Action" in statement
-        for action in texts(statement["Action"])
-        for resource in texts(statement.get("Resource", "*"))
-        if not any(matches(action.lower(), one.action.lower()) and matches(resource, one.resource) for one in asked)
+        if statement["Effect"] == "Allow"
+        for action, of_action in _taken_apart(statement, "Action")
+        for resource, of_resource in _taken_apart(statement, "Resource")
+        if not any(covers({**of_action, **of_resource}, one.action, one.resource) for one in asked)
     }
     return sorted(found)
+
+
+def _taken_apart(statement: Mapping[str, Any], element: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Each pattern of an element as text and as an element; what `Not` excludes stays together."""
+    excluding = f"Not{element}"
+    if excluding in statement:
+        return [(f"all but {', '.join(texts(statement[excluding]))}", {excluding: statement[excluding]})]
+    return [(one, {element: one}) for one in texts(statement.get(element, "*"))]
 
 
 def missing_permissions(document: Document, accesses: Iterable[JudgedAccess]) -> list[tuple[str, str]]:

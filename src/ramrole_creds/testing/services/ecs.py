@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.testing.account import ram_policy as policy
 from ramrole_creds.testing.account.access import Access
+from ramrole_creds.testing.account.policy_grammar import parse_policy
 from ramrole_creds.testing.services.instance import Instance, RoleAlreadyAttached
 from ramrole_creds.testing.services.openapi import Answer, Call, OpenApi
 from ramrole_creds.testing.services.service import ServiceError
@@ -22,13 +23,16 @@ if TYPE_CHECKING:
 
 MAX_INSTANCES = 100
 MAX_PAGE = 50
+MAX_POLICY_CHARACTERS = 1024
 
 
 class EcsService(OpenApi):
     """AttachInstanceRamRole, DetachInstanceRamRole, DescribeInstanceRamRole, ModifyInstanceMetadataOptions.
 
     Permissions. Known, from the page of each API of ECS: the action is `ecs:<API>`, the resource `instance/<id>`, and
-    attaching needs `ram:PassRole` on the role. Assumed: describing by role is judged by `instance/*`.
+    attaching needs `ram:PassRole` on the role; the additional policy has at most 1,024 characters. Assumed: describing
+    by role is judged by `instance/*`; the role, which RAM lists as a second resource of `ecs:AttachInstanceRamRole`, is
+    judged by `ram:PassRole` alone.
 
     Args:
         account: the account.
@@ -79,7 +83,8 @@ class EcsService(OpenApi):
         role = self.account.role(role_name)
         if role is None:
             raise ServiceError("InvalidRamRole.NotFound", "The specified RamRoleName does not exist.", 404)
-        if not policy.trusts(role.trust, "sts:AssumeRole", "Service", ["ecs.aliyuncs.com"], {}):
+        context = call.authorizer.context(None, {}, call.at)
+        if not policy.trusts(role.trust, "sts:AssumeRole", "Service", ["ecs.aliyuncs.com"], context):
             raise ServiceError(
                 "InvalidRamRole.NotEcsRole",
                 "The specified ram role is not authorized for ecs, please check your role policy.",
@@ -200,10 +205,14 @@ def _arn(call: Call, instance: Instance) -> str:
 def _narrowing(text: str | None) -> Mapping[str, Any] | None:
     if not text:
         return None
+    if len(text) > MAX_POLICY_CHARACTERS:
+        message = f"The specified parameter Policy is not valid. (It has more than {MAX_POLICY_CHARACTERS} characters.)"
+        raise ServiceError("InvalidPolicy.Malformed", message)
     try:
-        return policy.parse_policy(text)
-    except ValueError:
-        raise ServiceError("InvalidPolicy.Malformed", "The specified parameter Policy is not valid.") from None
+        return parse_policy(text)
+    except ValueError as error:
+        message = f"The specified parameter Policy is not valid. ({error})"
+        raise ServiceError("InvalidPolicy.Malformed", message) from None
 
 
 def _row(instance: Instance, code: str = "200", message: str = "success") -> dict[str, Any]:

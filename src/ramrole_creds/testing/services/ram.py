@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.testing.account.account import DEFAULT_MAX_SESSION_SECONDS
-from ramrole_creds.testing.account.ram_policy import parse_trust_policy
+from ramrole_creds.testing.account.policy_grammar import parse_trust_policy
 from ramrole_creds.testing.services.instance import utc
 from ramrole_creds.testing.services.openapi import Answer, Call, OpenApi
 from ramrole_creds.testing.services.ram_policies import (

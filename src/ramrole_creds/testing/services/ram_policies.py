@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.testing.account.account import SYSTEM_POLICIES
 from ramrole_creds.testing.account.custom_policy import TooManyVersionsError
-from ramrole_creds.testing.account.ram_policy import parse_policy
+from ramrole_creds.testing.account.policy_grammar import parse_policy
 from ramrole_creds.testing.services.instance import utc
 from ramrole_creds.testing.services.service import ServiceError
 
@@ -79,9 +79,13 @@ def parsed_document(text: str, parameter: str, longest: int, parse: Callable[[st
         message = f'The parameter - "{parameter}" beyond the length limit.'
         raise ServiceError(f"InvalidParameter.{parameter}.Length", message)
     try:
-        return parse(text)
+        document = parse(text)
     except ValueError as error:
         raise ServiceError("MalformedPolicyDocument", f"The {parameter} is malformed: {error}.") from None
+    if not document["Statement"]:
+        message = f"The {parameter} is malformed: a policy has at least one statement."
+        raise ServiceError("MalformedPolicyDocument", message)
+    return document
 
 
 def find_policy(call: Call, account: Account) -> tuple[str, str, Document]:

@@ -13,6 +13,7 @@ from ramrole_creds.testing.account import ram_policy as policy
 from ramrole_creds.testing.account.access import Access, Judgement
 from ramrole_creds.testing.account.account import MIN_SESSION_SECONDS
 from ramrole_creds.testing.account.oidc_issuer import InvalidToken, verify_token
+from ramrole_creds.testing.account.policy_grammar import parse_policy
 from ramrole_creds.testing.account.ram_policy import Decision
 from ramrole_creds.testing.services.denial import Denial
 from ramrole_creds.testing.services.instance import utc
@@ -193,11 +194,10 @@ def _session_parameters(call: Call) -> tuple[str, int, Mapping[str, Any] | None]
     if len(text) > MAX_POLICY_CHARACTERS:
         raise ServiceError("InvalidParameter.PolicySize", "The size of Policy must be smaller than 2048 bytes.")
     try:
-        return name, duration, policy.parse_policy(text)
-    except ValueError:
-        raise ServiceError(
-            "InvalidParameter.PolicyGrammar", "The parameter Policy has not passed grammar check."
-        ) from None
+        return name, duration, parse_policy(text)
+    except ValueError as error:
+        text = f"The parameter Policy has not passed grammar check. ({error})"
+        raise ServiceError("InvalidParameter.PolicyGrammar", text) from None
 
 
 def _duration(call: Call) -> int:
