@@ -128,3 +128,22 @@ def test_a_ticking_clock_runs_by_itself_and_can_be_advanced() -> None:
     clock.step_wall(-3600)
     assert clock.now().year == 2030
     assert clock.monotonic() >= 3600
+
+
+def test_a_call_that_reschedules_itself_at_once_is_an_error_and_no_hang() -> None:
+    clock = VirtualClock(0)
+
+    def again() -> None:
+        clock.call_at(clock.monotonic(), again)
+
+    clock.call_at(1, again)
+    with pytest.raises(RuntimeError, match="Does a callback reschedule itself"):
+        clock.advance(2)
+
+
+def test_work_that_does_not_end_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ramrole_creds.testing.clocks.REAL_WAIT_SECONDS", 0.01)
+    clock = VirtualClock(0)
+    clock.call_at(1, threading.Event)
+    with pytest.raises(TimeoutError, match="a fault that hangs longer than the time limit"):
+        clock.advance(2)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ramrole_creds.testing import CredentialStore, FakeCloud, Identity, RequestLog, WireRequest, assert_no_secret_in
 from ramrole_creds.testing.masking import leaked_marker, mask_header, mask_text
-from ramrole_creds.testing.request_log import RecordedRequest, describe_headers
+from ramrole_creds.testing.request_log import MAX_ENTRIES, RecordedRequest, describe_headers
 from ramrole_creds.testing.server.gateway import signing_key_id
 
 if TYPE_CHECKING:
@@ -166,3 +166,20 @@ def test_a_long_log_is_cut_at_its_beginning() -> None:
         log.begin(RecordedRequest(WireRequest("GET", f"/{number}")))
     assert "10 earlier ones" in str(log)
     assert "/69" in str(log)
+
+
+def test_a_log_of_weeks_forgets_its_oldest_fifth() -> None:
+    log = RequestLog()
+    for _ in range(MAX_ENTRIES + 1):
+        log.begin(RecordedRequest(WireRequest("GET", "/")))
+    assert (len(log), log[0].number, repr(log)) == (
+        MAX_ENTRIES + 1 - MAX_ENTRIES // 5,
+        MAX_ENTRIES // 5 + 1,
+        f"<RequestLog of {len(log)} requests>",
+    )
+
+
+def test_the_reuse_of_a_token_is_asserted(cloud: FakeCloud, ask: Ask, token: Callable[..., Mapping[str, str]]) -> None:
+    ask("/latest/meta-data/instance-id", headers=token())
+    with pytest.raises(AssertionError, match="one token for several requests, got 1 for 1"):
+        cloud.requests.assert_token_reused()

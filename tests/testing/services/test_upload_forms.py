@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from datetime import datetime, timezone
 
 import pytest
 import requests
@@ -54,3 +56,33 @@ def test_a_form_without_a_key_or_with_a_broken_policy_is_refused() -> None:
     assert answer(policy, key=None).status_code == 400
     assert answer(policy, policy="%%%").status_code in (400, 403)
     assert answer(policy, Signature=None, OSSAccessKeyId=None).status_code == 403
+
+
+def test_a_v4_form_says_when_it_was_signed_and_its_policy_repeats_what_it_says() -> None:
+    with FakeCloud() as cloud:
+        issued = cloud.access_key()
+        key = Credentials(issued.access_key_id, issued.access_key_secret)
+        signer = Signer(key, signing.OSSV4("cn-hangzhou"), clock=cloud.clock)
+        end = cloud.clock.time() + 600
+        form = signer.post_form({"expiration": datetime.fromtimestamp(end, timezone.utc), "conditions": []})
+
+        def posted(**fields: str) -> requests.Response:
+            data = {**form, "key": "a.txt", **fields}
+            return requests.post(f"{cloud.url}/bucket", data=data, files={"file": b"x"}, timeout=10)
+
+        assert posted().status_code == 204
+        assert "x-oss-date" in posted(**{"x-oss-date": "today"}).text
+        bare = base64.b64encode(json.dumps({"expiration": END, "conditions": []}).encode()).decode()
+        assert posted(policy=bare).status_code == 403
+
+
+def test_a_form_may_send_the_browser_on() -> None:
+    policy = {"expiration": END, "conditions": [["starts-with", "$key", ""]]}
+    with FakeCloud() as cloud:
+        issued = cloud.access_key()
+        key = Credentials(issued.access_key_id, issued.access_key_secret)
+        form = Signer(key, signing.OSSV1(), clock=cloud.clock).post_form(json.dumps(policy))
+        data = {**form, "key": "a.txt", "success_action_redirect": f"{cloud.url}/done"}
+        files = {"file": b"x"}
+        answer = requests.post(f"{cloud.url}/bucket", data=data, files=files, timeout=10, allow_redirects=False)
+        assert (answer.status_code, answer.headers["Location"]) == (303, f"{cloud.url}/done")
