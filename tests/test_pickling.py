@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import CellType, FunctionType
@@ -27,7 +28,7 @@ from ramrole_creds import (
     RefreshPolicy,
     StaticProvider,
 )
-from ramrole_creds._pickling import restore
+from ramrole_creds._pickling import MAX_RECENT, restore
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.masking import leaked_marker
@@ -234,3 +235,54 @@ def test_a_function_of_a_module_is_itself() -> None:
 
 def everyday() -> Credentials:
     return Credentials("LTAI", "s")
+
+
+class Vault:
+    """An object with a method that fetches."""
+
+    def fetch(self) -> Credentials:
+        return Credentials("LTAI", "secret")
+
+
+VAULT = Vault()
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        pytest.param({"a": {1, 2}}, id="set"),
+        pytest.param(VAULT.fetch, id="method"),
+        pytest.param(partial(len, b"x"), id="C function"),
+    ],
+)
+def test_arguments_of_any_kind_are_part_of_the_configuration(argument: object) -> None:
+    first = restore(FunctionProvider, (partial(bound, argument),), {})
+    again = restore(FunctionProvider, (partial(bound, copy.copy(argument)),), {})
+    other = restore(FunctionProvider, (partial(bound, "another"),), {})
+    assert first is again
+    assert first is not other
+
+
+def bound(_: object) -> Credentials:
+    return Credentials("LTAI", "secret")
+
+
+def test_a_process_does_not_keep_every_provider_that_it_ever_unpickled() -> None:
+    first = weakref.ref(restore(EcsRamRoleProvider, ("kept-0",), {"endpoint": "http://127.0.0.1:9"}))
+    assert first() is not None
+    for number in range(1, MAX_RECENT + 1):
+        restore(EcsRamRoleProvider, (f"kept-{number}",), {"endpoint": "http://127.0.0.1:9"})
+    gc.collect()
+    assert first() is None
+
+
+def test_a_function_may_use_a_name_that_is_not_assigned_yet() -> None:
+    def make() -> FunctionProvider:
+        def fetch() -> Credentials:
+            return Credentials("LTAI", value)
+
+        provider = restore(FunctionProvider, (fetch,), {})
+        value = "secret"
+        return provider
+
+    assert make() is make()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ramrole_creds import EcsRamRoleProvider, StaticProvider
-from ramrole_creds.roles import InstanceRoles, RoleApiError
+from ramrole_creds.roles import InstanceRoles, RoleApiError, trusts_ecs
 from ramrole_creds.testing import FakeCloud
 
 if TYPE_CHECKING:
@@ -70,3 +70,30 @@ def test_apis_that_do_not_answer_are_an_error() -> None:
     roles = InstanceRoles(StaticProvider("LTAI", "s"), "cn-hangzhou", ecs_endpoint="http://127.0.0.1:9")
     with pytest.raises(RoleApiError, match="refused"):
         roles.describe(["i-1"])
+
+
+def test_a_role_api_that_cannot_be_reached_is_a_role_api_error(cloud: FakeCloud, roles: InstanceRoles) -> None:
+    cloud.faults.add("ram", "reset")
+    with pytest.raises(RoleApiError):
+        roles.find("web")
+    with pytest.raises(RoleApiError):
+        roles.list_roles()
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param("{", id="malformed"),
+        pytest.param("[]", id="list"),
+        pytest.param('{"Statement": {}}', id="object"),
+        pytest.param(None, id="absent"),
+    ],
+)
+def test_a_trust_policy_that_cannot_be_read_answers_nothing(document: object) -> None:
+    assert trusts_ecs(document) is None
+
+
+def test_an_answer_that_is_no_json_is_a_role_api_error(cloud: FakeCloud, roles: InstanceRoles) -> None:
+    cloud.faults.add("ram", "garbage-body")
+    with pytest.raises(RoleApiError, match="Check the endpoint"):
+        roles.list_roles()

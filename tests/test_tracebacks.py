@@ -24,12 +24,14 @@ from ramrole_creds import (
     ProviderChain,
     PushProvider,
     RamRoleArnProvider,
+    RamRoleError,
     Signer,
     StaticProvider,
     provider_from_config,
     provider_from_url,
     signing,
 )
+from ramrole_creds._tracebacks import without_frames
 from ramrole_creds.integrations.duckdb import duckdb_connection
 from ramrole_creds.integrations.function_compute import PushingAsgi, PushingWsgi, push_from_headers
 from ramrole_creds.integrations.refreshing_client import RefreshingClient
@@ -249,3 +251,21 @@ def test_the_lines_of_a_foreign_error_stay() -> None:
 
 def test_an_unfinished_provider_can_be_shown() -> None:
     assert repr(StaticProvider.__new__(StaticProvider)) == "<StaticProvider without arguments>"
+
+
+def test_the_causes_of_an_error_lose_their_frames_too() -> None:
+    def fail() -> None:
+        secret = "FAKESECRET"
+        raise FetchError(f"{len(secret)}")
+
+    try:
+        try:
+            fail()
+        except FetchError as cause:
+            raise RamRoleError("outer") from cause
+    except RamRoleError as error:
+        shown: BaseException = without_frames(error)
+    else:
+        pytest.fail("nothing was raised")
+    assert isinstance(shown.__cause__, FetchError)
+    assert (shown.__traceback__, shown.__cause__.__traceback__, shown.__cause__.__context__) == (None, None, None)

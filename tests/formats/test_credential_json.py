@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ramrole_creds._formats.credential_json import json_object, require_success, safe_code
+from ramrole_creds._formats.credential_json import inner_object, json_object, require_success, safe_code, safe_message
 from ramrole_creds.errors import FetchError
 
 
@@ -55,3 +55,12 @@ def test_a_document_without_success_is_an_error_that_names_its_code() -> None:
     require_success({"Code": "Success"}, FetchError)
     with pytest.raises(FetchError, match="whose Code 'Failed' is not 'Success'"):
         require_success({"Code": "Failed"}, FetchError)
+
+
+def test_an_answer_without_its_inner_object_is_named() -> None:
+    with pytest.raises(FetchError, match="a document without Credentials"):
+        inner_object({"Credentials": "none"}, "Credentials", FetchError)
+
+
+def test_a_message_that_is_no_text_is_not_shown() -> None:
+    assert safe_message({"a": 1}) == ""

@@ -504,3 +504,47 @@ def test_an_answer_that_tablestore_did_not_sign_is_refused() -> None:
 def test_a_signer_without_provider_or_scheme_is_refused_when_it_is_made(provider: Any, scheme: Any, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         Signer(provider, scheme)
+
+
+def test_a_scheme_without_presigned_urls_says_what_to_do() -> None:
+    with pytest.raises(SigningError, match="has no presigned URLs"):
+        signing.Scheme.presign(signing.ACS3(), Request("GET", URL), Credentials("a", "b"), 0.0, 60, SigningKeys())
+
+
+def test_text_that_has_no_bytes_is_refused() -> None:
+    with pytest.raises(SigningError, match="lone surrogate"):
+        Request("GET", URL, {"x-note": "\ud800"})
+
+
+def test_presigned_urls_carry_token_and_named_headers() -> None:
+    key = Credentials("STS.id", "secret", "token")
+    trigger = Request("GET", "https://1.cn-hangzhou.fc.aliyuncs.com/2016-08-15/proxy/s/f/")
+    assert "x-fc-security-token=token" in Signer.fixed(key, signing.FCV2()).presign(trigger, 60).url
+    plain = Signer.fixed(Credentials("id", "secret"), signing.FCV2()).presign(trigger, 60).url
+    assert "x-fc-security-token" not in plain
+    for scheme in (
+        signing.OSSV4("cn-hangzhou", "examplebucket", additional_headers=("host",)),
+        signing.OSSV2("examplebucket", additional_headers=("host",)),
+    ):
+        presigned = Signer.fixed(key, scheme).presign(Request("GET", URL, {"Host": "examplebucket.example.com"}), 60)
+        assert "x-oss-additional-headers=host" in presigned.url
+
+
+def test_a_request_that_says_that_its_payload_is_unsigned_is_signed_so() -> None:
+    request = Request("PUT", URL, {"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}, body=b"body")
+    signed = Signer.fixed(Credentials("id", "secret"), signing.SigV4("cn-hangzhou")).sign(request)
+    assert signed.header("x-amz-content-sha256") == "UNSIGNED-PAYLOAD"
+
+
+def test_a_bucket_that_a_path_style_url_does_not_name_is_signed_all_the_same() -> None:
+    key = Credentials("id", "secret")
+    named = Signer.fixed(key, signing.OSSV1("bkt")).scheme.string_to_sign(
+        Request("GET", "http://127.0.0.1:8080/key", {"Date": "x"})
+    )
+    assert named.splitlines()[-1] == "/bkt/key"
+
+
+def test_objects_with_a_key_show_none_of_it() -> None:
+    keys = SigningKeys()
+    shown = (repr(keys), repr(keys.of_secret("FAKESECRET", "sha256")), str(keys.__reduce__()))
+    assert "FAKE" not in "".join(shown)
