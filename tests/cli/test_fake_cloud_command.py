@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +26,9 @@ def started() -> Iterator[list[subprocess.Popen[str]]]:
     processes: list[subprocess.Popen[str]] = []
     yield processes
     for process in processes:
+        process.terminate()  # ends in an orderly way, which is measured too
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=20)
         process.kill()
         process.communicate()
 

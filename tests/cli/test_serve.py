@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -55,6 +56,10 @@ def start() -> Iterator[Start]:
 
     yield begin
     for process in processes:
+        process.terminate()  # ends in an orderly way, which is measured too
+    for process in processes:
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=20)
         process.kill()
         process.communicate()
 

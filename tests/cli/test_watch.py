@@ -12,7 +12,15 @@ from rich.console import Console
 
 from ramrole_creds import ProviderStatus
 from ramrole_creds.cli.watching import life_bar, render_panel, timeline
-from ramrole_creds.events import Event, Fetched, FetchFailed, StateChanged
+from ramrole_creds.events import (
+    Event,
+    Fetched,
+    FetchedUnchanged,
+    FetchFailed,
+    IdentityChanged,
+    RefreshForced,
+    StateChanged,
+)
 from ramrole_creds.local_service.summary import describe_event
 from ramrole_creds.testing import assert_no_secret_in
 from tests.cli.invoke import run
@@ -110,3 +118,24 @@ def test_a_source_that_nobody_knows_is_an_error(ramrole_cloud: FakeCloud) -> Non
     assert result.exit_code == 1
     assert "nobody" in result.output
     ramrole_cloud.requests.assert_not_called()
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        pytest.param(
+            FetchedUnchanged("x", 0.0, 60.0, 0.1), "x: the same credentials again, next fetch in 60 s", id="same"
+        ),
+        pytest.param(
+            IdentityChanged("x", 0.0, "web", "db", "x", "x"), "x: the identity changed from web to db", id="identity"
+        ),
+        pytest.param(RefreshForced("x", 0.0, False), "x: a fetch was requested", id="asked"),
+        pytest.param(
+            RefreshForced("x", 0.0, True),
+            "x: a fetch was requested, because a service refused the credentials",
+            id="rejected",
+        ),
+    ],
+)
+def test_every_event_has_a_line_of_its_own(event: Event, text: str) -> None:
+    assert describe_event(event) == text

@@ -297,3 +297,37 @@ def test_a_port_that_is_taken_is_an_error_of_the_start(service: LocalService) ->
 def test_a_limit_that_makes_no_sense_is_refused(values: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(values))):
         ServiceLimits(**values)  # type: ignore[arg-type]  # on purpose
+
+
+def test_each_path_takes_its_own_method(service: LocalService) -> None:
+    assert ask(service, "PUT", ROLES).status_code == 405
+    assert ask(service, "GET", "/latest/api/token").status_code == 405
+
+
+def test_without_a_role_the_listing_is_not_found_and_in_an_outage_unavailable(
+    service: LocalService, ramrole_cloud: FakeCloud
+) -> None:
+    token = token_of(service)
+    ramrole_cloud.faults.add("*", 503)
+    assert ask(service, path=ROLES, **{TOKEN: token}).status_code == 503
+    ramrole_cloud.faults.clear()
+    ramrole_cloud.detach_role()
+    assert ask(service, path=ROLES, **{TOKEN: token}).status_code in (404, 503)
+
+
+def test_any_name_is_accepted_in_host_where_that_is_asked_for(ramrole_provider: EcsRamRoleProvider) -> None:
+    with LocalService(ramrole_provider, hosts=["*"]) as service:
+        assert ask(service, Host="any.name.example").status_code == 200
+
+
+def test_starting_twice_starts_one_service(service: LocalService) -> None:
+    url = service.url
+    assert service.start() is service
+    assert service.url == url
+
+
+def test_a_name_that_the_package_does_not_have_is_an_attribute_error() -> None:
+    import ramrole_creds.local_service as package
+
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        package.nothing  # noqa: B018  # the access is the test
