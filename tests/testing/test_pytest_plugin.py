@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +12,8 @@ import pytest
 from ramrole_creds.testing.masking import leaked_marker
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ramrole_creds import EcsRamRoleProvider
     from ramrole_creds.testing import FakeCloud, VirtualClock
 
@@ -197,18 +202,35 @@ def test_it_works_with_xdist_asyncio_and_randomly(pytester: pytest.Pytester, mon
     result.assert_outcomes(passed=4)
 
 
-def test_without_a_fixture_nothing_is_imported(pytester: pytest.Pytester) -> None:
+def test_without_a_fixture_nothing_is_imported(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     pytester.makepyfile(
         """
-        import sys
+        import pathlib, sys, threading
 
         def test_nothing():
-            loaded = [name for name in sys.modules if name.startswith("ramrole_creds.")]
-            assert sorted(loaded) == ["ramrole_creds.testing", "ramrole_creds.testing.pytest_plugin"]
-            assert "requests" not in sys.modules
+            pathlib.Path("modules").write_text("\\n".join(sys.modules))
+            assert threading.active_count() == 1
         """
     )
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    loaded = []
+    for plugins in ("", "ramrole_creds.testing.pytest_plugin"):
+        monkeypatch.setenv("PYTEST_PLUGINS", plugins)
+        pytester.runpytest_subprocess().assert_outcomes(passed=1)
+        loaded.append(set((pytester.path / "modules").read_text().split()))
+    plugin = {"ramrole_creds", "ramrole_creds.testing", "ramrole_creds.testing.pytest_plugin"}
+    assert loaded[1] - loaded[0] == plugin
+
+
+def test_the_plugin_costs_a_run_that_does_not_use_it_less_than_five_milliseconds(tmp_path: Path) -> None:
+    code = "import time, pytest; t = time.process_time(); import ramrole_creds.testing.pytest_plugin as plugin\n"
+    code += "plugin.pytest_addoption(pytest.Parser(_ispytest=True)); print(1000 * (time.process_time() - t))"
+    cached = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path)}
+    cached.pop("PYTHONDONTWRITEBYTECODE", None)
+    runs = [
+        subprocess.run([sys.executable, "-c", code], env=cached, capture_output=True, text=True, check=True)
+        for _ in range(5)  # the first one compiles; of the others the best counts, since the machine may be busy
+    ]
+    assert min(float(one.stdout) for one in runs) < 5
 
 
 def test_unittest_has_it_too(pytester: pytest.Pytester) -> None:
