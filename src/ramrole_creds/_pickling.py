@@ -13,12 +13,16 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from functools import partial
+from operator import index
 from types import CodeType, FunctionType, MethodType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, SupportsIndex, TypeVar
 
 from ramrole_creds._checks import names_secret
 from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import cannot_be_pickled
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Made = TypeVar("Made")
 
@@ -37,6 +41,33 @@ _recent: OrderedDict[Hashable, Any] = OrderedDict()
 """The latest ones: between two tasks a worker holds no reference, and the next task must not fetch again."""
 _lock = threading.RLock()
 """Guards _made and _recent."""
+
+
+class PickledWithSlots:
+    """A base of classes with slots: protocols 0 and 1 carry the slots too, as later protocols do by themselves."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        return super().__reduce_ex__(max(index(protocol), 2))
+
+
+class BoundToProcess:
+    """A base of objects that hold what only their process has. Copying one gives itself."""
+
+    __slots__ = ()
+
+    _instead: ClassVar[str]
+    """What it holds, and what to send instead."""
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise cannot_be_pickled(f"This {type(self).__name__.lstrip('_')} cannot be pickled: {self._instead}")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
 
 class ProviderRecipe:

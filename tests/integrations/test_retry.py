@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import io
+import operator
+import os
+import pickle
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ramrole_creds import Credentials, FetchError, FunctionProvider
 from ramrole_creds.integrations.retry import is_rejection, retry_on_rejected
+
+if TYPE_CHECKING:
+    from ramrole_creds import CredentialProvider
 
 
 class SdkError(Exception):
@@ -244,3 +252,65 @@ HEAD_OF_OBJECT_STORE = (
 def test_a_refused_head_of_the_rust_object_store_is_worth_a_refresh(retries: str, status: str, rejected: bool) -> None:
     """Its answer has no body, so only a refresh can tell whether the token was the reason."""
     assert is_rejection(OSError(HEAD_OF_OBJECT_STORE.format(retries, status))) is rejected
+
+
+class Bucket:
+    """A client that can be pickled."""
+
+    def name(self) -> str:
+        return "bucket"
+
+
+def provider_of_keys() -> Credentials:
+    return Credentials("STS.1", "secret", "token")
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_wrapped_method_is_pickled_with_its_object_and_its_provider(protocol: int) -> None:
+    call = retry_on_rejected(FunctionProvider(provider_of_keys))(Bucket().name)
+    assert call.__name__ == "name"
+    assert pickle.loads(pickle.dumps(call, protocol))() == "bucket"
+
+
+@pytest.mark.parametrize("call", [os.getpid, functools.partial(int, "7"), operator.methodcaller("upper")], ids=repr)
+def test_other_objects_that_can_be_called_are_pickled_too(call: Any) -> None:
+    wrapped = retry_on_rejected(FunctionProvider(provider_of_keys))(call)
+    arguments = ("a",) if isinstance(call, operator.methodcaller) else ()
+    assert pickle.loads(pickle.dumps(wrapped))(*arguments) == call(*arguments)
+
+
+def test_a_decorated_function_stays_a_function() -> None:
+    assert inspect.isfunction(retry_on_rejected(FunctionProvider(provider_of_keys))(provider_of_keys))
+
+
+class Rejecting:
+    """A service that rejects the first of these keys; it can be pickled."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def call(self, provider: CredentialProvider) -> int:
+        self.seen.append(provider.get_credentials().access_key_id)
+        if len(self.seen) == 1:
+            raise SdkError(code="SecurityTokenExpired")
+        return len(self.seen)
+
+
+_numbers = iter(range(1000))
+
+
+def numbered_keys() -> Credentials:
+    return Credentials(f"STS.{next(_numbers)}", "secret", "token")
+
+
+@pytest.mark.parametrize("decorated", [False, True], ids=["method", "function"])
+def test_a_call_that_has_refreshed_a_token_can_be_sent(decorated: bool) -> None:
+    cloudpickle = pytest.importorskip("cloudpickle")
+    provider, service = FunctionProvider(numbered_keys), Rejecting()
+
+    def function(given: CredentialProvider) -> int:
+        return service.call(given)
+
+    call = retry_on_rejected(provider)(function if decorated else service.call)
+    assert call(provider) == 2
+    assert pickle.loads(cloudpickle.dumps(call))(provider) == 3

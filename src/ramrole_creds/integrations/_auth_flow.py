@@ -70,9 +70,12 @@ class SigningAuth:
                 "another scheme of ramrole_creds.signing."
             )
         self.signer = signer
-        self._hosts = None if hosts is None else _checked_hosts(hosts)
+        self.hosts: tuple[str, ...] | None = None if hosts is None else _checked_hosts(hosts)
         self._irreplaceable: Credentials | None = None
         self._pause = RefreshPause(signer.clock)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**vars(self), "_irreplaceable": None}  # credentials stay in their process
 
     def begin(self, request: Request) -> AuthFlow:
         """The flow of a new call, for the origin of its first request.
@@ -81,9 +84,9 @@ class SigningAuth:
             SigningError: the host is not among `hosts`.
         """
         origin = origin_of(request)
-        if self._hosts is not None and not any(_is_within(origin[1], host) for host in self._hosts):
+        if self.hosts is not None and not any(_is_within(origin[1], host) for host in self.hosts):
             raise SigningError(
-                f"The request goes to {origin[1]}, which is none of the hosts to sign for ({', '.join(self._hosts)}). "
+                f"The request goes to {origin[1]}, which is none of the hosts to sign for ({', '.join(self.hosts)}). "
                 "Add it to hosts= if it may receive the security token."
             )
         return AuthFlow(self, origin)

@@ -29,6 +29,9 @@ class RefreshPause:
         self._latest: tuple[Credentials, float] | None = None
         self._seconds = MIN_PAUSE_SECONDS
 
+    def __reduce__(self) -> tuple[type[RefreshPause], tuple[Clock]]:
+        return RefreshPause, (self._clock,)  # credentials stay in their process
+
     def allows(self, rejected: Credentials) -> bool:
         """True where a refresh may replace the rejected credentials now."""
         latest = self._latest

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ramrole_creds._pickling import BoundToProcess
 from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, require_attribute
 from ramrole_creds.integrations.retry import retry_on_rejected
 
@@ -49,7 +50,7 @@ else:
     _UwsgiQueuedLogHandler = sdk.UwsgiQueuedLogHandler
 
 
-class _ProviderHandler:
+class _ProviderHandler(BoundToProcess):
     """A handler whose client uses a provider.
 
     Args:
@@ -59,6 +60,8 @@ class _ProviderHandler:
         log_store: the logstore.
         options: the other arguments of the SDK's handler.
     """
+
+    _instead = "it holds a lock and a client of this process. Send the provider, and make the handler where it is used."
 
     if TYPE_CHECKING:
         end_point: str

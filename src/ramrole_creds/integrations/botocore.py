@@ -4,6 +4,10 @@
     s3 = session.client("s3", endpoint_url="https://s3.oss-cn-hangzhou.aliyuncs.com")
 
 Each signature uses one snapshot. The provider decides when to refresh; botocore's fixed windows do not apply.
+
+A session can be sent to other processes. Its pickle holds the provider, the options and the configuration variables. It
+holds no keys, no environment and no handlers that you registered. `boto3.Session` cannot be pickled: send the provider,
+or the session that is made here.
 """
 
 from __future__ import annotations
@@ -14,10 +18,14 @@ from typing import TYPE_CHECKING
 from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.provider import CredentialProvider
 
 __all__ = ["aiobotocore_session", "botocore_session"]
+
+AGENT_ATTRIBUTES = ("user_agent_name", "user_agent_version", "user_agent_extra")
 
 
 def botocore_session(provider: CredentialProvider | str, **options: SdkObject) -> SdkObject:
@@ -30,8 +38,10 @@ def botocore_session(provider: CredentialProvider | str, **options: SdkObject) -
     Raises:
         ConfigurationError: botocore is not installed.
     """
-    session = load_sdk("botocore.session", "boto3").Session(**options)
-    session.register_component("credential_provider", _Source(_credentials_class()(as_provider(provider))))
+    provider = as_provider(provider)
+    session = _session_class("botocore.session.Session", "boto3")(**options)
+    session.register_component("credential_provider", _Source(_credentials_class()(provider)))
+    session.made_by = botocore_session, provider, options
     return session
 
 
@@ -45,8 +55,10 @@ def aiobotocore_session(provider: CredentialProvider | str, **options: SdkObject
     Raises:
         ConfigurationError: aiobotocore is not installed.
     """
-    session = load_sdk("aiobotocore.session", "aiobotocore").AioSession(**options)
-    session.register_component("credential_provider", _AsyncSource(_async_credentials_class()(as_provider(provider))))
+    provider = as_provider(provider)
+    session = _session_class("aiobotocore.session.AioSession", "aiobotocore")(**options)
+    session.register_component("credential_provider", _AsyncSource(_async_credentials_class()(provider)))
+    session.made_by = aiobotocore_session, provider, options
     return session
 
 
@@ -71,6 +83,47 @@ class _AsyncSource:
 
 
 @functools.cache
+def _session_class(path: str, extra: str) -> SdkObject:
+    module, _, name = path.rpartition(".")
+    base: SdkObject = getattr(load_sdk(module, extra), name)
+
+    class ProviderSession(base):
+        """Its pickle holds how it was made: that of botocore's own would hold all variables of the environment."""
+
+        made_by: tuple[Callable[..., SdkObject], CredentialProvider, dict[str, SdkObject]]
+
+        def __reduce__(self) -> tuple[object, ...]:
+            agent = {name: getattr(self, name) for name in AGENT_ATTRIBUTES}
+            return _restore_session, (*self.made_by, agent, self.instance_variables(), self.get_default_client_config())
+
+    return ProviderSession
+
+
+def _restore_session(
+    make: Callable[..., SdkObject],
+    provider: CredentialProvider,
+    options: dict[str, SdkObject],
+    agent: dict[str, str],
+    variables: dict[str, SdkObject],
+    client_config: SdkObject,
+) -> SdkObject:
+    session = make(provider, **options)
+    if agent["user_agent_name"] == "Boto3":
+        load_sdk("boto3", "boto3").Session(botocore_session=session)  # adds upload_file and the like to its clients
+    for name, value in agent.items():
+        setattr(session, name, value)
+    for name, value in variables.items():
+        session.set_config_variable(name, value)
+    if client_config is not None:
+        session.set_default_client_config(client_config)
+    return session
+
+
+def _restore_credentials(make_class: Callable[[], SdkObject], provider: CredentialProvider) -> SdkObject:
+    return make_class()(provider)
+
+
+@functools.cache
 def _credentials_class() -> type:
     module = load_sdk("botocore.credentials", "boto3")
     base: SdkObject = module.Credentials
@@ -85,6 +138,9 @@ def _credentials_class() -> type:
         def get_frozen_credentials(self) -> SdkObject:
             return _freeze(module, self.provider.get_credentials())
 
+        def __reduce__(self) -> tuple[object, ...]:
+            return _restore_credentials, (_credentials_class, self.provider)
+
         def _normalize(self) -> None:
             """Do nothing: there are no keys to decode."""
 
@@ -97,6 +153,9 @@ def _async_credentials_class() -> type:
     base: SdkObject = _credentials_class()
 
     class AsyncProviderCredentials(base):
+        def __reduce__(self) -> tuple[object, ...]:
+            return _restore_credentials, (_async_credentials_class, self.provider)
+
         async def get_frozen_credentials(self) -> SdkObject:
             return _freeze(module, await self.provider.get_credentials_async())
 

@@ -59,5 +59,29 @@ class RamRoleStorage(_S3Storage):
         self._provider = as_provider(provider)
         super().__init__(**settings)
 
+    def __getstate__(self) -> dict[str, SdkObject]:
+        state: dict[str, SdkObject] = super().__getstate__()  # type: ignore[misc]  # django-storages has it
+        state["transfer_config"] = _TransferSettings(state["transfer_config"])
+        return state
+
+    def __setstate__(self, state: dict[str, SdkObject]) -> None:
+        super().__setstate__({**state, "transfer_config": state["transfer_config"].make()})  # type: ignore[misc]  # as above
+
     def _create_session(self) -> SdkObject:
         return load_sdk("boto3", "django-storages").Session(botocore_session=botocore_session(self._provider))
+
+
+class _TransferSettings:
+    """What was set on a TransferConfig of boto3. What was not set is a marker there, which no pickle carries."""
+
+    def __init__(self, config: SdkObject) -> None:
+        self._kind = type(config)
+        unset = vars(self._kind())
+        self._changed = {name: value for name, value in vars(config).items() if value is not unset.get(name)}
+
+    def make(self) -> SdkObject:
+        """The TransferConfig."""
+        config = self._kind()
+        for name, value in self._changed.items():
+            setattr(config, name, value)
+        return config

@@ -9,9 +9,9 @@ Call it for each query. A query that is still running when its token expires fai
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
+from ramrole_creds._pickling import BoundToProcess
 from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.integrations.refreshing_client import RefreshingClient
 
@@ -34,7 +34,23 @@ def duckdb_connection(
         valid_for: how many seconds the credentials must still live.
         options: `endpoint`, `region`, `url_style`, `use_ssl`, `scope` and the other options of a secret of type s3.
     """
-    return RefreshingClient(provider, functools.partial(_replace_secret, connection, options), valid_for=valid_for)
+    return RefreshingClient(provider, _DuckdbHandle(connection, options), valid_for=valid_for)
+
+
+class _DuckdbHandle(BoundToProcess):
+    """Replaces the secret of a connection."""
+
+    _instead = (
+        "its connection belongs to this process. Send the provider, and make the connection and its handle where they "
+        "are used."
+    )
+
+    def __init__(self, connection: SdkObject, options: dict[str, str | bool]) -> None:
+        self._connection = connection
+        self._options = options
+
+    def __call__(self, snapshot: Credentials) -> SdkObject:
+        return _replace_secret(self._connection, self._options, snapshot)
 
 
 @hide_frames

@@ -4,6 +4,9 @@
 
 pyodps's own `CredentialProviderAccount(provider)` also rotates credentials. But it keeps the old secret and token where
 the AccessKey ID stays the same, and it reports a failed provider as a missing attribute.
+
+Send the account to other processes, not the ODPS object: its pickle leaves the account out, unless the variable
+PYODPS_PICKLE_ACCOUNT is "true".
 """
 
 from __future__ import annotations

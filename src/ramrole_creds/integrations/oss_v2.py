@@ -82,4 +82,7 @@ def _clean_signer_class(name: str) -> type:
                 signing_ctx.request.headers.pop(header, None)
             super().sign(signing_ctx)
 
+        def __reduce__(self) -> tuple[object, ...]:
+            return clean_signer, (name.removeprefix("Signer").lower(),)
+
     return CleanSigner

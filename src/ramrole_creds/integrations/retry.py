@@ -15,7 +15,7 @@ import functools
 import inspect
 import logging
 import re
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from ramrole_creds._formats import error_codes
 from ramrole_creds.clock import DEFAULT_CLOCK
@@ -59,6 +59,9 @@ def retry_on_rejected(provider: CredentialProvider) -> Callable[[Callable[_P, _R
     functions, methods and coroutine functions. Files among the arguments are rewound. A call that takes an iterator is
     not repeated, because the iterator's items are gone. Other errors are raised unchanged.
 
+    A wrapped method can be pickled if its object can. Pickle sends a function by its name: write
+    `@retry_on_rejected(provider)` above it, in a module. cloudpickle, which Ray, Spark and joblib use, sends both.
+
     Wrap calls that finish their work before they return: a lazy listing sends its requests later, outside the wrapper.
 
     Args:
@@ -91,18 +94,12 @@ def retry_on_rejected(provider: CredentialProvider) -> Callable[[Callable[_P, _R
 
             return cast("Callable[_P, _R]", awaited)
 
+        if not inspect.isfunction(call):
+            return _RetriedCall(provider, call)
+
         @functools.wraps(call)
         def called(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            again = _Repetition(provider, pause, provider.get_credentials(), (*args, *kwargs.values()))
-            try:
-                result = call(*args, **kwargs)
-            except Exception as error:
-                if not again.prepare(error):
-                    raise
-                result = call(*args, **kwargs)
-            if inspect.iscoroutine(result):  # a method that returns a coroutine without being a coroutine function
-                return cast("_R", _await_twice(again, result, lambda: cast("Awaitable[object]", call(*args, **kwargs))))
-            return result
+            return _call_twice(provider, pause, call, *args, **kwargs)
 
         return called
 
@@ -134,6 +131,42 @@ def _says_rejected(error: BaseException) -> bool:
     if not error_codes.BROAD_CODES.isdisjoint(codes):
         return error_codes.is_about_keys(text)
     return not codes and error_codes.names_rejection(text)
+
+
+class _RetriedCall(Generic[_P, _R]):
+    """A method or another object with the repetition. Its pickle holds both, where that of a function holds a name."""
+
+    def __init__(self, provider: CredentialProvider, call: Callable[_P, _R]) -> None:
+        functools.update_wrapper(self, call, updated=())
+        self.__name__: str = getattr(call, "__name__", type(call).__name__)
+        self._provider = provider
+        self._call = call
+        self._pause = RefreshPause(DEFAULT_CLOCK)
+
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        return _call_twice(self._provider, self._pause, self._call, *args, **kwargs)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _RetriedCall, (self._provider, self._call)
+
+
+def _call_twice(
+    provider: CredentialProvider,
+    pause: RefreshPause,
+    call: Callable[_P, _R],
+    *args: _P.args,
+    **kwargs: _P.kwargs,
+) -> _R:
+    again = _Repetition(provider, pause, provider.get_credentials(), (*args, *kwargs.values()))
+    try:
+        result = call(*args, **kwargs)
+    except Exception as error:
+        if not again.prepare(error):
+            raise
+        result = call(*args, **kwargs)
+    if inspect.iscoroutine(result):  # of a method that returns a coroutine without being a coroutine function
+        return cast("_R", _await_twice(again, result, lambda: cast("Awaitable[object]", call(*args, **kwargs))))
+    return result
 
 
 class _Repetition:

@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from ramrole_creds._tracebacks import hide_frames
-from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.errors import ConfigurationError, cannot_be_pickled
 from ramrole_creds.integrations._auth_flow import (
     REDIRECT_STATUSES,
     NextStep,
@@ -32,6 +32,8 @@ from ramrole_creds.signing.body import is_seekable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from typing_extensions import Self
 
     from ramrole_creds.integrations._auth_flow import AuthFlow
     from ramrole_creds.signing import Signer
@@ -64,6 +66,21 @@ class SigningPool:
             raise ConfigurationError(f"pool must be a PoolManager of urllib3, not {type(pool).__name__}.")
         self._pool = urllib3.PoolManager() if pool is None else pool
         _guard(self._pool)
+        self._has_own_pool = pool is None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        if not self._has_own_pool:
+            raise cannot_be_pickled(
+                "This SigningPool cannot be pickled: its pool holds connections of this process. Send the signer, and "
+                "make the SigningPool where it is used."
+            )
+        return type(self), (self._auth.signer, None, self._auth.hosts)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
     @hide_frames
     def request(

@@ -6,17 +6,21 @@ import threading
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
+from ramrole_creds._pickling import BoundToProcess
+
 if TYPE_CHECKING:
     from ramrole_creds.events import Event
 
 MAX_EVENTS = 200
 
 
-class History:
+class History(BoundToProcess):
     """The last events of providers and the number of requests by outcome; thread-safe.
 
     Give it as `on_event=` to the providers of a service, and to the service.
     """
+
+    _instead = "it counts what happens in this process. Send a provider without it as `on_event`."
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards the three below

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import uvicorn
 
 from ramrole_creds._checks import is_number
+from ramrole_creds._pickling import BoundToProcess
 from ramrole_creds.errors import ConfigurationError, RamRoleError
 from ramrole_creds.local_service._admin import admin_app
 from ramrole_creds.local_service._app import CredentialApp
@@ -46,7 +47,7 @@ BACKLOG: Final = 512
 MAX_PORT: Final = 65535
 
 
-class LocalService:
+class LocalService(BoundToProcess):
     """Serves the credentials of a provider to other programs of this host; a context manager.
 
     Args:
@@ -65,6 +66,8 @@ class LocalService:
     Raises:
         ConfigurationError: an argument is not valid.
     """
+
+    _instead = "it is a server of this process, and its address is a secret. Send the provider."
 
     def __init__(  # noqa: PLR0913  # one place to configure everything, by keyword
         self,

@@ -56,6 +56,9 @@ class TokenCache:
         self._refusals: tuple[int, float] = (0, NEVER)
         self.token_service_seen = False
 
+    def __reduce__(self) -> tuple[type[TokenCache], tuple[Clock]]:
+        return TokenCache, (self._clock,)  # a token stays in its process
+
     def usable_token(self) -> str | None:
         """The session token while it is valid."""
         held = self._token

@@ -35,6 +35,9 @@ class ClockSkew:
         self._clock = clock
         self.offsets: dict[str, _Offset] = {}
 
+    def __reduce__(self) -> tuple[type[ClockSkew], tuple[Clock]]:
+        return ClockSkew, (self._clock,)  # another machine has another clock
+
     def offset(self, host: str) -> float:
         """Seconds to add to the local time for a request to `host`."""
         known = self.offsets.get(host)

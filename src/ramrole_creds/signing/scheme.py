@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from ramrole_creds._pickling import PickledWithSlots
 from ramrole_creds._tracebacks import hide_locals
 from ramrole_creds.errors import SigningError
 from ramrole_creds.signing._percent import decode
@@ -37,7 +38,7 @@ class Signable(Protocol):
         """When they expire, None if that is not known."""
 
 
-class Scheme(ABC):
+class Scheme(PickledWithSlots, ABC):
     """A pure function of request, credentials, time and nonce.
 
     A scheme keeps only its own arguments, so that one object serves any number of signers and threads. It replaces

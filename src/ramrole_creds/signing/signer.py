@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from ramrole_creds._checks import official_object_hint
+from ramrole_creds._pickling import PickledWithSlots
 from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.clock import DEFAULT_CLOCK
 from ramrole_creds.credentials import Credentials
@@ -60,7 +61,7 @@ class PresignedUrl:
         return f"PresignedUrl('{self.url.partition('?')[0]}?…', expires_at={self.expires_at.isoformat()}{note})"
 
 
-class Signer:
+class Signer(PickledWithSlots):
     """Signs requests with the current credentials of a provider.
 
     It reads the credentials once for each signature, so ID, secret and token are always of one fetch. Threads can share

@@ -10,6 +10,8 @@ import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from ramrole_creds._pickling import BoundToProcess
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -20,7 +22,7 @@ MAX_CALLS_PER_MOMENT = 100_000
 MAX_ADVANCE_SECONDS = 100 * 366 * 86400.0
 
 
-class VirtualClock:
+class VirtualClock(BoundToProcess):
     """A clock that stands still until it is advanced.
 
     It is a `ramrole_creds.clock.SchedulingClock`: providers built with `clock=` this one schedule their refreshes on
@@ -30,6 +32,8 @@ class VirtualClock:
         start: where wall time begins: a datetime (a naive one counts as UTC), Unix seconds, or None for the real
             time now in whole seconds.
     """
+
+    _instead = "only this process moves it. Send a provider or signer that was made without it."
 
     def __init__(self, start: datetime | float | None = None) -> None:
         self._wall_at_zero = _unix(start)

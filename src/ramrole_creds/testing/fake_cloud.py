@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from ramrole_creds._pickling import BoundToProcess
 from ramrole_creds.metadata.answered import forget_answered
 from ramrole_creds.metadata.client import DEFAULT_ENDPOINT
 from ramrole_creds.testing.account.account import Account
@@ -40,7 +41,7 @@ class FakeCloudDefect(AssertionError):
     """The fake cloud itself failed while it answered. The result of the test means nothing."""
 
 
-class FakeCloud(RequestAssertions):
+class FakeCloud(BoundToProcess, RequestAssertions):
     """A fake Alibaba Cloud on loopback: instance metadata, STS, RAM and ECS role APIs, and verifying endpoints.
 
     Use it as a context manager, or call `start` and `stop`:
@@ -66,6 +67,8 @@ class FakeCloud(RequestAssertions):
         control_key: key of the control API under `/_fake/`; None turns that API off.
         instance_id: the id of the instance.
     """
+
+    _instead = "it is a server of this process. Send its address, `cloud.url`."
 
     def __init__(  # noqa: PLR0913  # one place to configure everything, all by keyword
         self,

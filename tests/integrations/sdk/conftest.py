@@ -9,7 +9,11 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import pickle
 import runpy
+import subprocess
+import sys
+import textwrap
 import threading
 import warnings
 from importlib import metadata
@@ -21,6 +25,7 @@ import pytest
 
 from ramrole_creds import EcsRamRoleProvider
 from ramrole_creds.testing import FakeCloud, VirtualClock
+from ramrole_creds.testing.masking import leaked_marker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 LIFETIME_SECONDS = 120
+ENVIRONMENT_MARKER = "the-value-of-a-variable"
+"""Some libraries keep the whole environment; no pickle may hold it."""
 
 
 def _is_there(module: str) -> bool:
@@ -84,6 +91,31 @@ collect_ignore = [
     for name, modules in NEEDS.items()
     if name not in REQUIRED and not all(map(_is_there, modules.split()))
 ]
+
+
+def used_elsewhere(value: object, code: str) -> str:
+    """What a new process prints that unpickles a value and runs code with it, after a check for secrets in the pickle.
+
+    Args:
+        value: what is sent.
+        code: statements that use it as `value`.
+    """
+    pickled = pickle.dumps(value)
+    text = pickled.decode("latin-1")
+    assert leaked_marker(text) is None
+    assert ENVIRONMENT_MARKER not in text
+    program = f"import pickle, sys; value = pickle.load(sys.stdin.buffer)\n{textwrap.dedent(code)}"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=pickled, env=environment, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    return done.stdout.decode().strip()
+
+
+@pytest.fixture(autouse=True)
+def _secret_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSWORD_OF_SOMETHING", ENVIRONMENT_MARKER)
 
 
 class Stage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from ramrole_creds import FunctionProvider
+from ramrole_creds import EcsRamRoleProvider, FunctionProvider
 from ramrole_creds.integrations.botocore import botocore_session
 from ramrole_creds.integrations.retry import retry_on_rejected
+from tests.integrations.sdk.conftest import used_elsewhere
 
 if TYPE_CHECKING:
     from ramrole_creds import CredentialProvider, Credentials
@@ -86,3 +88,32 @@ def test_nothing_of_the_credentials_is_kept_in_the_session(stage: Stage) -> None
 
     assert credentials.get_frozen_credentials().access_key == stage.provider.get_credentials().access_key_id
     assert (credentials.access_key, credentials.secret_key, credentials.token) == (None, None, None)
+
+
+BOTO3_CODE = """
+import io, sys
+from botocore.config import Config
+CONFIG = Config(s3={{"addressing_style": "path"}}, signature_version="s3v4")
+client = value.create_client("s3", endpoint_url="{url}", config=CONFIG)
+client.put_object(Bucket="bkt", Key="key", Body=b"body")
+print(client.get_object(Bucket="bkt", Key="key")["Body"].read().decode(), hasattr(client, "upload_fileobj"))
+"""
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["botocore", "boto3"])
+def test_a_session_is_used_in_another_process(stage: Stage, wrapped: bool) -> None:
+    session = botocore_session(EcsRamRoleProvider(endpoint=stage.url), session_vars={"region": ("r", None, None, None)})
+    session.set_config_variable("region", "cn-hangzhou")
+    if wrapped:
+        boto3.Session(botocore_session=session)
+    session.get_credentials().get_frozen_credentials()
+
+    assert used_elsewhere(session, BOTO3_CODE.format(url=stage.url)) == f"body {wrapped}"
+    copied = copy.deepcopy(session)
+    assert copied.get_credentials().get_frozen_credentials() == session.get_credentials().get_frozen_credentials()
+
+
+def test_the_credentials_of_a_session_arrive_with_their_provider(stage: Stage) -> None:
+    credentials = botocore_session(EcsRamRoleProvider(endpoint=stage.url)).get_credentials()
+
+    assert used_elsewhere(credentials, "print(value.get_frozen_credentials().access_key[:4])") == "STS."

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from django.conf import settings
 
@@ -17,7 +19,7 @@ from django.core.files.base import ContentFile
 from ramrole_creds import ConfigurationError, EcsRamRoleProvider
 from ramrole_creds.integrations.django_storages import RamRoleStorage
 from ramrole_creds.integrations.retry import retry_on_rejected
-from ramrole_creds.testing.masking import leaked_marker
+from tests.integrations.sdk.conftest import used_elsewhere
 
 if TYPE_CHECKING:
     from tests.integrations.sdk.conftest import Stage
@@ -30,10 +32,10 @@ CONFIG = Config(
 )
 
 
-def storage_of(stage: Stage, provider: Any) -> RamRoleStorage:
+def storage_of(stage: Stage, provider: Any, **settings: Any) -> RamRoleStorage:
     return RamRoleStorage(
         provider, bucket_name="bkt", endpoint_url=stage.url, region_name="cn-hangzhou", client_config=CONFIG,
-        file_overwrite=True,
+        file_overwrite=True, **settings,
     )  # fmt: skip
 
 
@@ -71,14 +73,22 @@ def test_settings_name_the_provider_by_its_url(stage: Stage) -> None:
     assert read(storage) == b"body"
 
 
-def test_a_pickled_storage_has_no_secret(stage: Stage) -> None:
-    storage = storage_of(stage, EcsRamRoleProvider(endpoint=stage.url))
+def test_a_storage_is_used_in_another_process(stage: Stage) -> None:
+    settings = TransferConfig(multipart_threshold=5_000_000)
+    storage = storage_of(stage, EcsRamRoleProvider(endpoint=stage.url), transfer_config=settings)
     write(storage)
 
-    pickled = pickle.dumps(storage)
-
-    assert leaked_marker(pickled.decode("latin-1")) is None
-    assert pickle.loads(pickled).exists("key")
+    assert pickle.loads(pickle.dumps(storage)).exists("key")
+    assert copy.deepcopy(storage).exists("key")
+    code = """
+    from django.conf import settings
+    settings.configure()
+    from django.core.files.base import ContentFile
+    value.save("other", ContentFile(b"written elsewhere"))
+    print(value.open("key").read().decode(), value.transfer_config.multipart_threshold)
+    """
+    assert used_elsewhere(storage, code) == "body 5000000"
+    assert storage.open("other").read() == b"written elsewhere"
 
 
 def test_keys_beside_a_provider_are_refused(stage: Stage) -> None:

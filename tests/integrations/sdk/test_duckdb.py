@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
 from duckdb_extensions import import_extension
 
+from ramrole_creds import EcsRamRoleProvider
 from ramrole_creds.integrations.duckdb import duckdb_connection
 from ramrole_creds.integrations.retry import retry_on_rejected
 
@@ -51,3 +53,9 @@ def test_the_secret_is_not_shown(stage: Stage, database: RefreshingClient[Any]) 
     shown = str(database().execute("SELECT * FROM duckdb_secrets()").fetchall())
     assert stage.provider.get_credentials().access_key_secret not in shown
     assert str(stage.provider.get_credentials().security_token) not in shown
+
+
+def test_a_handle_says_what_to_send_instead() -> None:
+    database = duckdb_connection(EcsRamRoleProvider(), duckdb.connect())
+    with pytest.raises(TypeError, match=r"DuckdbHandle cannot be pickled: .* Send the provider"):
+        pickle.dumps(database)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import pickle
 import sys
 import types
 import warnings
@@ -261,3 +263,11 @@ def test_a_handler_of_everything_does_not_wait_for_the_fetch_that_waits_for_it(s
 
     assert stage.cloud.requests.counts()["credentials"] == 1
     assert len(stage.accepted("sls")) >= 1
+
+
+@pytest.mark.parametrize("kind", [aliyun_log.SimpleLogHandler, aliyun_log.QueuedLogHandler])
+def test_a_handler_says_what_to_send_instead(stage: Stage, kind: Any) -> None:
+    handler = kind(stage.url, stage.provider, "project", "logstore")
+    with pytest.raises(TypeError, match=r"LogHandler cannot be pickled: .* Send the provider"):
+        pickle.dumps(handler)
+    assert copy.deepcopy(handler) is handler

@@ -17,6 +17,7 @@ with warnings.catch_warnings():
     from odps.accounts import CredentialProviderAccount
 
     from ramrole_creds.integrations.odps import ProviderAccount
+from tests.integrations.sdk.conftest import used_elsewhere
 
 if TYPE_CHECKING:
     from ramrole_creds import CredentialProvider
@@ -109,3 +110,10 @@ def test_a_pickled_account_has_no_secret(stage: Stage) -> None:
 
     assert secret.encode() not in pickled
     assert pickle.loads(pickled).provider is provider
+
+
+def test_a_client_carries_its_account_where_pyodps_is_asked_to(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYODPS_PICKLE_ACCOUNT", "true")
+    client = client_of(stage, ProviderAccount(EcsRamRoleProvider(endpoint=stage.url)))
+
+    assert used_elsewhere(client, "print(list(value.list_tables()))") == "[]"

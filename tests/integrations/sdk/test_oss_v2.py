@@ -18,6 +18,7 @@ from ramrole_creds import Credentials, FetchError, FunctionProvider, WaitTimeout
 from ramrole_creds.integrations.oss_v2 import clean_signer, prefetched
 from ramrole_creds.integrations.retry import retry_on_rejected
 from ramrole_creds.testing import TickingClock
+from tests.integrations.sdk.conftest import used_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,3 +181,9 @@ def test_a_failing_provider_is_reported_as_such(stage: Stage) -> None:
 
     with pytest.raises(oss.exceptions.OperationError, match="metadata down"):
         client.put_object(PUT)
+
+
+@pytest.mark.parametrize("version", ["v1", "v4"])
+def test_a_clean_signer_is_used_in_another_process(version: str) -> None:
+    name = f"SignerV{version[1]}"
+    assert used_elsewhere(clean_signer(version), "print(type(value).__mro__[1].__name__)") == name
