@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ramrole_creds import Credentials, FetchError, FunctionProvider
+from ramrole_creds import ConfigurationError, Credentials, FetchError, FunctionProvider
+from ramrole_creds.integrations.refreshing_client import RefreshingClient
 from ramrole_creds.integrations.retry import is_rejection, retry_on_rejected
 
 if TYPE_CHECKING:
@@ -314,3 +315,33 @@ def test_a_call_that_has_refreshed_a_token_can_be_sent(decorated: bool) -> None:
     call = retry_on_rejected(provider)(function if decorated else service.call)
     assert call(provider) == 2
     assert pickle.loads(cloudpickle.dumps(call))(provider) == 3
+
+
+async def test_a_coroutine_that_fails_for_another_reason_is_awaited_once() -> None:
+    calls = []
+
+    async def call() -> None:
+        calls.append(1)
+        raise SdkError(code="NoSuchKey")
+
+    with pytest.raises(SdkError):
+        await retry_on_rejected(Service().provider)(call)()
+    assert calls == [1]
+
+
+def test_what_a_pipe_gave_cannot_be_sent_again() -> None:
+    service = Service()
+    reader, writer = os.pipe()
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe, pytest.raises(SdkError):
+        retry_on_rejected(service.provider)(service.call)(pipe)
+    assert service.calls == 1
+
+
+def test_a_code_that_is_no_text_says_nothing() -> None:
+    assert not is_rejection(SdkError(response={"Error": {"Code": 5}}))
+
+
+def test_a_client_is_made_by_a_function() -> None:
+    with pytest.raises(ConfigurationError, match="make must be a function that takes Credentials, not str"):
+        RefreshingClient(Service().provider, "client")  # type: ignore[arg-type]

@@ -316,3 +316,30 @@ def test_a_request_that_was_sent_twice_is_signed_again_with_a_new_nonce(
     assert [one.status for one in cloud.requests] == [200, 400, 200]
     assert len({one.header("x-acs-signature-nonce") for one in cloud.requests}) == 2
     assert {one.request.body for one in cloud.requests} == {b"{}"}
+
+
+def test_urllib3_returns_the_last_answer_where_it_may_not_raise(cloud: FakeCloud, signer: signing.Signer) -> None:
+    from urllib3 import Retry
+
+    cloud.faults.add("*", 503)
+    once = Retry(1, status_forcelist=[503], backoff_factor=0, raise_on_status=False)
+    assert SigningPool(signer).request("GET", cloud.url + "/", headers=ACTION, retries=once).status == 503
+    assert len(cloud.requests) == 2
+
+
+def test_urllib3_sends_no_second_half_of_an_iterator(cloud: FakeCloud, provider: Any) -> None:
+    from urllib3 import Retry
+    from urllib3.exceptions import HTTPError
+
+    pool = SigningPool(signing.Signer(provider, signing.OSSV4("cn-hangzhou"), clock=cloud.clock))
+    cloud.faults.add("*", "reset", times=1)
+    with pytest.raises(HTTPError):
+        pool.request("PUT", cloud.url + "/bucket/key", body=iter([b"a", b"b"]), retries=Retry(3))
+    assert len(cloud.requests) == 1
+
+
+def test_urllib3_keeps_the_content_type_that_a_form_is_given(cloud: FakeCloud, provider: Any) -> None:
+    pool = SigningPool(signing.Signer(provider, signing.ACS3(), clock=cloud.clock))
+    kind = "application/x-www-form-urlencoded; charset=UTF-8"
+    pool.request("POST", cloud.url + "/", headers={**ACTION, "Content-Type": kind}, fields={"a": "1"})
+    assert cloud.requests[0].header("Content-Type") == kind
