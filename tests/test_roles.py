@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,3 +98,26 @@ def test_an_answer_that_is_no_json_is_a_role_api_error(cloud: FakeCloud, roles: 
     cloud.faults.add("ram", "garbage-body")
     with pytest.raises(RoleApiError, match="Check the endpoint"):
         roles.list_roles()
+
+
+@pytest.mark.parametrize("call", ["list_roles", "instances", "describe"])
+def test_a_list_without_an_end_is_given_up(
+    call: str, cloud: FakeCloud, roles: InstanceRoles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ramrole_creds.roles.MAX_PAGES", 5)
+    endless = {"IsTruncated": True, "TotalCount": 10**12, "Roles": {"Role": []}}
+    for number in range(9):
+        document = {**endless, "Marker": f"m{number}", "NextToken": f"m{number}"}
+        cloud.faults.add("*", 200, times=1, body=json.dumps(document))
+    arguments = {"name": "web"} if call == "describe" else {}
+    with pytest.raises(RoleApiError, match="more than 5 pages"):
+        getattr(roles, call)(**arguments)
+    assert len(cloud.requests) == 5
+
+
+@pytest.mark.parametrize("call", ["list_roles", "instances"])
+def test_a_list_that_repeats_a_page_is_given_up(call: str, cloud: FakeCloud, roles: InstanceRoles) -> None:
+    cloud.faults.add("*", 200, body=json.dumps({"IsTruncated": True, "Marker": "again", "NextToken": "again"}))
+    with pytest.raises(RoleApiError, match="repeats a page"):
+        getattr(roles, call)()
+    assert len(cloud.requests) == 2

@@ -33,6 +33,7 @@ RAM_VERSION = "2015-05-01"
 RAM_HOST = "ram.aliyuncs.com"
 MAX_INSTANCES_PER_CALL = 100
 PAGE_SIZE = 50
+MAX_PAGES = 1000
 TIME_LIMIT_SECONDS = 30.0
 TRUST_ECS: dict[str, object] = {
     "Version": "1",
@@ -186,18 +187,15 @@ class InstanceRoles:
         """
         found: dict[str, str] = {}
         for some in [None] if instances is None else _portions(instances):
-            page, total = 1, 1
-            while (page - 1) * PAGE_SIZE < total:
+            total, pages = 1, _Pages("DescribeInstanceRamRole")
+            while pages.taken * PAGE_SIZE < total:
+                page = pages.take()
                 answer = self._call_ecs(
-                    "DescribeInstanceRamRole",
-                    some,
-                    RamRoleName=name or "",
-                    PageNumber=str(page),
-                    PageSize=str(PAGE_SIZE),
+                    "DescribeInstanceRamRole", some, RamRoleName=name or "", PageNumber=page, PageSize=str(PAGE_SIZE)
                 )
                 found |= {text_of(row, "InstanceId"): text_of(row, "RamRoleName") for row in _rows(answer)}
                 count = answer.get("TotalCount")
-                total, page = count if isinstance(count, int) else 0, page + 1
+                total = count if isinstance(count, int) else 0
         return found
 
     def find(self, name: str) -> RoleDescription | None:
@@ -221,8 +219,9 @@ class InstanceRoles:
             RoleApiError: RAM refused the call.
         """
         found: list[RoleDescription] = []
-        marker = ""
+        marker, pages = "", _Pages("ListRoles")
         while True:
+            pages.take(marker)
             answer = self._call_ram("ListRoles", Marker=marker, MaxItems="100")
             found += [_description(row) for row in _rows(answer)]
             marker = text_of(answer, "Marker")
@@ -269,8 +268,9 @@ class InstanceRoles:
             RoleApiError: ECS refused the call.
         """
         found: list[str] = []
-        token = ""
+        token, pages = "", _Pages("DescribeInstances")
         while True:
+            pages.take(token)
             answer = self._call_ecs("DescribeInstances", None, MaxResults="100", NextToken=token)
             found += [text_of(row, "InstanceId") for row in _rows(answer)]
             token = text_of(answer, "NextToken")
@@ -313,6 +313,29 @@ class InstanceRoles:
         seen = f"HTTP {answer.status}, RequestId {request or 'not given'}"
         text = f"{where} was refused ({seen}): {said.rstrip('.')}. {_HINTS.get(code, '')}"
         raise RoleApiError(text.rstrip(), code=code, request_id=request)
+
+
+class _Pages:
+    """Counts the pages of one list, which a service that is broken would continue for ever."""
+
+    def __init__(self, action: str) -> None:
+        self._action = action
+        self._seen: set[str] = set()
+        self.taken = 0
+
+    def take(self, marker: str = "") -> str:
+        """The number of the next page, as text.
+
+        Raises:
+            RoleApiError: the marker of the page was used before, or there are too many pages.
+        """
+        if marker and marker in self._seen:
+            raise RoleApiError(f"{self._action} repeats a page of its list. The list is not used. Check the endpoint.")
+        if self.taken >= MAX_PAGES:
+            raise RoleApiError(f"{self._action} has more than {MAX_PAGES} pages. The list is not used.")
+        self._seen.add(marker)
+        self.taken += 1
+        return str(self.taken)
 
 
 def trusts_ecs(document: object) -> bool | None:

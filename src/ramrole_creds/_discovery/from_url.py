@@ -99,6 +99,10 @@ def _make(name: str, main: str, chained: list[CredentialProvider], arguments: di
 def _split(url: str) -> tuple[str, str, list[tuple[str, str]]]:
     """Scheme, main argument and the rest."""
     scheme, separator, rest = url.partition("://")
+    if not url.isprintable() or "#" in url:  # the parser would drop some of it
+        raise ConfigurationError(
+            "The URL of a provider contains a control character or a '#'. Write them percent-encoded ('%23')."
+        )
     try:
         parts = urlsplit(f"{scheme.replace('_', '-')}{separator}{rest}")  # a scheme of RFC 3986 has no underscore
         pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query), max_num_fields=64)

@@ -37,6 +37,7 @@ from ramrole_creds._http.failures import (
     UndecodableBody,
     failure_of,
 )
+from ramrole_creds._http.urls import DEFAULT_PORTS, InvalidUrlError, parse_proxy
 
 if TYPE_CHECKING:
     import socket
@@ -105,7 +106,10 @@ class Exchange:
         _here.exchanging = True
         try:
             proxies, verify = self._environment_settings(url)
-            self._has_proxy = requests.utils.select_proxy(url, proxies) is not None
+            proxy = requests.utils.select_proxy(url, proxies)
+            self._has_proxy = proxy is not None
+            if proxy is not None:
+                proxies = dict.fromkeys(DEFAULT_PORTS, _checked_proxy(proxy))
             if isinstance(verify, str) and not os.path.exists(verify):  # noqa: PTH110  # loading pathlib costs time
                 raise CaBundleMissing
             remaining = max(0.001, self._deadline - time.monotonic())
@@ -137,6 +141,15 @@ class Exchange:
         with requests.Session() as session:
             settings = session.merge_environment_settings(url, {}, stream=True, verify=self._verify, cert=None)
         return dict(settings["proxies"]), cast("bool | str", settings["verify"])
+
+
+def _checked_proxy(proxy: str) -> str:
+    """The URL of a proxy. urllib3 would take the host of `localhost:3128` for a scheme."""
+    try:
+        parse_proxy(proxy)
+    except InvalidUrlError:
+        raise failures.InvalidProxyURL from None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 class _Wire:

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 MAX_HOST_CHARACTERS = 253
 MAX_PORT = 65535
 DEFAULT_PORTS: dict[str, int] = {"http": 80, "https": 443}
+PROXY_SCHEMES: frozenset[str] = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
 
 _SPLIT = re.compile(r"(https?)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?", re.IGNORECASE | re.DOTALL)
 _USER = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:%-]*@")
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_.-]+)(?::([0-9]{1,5}))?")
+_PROXY = re.compile(r"(?:([A-Za-z][A-Za-z0-9]*)://)?([^/?#\\]*)/?")
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
 # A host whose last label is a number is an address to some programs: 127.1, 0x7f.0.0.1, 2130706433.
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
@@ -136,6 +138,23 @@ def parse_authority(authority: str) -> tuple[str, int | None]:
     if port is not None and not 0 < port <= MAX_PORT:
         raise InvalidUrlError(f"its port is not between 1 and {MAX_PORT}")
     return _checked_host(host.lower()), port
+
+
+def parse_proxy(text: str) -> str:
+    """`scheme://host[:port]` of a proxy: without its user and password, and http where no scheme is named.
+
+    Raises:
+        InvalidUrlError: the text is not such a URL, or URL parsers disagree about it.
+    """
+    if _NOT_IN_A_URL.search(text) is not None:
+        raise InvalidUrlError("it contains a blank or a control character")
+    match = _PROXY.fullmatch(text)
+    scheme = (match.group(1) or "http").lower() if match is not None else ""
+    if match is None or scheme not in PROXY_SCHEMES:
+        raise InvalidUrlError("it is not of the form http://HOST:PORT")
+    host, port = parse_authority(match.group(2).rpartition("@")[2])
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}" + (f":{port}" if port is not None else "")
 
 
 def resolve_redirect(base: Url, location: object) -> Url:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urljoin
 
 from ramrole_creds._formats.error_codes import MAX_TEXT_LENGTH, ErrorKind, kind_of_answer
-from ramrole_creds._http.urls import InvalidUrlError, parse_url, resolve_redirect
+from ramrole_creds._http.urls import InvalidUrlError, parse_authority, parse_url, resolve_redirect
 from ramrole_creds.credentials import same_keys
 from ramrole_creds.errors import ConfigurationError, RamRoleError, SigningError
 from ramrole_creds.integrations._refresh_pause import RefreshPause
@@ -279,7 +279,20 @@ def _checked_hosts(hosts: object) -> tuple[str, ...]:
         raise ConfigurationError(
             'hosts must be the names of hosts, such as (".aliyuncs.com",), or None to sign for all that you call.'
         )
-    return tuple(str(host).lower() for host in given)
+    return tuple(_checked_host(str(host)) for host in given)
+
+
+def _checked_host(host: str) -> str:
+    """A host as requests have it, perhaps with a leading dot."""
+    dot = "." if host.startswith(".") else ""
+    try:
+        name, port = parse_authority(host[len(dot) :])
+    except InvalidUrlError as error:
+        problem = str(error)
+    else:
+        shown = f"[{name}]" if ":" in name else name
+        return f"{dot}{shown}" + (f":{port}" if port is not None else "")
+    raise ConfigurationError(f"{host!r} in hosts is not a host: {problem}. Write HOST, HOST:PORT or .DOMAIN.")
 
 
 def _is_within(host: str, allowed: str) -> bool:

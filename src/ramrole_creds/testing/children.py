@@ -18,8 +18,8 @@ import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from ramrole_creds._http.urls import parse_base_url
 from ramrole_creds.testing.environment import OTHER_ENDPOINT_VARIABLE, changed_environment
 from ramrole_creds.testing.network import RealAddressError
 
@@ -44,11 +44,14 @@ def child_environment(url: str | None) -> dict[str, str]:
 
     Args:
         url: the base URL to connect to instead; None refuses the connections.
+
+    Raises:
+        ValueError: it is not a base URL.
     """
     path = os.environ.get("PYTHONPATH", "")
     entries = [entry for entry in path.split(os.pathsep) if entry and entry != HOOK_DIRECTORY]
-    proxy = urlsplit(url or _NOTHING_LISTENS)
-    java = f"-Dhttp.proxyHost={proxy.hostname} -Dhttp.proxyPort={proxy.port} -Dhttp.nonProxyHosts=localhost|127.*|[::1]"
+    _, host, port = parse_base_url(url or _NOTHING_LISTENS).origin
+    java = f"-Dhttp.proxyHost={host} -Dhttp.proxyPort={port} -Dhttp.nonProxyHosts=localhost|127.*|[::1]"
     return {
         REDIRECT_VARIABLE: url or NO_ADDRESS,
         OTHER_ENDPOINT_VARIABLE: url or _NOTHING_LISTENS,

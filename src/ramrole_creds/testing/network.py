@@ -14,7 +14,8 @@ import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+
+from ramrole_creds._http.urls import parse_base_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,9 +38,12 @@ def redirect_metadata(url: str) -> Iterator[None]:
 
     Args:
         url: the base URL to connect to instead, for instance `cloud.url`.
+
+    Raises:
+        ValueError: it is not a base URL.
     """
-    parts = urlsplit(url)
-    target = (parts.hostname or "127.0.0.1", parts.port or 80)
+    _, host, port = parse_base_url(url).origin
+    target = (host, port)
 
     def rule(address: Address) -> Address:
         return target if _is_metadata(address) else address

@@ -143,6 +143,8 @@ SENDERS: dict[str, Callable[..., object]] = {
 HOSTS = """
 {host} {HOST} {host}. {host}.. {wide} {host}%00 {host}%2e {host}。 {host}­ xn--{host} a.{host} {host}a
 [::1] [::ffff:127.0.0.1] [::1%25lo] [fe80::1%25{host}] [{host}] 127.0.0.1 127.1 2130706433 0x7f.1 localhost {host}:80
+[0:0:0:0:0:0:0:1] [::ffff:7f00:1] [::127.0.0.1] [::1%lo] 0177.0.0.1 017700000001 127.0.0.1.
+{host}{dot} {host}｡ {host};{host}
 """.split()  # noqa: SIM905  # as said
 USERINFO = """
 user@ user:word@ {good}@ {good}:80@ {good}%40 {good}\\@ {good}\\\\@ {good}/@ {good}#@ {good}?@ \\@ @ {good}{at}
@@ -174,7 +176,7 @@ def locations(draw: st.DrawFn) -> str:
 def fill(template: str, good: Recorder, evil: Recorder) -> bytes:
     values = {
         "good": GOOD, "evil": EVIL, "good_upper": GOOD.upper(), "evil_upper": EVIL.upper(), "good_wide": _wide(GOOD),
-        "evil_wide": _wide(EVIL), "at": "\uff20", "slash": "\uff0f", "one": "\u0661",
+        "evil_wide": _wide(EVIL), "at": "\uff20", "slash": "\uff0f", "one": "\u0661", "dot": "\uff0e",
         "good_port": str(good.port), "evil_port": str(evil.port),
     }  # fmt: skip
     text = re.sub(r"\{(\w+)\}", lambda match: values[match.group(1)], template)
@@ -208,6 +210,22 @@ KNOWN = [
     "http://127.0.0.1:{good_port}/",
     "https://{good}:{good_port}/",
 ]
+SPELLINGS = [
+    "http://%65vil.invalid:{evil_port}/",
+    "http://{good}%2f@{evil}:{evil_port}/",
+    "http://{good}\u3002:{evil_port}/",
+    "http://evil\uff0einvalid:{evil_port}/",
+    "http://evil\uff61invalid:{evil_port}/",
+    "http://{good};@{evil}:{evil_port}/",
+    "http://[::ffff:127.0.0.1]:{evil_port}/",
+    "http://[::1%25lo]:{evil_port}/",
+    "http://0x7f000001:{evil_port}/",
+    "http://0177.0.0.1:{evil_port}/",
+    "http://127.1:{evil_port}/",
+    "\thttp://{evil}:{evil_port}/",
+    "ht\ttp://{evil}:{evil_port}/",
+    "//{evil}:{evil_port}",
+]
 
 
 @pytest.mark.usefixtures("every_host_is_loopback")
@@ -220,6 +238,10 @@ class TestNoTokenLeavesTheHost:
         self, client: str, scheme: str, template: str, servers: tuple[Recorder, Recorder]
     ) -> None:  # fmt: skip
         check(client, template, servers, scheme)
+
+    @pytest.mark.parametrize("template", SPELLINGS, ids=range(len(SPELLINGS)))
+    def test_by_a_spelling_of_an_address(self, client: str, template: str, servers: tuple[Recorder, Recorder]) -> None:
+        check(client, template, servers, "ACS3")
 
     @settings(
         max_examples=int(os.environ.get("FUZZ_EXAMPLES", "40")),

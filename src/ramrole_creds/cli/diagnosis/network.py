@@ -10,7 +10,7 @@ from ramrole_creds import ConfigurationError, FetchContext, RamRoleError, StsErr
 from ramrole_creds._discovery.region import REGION_VARIABLES
 from ramrole_creds._http.errors import HttpError
 from ramrole_creds._http.transport import HttpTransport, safe_url
-from ramrole_creds._http.urls import parse_url
+from ramrole_creds._http.urls import InvalidUrlError, parse_proxy, parse_url
 from ramrole_creds.cli.diagnosis.report import Check
 from ramrole_creds.cli.diagnosis.variables import proxies_of
 from ramrole_creds.clock import SYSTEM_CLOCK
@@ -119,7 +119,10 @@ def check_proxies() -> Iterator[Check]:
     """The proxy variables, without user and password."""
     names = proxies_of(os.environ)
     if names:
-        shown = tuple(f"{name} = {_without_user(os.environ[name])}" for name in names)
+        values = {name: os.environ[name] for name in names}
+        shown = tuple(
+            f"{name} = {value if name.lower() == 'no_proxy' else _shown(value)}" for name, value in values.items()
+        )
         text = f"{', '.join(names)}: never used for the metadata service, used for STS and the other services."
         yield Check("proxies", "ok", text, shown)
 
@@ -165,10 +168,13 @@ def proxy_for(url: str) -> str:
         return ""
     from requests.utils import get_environ_proxies, select_proxy
 
-    return _without_user(select_proxy(url, get_environ_proxies(url)) or "")
+    proxy = select_proxy(url, get_environ_proxies(url))
+    return _shown(proxy) if proxy else ""
 
 
-def _without_user(text: str) -> str:
-    head, at, tail = text.rpartition("@")
-    scheme = head.partition("://")[0] + "://" if "://" in head else ""
-    return f"{scheme}{tail}" if at else text
+def _shown(proxy: str) -> str:
+    """The URL of a proxy without user and password."""
+    try:
+        return parse_proxy(proxy)
+    except InvalidUrlError as error:
+        return f"(not the URL of a proxy: {error})"

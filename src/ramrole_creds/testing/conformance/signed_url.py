@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from ramrole_creds._http.urls import InvalidUrlError, parse_url
 from ramrole_creds.testing.server.messages import WireRequest
 from ramrole_creds.testing.verify import Accepted, NonceMemory, find_verifier
 
@@ -31,9 +31,12 @@ def signer_of(url: str, store: CredentialStore) -> IssuedCredentials | str:
 
     Id, secret and token are of one set where the signature is right.
     """
-    parts = urlsplit(url)
+    try:
+        parts = parse_url(url)
+    except InvalidUrlError as error:
+        return f"it is not a URL: {error}"
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    request = WireRequest("GET", target, (("Host", parts.netloc),), b"", time.time())
+    request = WireRequest("GET", target, (("Host", parts.authority),), b"", time.time())
     verifier = find_verifier(request, "oss")
     if verifier is None:
         return "the URL has no signature of OSS"
