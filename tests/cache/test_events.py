@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -371,6 +372,21 @@ async def test_where_no_thread_can_be_started_a_coroutine_gets_an_error_and_is_n
         await cache.get_async()
     assert not asked_for
     assert cache.refresh().access_key_id == "STS.NT1"
+
+
+class WarningsAreErrors(ThreadRuntime):
+    """A program that turns warnings into errors, one of which the start of a worker meets."""
+
+    def spawn(self, work: Callable[[], None], purpose: str) -> None:
+        raise ImportWarning("can't resolve package from __spec__")
+
+
+@pytest.mark.parametrize("asynchronous", [True, False])
+def test_what_keeps_a_fetch_from_starting_is_named_and_is_not_a_want_of_threads(asynchronous: bool) -> None:
+    cache = CredentialCache(lambda _: Credentials("STS.NT1", "secret"), name="source", runtime=WarningsAreErrors())
+    reason = "The fetch of credentials could not be started: ImportWarning: can't resolve package from __spec__"
+    with pytest.raises(FetchError, match=reason):
+        asyncio.run(cache.get_async()) if asynchronous else cache.get()
 
 
 async def test_a_coroutine_asks_for_as_long_a_life_as_it_needs() -> None:

@@ -114,9 +114,11 @@ def hanging_error(name: str, hanging: int) -> FetchError:
 
 
 def no_thread_error(error: Exception) -> FetchError:
-    """A worker could not be started."""
-    shown = str(error) or type(error).__name__
-    return FetchError(f"No thread could be started to fetch credentials: {shown}")
+    """A worker could not be started, for want of a thread or for another reason."""
+    kind = type(error).__name__
+    if isinstance(error, (RuntimeError, MemoryError)):
+        return FetchError(f"No thread could be started to fetch credentials: {str(error) or kind}")
+    return FetchError(f"The fetch of credentials could not be started: {kind}{f': {error}' if str(error) else ''}")
 
 
 def closed_error(name: str) -> ConfigurationError:

@@ -307,7 +307,7 @@ def _is_subinterpreter() -> bool:
     if not _subinterpreter:
         found = False
         for name in ("_interpreters", "_xxsubinterpreters"):  # CPython's, by version
-            with suppress(ImportError, AttributeError):
+            with suppress(ImportError, AttributeError, Warning):  # a warning may be turned into an error
                 module = importlib.import_module(name)
                 found = module.get_current() != module.get_main()
                 break
