@@ -34,7 +34,7 @@ def signer_of(url: str, store: CredentialStore) -> IssuedCredentials | str:
     try:
         parts = parse_url(url)
     except InvalidUrlError as error:
-        return f"it is not a URL: {error}"
+        return f"the URL has no signature of OSS, and is not valid: {error}"
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     request = WireRequest("GET", target, (("Host", parts.authority),), b"", time.time())
     verifier = find_verifier(request, "oss")
