@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ramrole_creds import signing
 from ramrole_creds.testing import Access, Authorizer, UnusedPermission
-from ramrole_creds.testing.account.access import JudgedAccess
+from ramrole_creds.testing.account.access import JudgedAccess, condition_context
 from ramrole_creds.testing.account.least_privilege import least_policy, missing_permissions, unused_permissions
 from ramrole_creds.testing.account.ram_policy import ALLOW_ALL, Decision, allow
 from tests.testing.services.conftest import Endpoints
@@ -185,3 +185,29 @@ def test_what_a_policy_lacks_is_named_without_the_account_of_the_fake() -> None:
     asked = endpoints.issuer.authorizer.judged()
     assert missing_permissions(allow("oss:GetObject"), asked) == [("oss:ListObjects", "acs:oss:*:*:one")]
     assert missing_permissions(ALLOW_ALL, asked) == []
+
+
+@pytest.mark.parametrize(
+    ("effect", "condition", "context", "missing"),
+    [
+        ("Allow", {"IpAddress": {"acs:SourceIp": "203.0.113.0/24"}}, {"acs:SourceIp": "127.0.0.1"}, False),
+        ("Allow", {"IpAddress": {"acs:SourceIp": "203.0.113.0/24"}}, {"acs:SourceIp": "203.0.113.9"}, False),
+        ("Allow", {"IpAddress": {"acs:SourceIp": "203.0.113.0/24"}}, {"acs:SourceIp": "198.51.100.1"}, True),
+        ("Allow", {"StringEquals": {"acs:ResourceTag/team": "dev"}}, {}, False),
+        ("Allow", {"StringEquals": {"acs:ResourceTag/team": "dev"}}, {"acs:ResourceTag/team": "ops"}, True),
+        ("Allow", {"StringLike": {"oss:Prefix": "logs/*"}}, {"oss:Prefix": "logs/1"}, False),
+        ("Allow", {"StringLike": {"oss:Prefix": "logs/*"}}, {"oss:Prefix": "data/1"}, True),
+        ("Allow", {"StringLike": {"oss:Prefix": "logs/*"}}, {}, True),
+        ("Deny", {"Bool": {"acs:SecureTransport": "false"}}, {"acs:SecureTransport": "false"}, False),
+        ("Deny", {"Bool": {"acs:MFAPresent": "true"}}, {"acs:MFAPresent": "true"}, True),
+        ("Deny", {"StringLike": {"oss:Prefix": "secret/*"}}, {"oss:Prefix": "secret/1"}, True),
+    ],
+)
+def test_conditions_count_as_far_as_the_fake_cloud_knows_the_request(
+    effect: str, condition: dict[str, Any], context: dict[str, str], missing: bool
+) -> None:
+    _, policy = recorded([(OSS, "GET", "/one")], "exact")
+    conditional = {**policy["Statement"][0], "Effect": effect, "Condition": condition}
+    policy["Statement"] = [conditional] if effect == "Allow" else [*policy["Statement"], conditional]
+    access = JudgedAccess("web", "AssumedRoleUser", "oss:ListObjects", "acs:oss:oss-cn:1:one", Decision.ALLOW)
+    assert bool(missing_permissions(policy, [access], condition_context(context))) is missing

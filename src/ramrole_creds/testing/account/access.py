@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 Values = str | tuple[str, ...]
 
-SOURCE_IP = "127.0.0.1"
+# What a fake cloud cannot know, and assumes until a test sets it.
+ASSUMED_VALUES: Mapping[str, Values] = {
+    "acs:SourceIp": "127.0.0.1",
+    "acs:SecureTransport": "false",
+    "acs:MFAPresent": "false",
+}
 MAX_ACCESSES = 100_000
 
 
@@ -91,12 +96,12 @@ class Caller(Protocol):
         """The kinds of policies with their documents, all of which must allow a call."""
 
 
-_recorders: list[Callable[[JudgedAccess], None]] = []
+_recorders: list[Callable[[JudgedAccess, Context], None]] = []
 
 
 @contextmanager
-def record_accesses(recorder: Callable[[JudgedAccess], None]) -> Iterator[None]:
-    """Report every access that any fake cloud of this process judges, until the block ends."""
+def record_accesses(recorder: Callable[[JudgedAccess, Context], None]) -> Iterator[None]:
+    """Report every access that any fake cloud of this process judges, and its context, until the block ends."""
     _recorders.append(recorder)
     try:
         yield
@@ -117,11 +122,7 @@ class Authorizer:
 
     def __init__(self, max_accesses: int = MAX_ACCESSES) -> None:
         self._max_accesses = max_accesses
-        self.condition_values: dict[str, Values] = {
-            "acs:SourceIp": SOURCE_IP,
-            "acs:SecureTransport": "false",
-            "acs:MFAPresent": "false",
-        }
+        self.condition_values: dict[str, Values] = dict(ASSUMED_VALUES)
         self._lock = threading.Lock()  # guards _judged
         self._judged: dict[JudgedAccess, None] = {}
 
@@ -135,7 +136,7 @@ class Authorizer:
             if len(self._judged) > self._max_accesses:  # a cloud that runs for weeks, or a benchmark
                 del self._judged[next(iter(self._judged))]
         for recorder in _recorders:
-            recorder(judged)
+            recorder(judged, context)
         return judgement
 
     def judged(self, principal: str | None = None) -> list[JudgedAccess]:

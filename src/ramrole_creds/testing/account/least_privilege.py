@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from ramrole_creds.testing.account.access import ASSUMED_VALUES, condition_context
 from ramrole_creds.testing.account.policy_conditions import texts
 from ramrole_creds.testing.account.ram_policy import allows, covers, resource_fits
 
@@ -12,9 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ramrole_creds.testing.account.access import JudgedAccess
+    from ramrole_creds.testing.account.policy_conditions import Context
     from ramrole_creds.testing.account.ram_policy import Document
 
 Width = Literal["exact", "prefix", "any"]
+_ASSUMED = condition_context(ASSUMED_VALUES)
 _WILDCARDS = frozenset("*?")
 WIDTHS: tuple[str, ...] = ("exact", "prefix", "any")
 
@@ -123,11 +126,43 @@ def _taken_apart(statement: Mapping[str, Any], element: str) -> list[tuple[str, 
     return [(one, {element: one}) for one in texts(statement.get(element, "*"))]
 
 
-def missing_permissions(document: Document, accesses: Iterable[JudgedAccess]) -> list[tuple[str, str]]:
-    """Action and resource of each access that the policy does not allow."""
+def missing_permissions(
+    document: Document, accesses: Iterable[JudgedAccess], context: Context | None = None
+) -> list[tuple[str, str]]:
+    """Action and resource of each access that the policy does not allow.
+
+    Conditions are judged as far as a fake cloud knows the request. Where a key is one that only the real network or
+    account knows (`acs:SourceIp`, `acs:SecureTransport`, `acs:ResourceTag/…`), and no test has set its value, an Allow
+    counts as if the condition held, and a Deny as if it did not.
+
+    Args:
+        document: the policy.
+        accesses: what was asked for.
+        context: the values of condition keys of these accesses, in lower case.
+    """
+    known = _as_far_as_known(document, context or {})
     missing = {
         (one.action, widened(one.resource, "exact"))
         for one in accesses
-        if not allows([document], one.action, one.resource)
+        if not allows([known], one.action, one.resource, context)
     }
     return sorted(missing)
+
+
+def _as_far_as_known(document: Document, context: Context) -> Document:
+    """The policy without the conditions that cannot be judged, and without the denials that depend on these."""
+    statements = []
+    for statement in document["Statement"]:
+        conditions = statement.get("Condition") or {}
+        known = {
+            operator: {key: values for key, values in block.items() if _is_known(key, context)}
+            for operator, block in conditions.items()
+        }
+        if known == conditions or statement["Effect"] == "Allow":
+            statements.append({**statement, "Condition": known})
+    return {"Statement": statements}
+
+
+def _is_known(key: str, context: Context) -> bool:
+    name = key.lower()
+    return not name.startswith("acs:") or (name in context and context[name] != _ASSUMED.get(name))

@@ -51,22 +51,27 @@ def parse_trust_policy(document: str | Document) -> Document:
 
 def _parsed(document: str | Document, problem_of: Callable[[Mapping[str, Any]], str | None]) -> Document:
     try:
-        parsed = json.loads(document) if isinstance(document, str) else document
+        parsed: Document = json.loads(document) if isinstance(document, str) else document
     except RecursionError:
         raise ValueError("a policy is not nested a thousand levels deep") from None
-    if not isinstance(parsed, Mapping) or not isinstance(parsed.get("Statement"), list):
-        raise ValueError("a policy is an object with a list of statements")  # noqa: TRY004  # bad content, not bad use
-    if parsed.get("Version") != "1":
-        found = repr(parsed["Version"]) if "Version" in parsed else "missing"
-        raise ValueError(f'the Version of a policy is "1"; here it is {found}')
-    unknown = [str(name) for name in parsed if name not in _DOCUMENT]
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} is not an element of a policy{_hint(unknown[0], _DOCUMENT)}")
+    problem = _problem_of_document(parsed)
+    if problem is not None:
+        raise ValueError(problem)
     for index, statement in enumerate(parsed["Statement"]):
         problem = "a statement is an object" if not isinstance(statement, Mapping) else problem_of(statement)
         if problem is not None:
             raise ValueError(f"Statement[{index}]: {problem}")
     return parsed
+
+
+def _problem_of_document(parsed: object) -> str | None:
+    if not isinstance(parsed, Mapping) or not isinstance(parsed.get("Statement"), list):
+        return "a policy is an object with a list of statements"
+    if parsed.get("Version") != "1":
+        found = repr(parsed["Version"]) if "Version" in parsed else "missing"
+        return f'the Version of a policy is "1"; here it is {found}'
+    unknown = [str(name) for name in parsed if name not in _DOCUMENT]
+    return f"{unknown[0]!r} is not an element of a policy{_hint(unknown[0], _DOCUMENT)}" if unknown else None
 
 
 def _problem_of(statement: Mapping[str, Any]) -> str | None:
