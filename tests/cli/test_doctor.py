@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ramrole_creds._http.errors import HttpError
+from ramrole_creds._http.transport import HttpTransport
 from ramrole_creds.cli.diagnosis import examination
 from ramrole_creds.cli.diagnosis.files import check_files, long_term_ids
-from ramrole_creds.cli.diagnosis.network import check_clock
+from ramrole_creds.cli.diagnosis.network import check_clock, check_region_endpoint
 from ramrole_creds.cli.diagnosis.place import look_at_place
 from ramrole_creds.testing import assert_no_secret_in
 from tests.cli.invoke import run
@@ -57,6 +59,7 @@ def test_a_role_that_sts_accepts_is_named_with_its_end(cloud: FakeCloud) -> None
     assert "   ok: The metadata service issues session tokens" in result.output
     assert "accepts the credentials: acs:ram::" in result.output
     assert "clock and the server's differ by" in result.output
+    assert "WARNING" not in result.output, "the variables of the fixture are known"
     cloud.requests.assert_called_once("credentials")
 
 
@@ -625,3 +628,32 @@ def test_a_survey_names_the_first_source_that_is_there(cloud: FakeCloud) -> None
     nobody = replace(survey, answers=tuple(one for one in survey.answers if one.absent))
     assert nobody.winner is None
     assert cloud.requests
+
+
+@pytest.mark.usefixtures("ramrole_cloud")
+def test_a_chain_that_cannot_be_made_ends_with_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAMROLE_CREDS_EXPECT_ACCOUNT", "not an account")
+    assert "RAMROLE_CREDS_EXPECT_ACCOUNT" in verdict(status=1)
+
+
+@pytest.mark.usefixtures("no_metadata")
+def test_a_file_that_is_switched_off_has_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_CONFIG_FILE", os.devnull)
+    assert not [check for check in check_files() if os.devnull in check.text and "is there" in check.text]
+
+
+def test_the_region_is_asked_where_sts_is_not_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([HttpError("down"), None])
+
+    def request(*_: object, **__: object) -> None:
+        problem = next(answers)
+        if problem is not None:
+            raise problem
+
+    monkeypatch.setenv("ALIBABA_CLOUD_REGION_ID", "cn-hangzhou")
+    monkeypatch.setattr(HttpTransport, "request", request)
+    found = [next(check_region_endpoint("https://sts.aliyuncs.com")) for _ in range(2)]
+    assert [check.mark for check in found] == ["warning", "ok"]
+    monkeypatch.delenv("ALIBABA_CLOUD_REGION_ID")
+    (check,) = check_region_endpoint("https://sts.aliyuncs.com")
+    assert check.mark in ("skipped", "failed")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ramrole_creds._http.transport import safe_url
 from ramrole_creds.cli.diagnosis.report import Check
-from ramrole_creds.providers.variables import FOREIGN_VARIABLES
+from ramrole_creds.providers.variables import FOREIGN_VARIABLES, OWN_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,18 +63,16 @@ SECRET: Final = frozenset(
         "ALIBABA_CLOUD_BEARER_TOKEN",
     }
 )
-# Read by others, of our own family: the aliyun CLI, the SDKs' signing, this package's tools.
+# Read by others: the aliyun CLI, the SDKs' signing.
 READ_ELSEWHERE: Final = frozenset(
     {
         "ALIBABA_CLOUD_BEARER_TOKEN_HEADER_KEY",
         "ALIBABA_CLOUD_CA_BUNDLE",
         "ALIBABA_CLOUD_PROFILE_MODE",
         "ALIBABA_CLOUD_SSO_CLIENT_ID",
-        "RAMROLE_CREDS_FAKE_KEY",
-        "RAMROLE_CREDS_TAKEOVER",
     }
 )
-KNOWN: Final = HARMLESS | SECRET | READ_ELSEWHERE
+KNOWN: Final = HARMLESS | SECRET | READ_ELSEWHERE | OWN_VARIABLES
 
 
 def check_variables(environ: Mapping[str, str]) -> Iterator[Check]:
