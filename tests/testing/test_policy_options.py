@@ -50,6 +50,15 @@ def test_a_run_writes_the_policy_that_it_needed(pytester: pytest.Pytester, worke
     result.stdout.fnmatch_lines(["The RAM policy for this run was written to *policy.json."])
 
 
+def test_a_policy_that_cannot_be_written_fails_the_run_in_a_line(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(APP)
+    result = pytester.runpytest_subprocess("--ramrole-policy=/dev/full")
+    result.assert_outcomes(passed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["The RAM policy for this run could not be written to /dev/full: *No space left *"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
 def test_the_policy_names_resources_as_narrowly_as_asked(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(APP)
     pytester.runpytest_subprocess("--ramrole-policy=policy.json", "--ramrole-policy-resources=prefix")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import click
 
+from ramrole_creds.cli.input_output import give_up_output
 from ramrole_creds.cli.wrapping import wrap_lines
 from ramrole_creds.errors import REFERENCE, reference
 
 CONTEXT_SETTINGS: Final[dict[str, object]] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
+# A full disk, a quota, a limit on the size of files, a device that fails: no other call has these errors.
+OUTPUT_ERRNOS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 PREFIX: Final = "Error: "  # as click begins an error
 # Subcommand -> module in `ramrole_creds.cli.commands`; the object in it is called `command`.
 COMMANDS: Final = {
@@ -49,6 +53,17 @@ class LazyGroup(click.Group):
             text = error.message if REFERENCE in error.message else error.message + reference("ramrole-creds")
             shown = wrap_lines(f"{PREFIX}{text}", indent="    ", stream=sys.stderr).removeprefix(PREFIX)
             raise click.ClickException(shown) from error
+
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401  # as the base class has it
+        """Run the command. An output that cannot be written is an error in a line, as on a full disk."""
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            if error.filename is not None or error.errno not in OUTPUT_ERRNOS:
+                raise
+            give_up_output()
+            click.echo(f"{PREFIX}The output cannot be written: {error.strerror}.", err=True)
+        sys.exit(1)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The subcommand of that name, None for an unknown name."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import tempfile
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ramrole_creds import RamRoleArnProvider, RamRoleError, default_provider, provider_from_url
+from ramrole_creds._files import read_regular_file
+from ramrole_creds.cli.input_output import write_output
 from ramrole_creds.cli.named_role import ROLE_NAME, NamedRoleProvider
 from ramrole_creds.errors import ConfigurationError
 from ramrole_creds.events import FetchFailed, IdentityChanged, StateChanged
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SELF = "self"
 URGENT_STATES = frozenset({"mandatory", "expired"})
+MAX_CONFIG_BYTES = 1024 * 1024
 POLL_SECONDS = 1.0  # a wait without end cannot be interrupted on Windows
 
 
@@ -262,13 +263,7 @@ def write_env_file(path: Path, uri: str) -> None:
         ClickException: it cannot be written.
     """
     text = f"ALIBABA_CLOUD_CREDENTIALS_URI={uri}\nALIBABA_CLOUD_ECS_METADATA_DISABLED=true\n"
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise click.ClickException(f"{path} cannot be written: {error.strerror or error}.") from error
+    write_output(path, text, mode=0o600)
 
 
 def _reload(service: LocalService, sources: Sources) -> None:
@@ -306,7 +301,7 @@ def _mode(text: str) -> int:
 
 def _read_config(path: Path) -> dict[str, object]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_regular_file(path, MAX_CONFIG_BYTES))
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError):

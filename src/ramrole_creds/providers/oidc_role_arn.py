@@ -6,9 +6,9 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from ramrole_creds._files import read_regular_file
 from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError, describe_error
 from ramrole_creds.providers._home import expand_path
-from ramrole_creds.providers._regular_file import read_regular_file
 from ramrole_creds.providers.session_arguments import (
     DEFAULT_TEMPLATE,
     checked_duration,

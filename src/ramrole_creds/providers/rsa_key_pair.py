@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from ramrole_creds._files import read_regular_file
 from ramrole_creds.errors import ConfigurationError, FetchError, install_command
 from ramrole_creds.providers._home import expand_path
-from ramrole_creds.providers._regular_file import read_regular_file
 from ramrole_creds.providers.session_arguments import checked_duration
 from ramrole_creds.providers.sts_provider import StsProvider
 from ramrole_creds.providers.variables import argument_or_variable

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections import deque
 from contextlib import suppress
 from dataclasses import asdict
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ramrole_creds._cache.settlement import Failed, Kept
+from ramrole_creds._files import write_whole_file
 from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import ConfigurationError, NoCredentialsError, ProviderUnavailable
 from ramrole_creds.provider import CredentialProvider
@@ -66,18 +65,7 @@ class Recorder:
         lines: list[Record] = [{"schema": SCHEMA, "policy": self._policy, "before": before}]
         lines += [{name: value for name, value in record.items() if name != "before"} for record in records]
         text = "".join(f"{json.dumps(line, allow_nan=False)}\n" for line in lines)
-        path = Path(path)
-        if path.exists() and not path.is_file():  # a pipe or a terminal
-            path.write_text(text, encoding="utf-8")
-            return
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # with mode 0600
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_whole_file(Path(path), text)
 
     def _observe(self, view: View, outcome: Outcome, settlement: Settlement) -> None:
         with suppress(Exception):  # what cannot be recorded must not fail a fetch

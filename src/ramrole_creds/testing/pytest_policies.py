@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ramrole_creds._files import read_regular_file, write_whole_file
 from ramrole_creds.testing.account.access import JudgedAccess, record_accesses
 from ramrole_creds.testing.account.least_privilege import Width, least_policy, missing_permissions
 from ramrole_creds.testing.account.policy_grammar import parse_policy
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from ramrole_creds.testing.account.policy_conditions import Context
 
+MAX_POLICY_BYTES = 16 * 1024 * 1024
 MAX_POLICY_CHARACTERS = 6144  # of a custom policy, as RAM documents it
 
 # What a worker of pytest-xdist is given, and what it reports.
@@ -106,7 +108,7 @@ class PolicyPlugin:
         accesses = [JudgedAccess("", "AssumedRoleUser", *each, Decision.ALLOW) for each in sorted(self._accesses)]
         text = json.dumps(least_policy(accesses, self._width), indent=2) + "\n"
         try:
-            path.write_text(text, encoding="utf-8")
+            write_whole_file(path, text, mode=0o666)
         except OSError as error:
             self._said.append(f"The RAM policy for this run could not be written to {path}: {error}.")
             return False
@@ -165,7 +167,7 @@ def _refuse_unwritable(path: Path) -> None:
 
 def _read(path: Path) -> Document:
     try:
-        return parse_policy(path.read_text(encoding="utf-8"))
+        return parse_policy(read_regular_file(path, MAX_POLICY_BYTES).decode())
     except (OSError, ValueError) as error:
         raise pytest.UsageError(
             f"--ramrole-check-policy={path} could not be read: {error}. "

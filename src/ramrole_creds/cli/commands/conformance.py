@@ -43,6 +43,7 @@ def command(  # one argument for each option
       ramrole-creds conformance -- python my_client.py
       ramrole-creds conformance --only 'protocol/*' -- node client.js
     """
+    from ramrole_creds.cli.input_output import write_output
     from ramrole_creds.testing.conformance.runner import run_cases, summary, to_json, to_junit
 
     results = []
@@ -52,10 +53,10 @@ def command(  # one argument for each option
             click.echo(f"FAILED {result.id}: {result.title}\n    {result.detail}\n    {result.why}")
     if not results:
         raise click.ClickException("No case has such an id. Run without --only to see the ids in the results.")
-    if json_file is not None:
-        json_file.write_text(to_json(results, client), encoding="utf-8")
-    if junit_file is not None:
-        junit_file.write_text(to_junit(results), encoding="utf-8")
     click.echo(summary(results))
+    if json_file is not None:
+        write_output(json_file, to_json(results, client))
+    if junit_file is not None:
+        write_output(junit_file, to_junit(results))
     if any(result.held is False for result in results):
         raise SystemExit(1)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+MAX_RECORDING_BYTES = 64 * 1024 * 1024
+
 
 @click.command(short_help="Play a recording against the engine.")
 @click.argument("recording", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -39,21 +41,22 @@ def command(*, recording: Path, svg: Path | None, shrunk: Path | None, scenario:
     from dataclasses import asdict
 
     from ramrole_creds import ConfigurationError
+    from ramrole_creds.cli.input_output import read_input, write_output
     from ramrole_creds.recorder import SCHEMA, as_scenario, draw_svg, draw_text, read_recording, replay, shrink
 
     try:
-        policy, records = read_recording(recording.read_text(encoding="utf-8").splitlines())
+        policy, records = read_recording(read_input(recording, MAX_RECORDING_BYTES).splitlines())
     except (ConfigurationError, UnicodeDecodeError) as error:
         raise click.ClickException(f"{recording}: {error}") from error
     played = replay(policy, records)
     click.echo(json.dumps([asdict(one) for one in played.broken]) if as_json else draw_text(played), nl=as_json)
     if svg is not None:
-        svg.write_text(draw_svg(played), encoding="utf-8")
+        write_output(svg, draw_svg(played))
     if shrunk is not None:
         lines = [{"schema": SCHEMA, "policy": asdict(policy)}, *shrink(policy, records)]
-        shrunk.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+        write_output(shrunk, "".join(f"{json.dumps(line)}\n" for line in lines))
     if scenario is not None:
         case = as_scenario(policy, records)
-        scenario.write_text(json.dumps([] if case is None else [case], indent=1) + "\n", encoding="utf-8")
+        write_output(scenario, json.dumps([] if case is None else [case], indent=1) + "\n")
     if played.broken:
         raise SystemExit(1)

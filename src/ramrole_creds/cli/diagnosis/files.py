@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ramrole_creds import RamRoleError
-from ramrole_creds.cli.diagnosis.place import read_text
+from ramrole_creds._files import read_regular_file
 from ramrole_creds.cli.diagnosis.report import Check
 from ramrole_creds.credentials import shorten_id
 from ramrole_creds.providers.profiles.cli_config import config_path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Files of other tools that hold keys: OSS's command and an older command line.
 OTHER_FILES: Final = (".ossutilconfig", ".aliyuncli/credentials")
-MAX_SCANNED_CHARACTERS: Final = 1 << 20
+MAX_SCANNED_BYTES: Final = 1 << 20
 OPEN_TO_OTHERS: Final = stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
 
 _INI_ID = re.compile(r"(?im)^[ \t]*(?:aliyun_)?access_?key_?id[ \t]*=[ \t]*[\"']?([A-Za-z0-9.]{8,})")
@@ -60,8 +60,7 @@ def _about(path: Path, named: str, *, posix: bool) -> Iterator[Check]:
         return
     try:
         mode = path.stat().st_mode
-        with path.open("rb"):
-            pass
+        content = read_regular_file(path, MAX_SCANNED_BYTES)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return
     except OSError as error:  # there, or behind a directory that this user may not enter
@@ -72,7 +71,7 @@ def _about(path: Path, named: str, *, posix: bool) -> Iterator[Check]:
         yield Check(
             "files", "warning", f"{path} may be read by other users (mode {mode & 0o777:04o}): chmod 600 {path}"
         )
-    ids = long_term_ids(read_text(path)[:MAX_SCANNED_CHARACTERS])
+    ids = long_term_ids(content.decode("utf-8", "replace"))
     if ids:
         yield Check(
             "long-term-keys",

@@ -8,8 +8,8 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ramrole_creds._files import NotARegularFile, read_regular_file
 from ramrole_creds.errors import ProfileError, ProviderUnavailable, RamRoleError
-from ramrole_creds.providers._regular_file import NotARegularFile, read_regular_file
 
 if TYPE_CHECKING:
     from pathlib import Path

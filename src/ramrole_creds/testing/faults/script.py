@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ramrole_creds._files import read_regular_file
 from ramrole_creds.errors import install_command
 from ramrole_creds.testing.faults.kinds import KINDS, FaultKind, Modifier, PortFault, Replacement, Status
 from ramrole_creds.testing.faults.options import TEXT, Rule, integer, is_text, number, or_none
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.server.http_server import Listening
     from ramrole_creds.testing.server.messages import WireRequest
 
+MAX_SCRIPT_BYTES = 16 * 1024 * 1024
 PLACEMENT = ("where", "what", "times", "between", "skip", "probability", "label")
 
 
@@ -373,7 +375,7 @@ def _moment(value: object, now: float) -> float:
 
 
 def _read(path: Path) -> Any:  # noqa: ANN401  # the content of a file; the caller checks it
-    text = path.read_text(encoding="utf-8")
+    text = read_regular_file(path, MAX_SCRIPT_BYTES).decode()
     if path.suffix.lower() in {".yaml", ".yml"}:
         return _read_yaml(path, text)
     try:

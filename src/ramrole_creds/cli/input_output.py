@@ -1,0 +1,57 @@
+"""Files that the command reads and writes where an option names them, and its output."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def read_input(path: Path, max_bytes: int) -> str:
+    """The text of a file, or of a pipe.
+
+    Raises:
+        ClickException: it cannot be read, or is too long.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be read: {error.strerror or error}.") from error
+    if len(content) > max_bytes:
+        raise click.ClickException(f"{path} is longer than {max_bytes} bytes, and is not read.")
+    return content.decode()
+
+
+def write_output(path: Path, text: str, *, mode: int = 0o666) -> None:
+    """Write a file as a whole; an old one stays unchanged where that fails.
+
+    Args:
+        path: the file.
+        text: its content.
+        mode: the mode of the file, restricted by the umask.
+
+    Raises:
+        ClickException: it cannot be written.
+    """
+    from ramrole_creds._files import write_whole_file
+
+    try:
+        write_whole_file(path, text, mode=mode)
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def give_up_output() -> None:
+    """Drop what standard output still holds: Python would fail once more to write it at its end."""
+    with suppress(OSError, ValueError):
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(descriptor, sys.stdout.fileno())
+        os.close(descriptor)
