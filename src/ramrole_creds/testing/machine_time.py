@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from datetime import datetime, timezone
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ _IN_REAL_TIME = ["ramrole_creds._http", "ramrole_creds.testing.server", "urllib3
 def system_time(clock: VirtualClock) -> Iterator[None]:
     """Let `time.time()` and `datetime.now()` of this process follow the clock while the context lasts.
 
-    Uses time-machine, or else freezegun.
+    Uses time-machine, or else freezegun; inside of freezegun always freezegun, since the two exclude each other.
 
     Args:
         clock: the clock to follow.
@@ -28,7 +29,7 @@ def system_time(clock: VirtualClock) -> Iterator[None]:
     Raises:
         RuntimeError: neither of them is installed.
     """
-    if find_spec("time_machine") is not None:
+    if find_spec("time_machine") is not None and not _is_frozen():
         context = _by_time_machine(clock)
     elif find_spec("freezegun") is not None:
         context = _by_freezegun(clock)
@@ -36,6 +37,11 @@ def system_time(clock: VirtualClock) -> Iterator[None]:
         raise RuntimeError("Moving the system's time needs a package for it. Run: pip install time-machine")
     with context as move_to, clock.watched(move_to):
         yield
+
+
+def _is_frozen() -> bool:
+    """True while freezegun stops the time of the process."""
+    return time.time.__module__.startswith("freezegun")
 
 
 @contextlib.contextmanager

@@ -31,12 +31,14 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
     from pathlib import Path
 
+    from _pytest.nodes import Node
+
     from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
     from ramrole_creds.testing.clocks import VirtualClock
     from ramrole_creds.testing.fake_cloud import FakeCloud
 
 DEFAULT_ROLE = "web"
-REPORTED_DIFFERENCE_SECONDS = 60.0
+MAX_FOREIGN_KEYS = 100_000
 _FIXTURES = frozenset(
     {
         *("ramrole_cloud", "ramrole_clock", "ramrole_role", "ramrole_provider"),
@@ -45,6 +47,7 @@ _FIXTURES = frozenset(
 )
 _CLOUD: pytest.StashKey[Any] = pytest.StashKey()
 _HOME: pytest.StashKey[Any] = pytest.StashKey()
+_ISSUED: pytest.StashKey[Any] = pytest.StashKey()  # AccessKey ID -> the test whose cloud issued it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -172,14 +175,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     report: pytest.TestReport = outcome.get_result()
     if not report.failed:
         return
-    clouds = [cloud for node in item.listchain() if (cloud := node.stash.get(_CLOUD, None)) is not None]
+    nodes = [node for node in item.listchain() if _CLOUD in node.stash]
+    clouds = [node.stash[_CLOUD] for node in nodes]
     if not clouds and _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
         return
     from ramrole_creds.testing.masking import leaked_marker, mask_text
+    from ramrole_creds.testing.pytest_report import describe
 
+    for node, cloud in zip(nodes, clouds, strict=True):
+        _remember_keys(node, cloud)
     for cloud in clouds:
-        requests = f"{cloud.requests}\n{_unmet(cloud)}{_clock_difference(cloud)}seed: {cloud.credential_store.seed}"
-        report.sections.append(("Requests to the fake cloud", requests))
+        report.sections.append(("Requests to the fake cloud", describe(cloud, item.config.stash[_ISSUED])))
     report.sections = [(title, mask_text(text)) for title, text in report.sections]
     if leaked_marker(report.longreprtext) is not None:
         report.longrepr = mask_text(report.longreprtext)
@@ -237,6 +243,16 @@ def _cloud(request: pytest.FixtureRequest, role: str | None, clock: VirtualClock
         with cloud_in_place(cloud, redirect=redirect, move_system_time=move, home=home):
             yield cloud
         del request.node.stash[_CLOUD]
+        _remember_keys(request.node, cloud)
+
+
+def _remember_keys(node: Node, cloud: FakeCloud) -> None:
+    """Remember the ids of the cloud's keys, so that a later failure can say where such a key comes from."""
+    issued = node.config.stash.setdefault(_ISSUED, {})
+    where = node.nodeid or "ramrole_session_cloud"
+    issued.update((one.access_key_id, where) for one in cloud.credential_store.issued())
+    while len(issued) > MAX_FOREIGN_KEYS:
+        del issued[next(iter(issued))]
 
 
 def _home(request: pytest.FixtureRequest) -> Path:
@@ -247,29 +263,6 @@ def _home(request: pytest.FixtureRequest) -> Path:
         factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
         home = stash[_HOME] = factory.mktemp("home")
     return home
-
-
-def _unmet(cloud: FakeCloud) -> str:
-    """The faults that struck nothing: one whose place is misspelt looks like this."""
-    unmet = ", ".join(f"{one} at {one.where!r}" for one in cloud.faults if not one.is_port_fault and not one.played)
-    return f"Faults that no request met: {unmet}\n" if unmet else ""
-
-
-def _clock_difference(cloud: FakeCloud) -> str:
-    """A line about the cloud's clock where it differs from this machine's, by which SDKs date their requests."""
-    import time
-    from datetime import timedelta
-
-    seconds = cloud.clock.time() - time.time()
-    if abs(seconds) < REPORTED_DIFFERENCE_SECONDS:
-        return ""
-    hours = seconds / 3600
-    size = f"{abs(hours):.3g} h" if 1 <= abs(hours) < 48 else str(timedelta(seconds=round(abs(seconds))))
-    side = "ahead of" if seconds > 0 else "behind"
-    return (
-        f"The cloud's clock is {size} {side} this machine's. Code that reads the system's time does not follow it "
-        "unless the test has @pytest.mark.ramrole(system_time=True).\n"
-    )
 
 
 def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:

@@ -1,0 +1,59 @@
+"""What the pytest plugin adds to the report of a failed test. It is imported when a test fails."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ramrole_creds.testing.fake_cloud import FakeCloud
+
+REPORTED_DIFFERENCE_SECONDS = 60.0
+
+
+def describe(cloud: FakeCloud, foreign_keys: Mapping[str, str]) -> str:
+    """The requests to a cloud, and what explains most failures.
+
+    Args:
+        cloud: the cloud of the test.
+        foreign_keys: the AccessKey IDs that other clouds issued, with the tests that had these clouds.
+    """
+    explained = _unmet(cloud) + _clock_difference(cloud) + _keys_of_others(cloud, foreign_keys)
+    return f"{cloud.requests}\n{explained}seed: {cloud.credential_store.seed}"
+
+
+def _unmet(cloud: FakeCloud) -> str:
+    """The faults that struck nothing: one whose place is misspelt looks like this."""
+    unmet = ", ".join(f"{one} at {one.where!r}" for one in cloud.faults if not one.is_port_fault and not one.played)
+    return f"Faults that no request met: {unmet}\n" if unmet else ""
+
+
+def _clock_difference(cloud: FakeCloud) -> str:
+    """A line about the cloud's clock where it differs from this machine's, by which SDKs date their requests."""
+    seconds = cloud.clock.time() - time.time()
+    if abs(seconds) < REPORTED_DIFFERENCE_SECONDS:
+        return ""
+    hours = seconds / 3600
+    size = f"{abs(hours):.3g} h" if 1 <= abs(hours) < 48 else str(timedelta(seconds=round(abs(seconds))))
+    side = "ahead of" if seconds > 0 else "behind"
+    return (
+        f"The cloud's clock is {size} {side} this machine's. Code that reads the system's time does not follow it "
+        "unless the test has @pytest.mark.ramrole(system_time=True).\n"
+    )
+
+
+def _keys_of_others(cloud: FakeCloud, foreign_keys: Mapping[str, str]) -> str:
+    """A line about the keys that the cloud of another test issued: a client that outlives its test keeps them."""
+    used = {one.access_key_id for one in cloud.requests if one.access_key_id}
+    foreign = sorted(one for one in used if one in foreign_keys and cloud.credential_store.lookup(one) is None)
+    if not foreign:
+        return ""
+    return (
+        f"{foreign[0]} was issued by the fake cloud of {foreign_keys[foreign[0]]}. A client that was made outside of "
+        "this test, at import or in a fixture of a wider scope, still holds it: clients of other libraries keep their "
+        "credentials. Make the client in the test, or use one cloud for all its tests: ramrole_module_cloud or "
+        "ramrole_session_cloud.\n"
+    )
