@@ -25,7 +25,7 @@ BEGIN = "<!-- table{}: begin (python docs/integrations_table.py) -->"
 END = "<!-- table{}: end -->"
 HEAD = "| {} | tested | how to plug in | rotation | recovery | async | caveat |\n|---|---|---|---|---|---|---|"
 ENGINE_HEAD = (
-    "| engine | tested | what runs | rotations | processes | fetches | per set | searched for secrets | our module |\n"
+    "| engine | tested | what runs | rotations | workers | fetches | most | searched for secrets | our module |\n"
     "|---|---|---|---|---|---|---|---|---|"
 )
 
@@ -81,12 +81,13 @@ ENGINES = {
     "airflow": ("Airflow", "a task of a DAG, by `RamRoleHook`", "`ramrole_creds.integrations.airflow`"),
     "celery": ("Celery", "prefork and threads, Redis as broker", "not needed"),
     "dask": ("Dask", "tasks on worker processes", "not needed"),
-    "gunicorn": ("gunicorn", "worker processes, cold and after a warm preload", "not needed"),
-    "multiprocessing": ("multiprocessing", "spawn and forkserver; Python's own", "not needed"),
+    "gunicorn": ("gunicorn", "workers, cold, preloaded, with threads, replaced, reloaded", "not needed"),
+    "joblib": ("joblib", "loky and multiprocessing, functions and methods", "not needed"),
+    "multiprocessing": ("multiprocessing", "`Pool` and `ProcessPoolExecutor`: spawn, forkserver, fork", "not needed"),
     "ray": ("Ray", "tasks and actors, `runtime_env`", "not needed"),
     "pyspark": ("Spark", "two executors with Python workers", "not needed"),
     "spark-jvm": ("Spark, the JVM side", "Java's HTTP client in the JVMs of two executors", "`ramrole-creds serve`"),
-    "uvicorn": ("uvicorn", "worker processes", "not needed"),
+    "uvicorn": ("uvicorn", "workers, replaced and reloaded ones too", "not needed"),
 }
 TABLES = {"": ("SDK", SDKS), " of the data stack": ("library", DATA_STACK)}
 ALL = SDKS | DATA_STACK
@@ -133,7 +134,8 @@ def _tables() -> list[tuple[Path, str, str]]:
         (PAGE, name, [HEAD.format(first), *(_row(one, known["libraries"].get(one, "")) for one in distributions)])
         for name, (first, distributions) in TABLES.items()
     ]
-    engines = [_engine_row(name, known["engines"][name]) for name in ENGINES if name in known["engines"]]
+    figures = {name: found for name, found in known["engines"].items() if "most" in found}
+    engines = [_engine_row(name, figures[name]) for name in ENGINES if name in figures]
     tables.append((MACHINES_PAGE, " of engines", [ENGINE_HEAD, *engines]))
     return [(page, name, "\n".join(lines)) for page, name, lines in tables]
 
@@ -158,8 +160,7 @@ def _row(distribution: str, version: str) -> str:
 def _engine_row(name: str, figures: dict[str, Any]) -> str:
     title, runs, module = ENGINES[name]
     searched = ", ".join(figures["searched"]) or "no file is written"
-    numbers = [str(figures[one]) for one in ("rotations", "processes", "fetches")]
-    numbers.append(f"{figures['fetches'] / figures['sets']:.1f}")
+    numbers = [str(figures[one]) for one in ("rotations", "workers", "fetches", "most")]
     return "| " + " | ".join([title, figures["version"], runs, *numbers, searched, module]) + " |"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
+import operator
 import pickle
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -191,3 +193,17 @@ def test_what_belongs_to_a_process_says_what_to_send_instead(
             pickle.dumps(value, protocol)
     assert copy.copy(value) is value
     assert copy.deepcopy(value) is value
+
+
+@pytest.mark.parametrize("kind", ["credentials", "provider", "static provider"])
+def test_messages_of_json_are_refused_with_what_to_do(cloud: FakeCloud, kind: str) -> None:
+    """Celery's messages, among others, ask an object for `__json__`."""
+    held = used(cloud).get_credentials()
+    value = {
+        "credentials": held,
+        "provider": used(cloud),
+        "static provider": StaticProvider(held.access_key_id, held.access_key_secret, held.security_token),
+    }[kind]
+    with pytest.raises(TypeError, match=r"cannot be sent as JSON.* at module level") as raised:
+        json.dumps([value], default=operator.methodcaller("__json__"))
+    assert leaked_marker(str(raised.value)) is None

@@ -180,6 +180,13 @@ class Credentials(SdkCredentialsMixin):
     def __getstate__(self) -> NoReturn:
         self.__reduce_ex__(2)
 
+    def __json__(self) -> NoReturn:
+        """What Celery's messages, among others, ask an object for."""
+        raise cannot_be_pickled(
+            "Credentials cannot be sent as JSON: the secret would go to other processes, queues and files. "
+            "Make a provider where the task runs, at module level: it fetches there."
+        )
+
     def _fields(self) -> CredentialsFields:
         return {
             "access_key_id": self.access_key_id,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import weakref
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypedDict
 
 from ramrole_creds._cache.credential_cache import CredentialCache
 from ramrole_creds._cache.fetch_context import FetchContext
@@ -22,7 +22,7 @@ from ramrole_creds._signatures import ConstructorSignature
 from ramrole_creds._tracebacks import describe_exception, hide_frames
 from ramrole_creds.clock import DEFAULT_CLOCK, Clock
 from ramrole_creds.credentials import Credentials
-from ramrole_creds.errors import ConfigurationError, FetchError, RamRoleError
+from ramrole_creds.errors import ConfigurationError, FetchError, RamRoleError, cannot_be_pickled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -215,6 +215,13 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return restore, self._recipe.reduce_args(self)
+
+    def __json__(self) -> NoReturn:
+        """What Celery's messages, among others, ask an object for."""
+        raise cannot_be_pickled(
+            f"{type(self).__name__} cannot be sent as JSON. Make it where the task runs, at module level, or send its "
+            'URL and call provider_from_url() there. The serializer "pickle" can send it.'
+        )
 
     def __copy__(self) -> Self:
         return self

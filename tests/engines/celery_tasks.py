@@ -15,8 +15,8 @@ from ramrole_creds import EcsRamRoleProvider
 
 URL = os.environ["CLOUD_URL"]
 app = Celery("tasks", broker=os.environ["BROKER_URL"], backend=os.environ["BROKER_URL"])
-app.conf.update(accept_content=["json", "pickle"], broker_connection_retry_on_startup=True)
-provider = EcsRamRoleProvider(endpoint=URL)
+app.conf.update(accept_content=["json", "pickle", "yaml", "msgpack"], broker_connection_retry_on_startup=True)
+provider = EcsRamRoleProvider(endpoint=os.environ["METADATA_URL"])
 
 
 @app.task
@@ -29,3 +29,15 @@ def with_module_provider() -> work.Report:
 def with_sent_provider(sent: EcsRamRoleProvider) -> work.Report:
     """Work with a provider that came as an argument."""
     return work.work(sent, URL)
+
+
+@app.task
+def with_argument(given: object) -> str:
+    """Say what was received."""
+    return repr(given)
+
+
+@app.task
+def returns_credentials() -> object:
+    """Return what no result may hold."""
+    return provider.get_credentials()

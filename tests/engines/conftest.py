@@ -17,6 +17,7 @@ import pytest
 from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.masking import leaked_marker
+from tests.engines.fetches import Fetches
 from tests.engines.work import ROTATIONS
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
     from tests.engines.work import Report
 
-# The import names that each file needs. `workers` needs several and takes minutes: it runs in its own environment only.
-NEEDS = {"airflow": "airflow", "celery": "celery", "pyspark": "pyspark", "ray": "ray", "workers": ""}
+# The import names that each file needs. `pools` and `workers` need several and take minutes: they run in their own
+# environment only.
+NEEDS = {"airflow": "airflow", "celery": "celery", "pools": "", "pyspark": "pyspark", "ray": "ray", "workers": ""}
 LIFE_SECONDS = 6.0
 # ENGINE_TESTS, where it is set, names the file that must run: a missing engine fails instead of going unseen.
 REQUIRED = os.environ.get("ENGINE_TESTS", "").split()
@@ -39,24 +41,27 @@ _figures: dict[str, dict[str, Any]] = {}
 
 
 class Figures:
-    """What the tests of an engine measured, for the manual's table."""
+    """What the tests of an engine measured, for the manual's tables."""
 
-    def record(self, engine: str, version: str, processes: int, cloud: FakeCloud, searched: list[str]) -> None:
+    def record(self, engine: str, version: str, workers: set[int], fetches: Fetches, searched: list[str]) -> None:
         """Add up the figures of an engine's tests.
 
         Args:
-            engine: its name in the table.
+            engine: its name in the tables.
             version: its version.
-            processes: how many worker processes there were.
-            cloud: counts the fetches.
+            workers: the processes that had a task.
+            fetches: what each process fetched.
             searched: where the test looked for secrets.
         """
-        known = _figures.setdefault(engine, {"processes": 0, "sets": 0, "fetches": 0, "searched": []})
+        zero = {"tests": 0, "workers": 0, "fetching": 0, "fetches": 0, "most": 0, "searched": []}
+        known = _figures.setdefault(engine, zero)
         known["version"] = version
         known["rotations"] = ROTATIONS
-        known["processes"] += processes
-        known["sets"] += processes * len(cloud.credential_store.issued("web"))
-        known["fetches"] += len(cloud.requests.to("credentials"))
+        known["tests"] += 1
+        known["workers"] += len(workers)
+        known["fetching"] += len(fetches.processes())
+        known["fetches"] += sum(fetches.counts.values())
+        known["most"] = max(known["most"], *fetches.counts.values())
         known["searched"] = list(dict.fromkeys([*known["searched"], *searched]))
 
 
@@ -80,6 +85,13 @@ def cloud() -> Iterator[FakeCloud]:
         yield cloud
 
 
+@pytest.fixture
+def fetches(cloud: FakeCloud) -> Iterator[Fetches]:
+    """The metadata service of the cloud, behind a relay that counts the fetches of each process."""
+    with Fetches(cloud.port) as fetches:
+        yield fetches
+
+
 def assert_no_secret_below(folders: Iterable[Path]) -> None:
     """No file below these folders holds a secret or a token of the fake cloud; at least one file was read."""
     read = 0
@@ -92,26 +104,11 @@ def assert_no_secret_below(folders: Iterable[Path]) -> None:
     assert read
 
 
-def assert_one_fetch_per_process(cloud: FakeCloud, reports: list[Report], *, beside: int = 0) -> int:
-    """Every task went over the rotations unrefused, and each process fetched once for each set of credentials.
-
-    A fetch may return the credentials that are held still, since the service issues the next ones late in their life.
-    So each process has one more for each set.
-
-    Args:
-        cloud: the cloud of the test.
-        reports: what the tasks did.
-        beside: how many other processes fetch.
-
-    Returns:
-        How many processes there were.
-    """
-    assert all(len(report["keys"]) == ROTATIONS + 1 and report["refused"] == 0 for report in reports)
-    processes = {report["process"] for report in reports}
-    fetches = cloud.requests.to("credentials")
-    generations = len(cloud.credential_store.issued("web"))
-    assert len(processes) <= len(fetches) <= 2 * generations * (len(processes) + beside)
-    return len(processes)
+def assert_outlived(reports: list[Report]) -> None:
+    """Every task went over the rotations, none of its calls was refused, and it says whose credentials it used."""
+    assert reports
+    assert {(report["identity"], report["source"]) for report in reports} == {("web", "ecs_ram_role")}
+    assert all(len(report["keys"]) > ROTATIONS and report["refused"] == 0 for report in reports), reports
 
 
 def wait_for_port(port: int) -> None:

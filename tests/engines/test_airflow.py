@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engines.conftest import Figures, assert_no_secret_below, assert_one_fetch_per_process
+from tests.engines.conftest import Figures, assert_no_secret_below, assert_outlived
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ramrole_creds.testing import FakeCloud
+    from tests.engines.fetches import Fetches
 
 HERE = Path(__file__).parent
 DAG = """
@@ -43,9 +44,9 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def airflow(cloud: FakeCloud, tmp_path: Path) -> Mapping[str, str]:
+def airflow(cloud: FakeCloud, fetches: Fetches, tmp_path: Path) -> Mapping[str, str]:
     """The environment of Airflow's commands: a home of its own and a connection without keys."""
-    connection = {"conn_type": "ramrole", "extra": {"provider": f"ecs-ram-role://web?endpoint={cloud.url}"}}
+    connection = {"conn_type": "ramrole", "extra": {"provider": f"ecs-ram-role://web?endpoint={fetches.url}"}}
     home = tmp_path / "airflow"
     environment = {
         **os.environ,
@@ -74,7 +75,7 @@ def run(environment: Mapping[str, str], *arguments: str) -> str:
 
 
 def test_a_task_outlives_rotations_and_leaks_nothing(
-    cloud: FakeCloud, airflow: Mapping[str, str], tmp_path: Path, figures: Figures
+    fetches: Fetches, airflow: Mapping[str, str], tmp_path: Path, figures: Figures
 ) -> None:
     types = json.loads(run(airflow, "providers", "hooks", "--output", "json").splitlines()[-1])
     assert [one["hook_name"] for one in types if one["connection_type"] == "ramrole"] == ["Alibaba Cloud RAM role"]
@@ -85,10 +86,11 @@ def test_a_task_outlives_rotations_and_leaks_nothing(
     assert done.returncode == 0, done.stderr[-3000:]
     (tmp_path / "output.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
-    processes = assert_one_fetch_per_process(cloud, [report])
+    assert_outlived([report])
+    workers = fetches.assert_one_per_process_and_set([report])
     assert_no_secret_below([tmp_path])
     searched = ["metadata database with its connections", "task logs", "output"]
-    figures.record("airflow", metadata.version("apache-airflow"), processes, cloud, searched)
+    figures.record("airflow", metadata.version("apache-airflow"), workers, fetches, searched)
 
 
 @pytest.mark.parametrize(

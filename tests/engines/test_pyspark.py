@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import subprocess
 import sys
@@ -14,16 +15,19 @@ import pytest
 import requests
 from pyspark.sql import SparkSession
 
-from ramrole_creds import EcsRamRoleProvider
+from ramrole_creds import EcsRamRoleProvider, Signer, signing
+from ramrole_creds.integrations.refreshing_client import RefreshingClient
+from ramrole_creds.integrations.requests import RequestsAuth
 from ramrole_creds.local_service import LocalService
 from ramrole_creds.testing.masking import leaked_marker
-from tests.engines.conftest import Figures, assert_no_secret_below, assert_one_fetch_per_process
+from tests.engines.conftest import Figures, assert_no_secret_below, assert_outlived
 from tests.engines.work import ROTATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ramrole_creds.testing import FakeCloud
+    from tests.engines.fetches import Fetches
 
 HERE = Path(__file__).parent
 EXECUTORS = 2
@@ -38,9 +42,9 @@ pytestmark = [
 
 
 @pytest.fixture
-def service(cloud: FakeCloud) -> Iterator[LocalService]:
+def service(fetches: Fetches) -> Iterator[LocalService]:
     """What `ramrole-creds serve` starts: it hands credentials to the JVMs of this machine."""
-    with EcsRamRoleProvider(endpoint=cloud.url) as provider, LocalService(provider) as service:
+    with EcsRamRoleProvider(endpoint=fetches.url) as provider, LocalService(provider) as service:
         yield service
 
 
@@ -84,9 +88,9 @@ def spark(tmp_path: Path, service: LocalService, jar: Path, monkeypatch: pytest.
 
 
 def test_tasks_in_two_executors_outlive_rotations_and_leak_nothing(
-    cloud: FakeCloud, spark: Any, tmp_path: Path, figures: Figures
+    cloud: FakeCloud, fetches: Fetches, spark: Any, tmp_path: Path, figures: Figures
 ) -> None:
-    provider, url = EcsRamRoleProvider(endpoint=cloud.url), cloud.url
+    provider, url = EcsRamRoleProvider(endpoint=fetches.url), cloud.url
 
     def run(_: int) -> Any:
         import work
@@ -95,8 +99,9 @@ def test_tasks_in_two_executors_outlive_rotations_and_leak_nothing(
 
     reports = spark.sparkContext.parallelize(range(PARTITIONS), PARTITIONS).map(run).collect()
 
-    processes = assert_one_fetch_per_process(cloud, reports)
-    assert processes >= EXECUTORS
+    assert_outlived(reports)
+    workers = fetches.assert_one_per_process_and_set(reports)
+    assert len(workers) >= EXECUTORS
     pages = [f"{spark.sparkContext.uiWebUrl}{path}" for path in ("/jobs/", "/environment/", "/executors/")]
     for page in pages:
         answer = requests.get(page, timeout=10)
@@ -104,11 +109,50 @@ def test_tasks_in_two_executors_outlive_rotations_and_leak_nothing(
         assert leaked_marker(answer.text) is None
     assert_no_secret_below([tmp_path])
     searched = ["event log", "logs and files of the executors", "pages of the driver"]
-    figures.record("pyspark", metadata.version("pyspark"), processes, cloud, searched)
+    figures.record("pyspark", metadata.version("pyspark"), workers, fetches, searched)
+
+
+def test_broadcast_variables_and_closures_carry_providers_signers_and_clients(
+    cloud: FakeCloud, fetches: Fetches, spark: Any
+) -> None:
+    url = cloud.url
+    provider = EcsRamRoleProvider(endpoint=fetches.url)
+    session = requests.Session()
+    session.trust_env = False
+    session.auth = RequestsAuth(Signer(provider, signing.ACS3()))
+    handle = RefreshingClient(provider, operator.attrgetter("identity"))
+    broadcast = spark.sparkContext.broadcast((provider, session, handle))
+
+    def run(_: int) -> Any:
+        import os
+
+        sent_provider, sent_session, sent_handle = broadcast.value
+        headers = {"x-acs-action": "GetCallerIdentity", "x-acs-version": "2015-04-01"}
+        answers = [one.post(url, headers=headers, timeout=10).status_code for one in (sent_session, session)]
+        return os.getpid(), handle(), sent_handle(), sent_provider is provider, answers
+
+    reports = spark.sparkContext.parallelize(range(PARTITIONS), PARTITIONS).map(run).collect()
+
+    assert {report[1:4] for report in reports} == {("web", "web", True)}
+    assert all(report[4] == [200, 200] for report in reports)
+    assert fetches.processes() == {report[0] for report in reports}
+    assert max(fetches.counts.values()) == 1
+
+
+def test_credentials_are_refused_in_closures_broadcasts_and_results(cloud: FakeCloud, spark: Any) -> None:
+    provider = EcsRamRoleProvider(endpoint=cloud.url)
+    held = provider.get_credentials()
+    numbers = spark.sparkContext.parallelize(range(PARTITIONS), PARTITIONS)
+    with pytest.raises(Exception, match="Pickle the provider instead"):
+        numbers.map(lambda _: held.access_key_id).collect()
+    with pytest.raises(Exception, match="Pickle the provider instead"):
+        spark.sparkContext.broadcast(held)
+    with pytest.raises(Exception, match="Pickle the provider instead"):
+        numbers.map(lambda _: provider.get_credentials()).collect()
 
 
 def test_code_in_the_jvm_of_executors_outlives_rotations_and_leaks_nothing(
-    cloud: FakeCloud, service: LocalService, spark: Any, tmp_path: Path, figures: Figures
+    cloud: FakeCloud, fetches: Fetches, service: LocalService, spark: Any, tmp_path: Path, figures: Figures
 ) -> None:
     """The connectors for OSS in Java are not on the package index; Java's own HTTP client stands for them."""
     spark.udf.registerJavaFunction("rotate", "RotationUdf")
@@ -117,16 +161,16 @@ def test_code_in_the_jvm_of_executors_outlives_rotations_and_leaks_nothing(
     reports = [row.report.split() for row in frame.collect()]
 
     assert all(len(keys.split(",")) == ROTATIONS + 1 for _, keys in reports)
-    processes = {process for process, _ in reports}
-    assert len(processes) == EXECUTORS
-    assert len(cloud.requests.to("credentials")) <= 2 * len(cloud.credential_store.issued("web"))  # by the service
+    workers = {int(process) for process, _ in reports}
+    assert len(workers) == EXECUTORS
+    fetches.assert_one_per_process_and_set([], beside=1)  # the service, which is in this process
     page = requests.get(f"{spark.sparkContext.uiWebUrl}/environment/", timeout=10)
     assert page.status_code == 200
     path = service.uri.rpartition("/")[2]
     assert path not in page.text
     assert_no_secret_below([tmp_path])
     searched = ["event log", "logs and files of the executors", "pages of the driver, for the service's URI too"]
-    figures.record("spark-jvm", metadata.version("pyspark"), len(processes), cloud, searched)
+    figures.record("spark-jvm", metadata.version("pyspark"), workers, fetches, searched)
 
 
 def test_a_program_in_java_outlives_rotations_under_run(cloud: FakeCloud) -> None:

@@ -1,15 +1,14 @@
-"""Processes without an engine: workers of gunicorn and uvicorn, multiprocessing, and Dask, over two rotations."""
+"""Workers of gunicorn and uvicorn, replaced and reloaded ones too, and of Dask, over two rotations."""
 
 from __future__ import annotations
 
-import multiprocessing
+import contextlib
 import os
-import pickle
 import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,31 +18,31 @@ import requests
 from distributed import Client, LocalCluster
 
 from ramrole_creds import EcsRamRoleProvider
-from ramrole_creds.testing.masking import leaked_marker
-from tests.engines.conftest import Figures, assert_no_secret_below, assert_one_fetch_per_process, wait_for_port
+from tests.engines.conftest import Figures, assert_no_secret_below, assert_outlived, wait_for_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ramrole_creds.testing import FakeCloud
+    from tests.engines.fetches import Fetches
     from tests.engines.work import Report
 
 HERE = Path(__file__).parent
 WORKERS = 2
 TASKS = 4
 WAIT_SECONDS = 90
+GUNICORN = ["gunicorn", "--workers", str(WORKERS), "--timeout", "90", "worker_app:application"]
+UVICORN = ["uvicorn", "worker_app:asgi"]
 SERVERS = {
-    "gunicorn": ["gunicorn", "--workers", str(WORKERS), "--timeout", "90", "worker_app:application"],
-    "gunicorn-preload": [
-        "gunicorn",
-        "--workers",
-        str(WORKERS),
-        "--timeout",
-        "90",
-        "--preload",
-        "worker_app:application",
-    ],
-    "uvicorn": ["uvicorn", "--workers", str(WORKERS), "worker_app:asgi"],
+    "gunicorn": GUNICORN,
+    "gunicorn-threads": [*GUNICORN, "--threads", "2"],
+    "gunicorn-preload": [*GUNICORN, "--preload"],
+    "gunicorn-preload-max-requests": [*GUNICORN, "--preload", "--max-requests", "1"],
+    "gunicorn-max-requests": [*GUNICORN, "--max-requests", "1"],
+    "gunicorn-reload": [*GUNICORN, "--reload", "--reload-extra-file", "{touched}"],
+    "uvicorn": [*UVICORN, "--workers", str(WORKERS)],
+    "uvicorn-max-requests": [*UVICORN, "--workers", str(WORKERS), "--limit-max-requests", "2"],
+    "uvicorn-reload": [*UVICORN, "--reload", "--reload-dir", "{folder}"],
 }
 
 pytestmark = [
@@ -54,17 +53,22 @@ pytestmark = [
 
 
 @pytest.fixture
-def address(cloud: FakeCloud, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of a server with two workers; its output is written to a file."""
+def address(cloud: FakeCloud, fetches: Fetches, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a server with workers; its output is written to a file."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server, *arguments = SERVERS[request.param]
+    folder = tmp_path / "reloaded"
+    folder.mkdir()
+    touched = folder / "touched.py"
+    touched.touch()
+    server, *arguments = [one.format(folder=folder, touched=touched) for one in SERVERS[request.param]]
     listen = ["--bind", f"127.0.0.1:{port}"] if server == "gunicorn" else ["--port", str(port)]
     level = ["--log-level", "debug"]
     environment = {
         **os.environ,
         "CLOUD_URL": cloud.url,
+        "METADATA_URL": fetches.url,
         "WARM": "yes" if "--preload" in arguments else "",
         "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
         "PYTHONWARNINGS": "ignore",
@@ -84,48 +88,58 @@ def address(cloud: FakeCloud, tmp_path: Path, request: pytest.FixtureRequest) ->
 
 @pytest.mark.parametrize("address", SERVERS, indirect=True)
 def test_workers_of_a_web_server_outlive_rotations_with_one_fetch_each(
-    cloud: FakeCloud, address: str, tmp_path: Path, request: pytest.FixtureRequest, figures: Figures
+    fetches: Fetches, address: str, tmp_path: Path, request: pytest.FixtureRequest, figures: Figures
 ) -> None:
     server = request.node.callspec.params["address"]
+    replaced = "max-requests" in server or "reload" in server
     reports: list[Report] = []
     ends = time.monotonic() + WAIT_SECONDS
-    while len({report["process"] for report in reports}) < WORKERS:
-        assert time.monotonic() < ends, "one worker answered every request"
+    while len({report["process"] for report in reports}) < WORKERS + replaced:
+        assert time.monotonic() < ends, "no other worker answered"
         with ThreadPoolExecutor(TASKS) as pool:
-            reports += pool.map(lambda _: requests.get(address, timeout=WAIT_SECONDS).json(), range(TASKS))
+            reports += pool.map(lambda _: answer_of(address), range(TASKS))
+        if "reload" in server:
+            reload(tmp_path / "reloaded" / "touched.py", address, {report["process"] for report in reports})
 
-    # A warm preload fetches in the parent, whose snapshot the workers have.
-    processes = assert_one_fetch_per_process(cloud, reports, beside=1 if "preload" in server else 0)
+    assert_outlived(reports)
+    # A warm preload fetches in the parent, whose snapshot the workers have. A replaced worker may have had no request.
+    others = len(fetches.processes()) if replaced else 1 if "preload" in server else 0
+    workers = fetches.assert_one_per_process_and_set(reports, beside=others)
     assert_no_secret_below([tmp_path])
     name = server.partition("-")[0]
-    figures.record(name, metadata.version(name), processes, cloud, ["server log"])
+    figures.record(name, metadata.version(name), workers, fetches, ["server log"])
 
 
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_tasks_of_a_process_pool_outlive_rotations_with_one_fetch_each(
-    cloud: FakeCloud, method: str, monkeypatch: pytest.MonkeyPatch, figures: Figures
-) -> None:
-    monkeypatch.syspath_prepend(str(HERE))
-    import work  # type: ignore[import-not-found,unused-ignore]
+def answer_of(address: str) -> Report:
+    """What a worker did. A worker that is being replaced may reset a connection before it reads the request."""
+    for _ in range(TASKS):
+        with contextlib.suppress(requests.ConnectionError):
+            answer: Report = requests.get(address, timeout=WAIT_SECONDS).json()
+            return answer
+        time.sleep(0.5)
+    raise TimeoutError("no worker answered")
 
-    provider = EcsRamRoleProvider(endpoint=cloud.url)
-    provider.get_credentials()
-    assert leaked_marker(pickle.dumps((work.work, provider, cloud.url)).decode("latin-1")) is None
-    with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context(method)) as pool:
-        reports = [future.result() for future in [pool.submit(work.work, provider, cloud.url) for _ in range(TASKS)]]
 
-    processes = assert_one_fetch_per_process(cloud, reports, beside=1)
-    figures.record("multiprocessing", sys.version.split()[0], processes, cloud, ["pickled tasks"])
+def reload(touched: Path, address: str, known: set[int]) -> None:
+    """Change a file that the server watches, and wait for new workers."""
+    touched.write_text(f"# {time.time()}", encoding="utf-8")
+    ends = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < ends:
+        with contextlib.suppress(requests.RequestException):
+            if int(requests.get(f"{address}process", timeout=5).text) not in known:
+                return
+        time.sleep(0.2)
+    raise TimeoutError("the server did not reload")
 
 
 def test_tasks_of_dask_outlive_rotations_with_one_fetch_each(
-    cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figures: Figures
+    cloud: FakeCloud, fetches: Fetches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figures: Figures
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), *sys.path]))
     monkeypatch.syspath_prepend(str(HERE))
     import work  # type: ignore[import-not-found,unused-ignore]
 
-    provider: Any = EcsRamRoleProvider(endpoint=cloud.url)
+    provider: Any = EcsRamRoleProvider(endpoint=fetches.url)
     with (
         LocalCluster(
             n_workers=WORKERS, threads_per_worker=2, processes=True, dashboard_address="127.0.0.1:0",
@@ -141,6 +155,8 @@ def test_tasks_of_dask_outlive_rotations_with_one_fetch_each(
         assert page.status_code == 200
         (tmp_path / "page.html").write_text(page.text, encoding="utf-8")
 
-    processes = assert_one_fetch_per_process(cloud, reports)
+    assert_outlived(reports)
+    workers = fetches.assert_one_per_process_and_set(reports)
     assert_no_secret_below([tmp_path])
-    figures.record("dask", metadata.version("distributed"), processes, cloud, ["logs of scheduler and workers", "page"])
+    searched = ["logs of scheduler and workers", "page"]
+    figures.record("dask", metadata.version("distributed"), workers, fetches, searched)

@@ -26,6 +26,8 @@ class Report(TypedDict):
     process: int
     keys: list[str]
     refused: int
+    identity: str | None
+    source: str
 
 
 def work(provider: CredentialProvider, url: str) -> Report:
@@ -53,4 +55,11 @@ def work(provider: CredentialProvider, url: str) -> Report:
             if key not in keys:
                 keys.append(key)
             threading.Event().wait(PAUSE_SECONDS)
-    return {"process": os.getpid(), "keys": keys, "refused": refused}
+    status = provider.status()
+    return {
+        "process": os.getpid(),
+        "keys": keys,
+        "refused": refused,
+        "identity": status.identity,
+        "source": status.provider_name,
+    }
