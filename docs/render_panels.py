@@ -70,13 +70,20 @@ def wait_for(port: int, expression: str) -> None:
 
 def run_demo_with_metrics(registry: CollectorRegistry) -> None:
     """The demo, whose own output is not shown."""
+    from ramrole_creds import events
     from ramrole_creds.cli.demonstration import run_demo
     from ramrole_creds.cli.screen import open_screen
     from ramrole_creds.integrations.prometheus import PrometheusMetrics
 
+    metrics = PrometheusMetrics(registry)
+
+    def listen(event: events.Event) -> None:
+        if not isinstance(event, events.Closed):  # the panels show the last moment before
+            metrics(event)
+
     shown = io.StringIO()
     with redirect_stdout(shown):
-        held = run_demo(open_screen(), threads=4, seed=1, listener=PrometheusMetrics(registry))
+        held = run_demo(open_screen(), threads=4, seed=1, listener=listen)
     if not held:
         raise SystemExit(f"The demo failed:\n{shown.getvalue()}")
 

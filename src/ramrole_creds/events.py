@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FETCH_OUTCOMES",
+    "Closed",
     "Event",
     "EventListener",
     "FetchFailed",
@@ -33,10 +34,12 @@ class Event:
     Args:
         provider: the provider's name.
         at: Unix seconds by the provider's clock.
+        number: of the provider, since several in a process may have the same name.
     """
 
     provider: str
     at: float
+    number: int = field(default=0, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,14 @@ class RefreshForced(Event):
     """Somebody called `refresh()`; `rejected`: a service had rejected the credentials."""
 
     rejected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Closed(Event):
+    """The provider was closed, or no longer exists: it holds nothing, and this is its last event.
+
+    After a provider that is collected without `close()` it comes a moment later.
+    """
 
 
 class EventListener(Protocol):

@@ -68,8 +68,9 @@ def test_callers_are_not_held_by_a_listener_and_events_keep_their_order() -> Non
         *("Fetched", "StateChanged"),
         *("RefreshForced", "Fetched"),
         *("RefreshForced", "Fetched"),
+        "Closed",
     ]
-    assert len(listener.by) == 1, "one thread at a time delivers"
+    assert len(listener.by) <= 2, "one thread at a time delivers; another one delivers the end"
     assert threading.get_ident() not in listener.by, "a caller may hold a lock that the listener needs"
 
 
@@ -100,7 +101,7 @@ def test_a_listener_that_ends_its_thread_silences_nobody(monkeypatch: pytest.Mon
         provider.get_credentials()
         provider.refresh()
         assert eventually(lambda: received.count("Fetched") == 2)
-    assert received == ["Fetched", "StateChanged", "RefreshForced", "Fetched"]
+    assert received == ["Fetched", "StateChanged", "RefreshForced", "Fetched", "Closed"]
 
 
 class BrokenHandler(logging.Handler):

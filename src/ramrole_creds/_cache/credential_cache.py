@@ -196,15 +196,16 @@ class CredentialCache(FetchRunner):
 
     def close(self) -> None:
         """Forget the credentials and stop refreshing; callers who wait and later calls get ConfigurationError."""
-        self._closed = True
         cell = self._cell()
-        while True:
-            state = cell.latest()
-            if self._swap(cell, state, state.change(closed=True, in_flight=None, snapshot=NO_SNAPSHOT)):
+        self._closed = True
+        ended = [Happening("Closed", self._clock.time())] if self._events.is_heard else []
+        while not (state := cell.latest()).closed:
+            if self._swap(cell, state, state.change(*ended, closed=True, in_flight=None, snapshot=NO_SNAPSHOT)):
                 break
         self._refresher.forget(self)
         if state.in_flight is not None:
             state.in_flight.finish()  # whoever waited looks again and finds this closed
+        self._events.ensure(cell, wait=True)
 
     # For the refresher
 

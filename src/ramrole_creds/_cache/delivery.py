@@ -6,17 +6,30 @@ them; a caller does not, since a listener or a log handler may need a lock that 
 
 from __future__ import annotations
 
+from collections import deque
+from contextlib import suppress
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 
-from ramrole_creds._cache.notifications import Delivery, deliver
+from ramrole_creds._cache.backoff import Backoff
+from ramrole_creds._cache.notifications import Delivery, Happening, deliver
+from ramrole_creds._cache.snapshot import EMPTY, NO_SNAPSHOT
+from ramrole_creds._cache.state import CacheState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ramrole_creds import events
     from ramrole_creds._cache.runtime import Runtime
     from ramrole_creds._cache.state import StateCell
+    from ramrole_creds.clock import Clock
 
 DELIVERY_WAIT_SECONDS = 0.25
+
+_numbers = count(1)
+_postponed: deque[Callable[[], None]] = deque()
+"""Ends of providers that were collected where no thread could be started."""
 
 
 class EventDelivery:
@@ -28,10 +41,11 @@ class EventDelivery:
         runtime: starts the thread that delivers.
     """
 
-    __slots__ = ("_listener", "_name", "_runtime")
+    __slots__ = ("_listener", "_name", "_number", "_runtime")
 
     def __init__(self, name: str, listener: events.EventListener | None, runtime: Runtime) -> None:
         self._name = name
+        self._number = next(_numbers)
         self._listener = listener
         self._runtime = runtime
 
@@ -39,11 +53,45 @@ class EventDelivery:
         """A delivery that has not begun."""
         return Delivery(self._runtime.signal())
 
+    @property
+    def is_heard(self) -> bool:
+        """True where there is a listener."""
+        return self._listener is not None
+
+    def report_end(self, cells: dict[int, StateCell], clock: Clock) -> None:
+        """Report that the cache no longer exists; called by its finalizer, so nothing of others runs here.
+
+        Args:
+            cells: the states of the cache by process.
+            clock: of the cache.
+        """
+        with suppress(Exception):  # at the end of the interpreter, for instance
+            report = partial(self._report_end, cells, clock)
+            try:
+                self._runtime.spawn(report, "events")
+            except RuntimeError:  # the next call of any provider reports it
+                _postponed.append(report)
+
+    def _report_end(self, cells: dict[int, StateCell], clock: Clock) -> None:
+        cell = cells.get(self._runtime.process_id())
+        if cell is None:  # a forked child that never used it
+            cell = self._runtime.cell(CacheState(NO_SNAPSHOT, Backoff(), EMPTY))
+        ended = Happening("Closed", clock.time())
+        while not (state := cell.latest()).closed:
+            cell.swap(state, state.change(ended, closed=True, in_flight=None, snapshot=NO_SNAPSHOT))
+        delivery = self.new()
+        while (state := cell.latest()).pending and state.delivery is None:
+            if cell.swap(state, state.change(delivery=delivery)):
+                self.run(cell, delivery)
+
     def ensure(self, cell: StateCell, *, wait: bool) -> None:
         """See that what is pending is delivered, and `wait` for it, but only for a moment.
 
         While a fetch is in flight its worker will deliver.
         """
+        while _postponed:
+            with suppress(IndexError):  # another thread took it
+                _postponed.popleft()()
         state = cell.latest()
         delivery = state.delivery
         if delivery is None:
@@ -79,7 +127,7 @@ class EventDelivery:
                     continue
                 delivery.taken = state.pending[0]
                 if cell.swap(state, state.change(pending=state.pending[1:])):
-                    deliver(delivery, self._name, self._listener)
+                    deliver(delivery, self._name, self._number, self._listener)
                 delivery.taken = None
         except BaseException:
             self.end(cell, delivery)

@@ -58,6 +58,12 @@ class StateKeeper(ABC):
         # `setdefault` lets exactly one of its threads do so.
         self._cells: dict[int, StateCell] = {}
 
+    def __del__(self) -> None:
+        # With its provider: a metric that shows what is held must not outlive it.
+        events = self.__dict__.get("_events")
+        if events is not None and events.is_heard and not getattr(self, "_closed", True):
+            events.report_end(self._cells, self._clock)
+
     @abstractmethod
     def on_due(self) -> Pending | None:
         """Start what is due; called by the refresher, never blocks."""
@@ -75,7 +81,7 @@ class StateKeeper(ABC):
 
     def after_fork_in_child(self) -> None:
         """Keep a snapshot that is valid; drop the parent's fetch in flight and its jitter."""
-        self._cells = {}
+        self._cells.clear()
         self._publishing = threading.Lock()
         self.snapshot = self.snapshot.needing_recheck()
 

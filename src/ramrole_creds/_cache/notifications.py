@@ -78,7 +78,7 @@ def record_waiters(happenings: Iterable[Happening], waiters: int) -> None:
             happening.fields["waiters"] = waiters
 
 
-def deliver(delivery: Delivery, name: str, listener: events.EventListener | None) -> None:
+def deliver(delivery: Delivery, name: str, number: int, listener: events.EventListener | None) -> None:
     """Report what it took to the log and to the listener; exceptions of either are swallowed."""
     happening = delivery.taken
     if happening is None:
@@ -94,7 +94,7 @@ def deliver(delivery: Delivery, name: str, listener: events.EventListener | None
     fields = {key: value for key, value in happening.fields.items() if key not in _LOG_ONLY}
     if isinstance(error := fields.get("error"), Exception):
         fields.update(error=type(error).__name__, message=message_of(error))
-    event = getattr(events, happening.kind)(provider=name, at=happening.at, **fields)
+    event = getattr(events, happening.kind)(provider=name, at=happening.at, number=number, **fields)
     delivery.taken = None
     try:
         listener(event)
@@ -151,4 +151,5 @@ _LINES: dict[str, Callable[..., _Line]] = {
     "IdentityChanged": _identity_changed,
     "RefreshForced": _silent,
     "ClockLeap": _clock_leapt,
+    "Closed": _silent,
 }

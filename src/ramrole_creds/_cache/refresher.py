@@ -6,6 +6,7 @@ Names are looked up in `threading` when they are used, so that gevent's patches 
 from __future__ import annotations
 
 import atexit
+import contextvars
 import heapq
 import importlib
 import logging
@@ -114,7 +115,9 @@ class _RefresherThread:
             return True
         try:
             if not threads_are_refused():
-                thread = threading.Thread(target=self.serve, name="ramrole-creds-refresh", daemon=True)
+                # An empty context, also where threads inherit one: the thread outlives whoever happens to start it.
+                run = contextvars.Context().run
+                thread = threading.Thread(target=run, args=(self.serve,), name="ramrole-creds-refresh", daemon=True)
                 thread.start()
                 self._thread = thread
                 return True

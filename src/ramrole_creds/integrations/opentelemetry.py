@@ -5,6 +5,7 @@ provider = default_provider(on_event=OpenTelemetryMetrics())
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ class OpenTelemetryMetrics(SharedListener):
     """
 
     def __init__(self, meter: metrics.Meter | None = None, tracer: trace.Tracer | None = None) -> None:
-        self._share(default=meter is None and tracer is None)
+        super().__init__(default=meter is None and tracer is None)
         meter = metrics.get_meter("ramrole_creds") if meter is None else meter
         self._tracer = trace.get_tracer("ramrole_creds") if tracer is None else tracer
         self._fetches = meter.create_counter("ramrole_creds.fetches", "{fetch}", "Fetches by outcome")
@@ -43,12 +44,11 @@ class OpenTelemetryMetrics(SharedListener):
         self._waiters = meter.create_counter("ramrole_creds.waiters", "{call}", "Calls that waited for a fetch")
         self._changes = meter.create_counter("ramrole_creds.identity_changes", "{change}", "Changes of the identity")
         self._forced = meter.create_counter("ramrole_creds.forced_refreshes", "{call}", "Calls of refresh()")
-        self._ends, self._states = dict[str, float](), dict[str, str]()
-        meter.create_observable_gauge("ramrole_creds.remaining", [self._left], "s", "Life left of the credentials")
-        meter.create_observable_gauge("ramrole_creds.state", [self._state], "1", "1 for the state of the cache")
+        left, states = "Life left of the first credentials to expire", "Providers in this state"
+        meter.create_observable_gauge("ramrole_creds.remaining", [self._observe_left], "s", left)
+        meter.create_observable_up_down_counter("ramrole_creds.state", [self._observe_state], "{provider}", states)
 
-    def __call__(self, event: events.Event, /) -> None:
-        """Record an event."""
+    def _record(self, event: events.Event) -> None:
         attributes = {PROVIDER: event.provider}
         if isinstance(event, (events.Fetched, events.FetchedUnchanged, events.FetchFailed)):
             self._waiters.add(event.waiters, attributes)
@@ -60,17 +60,15 @@ class OpenTelemetryMetrics(SharedListener):
             span = self._tracer.start_span("ramrole_creds.fetch", start_time=start, attributes=fetch)
             span.set_status(trace.StatusCode.ERROR if error else trace.StatusCode.UNSET)
             span.end(end)
-        if isinstance(event, events.Fetched) and event.expiration is not None:
-            self._ends[event.provider] = event.expiration.timestamp()
-        elif isinstance(event, events.StateChanged):
-            self._states[event.provider] = event.new
         elif isinstance(event, (events.IdentityChanged, events.RefreshForced)):
             (self._changes if isinstance(event, events.IdentityChanged) else self._forced).add(1, attributes)
 
-    def _left(self, _: metrics.CallbackOptions) -> Iterator[metrics.Observation]:
-        for provider, end in list(self._ends.items()):
-            yield metrics.Observation(max(0.0, end - time.time()), {PROVIDER: provider})
+    def _observe_left(self, _: metrics.CallbackOptions) -> Iterator[metrics.Observation]:
+        for provider in list(self._held):
+            if (end := self._earliest_end(provider)) < math.inf:
+                yield metrics.Observation(max(0.0, end - time.time()), {PROVIDER: provider})
 
-    def _state(self, _: metrics.CallbackOptions) -> Iterator[metrics.Observation]:
-        for provider, state in list(self._states.items()):
-            yield metrics.Observation(1, {PROVIDER: provider, STATE: state})
+    def _observe_state(self, _: metrics.CallbackOptions) -> Iterator[metrics.Observation]:
+        for provider in list(self._held):
+            for state, count in self._states(provider).items():
+                yield metrics.Observation(count, {PROVIDER: provider, STATE: state})

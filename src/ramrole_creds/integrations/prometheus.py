@@ -7,6 +7,9 @@ The metrics are counters, gauges and a histogram of the client library, so they 
 
 from __future__ import annotations
 
+import math
+import os
+
 from ramrole_creds import events
 from ramrole_creds.integrations._sdk import load_sdk
 from ramrole_creds.integrations._shared_listener import SharedListener
@@ -19,6 +22,7 @@ __all__ = ["PrometheusMetrics"]
 
 STATES = ("empty", "fresh", "advisory", "mandatory", "expired")
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0)
+MULTIPROCESS = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
 
 
 class PrometheusMetrics(SharedListener):
@@ -34,8 +38,9 @@ class PrometheusMetrics(SharedListener):
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        one, prefix, end = ["provider"], "ramrole_creds_", "When the held credentials expire, Unix time"
-        outcome, state = [*one, "outcome"], [*one, "state"]
+        super().__init__(default=registry is REGISTRY)
+        one, prefix, end = ["provider"], "ramrole_creds_", "When the first held credentials expire, Unix time"
+        outcome, state, states = [*one, "outcome"], [*one, "state"], "Providers in this state"
         self._fetches = Counter(prefix + "fetches", "Fetches by outcome", outcome, registry=registry)
         self._seconds = Histogram(
             prefix + "fetch_duration_seconds", "Time of a fetch", one, buckets=BUCKETS, registry=registry
@@ -43,14 +48,12 @@ class PrometheusMetrics(SharedListener):
         self._end = Gauge(
             prefix + "expiration_timestamp_seconds", end, one, multiprocess_mode="livemin", registry=registry
         )
-        self._state = Gauge(prefix + "state", "1 for the state", state, multiprocess_mode="livesum", registry=registry)
+        self._state = Gauge(prefix + "state", states, state, multiprocess_mode="livesum", registry=registry)
         self._waiters = Counter(prefix + "waiters", "Calls that waited for a fetch", one, registry=registry)
         self._changes = Counter(prefix + "identity_changes", "Changes of the identity", one, registry=registry)
         self._forced = Counter(prefix + "forced_refreshes", "Calls of refresh()", one, registry=registry)
-        self._share(default=registry is REGISTRY)
 
-    def __call__(self, event: events.Event, /) -> None:
-        """Count an event."""
+    def _record(self, event: events.Event) -> None:
         name = event.provider
         for counter in (self._waiters, self._changes, self._forced):
             counter.labels(name)  # `increase()` sees the first step only of a counter that was 0 before
@@ -60,10 +63,17 @@ class PrometheusMetrics(SharedListener):
             self._fetches.labels(name, events.FETCH_OUTCOMES[type(event)]).inc()
             self._seconds.labels(name).observe(event.seconds)
             self._waiters.labels(name).inc(event.waiters)
-        if isinstance(event, events.Fetched) and event.expiration is not None:
-            self._end.labels(name).set(event.expiration.timestamp())
-        elif isinstance(event, events.StateChanged):
-            for state in STATES:
-                self._state.labels(name, state).set(state == event.new)
         elif isinstance(event, (events.IdentityChanged, events.RefreshForced)):
             (self._changes if isinstance(event, events.IdentityChanged) else self._forced).labels(name).inc()
+
+    def _show(self, name: str) -> None:
+        end, states = self._earliest_end(name), self._states(name)
+        for state in STATES:
+            self._state.labels(name, state).set(states[state])
+        self._end.labels(name).set(end)
+        if any(variable in os.environ for variable in MULTIPROCESS):
+            return  # where no series can be removed
+        if end == math.inf:
+            self._end.remove(name)
+        for state in STATES if not states else ():
+            self._state.remove(name, state)

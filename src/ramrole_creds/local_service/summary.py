@@ -63,6 +63,10 @@ def _forced(event: kinds.RefreshForced) -> str:
     return "a fetch was requested" + (", because a service refused the credentials" if event.rejected else "")
 
 
+def _closed(_: kinds.Closed) -> str:
+    return "closed"
+
+
 _DESCRIPTIONS: Final[dict[type, Callable[[Any], str]]] = {
     kinds.Fetched: _fetched,
     kinds.FetchFailed: _failed,
@@ -70,4 +74,5 @@ _DESCRIPTIONS: Final[dict[type, Callable[[Any], str]]] = {
     kinds.StateChanged: _state_changed,
     kinds.IdentityChanged: _identity_changed,
     kinds.RefreshForced: _forced,
+    kinds.Closed: _closed,
 }

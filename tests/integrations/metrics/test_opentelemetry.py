@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import NoOpTracerProvider
+from opentelemetry.trace import NoOpTracerProvider, StatusCode
 
 from ramrole_creds import EcsRamRoleProvider, RamRoleError
 from ramrole_creds.clock import SYSTEM_CLOCK
@@ -38,8 +39,8 @@ def test_metrics_and_spans_of_a_fetch_and_a_failure() -> None:
         cloud.faults.add("*", 503)
         with pytest.raises(RamRoleError):
             provider.refresh()
+        found = exported(reader)
 
-    found = exported(reader)
     assert found["ramrole_creds.fetch.duration"].unit == "s"
     counts = {
         point.attributes["ramrole_creds.outcome"]: point.value
@@ -69,3 +70,69 @@ def test_without_an_sdk_the_listener_does_nothing_and_harms_nothing() -> None:
     listener = OpenTelemetryMetrics(NoOpMeterProvider().get_meter("test"), NoOpTracerProvider().get_tracer("test"))
     with FakeCloud() as cloud, EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock, on_event=listener) as provider:
         assert provider.get_credentials().security_token
+
+
+class Traced:
+    """A provider whose fetches are spans, on a clock that the test moves."""
+
+    def __init__(self, cloud: FakeCloud) -> None:
+        self.spans = InMemorySpanExporter()
+        tracers = TracerProvider()
+        tracers.add_span_processor(SimpleSpanProcessor(self.spans))
+        self.tracer = tracers.get_tracer("test")
+        listener = OpenTelemetryMetrics(NoOpMeterProvider().get_meter("test"), self.tracer)
+        self.provider = EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock, on_event=listener)
+
+    def fetches(self) -> list[Any]:
+        return [span for span in self.spans.get_finished_spans() if span.name == "ramrole_creds.fetch"]
+
+
+def test_a_fetch_that_a_call_waits_for_is_a_span_below_the_span_of_that_call() -> None:
+    with FakeCloud() as cloud:
+        traced = Traced(cloud)
+        with traced.tracer.start_as_current_span("request") as request, traced.provider:
+            traced.provider.get_credentials()
+        (fetch,) = traced.fetches()
+        assert fetch.parent is not None
+        assert fetch.parent.span_id == request.get_span_context().span_id
+
+
+def test_a_fetch_that_a_coroutine_waits_for_is_a_span_below_the_span_of_that_coroutine() -> None:
+    async def request(traced: Traced) -> int:
+        with traced.tracer.start_as_current_span("request") as span:
+            await traced.provider.get_credentials_async()
+            return int(span.get_span_context().span_id)
+
+    with FakeCloud() as cloud:
+        traced = Traced(cloud)
+        with traced.provider:
+            caller = asyncio.run(request(traced))
+        (fetch,) = traced.fetches()
+        assert fetch.parent is not None
+        assert fetch.parent.span_id == caller
+
+
+def test_a_fetch_in_the_background_belongs_to_no_call() -> None:
+    """Not to the call that was the first of all either, during which the refresher was started."""
+    with FakeCloud() as cloud:
+        traced = Traced(cloud)
+        with traced.tracer.start_as_current_span("request"), traced.provider:
+            traced.provider.get_credentials()
+            cloud.clock.advance(hours=5, minutes=45)
+        first, *later = traced.fetches()
+        assert first.parent is not None
+        assert later
+
+
+def test_the_span_of_a_failed_fetch_has_an_error_without_a_text() -> None:
+    with FakeCloud(role="web-of-the-shop") as cloud:
+        traced = Traced(cloud)
+        cloud.faults.add("*", 503)
+        with traced.provider, pytest.raises(RamRoleError):
+            traced.provider.get_credentials()
+        (fetch,) = traced.fetches()
+        assert fetch.status.status_code is StatusCode.ERROR
+        assert fetch.status.description is None
+        assert fetch.attributes["error.type"] == "MetadataError"
+        assert "shop" not in fetch.to_json()
+        assert cloud.url not in fetch.to_json()

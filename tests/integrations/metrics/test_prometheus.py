@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+import tokenize
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -15,9 +18,6 @@ from prometheus_client import CollectorRegistry, generate_latest
 from ramrole_creds import Credentials, EcsRamRoleProvider, FunctionProvider, RamRoleError, events
 from ramrole_creds.integrations.prometheus import PrometheusMetrics
 from ramrole_creds.testing import FakeCloud
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def scraped(registry: CollectorRegistry) -> dict[str, float]:
@@ -51,6 +51,56 @@ def test_a_scrape_shows_fetches_state_and_expiry() -> None:
             found = scraped(registry)
             assert found[f'ramrole_creds_fetches_total{{outcome="failed",{one}}}'] == 1
             assert found[f"ramrole_creds_forced_refreshes_total{{{one}}}"] == 1
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="the program promtool is not installed")
+def test_promtool_finds_no_fault_in_a_scrape() -> None:
+    registry = CollectorRegistry()
+    with FakeCloud() as cloud:
+        listener = PrometheusMetrics(registry)
+        with EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock, on_event=listener) as provider:
+            provider.get_credentials()
+            page = generate_latest(registry)
+    done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    for name, kind in KINDS.items():
+        assert f"# HELP {name} ".encode() in page
+        assert f"# TYPE {name} {kind}\n".encode() in page
+
+
+KINDS = {
+    "ramrole_creds_fetches_total": "counter",
+    "ramrole_creds_fetch_duration_seconds": "histogram",
+    "ramrole_creds_expiration_timestamp_seconds": "gauge",
+    "ramrole_creds_state": "gauge",
+    "ramrole_creds_waiters_total": "counter",
+    "ramrole_creds_identity_changes_total": "counter",
+    "ramrole_creds_forced_refreshes_total": "counter",
+}
+
+
+def code_lines(path: Path) -> int:
+    """Lines with code: no blank ones, no comments, no docstrings."""
+    with path.open("rb") as file:
+        tokens = list(tokenize.tokenize(file.readline))
+    lines: set[int] = set()
+    before = tokenize.NEWLINE
+    for token in tokens[1:]:
+        if token.type in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT):
+            before = token.type
+        elif token.type != tokenize.ENDMARKER:
+            docstring = token.type == tokenize.STRING and before != tokenize.OP and token.string.startswith('"""')
+            lines |= set() if docstring else set(range(token.start[0], token.end[0] + 1))
+            before = token.type
+    return len(lines)
+
+
+@pytest.mark.parametrize("module", ["prometheus", "opentelemetry"])
+def test_a_module_of_metrics_stays_below_60_lines_of_code(module: str) -> None:
+    found = importlib.util.find_spec(f"ramrole_creds.integrations.{module}")
+    assert found is not None
+    assert found.origin is not None
+    assert 30 < code_lines(Path(found.origin)) < 60
 
 
 def test_counters_are_0_before_their_first_step_so_that_an_alert_sees_it() -> None:
@@ -150,7 +200,8 @@ from datetime import datetime, timezone
 from ramrole_creds import Credentials, FunctionProvider
 from ramrole_creds.integrations.prometheus import PrometheusMetrics
 end = datetime.fromtimestamp(float(sys.argv[1]), timezone.utc)
-FunctionProvider(lambda: Credentials("id", "s", "t", end), on_event=PrometheusMetrics()).get_credentials()
+provider = FunctionProvider(lambda: Credentials("id", "s", "t", end), on_event=PrometheusMetrics())
+provider.get_credentials()
 print("ready", flush=True)
 sys.stdin.read()
 """
