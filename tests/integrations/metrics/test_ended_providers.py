@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 REAL_PATIENCE_SECONDS = 10.0
-NOW = datetime.now(timezone.utc).replace(microsecond=0)
 Shown = dict[Any, float]
 """Seconds left by provider, and the number of providers by provider and state."""
 
@@ -71,11 +70,15 @@ def metrics(request: pytest.FixtureRequest) -> Prometheus | OpenTelemetry:
     return made
 
 
+def ends_in(hours: float) -> datetime:
+    return datetime.now(timezone.utc) + timedelta(hours=hours)
+
+
 def provider_of(
     metrics: Prometheus | OpenTelemetry, hours: float | None = 6, name: str = "web", listener: Any = None
 ) -> FunctionProvider:
     """A provider that has fetched credentials with this much life."""
-    end = None if hours is None else NOW + timedelta(hours=hours)
+    end = None if hours is None else ends_in(hours)
     provider = FunctionProvider(
         lambda: Credentials("id", "secret", None if end is None else "token", end),
         name=name,
@@ -107,9 +110,7 @@ def test_a_provider_is_shown_no_longer_after_its_with_block(metrics: Prometheus 
 
 def test_a_provider_that_a_coroutine_closes_is_shown_no_longer(metrics: Prometheus | OpenTelemetry) -> None:
     async def live() -> None:
-        provider = FunctionProvider(
-            lambda: Credentials("id", "secret", "token", NOW + timedelta(hours=1)), on_event=metrics.listener
-        )
+        provider = FunctionProvider(lambda: Credentials("id", "secret", "token", ends_in(1)), on_event=metrics.listener)
         await provider.get_credentials_async()
         provider.close()
 
@@ -118,7 +119,7 @@ def test_a_provider_that_a_coroutine_closes_is_shown_no_longer(metrics: Promethe
 
 
 def test_a_chain_that_is_closed_is_shown_no_longer(metrics: Prometheus | OpenTelemetry) -> None:
-    inner = FunctionProvider(lambda: Credentials("id", "secret", "token", NOW + timedelta(hours=1)))
+    inner = FunctionProvider(lambda: Credentials("id", "secret", "token", ends_in(1)))
     chain = ProviderChain(inner, on_event=metrics.listener)
     chain.get_credentials()
     assert metrics.shown()
@@ -176,7 +177,7 @@ def test_a_new_provider_is_shown_in_place_of_a_closed_one(metrics: Prometheus | 
 
 
 def test_what_never_expires_has_no_seconds_left(metrics: Prometheus | OpenTelemetry) -> None:
-    held = [Credentials("id", "secret", "token", NOW + timedelta(hours=1)), Credentials("key", "secret")]
+    held = [Credentials("id", "secret", "token", ends_in(1)), Credentials("key", "secret")]
     provider = FunctionProvider(lambda: held.pop(0), name="web", on_event=metrics.listener)
     provider.get_credentials()
     assert metrics.shown()["web"] > 0
