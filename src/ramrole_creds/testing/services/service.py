@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
-    from ramrole_creds.testing.verify.result import Extra
+    from ramrole_creds.testing.verify.verification import Extra
 
 
 @runtime_checkable

@@ -15,8 +15,8 @@ from ramrole_creds.testing.verify.oss_address import OssAddress, oss_address
 from ramrole_creds.testing.verify.oss_post import PostForm, parse_post_form
 from ramrole_creds.testing.verify.ots import has_ots_headers, ots_response_authorization
 from ramrole_creds.testing.verify.registry import VERIFIERS, Verifier, find_verifier
-from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, Rejected, VerificationResult
 from ramrole_creds.testing.verify.rpc import is_rpc, rpc_parameters
+from ramrole_creds.testing.verify.verification import Accepted, KeyDirectory, Rejected, VerificationResult
 
 __all__ = [
     "VERIFIERS",

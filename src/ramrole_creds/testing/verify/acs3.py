@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.authorization import Claim, authorization_fields
+from ramrole_creds.testing.verify.authorization import authorization_fields
 from ramrole_creds.testing.verify.canonical import (
     encode,
     from_wire,
     header_lines,
     header_map,
-    query_pairs,
+    hex_mac,
     same,
+    sorted_pairs,
     to_bytes,
 )
 from ramrole_creds.testing.verify.error_catalogs import OPENAPI
 from ramrole_creds.testing.verify.registry import scheme
 from ramrole_creds.testing.verify.times import iso_time
-from ramrole_creds.testing.verify.verification import Verification, VerificationFailed, refused
+from ramrole_creds.testing.verify.verification import Accepted, Verification, VerificationFailed, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.account.credential_store import IssuedCredentials
     from ramrole_creds.testing.account.rsa_signature import PublicKey
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.verify.result import Accepted
 
 RSA = "ACS3-RSA-SHA256"
 DIGESTS: Mapping[str, str] = {"ACS3-HMAC-SHA256": "sha256", "ACS3-HMAC-SM3": "sm3", RSA: "sha256"}
@@ -47,7 +46,8 @@ class _Header:
     """What the Authorization header says, and the headers it may speak of."""
 
     algorithm: str
-    claim: Claim
+    access_key_id: str
+    signature: str
     signed: tuple[str, ...]
     headers: Mapping[str, str]
 
@@ -59,39 +59,30 @@ class _Header:
 @scheme("acs3", OPENAPI, prefix="ACS3-", when=lambda request: not is_fc_trigger(request), service="openapi")
 def acs3(check: Verification) -> Accepted:
     """A request to the common OpenAPI gateway, with SHA256 or SM3."""
-    given = _read(check)
-    for name in ("x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256"):
-        if not given.headers.get(name):
-            raise _missing(name)
-    _require_time(check, given.headers["x-acs-date"])
-    issued = check.issued(given.claim.access_key_id, given.headers.get("x-acs-security-token"))
-    unsigned = [name for name in given.headers if _must_be_signed(name) and name not in given.signed]
-    if unsigned:
-        raise _incomplete(f"SignedHeaders lacks {';'.join(sorted(unsigned))}")
+    given = _read(check, "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256")
+    issued = check.issued(given.access_key_id, given.headers.get("x-acs-security-token"))
+    # The official clients sign User-Agent, Accept and the like; the service does not ask for them.
+    _require_signed(given, {name for name in given.headers if name == "host" or name.startswith("x-acs-")})
     payload = hashlib.new(given.digest, check.request.body).hexdigest()
     if not same(payload, given.headers["x-acs-content-sha256"]):
         raise refused("InvalidContentSha256", 400, "x-acs-content-sha256 is not the hash of the request's body.")
     accepted = _conclude(check, given, issued, payload)
-    check.require_new_nonce(given.claim.access_key_id, given.headers["x-acs-signature-nonce"])
+    check.require_new_nonce(given.access_key_id, given.headers["x-acs-signature-nonce"])
     return accepted
 
 
 @scheme("fc_trigger", OPENAPI, prefix="ACS3-", when=is_fc_trigger)
 def fc_trigger(check: Verification) -> Accepted:
     """A call of a Function Compute 3.0 HTTP trigger: ACS3 with an empty payload line and no nonce."""
-    given = _read(check)
-    if not given.headers.get("x-acs-date"):
-        raise _missing("x-acs-date")
-    _require_time(check, given.headers["x-acs-date"])
+    given = _read(check, "x-acs-date")
     token = given.headers.get("x-acs-security-token")
-    issued = check.issued(given.claim.access_key_id, token)
-    unsigned = {"x-acs-date", *(["x-acs-security-token"] if token else [])} - set(given.signed)
-    if unsigned:
-        raise _incomplete(f"SignedHeaders lacks {';'.join(sorted(unsigned))}")
+    issued = check.issued(given.access_key_id, token)
+    _require_signed(given, {"x-acs-date", *(["x-acs-security-token"] if token else [])})
     return _conclude(check, given, issued, "")
 
 
-def _read(check: Verification) -> _Header:
+def _read(check: Verification, *mandatory: str) -> _Header:
+    """The Authorization header, once it can be read and the mandatory headers are there, with a time that fits."""
     # The official signer sorts the values of a header that differs only in case before it joins them.
     headers = header_map(check.request, join=lambda values: ",".join(sorted(values)))
     authorization = headers.get("authorization")
@@ -107,22 +98,29 @@ def _read(check: Verification) -> _Header:
     absent = [name for name in signed if name not in headers]
     if absent:
         raise _incomplete(f"SignedHeaders names absent headers {';'.join(absent)}")
-    return _Header(algorithm, Claim(fields["Credential"], fields["Signature"]), signed, headers)
-
-
-def _require_time(check: Verification, text: str) -> None:
-    when = iso_time(text)
+    for name in mandatory:
+        if not headers.get(name):
+            raise _missing(name)
+    when = iso_time(headers["x-acs-date"])
     if when is None:
         raise refused("IllegalTimestamp", 400, "The input parameter x-acs-date is not YYYY-MM-DDThh:mm:ssZ.")
     check.require_clock(when)
+    return _Header(algorithm, fields["Credential"], fields["Signature"], signed, headers)
+
+
+def _require_signed(given: _Header, names: set[str]) -> None:
+    unsigned = names - set(given.signed)
+    if unsigned:
+        raise _incomplete(f"SignedHeaders lacks {';'.join(sorted(unsigned))}")
 
 
 def _conclude(check: Verification, given: _Header, issued: IssuedCredentials, payload: str) -> Accepted:
+    pairs = sorted_pairs(check.request.query_string)
     canonical = "\n".join(
         (
             check.request.method,
             from_wire(check.request.path) or "/",
-            _canonical_query(check.request.query_string),
+            "&".join(f"{encode(name)}={encode(value)}" for name, value in pairs),
             header_lines(given.headers, given.signed),
             ";".join(sorted(given.signed)),
             payload,
@@ -131,10 +129,11 @@ def _conclude(check: Verification, given: _Header, issued: IssuedCredentials, pa
     string_to_sign = f"{given.algorithm}\n{hashlib.new(given.digest, to_bytes(canonical)).hexdigest()}"
     if (given.algorithm == RSA) != (issued.public_key is not None):
         raise refused("InvalidSignatureMethod", 400, f"The signature method {given.algorithm} is not that of the key.")
-    mac = partial(_mac, to_bytes(issued.access_key_secret), given.digest)
-    if issued.public_key is not None:
-        mac = partial(_rsa, issued.public_key, given.claim.signature)
-    return check.conclude(given.claim, issued, mac, {string_to_sign: canonical})
+    if issued.public_key is None:
+        mac = hex_mac(issued.access_key_secret, given.digest)
+    else:
+        mac = partial(_rsa, issued.public_key, given.signature)
+    return check.conclude(issued, given.signature, mac, {string_to_sign: canonical})
 
 
 def _rsa(key: PublicKey, signature: str, text: str) -> str:
@@ -143,20 +142,6 @@ def _rsa(key: PublicKey, signature: str, text: str) -> str:
         return signature if key.verify(to_bytes(text), bytes.fromhex(signature)) else ""
     except ValueError:
         return ""
-
-
-def _mac(key: bytes, digest: str, text: str) -> str:
-    return hmac.new(key, to_bytes(text), digest).hexdigest()
-
-
-def _canonical_query(query: str) -> str:
-    pairs = sorted((to_bytes(name), to_bytes(value or ""), name, value or "") for name, value in query_pairs(query))
-    return "&".join(f"{encode(name)}={encode(value)}" for _, _, name, value in pairs)
-
-
-def _must_be_signed(name: str) -> bool:
-    # The official clients sign User-Agent, Accept and the like; the service does not ask for them.
-    return name == "host" or name.startswith("x-acs-")
 
 
 def _missing(name: str) -> VerificationFailed:

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from ramrole_creds.testing.verify.canonical import derived_key
 
 TERMINATOR = "aliyun_v4_request"
-
-
-class Claim(NamedTuple):
-    """Which key signed, and the signature that the request carries."""
-
-    access_key_id: str
-    signature: str
+KEY_PREFIXES = {TERMINATOR: "aliyun_v4", "aws4_request": "AWS4"}
 
 
 def authorization_fields(text: str) -> dict[str, str]:
@@ -46,6 +39,6 @@ class Scope:
         """The scope as it stands in the string to sign."""
         return f"{self.day}/{self.region}/{self.product}/{self.terminator}"
 
-    def key(self, secret: str, prefix: str = "aliyun_v4") -> bytes:
+    def key(self, secret: str) -> bytes:
         """The signing key that is derived for the scope."""
-        return derived_key(prefix, secret, self.day, self.region, self.product, self.terminator)
+        return derived_key(KEY_PREFIXES[self.terminator] + secret, self.day, self.region, self.product, self.terminator)

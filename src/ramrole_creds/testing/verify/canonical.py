@@ -9,15 +9,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from ramrole_creds.testing.server.messages import WireRequest
 
 Pair = tuple[str, str | None]
+Mac = Callable[[str], str]
 
 
 def to_bytes(text: str) -> bytes:
@@ -49,25 +51,24 @@ def decode(text: str, *, plus_is_space: bool = False) -> str:
     return to_text(unquote_to_bytes(raw.replace(b"+", b" ") if plus_is_space else raw))
 
 
-def split_query(query: str) -> list[tuple[str, str | None]]:
+def split_query(query: str) -> list[Pair]:
     """The raw pairs of a query in their order; None is the value of a name without `=`."""
-    pairs: list[tuple[str, str | None]] = []
-    for part in query.split("&"):
-        if part:
-            name, equals, value = part.partition("=")
-            pairs.append((name, value if equals else None))
-    return pairs
+    parts = (part.partition("=") for part in query.split("&") if part)
+    return [(name, value if equals else None) for name, equals, value in parts]
 
 
-def query_pairs(query: str, *, plus_is_space: bool = True) -> list[tuple[str, str | None]]:
+def query_pairs(query: str) -> list[Pair]:
     """The decoded pairs of a query; a raw `+` is a space, as the services' servers read it."""
     return [
-        (
-            decode(name, plus_is_space=plus_is_space),
-            None if value is None else decode(value, plus_is_space=plus_is_space),
-        )
+        (decode(name, plus_is_space=True), None if value is None else decode(value, plus_is_space=True))
         for name, value in split_query(query)
     ]
+
+
+def sorted_pairs(query: str) -> list[tuple[str, str]]:
+    """The decoded pairs of a query in byte order; the value of a name without one is empty."""
+    pairs = ((name, value or "") for name, value in query_pairs(query))
+    return sorted(pairs, key=lambda pair: (to_bytes(pair[0]), to_bytes(pair[1])))
 
 
 def header_map(request: WireRequest, join: Callable[[list[str]], str] = ",".join) -> dict[str, str]:
@@ -102,42 +103,31 @@ def decimal(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
-def hashed(head: str, canonical_requests: Iterable[str]) -> dict[str, str]:
-    """Strings to sign of the V4 family: `head` and the hash of a canonical request, with that request."""
-    return {head + sha256_hex(to_bytes(each)): each for each in canonical_requests}
-
-
 def sha256_hex(data: bytes) -> str:
     """Lower-case hex of SHA-256."""
     return hashlib.sha256(data).hexdigest()
 
 
-def hmac_sha1_base64(key: bytes, text: str) -> str:
-    """Standard base64 of HMAC-SHA1."""
-    return base64.b64encode(hmac.new(key, to_bytes(text), hashlib.sha1).digest()).decode()
+def base64_mac(key: str | bytes, digest: str = "sha1") -> Mac:
+    """Gives the HMAC of a text in standard base64."""
+    return lambda text: base64.b64encode(_hmac(key, text, digest)).decode()
 
 
-def hmac_sha256(key: bytes, text: str) -> bytes:
-    """HMAC-SHA256."""
-    return hmac.new(key, to_bytes(text), hashlib.sha256).digest()
+def hex_mac(key: str | bytes, digest: str = "sha256") -> Mac:
+    """Gives the HMAC of a text in lower-case hex."""
+    return lambda text: _hmac(key, text, digest).hex()
 
 
-def hmac_sha256_hex(key: bytes, text: str) -> str:
-    """Lower-case hex of HMAC-SHA256."""
-    return hmac_sha256(key, text).hex()
-
-
-def hmac_sha256_base64(key: bytes, text: str) -> str:
-    """Standard base64 of HMAC-SHA256."""
-    return base64.b64encode(hmac_sha256(key, text)).decode()
-
-
-def derived_key(prefix: str, secret: str, day: str, region: str, product: str, terminator: str) -> bytes:
+def derived_key(secret: str, *steps: str) -> bytes:
     """The signing key of the V4 family, which is bound to a day, a region and a product."""
-    key = to_bytes(prefix + secret)
-    for step in (day, region, product, terminator):
-        key = hmac_sha256(key, step)
+    key = to_bytes(secret)
+    for step in steps:
+        key = _hmac(key, step, "sha256")
     return key
+
+
+def _hmac(key: str | bytes, text: str, digest: str) -> bytes:
+    return hmac.digest(key if isinstance(key, bytes) else to_bytes(key), to_bytes(text), digest)
 
 
 def same(ours: str, theirs: str) -> bool:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.authorization import Claim, Scope
-from ramrole_creds.testing.verify.canonical import decode, hmac_sha1_base64, query_pairs, sorted_query, to_bytes
+from ramrole_creds.testing.verify.authorization import Scope
+from ramrole_creds.testing.verify.canonical import base64_mac, decode, query_pairs, sorted_query
 from ramrole_creds.testing.verify.error_catalogs import ODPS
 from ramrole_creds.testing.verify.registry import scheme
 from ramrole_creds.testing.verify.times import compact_time
-from ramrole_creds.testing.verify.verification import Verification, VerificationFailed, refused
+from ramrole_creds.testing.verify.verification import Accepted, Verification, VerificationFailed, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ramrole_creds.testing.verify.result import Accepted
 
 ENDPOINT_PATH = "/api"
 DAY_TOLERANCE_SECONDS = 36 * 3600
@@ -29,16 +27,17 @@ def odps(check: Verification) -> Accepted:
     scope = Scope.parse(credential)
     if (scope is None and "/" in credential) or (scope is not None and scope.product != "odps"):
         raise refused("ODPS-0410011", 400, "Invalid authorization - the credential scope is malformed")
-    claim = Claim(credential if scope is None else scope.access_key_id, signature)
-    issued = check.issued(claim.access_key_id, check.headers.get("authorization-sts-token"))
+    access_key_id = credential if scope is None else scope.access_key_id
+    issued = check.issued(access_key_id, check.headers.get("authorization-sts-token"))
+    region = None
     if scope is None:
-        key = to_bytes(issued.access_key_secret)
+        mac = base64_mac(issued.access_key_secret)
     else:
         # The official SDK takes the day from its clock, not from Date: around midnight the two may differ.
         _require_day(check, scope.day)
-        key = scope.key(issued.access_key_secret)
-    region = None if scope is None else scope.region
-    return check.conclude(claim, issued, partial(hmac_sha1_base64, key), _strings_to_sign(check), region)
+        region = scope.region
+        mac = base64_mac(scope.key(issued.access_key_secret))
+    return check.conclude(issued, signature, mac, _strings_to_sign(check), region)
 
 
 def _require_day(check: Verification, day: str) -> None:

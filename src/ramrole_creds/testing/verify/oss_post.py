@@ -8,23 +8,20 @@ import json
 from dataclasses import dataclass
 from email.parser import BytesParser
 from email.policy import HTTP
-from functools import partial
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.authorization import Claim
-from ramrole_creds.testing.verify.canonical import hmac_sha1_base64, hmac_sha256_hex, to_bytes, to_text
+from ramrole_creds.testing.verify.canonical import base64_mac, hex_mac, to_text
 from ramrole_creds.testing.verify.error_catalogs import OSS
 from ramrole_creds.testing.verify.oss_address import oss_address
 from ramrole_creds.testing.verify.oss_v4 import ALGORITHM, parse_scope
 from ramrole_creds.testing.verify.registry import scheme
 from ramrole_creds.testing.verify.times import compact_time, iso_time
-from ramrole_creds.testing.verify.verification import Verification, VerificationFailed, refused
+from ramrole_creds.testing.verify.verification import Accepted, Verification, VerificationFailed, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.verify.result import Accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +76,11 @@ def oss_post(check: Verification) -> Accepted:
 
 
 def _verify_v1(check: Verification, fields: Mapping[str, str], policy: str) -> Accepted:
-    claim = Claim(fields.get("ossaccesskeyid", ""), fields.get("signature", ""))
-    if not all(claim):
+    access_key_id, signature = fields.get("ossaccesskeyid"), fields.get("signature")
+    if not access_key_id or not signature:
         raise refused("AccessDenied", 403, "You have no right to access this object: the form is unsigned.")
-    issued = check.issued(claim.access_key_id, fields.get("x-oss-security-token"))
-    return check.conclude(claim, issued, partial(hmac_sha1_base64, to_bytes(issued.access_key_secret)), policy)
+    issued = check.issued(access_key_id, fields.get("x-oss-security-token"))
+    return check.conclude(issued, signature, base64_mac(issued.access_key_secret), policy)
 
 
 def _verify_v4(check: Verification, fields: Mapping[str, str], policy: str) -> Accepted:
@@ -92,9 +89,8 @@ def _verify_v4(check: Verification, fields: Mapping[str, str], policy: str) -> A
         raise refused("InvalidArgument", 400, "The form field x-oss-date is not YYYYMMDDThhmmssZ.")
     scope = parse_scope(fields.get("x-oss-credential", ""), date[:8])
     issued = check.issued(scope.access_key_id, fields.get("x-oss-security-token"))
-    claim = Claim(scope.access_key_id, fields.get("x-oss-signature", ""))
-    mac = partial(hmac_sha256_hex, scope.key(issued.access_key_secret))
-    return check.conclude(claim, issued, mac, policy, scope.region)
+    mac = hex_mac(scope.key(issued.access_key_secret))
+    return check.conclude(issued, fields.get("x-oss-signature", ""), mac, policy, scope.region)
 
 
 _V4_CONDITIONS = ("x-oss-signature-version", "x-oss-credential", "x-oss-date")

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING
-
-from ramrole_creds.testing.verify.authorization import Claim
-from ramrole_creds.testing.verify.canonical import (
-    decimal,
-    header_lines,
-    hmac_sha1_base64,
-    query_pairs,
-    sorted_query,
-    to_bytes,
-)
+from ramrole_creds.testing.verify.canonical import base64_mac, decimal, query_pairs, sorted_query
 from ramrole_creds.testing.verify.error_catalogs import OSS
 from ramrole_creds.testing.verify.oss_address import oss_address
 from ramrole_creds.testing.verify.registry import scheme
-from ramrole_creds.testing.verify.verification import Verification, refused
-
-if TYPE_CHECKING:
-    from ramrole_creds.testing.verify.result import Accepted
+from ramrole_creds.testing.verify.verification import Accepted, Verification, refused
 
 # Parameters that are part of the resource: the union of what the official SDKs list.
 SUB_RESOURCES: frozenset[str] = frozenset(
@@ -40,11 +26,11 @@ SUB_RESOURCES: frozenset[str] = frozenset(
 @scheme("oss_v1", OSS, prefix="OSS ")
 def oss_v1(check: Verification) -> Accepted:
     """`Authorization: OSS <id>:<signature>`."""
-    claim = check.claim("OSS")
+    access_key_id, signature = check.claim("OSS")
     date = check.require_date("x-oss-date", "date")
     # One official SDK sends the token in a header of the older name, outside the signature.
     token = check.headers.get("x-oss-security-token") or check.headers.get("security-token")
-    return _conclude(check, claim, token, date)
+    return _conclude(check, access_key_id, token, signature, date)
 
 
 @scheme("oss_v1_url", OSS, when=lambda request: "OSSAccessKeyId=" in request.query_string)
@@ -59,17 +45,14 @@ def oss_v1_url(check: Verification) -> Accepted:
         raise refused("AccessDenied", 403, "Invalid date (should be seconds since epoch).", "0002-00000228")
     check.require_unexpired(expires)
     token = query.get("security-token") or check.headers.get("x-oss-security-token")
-    return _conclude(check, Claim(query["OSSAccessKeyId"], query["Signature"]), token, query["Expires"])
+    return _conclude(check, query["OSSAccessKeyId"], token, query["Signature"], query["Expires"])
 
 
-def _conclude(check: Verification, claim: Claim, token: str | None, date: str) -> Accepted:
-    issued = check.issued(claim.access_key_id, token)
-    headers = check.headers
-    oss_headers = header_lines(headers, (name for name in headers if name.startswith("x-oss-")))
+def _conclude(check: Verification, access_key_id: str, token: str | None, signature: str, date: str) -> Accepted:
+    issued = check.issued(access_key_id, token)
     pairs = query_pairs(check.request.query_string)
     resource = oss_address(check.request).resource + sorted_query(
         (name, value) for name, value in pairs if name in SUB_RESOURCES or name.startswith("response-")
     )
-    head = (check.request.method, headers.get("content-md5", ""), headers.get("content-type", ""), date)
-    mac = partial(hmac_sha1_base64, to_bytes(issued.access_key_secret))
-    return check.conclude(claim, issued, mac, "\n".join((*head, oss_headers + resource)))
+    string_to_sign = check.plain_text(date, check.header_lines("x-oss-"), resource)
+    return check.conclude(issued, signature, base64_mac(issued.access_key_secret), string_to_sign)

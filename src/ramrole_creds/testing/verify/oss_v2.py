@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.authorization import Claim
-from ramrole_creds.testing.verify.canonical import (
-    decimal,
-    encode,
-    encoded_query,
-    header_lines,
-    hmac_sha256_base64,
-    to_bytes,
-)
+from ramrole_creds.testing.verify.canonical import base64_mac, decimal, encode, encoded_query, header_lines
 from ramrole_creds.testing.verify.error_catalogs import OSS
 from ramrole_creds.testing.verify.oss_address import oss_address
 from ramrole_creds.testing.verify.registry import scheme
-from ramrole_creds.testing.verify.verification import Verification, VerificationFailed, refused
+from ramrole_creds.testing.verify.verification import Accepted, Verification, VerificationFailed, refused
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.verify.result import Accepted
+    from ramrole_creds.testing.account.credential_store import IssuedCredentials
 
 
 @scheme("oss_v2", OSS, prefix="OSS2 ")
@@ -31,33 +22,28 @@ def oss_v2(check: Verification) -> Accepted:
     if not fields.get("AccessKeyId") or not fields.get("Signature"):
         raise VerificationFailed(check.catalog.malformed)
     date = check.require_date("x-oss-date", "date")
-    claim = Claim(fields["AccessKeyId"], fields["Signature"])
-    token = check.headers.get("x-oss-security-token")
-    return _conclude(check, claim, token, date, fields.get("AdditionalHeaders", ""))
+    issued = check.issued(fields["AccessKeyId"], check.headers.get("x-oss-security-token"))
+    return _conclude(check, issued, fields["Signature"], date, fields.get("AdditionalHeaders", ""))
 
 
 @scheme("oss_v2_url", OSS, when=lambda request: "x-oss-signature-version=OSS2&" in f"{request.query_string}&")
 def oss_v2_url(check: Verification) -> Accepted:
     """A URL with `x-oss-signature-version=OSS2`."""
     query = check.query
-    claim = Claim(query.get("x-oss-access-key-id", ""), query.get("x-oss-signature", ""))
+    access_key_id, signature = query.get("x-oss-access-key-id"), query.get("x-oss-signature")
     expires = decimal(query.get("x-oss-expires", ""))
-    if not all(claim) or expires is None:
+    if not access_key_id or not signature or expires is None:
         raise refused("AccessDenied", 403, "The query parameters of the signature are incomplete.")
     check.require_unexpired(expires)
-    token, additional = query.get("security-token"), query.get("x-oss-additional-headers", "")
-    return _conclude(check, claim, token, query["x-oss-expires"], additional)
+    issued = check.issued(access_key_id, query.get("security-token"))
+    return _conclude(check, issued, signature, query["x-oss-expires"], query.get("x-oss-additional-headers", ""))
 
 
-def _conclude(check: Verification, claim: Claim, token: str | None, date: str, additional: str) -> Accepted:
-    issued = check.issued(claim.access_key_id, token)
-    headers = check.headers
+def _conclude(check: Verification, issued: IssuedCredentials, signature: str, date: str, additional: str) -> Accepted:
     names = sorted({name.lower() for name in additional.split(";") if name})
-    signed = [name for name in headers if name.startswith("x-oss-") or name in names]
+    signed = (name for name in check.headers if name.startswith("x-oss-") or name in names)
     query = encoded_query(check.request.query_string, without="x-oss-signature")
     resource = encode(oss_address(check.request).resource) + (f"?{query}" if query else "")
-    head = (check.request.method, headers.get("content-md5", ""), headers.get("content-type", ""), date)
-    string_to_sign = "\n".join((*head, header_lines(headers, signed) + ";".join(names), resource))
-    return check.conclude(
-        claim, issued, partial(hmac_sha256_base64, to_bytes(issued.access_key_secret)), string_to_sign
-    )
+    lines = header_lines(check.headers, signed) + ";".join(names)
+    string_to_sign = check.plain_text(date, f"{lines}\n", resource)
+    return check.conclude(issued, signature, base64_mac(issued.access_key_secret, "sha256"), string_to_sign)

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.authorization import Claim, Scope, authorization_fields
-from ramrole_creds.testing.verify.canonical import (
-    decimal,
-    encode,
-    encoded_query,
-    hashed,
-    header_lines,
-    hmac_sha256_hex,
-    sha256_hex,
-)
+from ramrole_creds.testing.verify.authorization import Scope
+from ramrole_creds.testing.verify.canonical import decimal, encode, encoded_query, header_lines, sha256_hex
 from ramrole_creds.testing.verify.error_catalogs import OSS
 from ramrole_creds.testing.verify.oss_address import oss_address
 from ramrole_creds.testing.verify.oss_v1 import SUB_RESOURCES
@@ -23,16 +14,16 @@ from ramrole_creds.testing.verify.times import compact_time, http_time, utc_text
 from ramrole_creds.testing.verify.verification import (
     CLOCK_TOLERANCE_SECONDS,
     MAX_PRESIGN_SECONDS,
+    Accepted,
     Verification,
     VerificationFailed,
     refused,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.verify.result import Accepted
 
 ALGORITHM = "OSS4-HMAC-SHA256"
 PRODUCTS = ("oss", "oss-cloudbox")
@@ -59,7 +50,7 @@ def _in_url(request: WireRequest) -> bool:
 def oss_v4(check: Verification) -> Accepted:
     """`Authorization: OSS4-HMAC-SHA256 …`."""
     headers = check.headers
-    fields = authorization_fields(headers.get("authorization", "").removeprefix(ALGORITHM))
+    fields = check.fields(ALGORITHM)
     if not fields.get("Credential") or not fields.get("Signature"):
         raise VerificationFailed(check.catalog.malformed)
     date, when = _signing_time(check)
@@ -72,7 +63,8 @@ def oss_v4(check: Verification) -> Accepted:
     check.require_clock(when)
     names = _additional_names(fields.get("AdditionalHeaders"), headers)
     canonical = _canonical_requests(check, names, payload)
-    return _conclude(check, scope, headers.get("x-oss-security-token"), fields["Signature"], date, canonical)
+    token = headers.get("x-oss-security-token")
+    return check.conclude_v4(scope, token, fields["Signature"], f"{ALGORITHM}\n{date}", canonical)
 
 
 @scheme("oss_v4_url", OSS, when=_in_url)
@@ -90,7 +82,8 @@ def oss_v4_url(check: Verification) -> Accepted:
     _require_life(check, when, query["x-oss-expires"])
     names = _additional_names(query.get("x-oss-additional-headers"), check.headers)
     canonical = _canonical_requests(check, names, UNSIGNED)
-    return _conclude(check, scope, query.get("x-oss-security-token"), query["x-oss-signature"], date, canonical)
+    token = query.get("x-oss-security-token")
+    return check.conclude_v4(scope, token, query["x-oss-signature"], f"{ALGORITHM}\n{date}", canonical)
 
 
 def _signing_time(check: Verification) -> tuple[str, float]:
@@ -101,15 +94,6 @@ def _signing_time(check: Verification) -> tuple[str, float]:
         message = "x-oss-date is not YYYYMMDDThhmmssZ, or there is neither it nor a valid Date."
         raise refused("InvalidArgument", 400, message, "0002-00000501")
     return (old if date is None else date), when
-
-
-def _conclude(
-    check: Verification, scope: Scope, token: str | None, signature: str, date: str, canonical: Iterable[str]
-) -> Accepted:
-    issued = check.issued(scope.access_key_id, token)
-    strings_to_sign = hashed(f"{ALGORITHM}\n{date}\n{scope.text}\n", canonical)
-    mac = partial(hmac_sha256_hex, scope.key(issued.access_key_secret))
-    return check.conclude(Claim(scope.access_key_id, signature), issued, mac, strings_to_sign, scope.region)
 
 
 def _require_life(check: Verification, signed_at: float, text: str) -> None:

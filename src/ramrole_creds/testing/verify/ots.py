@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import base64
-from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
-from ramrole_creds.testing.verify.authorization import TERMINATOR, Claim, Scope
+from ramrole_creds.testing.verify.authorization import TERMINATOR, Scope
 from ramrole_creds.testing.verify.canonical import (
+    base64_mac,
     content_md5_matches,
     from_wire,
     header_lines,
     header_map,
-    hmac_sha1_base64,
-    hmac_sha256_base64,
-    query_pairs,
+    sorted_pairs,
     to_bytes,
 )
 from ramrole_creds.testing.verify.error_catalogs import OTS
 from ramrole_creds.testing.verify.registry import scheme
 from ramrole_creds.testing.verify.times import iso_time
-from ramrole_creds.testing.verify.verification import Verification, refused
+from ramrole_creds.testing.verify.verification import Accepted, KeyDirectory, Verification, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory
 
 _MANDATORY = ("x-ots-date", "x-ots-apiversion", "x-ots-accesskeyid", "x-ots-instancename", "x-ots-contentmd5")
 _MANDATORY_V4 = ("x-ots-signdate", "x-ots-signregion")
@@ -50,13 +47,11 @@ def ots_response_authorization(
     issued = issuer.lookup(access_key_id)
     if issued is None:
         return None
-    key = to_bytes(issued.access_key_secret)
-    if "x-ots-signaturev4" in asked:
-        key = _v4_key(issued.access_key_secret, asked)
+    v4 = "x-ots-signaturev4" in asked
+    key = _v4_key(issued.access_key_secret, asked) if v4 else to_bytes(issued.access_key_secret)
     answered = {name.lower(): value.strip() for name, value in headers}
     lines = header_lines(answered, (name for name in answered if name.startswith("x-ots-")))
-    signature = hmac_sha1_base64(key, lines + from_wire(request.path))
-    return f"OTS {access_key_id}:{signature}"
+    return f"OTS {access_key_id}:{base64_mac(key)(lines + from_wire(request.path))}"
 
 
 @scheme("ots", OTS, when=has_ots_headers)
@@ -75,14 +70,11 @@ def ots(check: Verification) -> Accepted:
         raise refused("OTSAuthFailed", 403, "x-ots-signdate is not the day of x-ots-date.")
     if not content_md5_matches(check.request.body, headers["x-ots-contentmd5"]):
         raise refused("OTSParameterInvalid", 400, "x-ots-contentmd5 is not the digest of the request's body.")
-    claim = Claim(headers["x-ots-accesskeyid"], headers[signature_header])
-    issued = check.issued(claim.access_key_id, headers.get("x-ots-ststoken"))
+    issued = check.issued(headers["x-ots-accesskeyid"], headers.get("x-ots-ststoken"))
+    secret = issued.access_key_secret
+    mac = base64_mac(_v4_key(secret, headers), "sha256") if v4 else base64_mac(secret)
     string_to_sign = _string_to_sign(check, signature_header)
-    if v4:
-        mac = partial(hmac_sha256_base64, _v4_key(issued.access_key_secret, headers))
-    else:
-        mac = partial(hmac_sha1_base64, to_bytes(issued.access_key_secret))
-    return check.conclude(claim, issued, mac, string_to_sign, headers.get("x-ots-signregion"))
+    return check.conclude(issued, headers[signature_header], mac, string_to_sign, headers.get("x-ots-signregion"))
 
 
 def _string_to_sign(check: Verification, signature_header: str) -> str:
@@ -105,5 +97,5 @@ def _v4_key(secret: str, headers: Mapping[str, str]) -> bytes:
 
 
 def _canonical_query(query: str) -> str:
-    pairs = sorted((to_bytes(name), to_bytes(value or "")) for name, value in query_pairs(query))
+    pairs = ((to_bytes(name), to_bytes(value)) for name, value in sorted_pairs(query))
     return "&".join(f"{quote_plus(name, safe='~')}={quote_plus(value, safe='~')}" for name, value in pairs)

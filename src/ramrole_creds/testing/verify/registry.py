@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from ramrole_creds.testing.verify.verification import Verification, VerificationFailed
+from ramrole_creds.testing.verify.verification import (
+    Accepted,
+    KeyDirectory,
+    Verification,
+    VerificationFailed,
+    VerificationResult,
+)
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.verify.error_catalogs import ErrorCatalog
     from ramrole_creds.testing.verify.nonces import NonceMemory
-    from ramrole_creds.testing.verify.result import Accepted, KeyDirectory, VerificationResult
 
-Steps = Callable[[Verification], "Accepted"]
+Steps = Callable[[Verification], Accepted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Verifier:
         try:
             return self.steps(Verification(self.name, self.catalog, request, issuer, now, nonces))
         except VerificationFailed as failed:
-            return failed.verdict(self.name)
+            return failed.rejection(self.name)
 
 
 _registered: dict[str, Verifier] = {}

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.authorization import Claim
-from ramrole_creds.testing.verify.canonical import encode, hmac_sha1_base64, query_pairs, to_bytes, to_text
+from ramrole_creds.testing.verify.canonical import base64_mac, encode, query_pairs, to_bytes, to_text
 from ramrole_creds.testing.verify.error_catalogs import OPENAPI
 from ramrole_creds.testing.verify.registry import scheme
 from ramrole_creds.testing.verify.times import iso_time
-from ramrole_creds.testing.verify.verification import Verification, refused
+from ramrole_creds.testing.verify.verification import Accepted, Verification, refused
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.verify.result import Accepted
 
 _MANDATORY = ("AccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "SignatureNonce", "Timestamp")
 
@@ -48,12 +45,11 @@ def rpc(check: Verification) -> Accepted:
     if given["SignatureMethod"] != "HMAC-SHA1" or given["SignatureVersion"] != "1.0":
         raise refused("InvalidSignatureMethod", 400, "Only HMAC-SHA1 with SignatureVersion 1.0 is supported.")
     check.require_clock(iso_time(given["Timestamp"]))
-    claim = Claim(given["AccessKeyId"], given["Signature"])
-    issued = check.issued(claim.access_key_id, given.get("SecurityToken"))
+    issued = check.issued(given["AccessKeyId"], given.get("SecurityToken"))
     query = "&".join(
         f"{encode(name)}={encode(given[name])}" for name in sorted(given, key=to_bytes) if name != "Signature"
     )
-    mac = partial(hmac_sha1_base64, to_bytes(issued.access_key_secret + "&"))
-    accepted = check.conclude(claim, issued, mac, f"{check.request.method}&%2F&{encode(query)}")
-    check.require_new_nonce(claim.access_key_id, given["SignatureNonce"])
+    mac = base64_mac(f"{issued.access_key_secret}&")
+    accepted = check.conclude(issued, given["Signature"], mac, f"{check.request.method}&%2F&{encode(query)}")
+    check.require_new_nonce(issued.access_key_id, given["SignatureNonce"])
     return accepted

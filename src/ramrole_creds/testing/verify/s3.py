@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.authorization import Claim, Scope, authorization_fields
+from ramrole_creds.testing.verify.authorization import Scope
 from ramrole_creds.testing.verify.canonical import (
+    base64_mac,
     decimal,
     decode,
     encode,
     encoded_query,
     from_wire,
-    hashed,
     header_lines,
-    hmac_sha1_base64,
-    hmac_sha256_hex,
     same,
     sha256_hex,
     split_query,
@@ -29,6 +26,7 @@ from ramrole_creds.testing.verify.times import compact_time
 from ramrole_creds.testing.verify.verification import (
     CLOCK_TOLERANCE_SECONDS,
     MAX_PRESIGN_SECONDS,
+    Accepted,
     Verification,
     VerificationFailed,
     refused,
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.verify.result import Accepted
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -60,7 +57,7 @@ def _in_url(request: WireRequest) -> bool:
 def s3_v4(check: Verification) -> Accepted:
     """`Authorization: AWS4-HMAC-SHA256 …`."""
     headers = check.headers
-    fields = authorization_fields(headers.get("authorization", "").removeprefix(ALGORITHM))
+    fields = check.fields(ALGORITHM)
     if not (fields.get("Credential") and fields.get("SignedHeaders") and fields.get("Signature")):
         raise VerificationFailed(check.catalog.malformed)
     date = headers.get("x-amz-date", "")
@@ -73,7 +70,8 @@ def s3_v4(check: Verification) -> Accepted:
     check.require_clock(when)
     names = _signed_names(fields["SignedHeaders"], headers)
     canonical = _canonical_request(check, names, payload)
-    return _conclude(check, scope, headers.get("x-amz-security-token"), fields["Signature"], date, canonical)
+    token = headers.get("x-amz-security-token")
+    return check.conclude_v4(scope, token, fields["Signature"], f"{ALGORITHM}\n{date}", [canonical])
 
 
 @scheme("s3_v4_url", S3, when=_in_url)
@@ -90,21 +88,21 @@ def s3_v4_url(check: Verification) -> Accepted:
     scope = _scope(query["X-Amz-Credential"], date)
     names = _signed_names(query["X-Amz-SignedHeaders"], check.headers)
     canonical = _canonical_request(check, names, UNSIGNED)
-    return _conclude(check, scope, query.get("X-Amz-Security-Token"), query["X-Amz-Signature"], date, canonical)
+    token = query.get("X-Amz-Security-Token")
+    return check.conclude_v4(scope, token, query["X-Amz-Signature"], f"{ALGORITHM}\n{date}", [canonical])
 
 
 @scheme("s3_hmacv1", S3, prefix="AWS ")
 def s3_hmacv1(check: Verification) -> Accepted:
     """`Authorization: AWS <id>:<signature>`."""
     headers = check.headers
-    claim = check.claim("AWS")
+    access_key_id, signature = check.claim("AWS")
     check.require_date("x-amz-date", "date")
-    issued = check.issued(claim.access_key_id, headers.get("x-amz-security-token"))
+    issued = check.issued(access_key_id, headers.get("x-amz-security-token"))
     date = "" if "x-amz-date" in headers else headers.get("date", "")
-    amz_headers = header_lines(headers, (name for name in headers if name.startswith("x-amz-")))
-    head = (check.request.method, headers.get("content-md5", ""), headers.get("content-type", ""), date)
-    strings_to_sign = ["\n".join((*head, amz_headers + resource)) for resource in _hmacv1_resources(check.request)]
-    return check.conclude(claim, issued, partial(hmac_sha1_base64, to_bytes(issued.access_key_secret)), strings_to_sign)
+    lines = check.header_lines("x-amz-")
+    strings_to_sign = [check.plain_text(date, lines, resource) for resource in _hmacv1_resources(check.request)]
+    return check.conclude(issued, signature, base64_mac(issued.access_key_secret), strings_to_sign)
 
 
 @scheme("s3_hmacv1_url", S3, when=lambda request: "AWSAccessKeyId=" in request.query_string)
@@ -124,8 +122,7 @@ def s3_hmacv1_url(check: Verification) -> Accepted:
     head = (check.request.method, *described, query["Expires"])
     amz_headers = header_lines(amz, list(amz))
     strings_to_sign = ["\n".join((*head, amz_headers + resource)) for resource in _hmacv1_resources(check.request)]
-    claim = Claim(query["AWSAccessKeyId"], query["Signature"])
-    return check.conclude(claim, issued, partial(hmac_sha1_base64, to_bytes(issued.access_key_secret)), strings_to_sign)
+    return check.conclude(issued, query["Signature"], base64_mac(issued.access_key_secret), strings_to_sign)
 
 
 def _hmacv1_resources(request: WireRequest) -> list[str]:
@@ -207,15 +204,6 @@ def _canonical_request(check: Verification, signed: tuple[str, ...], payload: st
             payload,
         )
     )
-
-
-def _conclude(
-    check: Verification, scope: Scope, token: str | None, signature: str, date: str, canonical: str
-) -> Accepted:
-    issued = check.issued(scope.access_key_id, token)
-    strings_to_sign = hashed(f"{ALGORITHM}\n{date}\n{scope.text}\n", [canonical])
-    mac = partial(hmac_sha256_hex, scope.key(issued.access_key_secret, "AWS4"))
-    return check.conclude(Claim(scope.access_key_id, signature), issued, mac, strings_to_sign, scope.region)
 
 
 def _bad_query(why: str) -> VerificationFailed:

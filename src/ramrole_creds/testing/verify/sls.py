@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.authorization import Claim, Scope, authorization_fields
+from ramrole_creds.testing.verify.authorization import Scope
 from ramrole_creds.testing.verify.canonical import (
+    base64_mac,
     content_md5_matches,
     decode,
     encode,
     from_wire,
-    hashed,
     header_lines,
-    hmac_sha1_base64,
-    hmac_sha256_hex,
     query_pairs,
     same,
     sha256_hex,
+    sorted_pairs,
     sorted_query,
-    to_bytes,
 )
 from ramrole_creds.testing.verify.error_catalogs import SLS
 from ramrole_creds.testing.verify.registry import scheme
 from ramrole_creds.testing.verify.times import compact_time
-from ramrole_creds.testing.verify.verification import Verification, refused
+from ramrole_creds.testing.verify.verification import Accepted, Verification, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ramrole_creds.testing.verify.result import Accepted
 
 ALGORITHM = "SLS4-HMAC-SHA256"
 
@@ -39,27 +35,25 @@ ALGORITHM = "SLS4-HMAC-SHA256"
 def sls_v1(check: Verification) -> Accepted:
     """`Authorization: LOG <id>:<signature>`."""
     headers = check.headers
-    claim = check.claim("LOG")
+    access_key_id, signature = check.claim("LOG")
     _require_headers(check, "x-log-apiversion", "x-log-signaturemethod")
     date = check.require_date("date")
     _require_digest(check)
-    issued = check.issued(claim.access_key_id, headers.get("x-acs-security-token"))
+    issued = check.issued(access_key_id, headers.get("x-acs-security-token"))
     # The official SDK adds x-log-date after it has signed.
     signed = [name for name in headers if _is_log_header(name) and name != "x-log-date"]
-    described = (check.request.method, headers.get("content-md5", ""), headers.get("content-type", ""), date)
-    head = "\n".join((*described, header_lines(headers, signed)))
+    lines = header_lines(headers, signed)
     query = sorted_query(query_pairs(check.request.query_string), equals=True)
     paths = dict.fromkeys((decode(check.request.path), from_wire(check.request.path)))
-    strings_to_sign = [head + path + query for path in paths]
-    mac = partial(hmac_sha1_base64, to_bytes(issued.access_key_secret))
-    return check.conclude(claim, issued, mac, strings_to_sign)
+    strings_to_sign = [check.plain_text(date, lines, path + query) for path in paths]
+    return check.conclude(issued, signature, base64_mac(issued.access_key_secret), strings_to_sign)
 
 
 @scheme("sls_v4", SLS, prefix=ALGORITHM)
 def sls_v4(check: Verification) -> Accepted:
     """`Authorization: SLS4-HMAC-SHA256 …`."""
     headers = check.headers
-    fields = authorization_fields(headers.get("authorization", "").removeprefix(ALGORITHM))
+    fields = check.fields(ALGORITHM)
     scope = Scope.parse(fields.get("Credential", ""))
     if scope is None or scope.product != "sls" or not fields.get("Signature"):
         raise refused("InvalidAccessKeyId", 400, "Authorization holds no valid Credential and Signature.")
@@ -72,23 +66,21 @@ def sls_v4(check: Verification) -> Accepted:
     payload = sha256_hex(check.request.body)
     if not same(payload, headers["x-log-content-sha256"]):
         raise refused("InvalidContentSha256", 400, "x-log-content-sha256 is not the hash of the request's body.")
-    issued = check.issued(scope.access_key_id, headers.get("x-acs-security-token"))
-    strings_to_sign = hashed(f"{ALGORITHM}\n{date}\n{scope.text}\n", _canonical_requests(check, payload))
-    claim = Claim(scope.access_key_id, fields["Signature"])
-    mac = partial(hmac_sha256_hex, scope.key(issued.access_key_secret))
-    return check.conclude(claim, issued, mac, strings_to_sign, scope.region)
+    token, canonical = headers.get("x-acs-security-token"), _canonical_requests(check, payload)
+    return check.conclude_v4(scope, token, fields["Signature"], f"{ALGORITHM}\n{date}", canonical)
 
 
 def _canonical_requests(check: Verification, payload: str) -> Iterator[str]:
     """The forms in use: releases of the official SDK differ in whether names and path are encoded."""
     request, headers = check.request, check.headers
     signed = sorted(name for name in headers if name in ("content-type", "host") or _is_log_header(name))
-    pairs = [(name, value or "") for name, value in query_pairs(request.query_string)]
-    pairs.sort(key=lambda pair: (to_bytes(pair[0]), to_bytes(pair[1])))
     paths = dict.fromkeys((decode(request.path), from_wire(request.path)))
     hosts = dict.fromkeys((headers.get("host", ""), headers.get("host", "").partition(":")[0]))
     for path, encode_names, host in product(paths, (True, False), hosts):
-        spelt = [(encode(name) if encode_names else name, encode(value)) for name, value in pairs]
+        spelt = [
+            (encode(name) if encode_names else name, encode(value))
+            for name, value in sorted_pairs(request.query_string)
+        ]
         query = "&".join(f"{name}={value}" if value else name for name, value in spelt)
         lines = header_lines({**headers, "host": host}, signed)
         yield "\n".join((request.method, path, query, lines, ";".join(signed), payload))
@@ -108,15 +100,14 @@ def _require_digest(check: Verification) -> None:
 
 
 _MISSING = {
-    "x-log-apiversion": ("MissingApiVersion", "x-log-apiversion does not exist in http header."),
-    "x-log-signaturemethod": ("MissingSignatureMethod", "x-log-signaturemethod does not exist in http header."),
-    "x-log-content-sha256": ("MissingContentSha256", "x-log-content-sha256 does not exist in http header."),
-    "x-log-date": ("MissingDate", "x-log-date does not exist in http header."),
+    "x-log-apiversion": "MissingApiVersion",
+    "x-log-signaturemethod": "MissingSignatureMethod",
+    "x-log-content-sha256": "MissingContentSha256",
+    "x-log-date": "MissingDate",
 }
 
 
 def _require_headers(check: Verification, *names: str) -> None:
     for name in names:
         if not check.headers.get(name):
-            code, message = _MISSING[name]
-            raise refused(code, 400, message)
+            raise refused(_MISSING[name], 400, f"{name} does not exist in http header.")

@@ -1,63 +1,103 @@
-"""The checks that all schemes share, on one request."""
+"""The checks that all schemes share, on one request, and the results that they end in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from ramrole_creds.testing.verify.authorization import Claim
-from ramrole_creds.testing.verify.canonical import header_map, query_pairs, same
-from ramrole_creds.testing.verify.error_catalogs import ErrorSpec
-from ramrole_creds.testing.verify.result import Accepted, Extra, KeyDirectory, Rejected
+from ramrole_creds.testing.verify.authorization import Scope, authorization_fields
+from ramrole_creds.testing.verify.canonical import (
+    Mac,
+    header_lines,
+    header_map,
+    hex_mac,
+    query_pairs,
+    same,
+    sha256_hex,
+    to_bytes,
+)
+from ramrole_creds.testing.verify.error_catalogs import ErrorCatalog, ErrorSpec
 from ramrole_creds.testing.verify.times import http_time, utc_text
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.account.credential_store import IssuedCredentials
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.verify.error_catalogs import ErrorCatalog
     from ramrole_creds.testing.verify.nonces import NonceMemory
 
 CLOCK_TOLERANCE_SECONDS = 15 * 60
 MAX_PRESIGN_SECONDS = 7 * 24 * 3600
 _MAX_UNIX_SECONDS = 253402300799
 
+# Further fields of an error document; a mapping is an element with elements inside.
+Extra = tuple[tuple[str, str | Mapping[str, str]], ...]
+
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What an error document repeats of the request and of the verifier's own work."""
+class Accepted:
+    """The signature is right.
 
+    `access_key_id` signed with the scheme `scheme`; `issued` is what the issuer knows of that key. `region` is
+    the one of the credential scope, where the scheme has one.
+    """
+
+    scheme: str
+    access_key_id: str
+    issued: IssuedCredentials
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The request is refused, with what the real service says.
+
+    `code`, `status` and `message` are the service's own. `ec` is OSS's finer error code. `string_to_sign` and
+    `canonical_request` are the verifier's, given where the signature differs; `signature_provided` is the caller's.
+    `extra` holds further fields of the error document, such as the time at which a URL expired.
+    """
+
+    scheme: str
+    code: str
+    status: int
+    message: str
     access_key_id: str | None = None
     string_to_sign: str | None = None
     canonical_request: str | None = None
     signature_provided: str | None = None
+    ec: str | None = None
+    extra: Extra = ()
+
+
+VerificationResult = Accepted | Rejected
+
+
+class KeyDirectory(Protocol):
+    """Knows the AccessKeys that were issued."""
+
+    def lookup(self, access_key_id: str) -> IssuedCredentials | None:
+        """What belongs to the AccessKey ID; None for one that was never issued or is revoked."""
 
 
 class VerificationFailed(Exception):
-    """Ends a verification with the service's error."""
+    """Ends a verification with the service's error.
 
-    def __init__(self, error: ErrorSpec, *, extra: Extra = (), shown: Shown = Shown()) -> None:
+    Args:
+        error: code, status and message.
+        extra: further fields of the error document.
+        **shown: what the document repeats of the request and of the verifier's own work, as `Rejected` names it.
+    """
+
+    def __init__(self, error: ErrorSpec, *, extra: Extra = (), **shown: str | None) -> None:
         super().__init__(error.code)
-        self.error = error
-        self.extra = extra
-        self.shown = shown
+        self._error = error
+        self._extra = extra
+        self._shown = shown
 
-    def verdict(self, scheme: str) -> Rejected:
+    def rejection(self, scheme: str) -> Rejected:
         """The refusal as the result of a verification."""
-        error, shown = self.error, self.shown
-        return Rejected(
-            scheme,
-            error.code,
-            error.status,
-            error.message,
-            access_key_id=shown.access_key_id,
-            string_to_sign=shown.string_to_sign,
-            canonical_request=shown.canonical_request,
-            signature_provided=shown.signature_provided,
-            ec=error.ec,
-            extra=self.extra,
-        )
+        error = self._error
+        return Rejected(scheme, error.code, error.status, error.message, ec=error.ec, extra=self._extra, **self._shown)
 
 
 def refused(code: str, status: int, message: str, ec: str | None = None) -> VerificationFailed:
@@ -86,13 +126,26 @@ class Verification:
         """The decoded parameters of the URL."""
         return {name: value or "" for name, value in query_pairs(self.request.query_string)}
 
-    def claim(self, kind: str) -> Claim:
-        """Key and signature of `Authorization: <kind> <id>:<signature>`."""
+    def claim(self, kind: str) -> tuple[str, str]:
+        """Key ID and signature of `Authorization: <kind> <id>:<signature>`."""
         word, _, claim = self.headers.get("authorization", "").partition(" ")
         access_key_id, colon, signature = claim.strip().rpartition(":")
         if word != kind or not colon or not access_key_id:
             raise VerificationFailed(self.catalog.malformed)
-        return Claim(access_key_id, signature)
+        return access_key_id, signature
+
+    def fields(self, algorithm: str) -> dict[str, str]:
+        """The fields of `Authorization: <algorithm> Credential=…, SignedHeaders=…, Signature=…`."""
+        return authorization_fields(self.headers.get("authorization", "").removeprefix(algorithm))
+
+    def header_lines(self, prefix: str) -> str:
+        """The lines of the service's own headers, which begin with `prefix`."""
+        return header_lines(self.headers, (name for name in self.headers if name.startswith(prefix)))
+
+    def plain_text(self, date: str, lines: str, resource: str) -> str:
+        """What the schemes without a hash sign: method, digest, type and date, own headers and resource."""
+        described = (self.headers.get("content-md5", ""), self.headers.get("content-type", ""))
+        return "\n".join((self.request.method, *described, date, lines + resource))
 
     def require_date(self, *names: str) -> str:
         """The first of these headers that has a value: an RFC 1123 date at most 15 minutes off."""
@@ -122,7 +175,7 @@ class Verification:
         issued = self.issuer.lookup(access_key_id)
         error = self._key_error(issued, token)
         if issued is None or error is not None:
-            raise VerificationFailed(error or self.catalog.unknown_key, shown=Shown(access_key_id))
+            raise VerificationFailed(error or self.catalog.unknown_key, access_key_id=access_key_id)
         return issued
 
     def _key_error(self, issued: IssuedCredentials | None, token: str | None) -> ErrorSpec | None:
@@ -136,46 +189,47 @@ class Verification:
 
     def conclude(
         self,
-        claim: Claim,
         issued: IssuedCredentials,
-        mac: Callable[[str], str],
+        signature: str,
+        mac: Mac,
         strings_to_sign: str | Iterable[str],
         region: str | None = None,
     ) -> Accepted:
         """Accept a request whose signature is that of one of the strings; otherwise show what the first is.
 
         Args:
-            claim: key and signature.
-            issued: what belongs to the key.
+            issued: what belongs to the key that signed.
+            signature: as the request carries it.
             mac: the signature of a string.
             strings_to_sign: the forms in use; a mapping gives the canonical request of each as well.
             region: of the credential scope.
         """
         candidates = [strings_to_sign] if isinstance(strings_to_sign, str) else list(strings_to_sign)
-        matching = first_match(candidates, mac, claim.signature)
-        if matching is not None:
-            return Accepted(self.scheme, claim.access_key_id, issued, region)
+        if any(same(mac(each), signature) for each in candidates):
+            return Accepted(self.scheme, issued.access_key_id, issued, region)
         text, mismatch = readable(candidates[0]), self.catalog.mismatch
         canonical = strings_to_sign[candidates[0]] if isinstance(strings_to_sign, Mapping) else None
         raise VerificationFailed(
             replace(mismatch, message=mismatch.message.replace("{string_to_sign}", text)),
-            shown=Shown(
-                claim.access_key_id,
-                string_to_sign=text,
-                canonical_request=None if canonical is None else readable(canonical),
-                signature_provided=readable(claim.signature),
-            ),
+            access_key_id=issued.access_key_id,
+            string_to_sign=text,
+            canonical_request=None if canonical is None else readable(canonical),
+            signature_provided=readable(signature),
         )
+
+    def conclude_v4(
+        self, scope: Scope, token: str | None, signature: str, head: str, canonical_requests: Iterable[str]
+    ) -> Accepted:
+        """Accept a request of the V4 family, which signs `head`, the scope and the hash of a canonical request."""
+        issued = self.issued(scope.access_key_id, token)
+        strings_to_sign = {f"{head}\n{scope.text}\n{sha256_hex(to_bytes(each))}": each for each in canonical_requests}
+        mac = hex_mac(scope.key(issued.access_key_secret))
+        return self.conclude(issued, signature, mac, strings_to_sign, scope.region)
 
     def require_new_nonce(self, access_key_id: str, nonce: str) -> None:
         """Refuse a nonce that the key used in the last 15 minutes."""
         if not self.nonces.admit(access_key_id, nonce, self.now):
             raise refused("SignatureNonceUsed", 400, "Specified signature nonce was used already.")
-
-
-def first_match(candidates: Iterable[str], mac: Callable[[str], str], signature: str) -> str | None:
-    """The first candidate whose MAC is the signature; None where there is none."""
-    return next((each for each in candidates if same(mac(each), signature)), None)
 
 
 def readable(text: str) -> str:
