@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ramrole_creds.testing.server.messages import WireResponse
-from ramrole_creds.testing.services.markup import document
+from ramrole_creds.testing.services.markup import xml_response
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify.times import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ramrole_creds.testing.server.messages import WireResponse
     from ramrole_creds.testing.services.bucket_store import StoredObject
     from ramrole_creds.testing.services.markup import Node
     from ramrole_creds.testing.services.storage_call import StorageCall
 
-XML = ("Content-Type", "application/xml")
 MAX_KEYS = 1000
 
 
@@ -42,7 +41,7 @@ def list_buckets(call: StorageCall) -> WireResponse:
             if (bucket := call.store.find(name)) and name.startswith(call.query.get("prefix", ""))
         ]
     content: dict[str, Node] = {"Owner": owner(call), "IsTruncated": "false", "Buckets": {"Bucket": buckets}}
-    return WireResponse(200, (XML,), document("ListAllMyBucketsResult", content))
+    return xml_response("ListAllMyBucketsResult", content)
 
 
 def list_objects(call: StorageCall) -> WireResponse:
@@ -61,7 +60,7 @@ def list_objects(call: StorageCall) -> WireResponse:
     content |= {"MaxKeys": limit, "Delimiter": spell(query.get("delimiter", "")), "IsTruncated": page.truncated}
     content |= {"EncodingType": "url"} if query.get("encoding-type") == "url" else {}
     content |= {"Contents": contents, "CommonPrefixes": [{"Prefix": spell(each)} for each in page.prefixes]}
-    return WireResponse(200, (XML,), document("ListBucketResult", content))
+    return xml_response("ListBucketResult", content)
 
 
 def _listed(call: StorageCall, key: str, stored: StoredObject) -> Node:
@@ -115,7 +114,7 @@ def list_uploads(call: StorageCall) -> WireResponse:
         "IsTruncated": "false",
         "Upload": uploads,
     }
-    return WireResponse(200, (XML,), document("ListMultipartUploadsResult", content))
+    return xml_response("ListMultipartUploadsResult", content)
 
 
 def owner(call: StorageCall) -> Node:
@@ -132,14 +131,14 @@ def acl_document(call: StorageCall, acl: str) -> WireResponse:
     """An ACL as the protocol of the call writes it: one word in OSS's, a list of grants in S3's."""
     if call.prefix == "x-oss-":
         content: dict[str, Node] = {"Owner": owner(call), "AccessControlList": {"Grant": acl}}
-        return WireResponse(200, (XML,), document("AccessControlPolicy", content))
+        return xml_response("AccessControlPolicy", content)
     grants: list[Node] = [_grant("CanonicalUser", owner(call), "FULL_CONTROL")]
     if acl.startswith("public-read"):
         grants.append(_grant("Group", {"URI": _EVERYBODY}, "READ"))
     if acl == "public-read-write":
         grants.append(_grant("Group", {"URI": _EVERYBODY}, "WRITE"))
     content = {"Owner": owner(call), "AccessControlList": {"Grant": grants}}
-    return WireResponse(200, (XML,), document("AccessControlPolicy", content, namespace=_S3_NAMESPACE))
+    return xml_response("AccessControlPolicy", content, namespace=_S3_NAMESPACE)
 
 
 def _grant(kind: str, grantee: Node, permission: str) -> Node:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.services.markup import json_response
 from ramrole_creds.testing.services.service import ServiceError
-from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
+from ramrole_creds.testing.services.signed_service import VERBS, SignedCall, SignedService
 from ramrole_creds.testing.verify.error_catalogs import DATAHUB
 
 if TYPE_CHECKING:
@@ -19,14 +19,13 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.services.denial import Denial
     from ramrole_creds.testing.verify import Rejected
 
-_VERBS = {"GET": "Get", "POST": "Create", "PUT": "Update", "DELETE": "Delete"}
-
 
 class DatahubService(SignedService):
     """One DataHub."""
 
     name = "datahub"
     catalog = DATAHUB
+    request_id_header = "x-datahub-request-id"
 
     def __init__(self, issuer: CredentialStore) -> None:
         super().__init__(issuer)
@@ -59,7 +58,7 @@ class DatahubService(SignedService):
         """Projects are listed, created, described and deleted."""
         with self._lock:
             if call.path == "/projects":
-                return _json(call, 200, {"ProjectNames": sorted(self._projects)})
+                return json_response({"ProjectNames": sorted(self._projects)})
             match = re.fullmatch(r"/projects/([^/]+)", call.path)
             if match is None:
                 raise ServiceError("NoSuchTopic", "The fake cloud has no topics.", 404)
@@ -68,21 +67,21 @@ class DatahubService(SignedService):
     def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
         """A document in JSON."""
         content = {"RequestId": request_id, "ErrorCode": refused.code, "ErrorMessage": refused.message}
-        return json_response(content, (("x-datahub-request-id", request_id),), refused.status)
+        return json_response(content, status=refused.status)
 
     def _project(self, call: SignedCall, project: str) -> WireResponse:
         if call.method == "POST":
             if project in self._projects:
                 raise ServiceError("ProjectAlreadyExist", "The project already exists.")
             self._projects[project] = call.request.at
-            return _json(call, 201, {})
+            return json_response({}, status=201)
         if project not in self._projects:
             raise ServiceError("NoSuchProject", "The specified project does not exist.", 404)
         if call.method == "DELETE":
             del self._projects[project]
-            return _json(call, 200, {})
+            return json_response({})
         created = int(self._projects[project])
-        return _json(call, 200, {"Comment": "", "CreateTime": created, "LastModifyTime": created, "Creator": "fake"})
+        return json_response({"Comment": "", "CreateTime": created, "LastModifyTime": created, "Creator": "fake"})
 
 
 _KINDS = {"projects": "Project", "topics": "Topic", "subscriptions": "Subscription"}
@@ -103,8 +102,4 @@ def _access(call: SignedCall) -> tuple[str, str]:
     kind = _KINDS[named[-1 if len(named) % 2 else -2]] if named else "Project"
     if call.method == "POST":
         return f"Create{kind}", resource.rpartition("/")[0] + "/*"
-    return f"{'List' if len(named) % 2 else _VERBS.get(call.method, 'Get')}{kind}", resource
-
-
-def _json(call: SignedCall, status: int, content: object) -> WireResponse:
-    return json_response(content, (("x-datahub-request-id", call.request_id),), status)
+    return f"{'List' if len(named) % 2 else VERBS.get(call.method, 'Get')}{kind}", resource

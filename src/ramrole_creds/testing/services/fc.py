@@ -10,7 +10,7 @@ from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.markup import json_response
 from ramrole_creds.testing.services.service import ServiceError
-from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
+from ramrole_creds.testing.services.signed_service import VERBS, SignedCall, SignedService
 from ramrole_creds.testing.verify.error_catalogs import FC
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.verify import Rejected
 
 API_PATH = "/2016-08-15/"
-_VERBS = {"GET": "Get", "POST": "Create", "PUT": "Update", "DELETE": "Delete"}
 _COLLECTIONS = ("services", "functions", "triggers", "versions", "aliases")
 
 
@@ -30,6 +29,7 @@ class FcService(SignedService):
 
     name = "fc"
     catalog = FC
+    request_id_header = "X-Fc-Request-Id"
 
     def looks_familiar(self, request: WireRequest) -> bool:
         """By path."""
@@ -57,21 +57,20 @@ class FcService(SignedService):
 
     def answer(self, call: SignedCall) -> WireResponse:
         """The body of an invocation; of other calls an empty collection, or what was sent."""
-        request_id = ("X-Fc-Request-Id", call.request_id)
         if _is_invocation(call):
             content_type = call.request.header("content-type") or "application/octet-stream"
-            return WireResponse(200, (request_id, ("Content-Type", content_type)), call.request.body)
+            return WireResponse(200, (("Content-Type", content_type),), call.request.body)
         if call.method == "DELETE":
-            return WireResponse(204, (request_id,))
+            return WireResponse(204)
         collection = call.path.rpartition("/")[2]
         if call.method == "GET" and collection in _COLLECTIONS:
-            return json_response({collection: [], "nextToken": None}, (request_id,))
-        return json_response(_given(call.request.body), (request_id,))
+            return json_response({collection: [], "nextToken": None})
+        return json_response(_given(call.request.body))
 
     def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
         """A document in JSON."""
         content = {"ErrorCode": refused.code, "ErrorMessage": refused.message}
-        return json_response(content, (("X-Fc-Request-Id", request_id),), refused.status)
+        return json_response(content, status=refused.status)
 
 
 def _path(call: SignedCall) -> str:
@@ -92,7 +91,7 @@ def _access(call: SignedCall) -> tuple[str, str]:
         kind = parts[-1].title()
         action = f"List{kind}" if call.method == "GET" else f"Create{kind.removesuffix('s')}"
         return action, f"{path}/*"
-    return f"{_VERBS.get(call.method, 'Get')}{parts[-2].title().removesuffix('s')}", path
+    return f"{VERBS.get(call.method, 'Get')}{parts[-2].title().removesuffix('s')}", path
 
 
 def _is_invocation(call: SignedCall) -> bool:

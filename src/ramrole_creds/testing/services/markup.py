@@ -32,7 +32,15 @@ def document(root: str, content: Node, *, namespace: str = "") -> bytes:
     return f"{DECLARATION}<{root}{attribute}>{_inner(content)}</{root}>\n".encode()
 
 
-def json_response(content: object, headers: tuple[tuple[str, str], ...] = (), status: int = 200) -> WireResponse:
+def xml_response(
+    root: str, content: Node, *headers: tuple[str, str], status: int = 200, namespace: str = ""
+) -> WireResponse:
+    """An answer in XML: the document whose root element holds `content`."""
+    body = document(root, content, namespace=namespace)
+    return WireResponse(status, (("Content-Type", "application/xml"), *headers), body)
+
+
+def json_response(content: object, *headers: tuple[str, str], status: int = 200) -> WireResponse:
     """An answer in JSON; None has neither a body nor a content type, since nothing can be read from it."""
     if content is None:
         return WireResponse(status, headers)
@@ -64,6 +72,12 @@ def openapi_error(
         **dict(error.extra),
     }
     return openapi_answer("Error", content, error.status, as_xml=as_xml)
+
+
+def error_content(request: WireRequest, request_id: str, refused: Rejected) -> dict[str, Node]:
+    """What every error document in XML begins with."""
+    host = request.header("host") or ""
+    return {"Code": refused.code, "Message": refused.message, "RequestId": request_id, "HostId": host}
 
 
 def texts(body: bytes, name: str) -> list[str]:

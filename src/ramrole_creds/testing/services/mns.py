@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.server.messages import WireResponse
-from ramrole_creds.testing.services.markup import document, texts
+from ramrole_creds.testing.services.markup import document, error_content, texts
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
 from ramrole_creds.testing.verify.canonical import decimal
@@ -61,6 +61,10 @@ class MnsService(SignedService):
         """By the version header that every call has."""
         return request.header("x-mns-version") is not None
 
+    def own_headers(self, request_id: str) -> tuple[tuple[str, str], ...]:
+        """The id of the request, and the version of the protocol."""
+        return (("x-mns-request-id", request_id), ("x-mns-version", "2015-06-06"))
+
     def needs(self, call: SignedCall) -> Iterable[Access]:
         """One action on a queue or topic."""
         yield Access(f"mns:{_action(call)}", f"acs:mns:{call.region}:{call.account_id}:{call.path}")
@@ -77,19 +81,14 @@ class MnsService(SignedService):
 
     def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
         """A document in XML."""
-        content = {
-            "Code": refused.code,
-            "Message": refused.message,
-            "RequestId": request_id,
-            "HostId": f"http://{request.header('host') or ''}",
-        }
-        headers = (*_headers(request_id), _XML)
-        return WireResponse(refused.status, headers, document("Error", content, namespace=NAMESPACE))
+        content = error_content(request, request_id, refused)
+        content["HostId"] = f"http://{content['HostId']}"
+        return _answer("Error", content, refused.status)
 
     def _perform(self, call: SignedCall) -> WireResponse:
         match = re.fullmatch(r"/(queues|topics)(?:/([^/]+))?(/messages)?", call.path)
         if match is None:
-            return _answer(call, 200, "Account", {"LoggingBucket": ""})
+            return _answer("Account", {"LoggingBucket": ""})
         kind, name, messages = match[1], match[2], match[3]
         held = self._queues if kind == "queues" else self._topics
         if name is None:
@@ -113,15 +112,15 @@ class MnsService(SignedService):
             queue.messages.append(_Message(self._numbers, body, call.request.at, call.request.at))
             sent.append({"MessageId": f"{self._numbers:032X}", "MessageBodyMD5": _md5(body)})
         if b"<Messages" in call.request.body:
-            return _answer(call, 201, "Messages", {"Message": sent})
-        return _answer(call, 201, "Message", sent[0])
+            return _answer("Messages", {"Message": sent}, 201)
+        return _answer("Message", sent[0], 201)
 
 
 def _list(call: SignedCall, kind: str, held: dict[str, _Queue]) -> WireResponse:
     element, root = kind[:-1].title(), kind.title()
     # No empty NextMarker: the official client fails on one.
     entries: list[Node] = [{f"{element}URL": f"http://{call.host}/{kind}/{name}"} for name in sorted(held)]
-    return _answer(call, 200, root, {element: entries})
+    return _answer(root, {element: entries})
 
 
 def _manage(call: SignedCall, kind: str, name: str, held: dict[str, _Queue]) -> WireResponse:
@@ -129,10 +128,10 @@ def _manage(call: SignedCall, kind: str, name: str, held: dict[str, _Queue]) -> 
         known = name in held
         held.setdefault(name, _Queue(call.request.at))
         location = ("Location", f"http://{call.host}/{kind}/{name}")
-        return WireResponse(204 if known else 201, (*_headers(call.request_id), location))
+        return WireResponse(204 if known else 201, (location,))
     if call.method == "DELETE":
         held.pop(name, None)
-        return WireResponse(204, _headers(call.request_id))
+        return WireResponse(204)
     queue = _found(kind, name, held)
     element = kind[:-1].title()
     content: dict[str, Node] = {
@@ -149,7 +148,7 @@ def _manage(call: SignedCall, kind: str, name: str, held: dict[str, _Queue]) -> 
         content |= {"DelaySeconds": 0, "VisibilityTimeout": VISIBILITY_SECONDS, "PollingWaitSeconds": 0}
     else:
         content |= {"MessageCount": len(queue.messages)}
-    return _answer(call, 200, element, content)
+    return _answer(element, content)
 
 
 def _receive(call: SignedCall, queue: _Queue) -> WireResponse:
@@ -167,8 +166,8 @@ def _receive(call: SignedCall, queue: _Queue) -> WireResponse:
             message.receipt = f"{message.number}-{message.dequeued}"
         shown.append(_shown(message, peek=peek))
     if "numOfMessages" in call.query:
-        return _answer(call, 200, "Messages", {"Message": shown})
-    return _answer(call, 200, "Message", shown[0])
+        return _answer("Messages", {"Message": shown})
+    return _answer("Message", shown[0])
 
 
 def _delete(call: SignedCall, queue: _Queue) -> WireResponse:
@@ -177,7 +176,7 @@ def _delete(call: SignedCall, queue: _Queue) -> WireResponse:
     if len(kept) == len(queue.messages):
         raise ServiceError("ReceiptHandleError", "The receipt handle you provide is not valid.")
     queue.messages = kept
-    return WireResponse(204, _headers(call.request_id))
+    return WireResponse(204)
 
 
 def _found(kind: str, name: str, held: Mapping[str, _Queue]) -> _Queue:
@@ -188,13 +187,8 @@ def _found(kind: str, name: str, held: Mapping[str, _Queue]) -> _Queue:
     return queue
 
 
-def _headers(request_id: str) -> tuple[tuple[str, str], ...]:
-    return (("x-mns-request-id", request_id), ("x-mns-version", "2015-06-06"))
-
-
-def _answer(call: SignedCall, status: int, root: str, content: Node) -> WireResponse:
-    body = document(root, content, namespace=NAMESPACE)
-    return WireResponse(status, (*_headers(call.request_id), _XML), body)
+def _answer(root: str, content: Node, status: int = 200) -> WireResponse:
+    return WireResponse(status, (_XML,), document(root, content, namespace=NAMESPACE))
 
 
 def _shown(message: _Message, *, peek: bool) -> dict[str, Node]:

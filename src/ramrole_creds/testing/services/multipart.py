@@ -6,9 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.server.messages import WireResponse
-from ramrole_creds.testing.services.bucket_listing import XML
 from ramrole_creds.testing.services.bucket_store import StoredObject, Upload
-from ramrole_creds.testing.services.markup import document, texts
+from ramrole_creds.testing.services.markup import texts, xml_response
 from ramrole_creds.testing.services.object_operations import copy_source, no_such_key, put_actions, require_no_callback
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify.times import utc_text
@@ -27,7 +26,7 @@ def initiate_upload(call: StorageCall) -> WireResponse:
         upload = Upload(call.store.new_upload_id(), call.key, call.kept_headers(), call.now)
         call.bucket().uploads[upload.upload_id] = upload
     content = {"Bucket": call.bucket_name or "", "Key": call.key, "UploadId": upload.upload_id}
-    return WireResponse(200, (XML,), document("InitiateMultipartUploadResult", content))
+    return xml_response("InitiateMultipartUploadResult", content)
 
 
 def upload_part(call: StorageCall) -> WireResponse:
@@ -45,7 +44,7 @@ def upload_part(call: StorageCall) -> WireResponse:
     if source is None:
         return WireResponse(200, (("ETag", f'"{part.etag}"'),))
     content = {"LastModified": utc_text(call.now), "ETag": f'"{part.etag}"'}
-    return WireResponse(200, (XML,), document("CopyPartResult", content))
+    return xml_response("CopyPartResult", content)
 
 
 def complete_upload(call: StorageCall) -> WireResponse:
@@ -73,7 +72,7 @@ def complete_upload(call: StorageCall) -> WireResponse:
         "Key": call.key,
         "ETag": f'"{etag}"',
     }
-    return WireResponse(200, (XML, ("ETag", f'"{etag}"')), document("CompleteMultipartUploadResult", content))
+    return xml_response("CompleteMultipartUploadResult", content, ("ETag", f'"{etag}"'))
 
 
 def abort_upload(call: StorageCall) -> WireResponse:
@@ -112,7 +111,7 @@ def list_parts(call: StorageCall) -> WireResponse:
         "IsTruncated": "false",
         "Part": parts,
     }
-    return WireResponse(200, (XML,), document("ListPartsResult", content))
+    return xml_response("ListPartsResult", content)
 
 
 def _upload(call: StorageCall) -> Upload:

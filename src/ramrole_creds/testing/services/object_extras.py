@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from ramrole_creds.testing.server.messages import WireResponse
-from ramrole_creds.testing.services.bucket_listing import XML
 from ramrole_creds.testing.services.bucket_store import StoredObject
-from ramrole_creds.testing.services.markup import document, texts
+from ramrole_creds.testing.services.markup import texts, xml_response
 from ramrole_creds.testing.services.object_operations import find_object, no_such_key
 from ramrole_creds.testing.services.service import ServiceError
 
@@ -22,7 +21,7 @@ def get_tagging(call: StorageCall) -> WireResponse:
     """`GET /bucket/key?tagging`."""
     call.permit("GetObjectTagging")
     tags: list[Node] = [{"Key": name, "Value": value} for name, value in find_object(call).tags]
-    return WireResponse(200, (XML,), document("Tagging", {"TagSet": {"Tag": tags}}))
+    return xml_response("Tagging", {"TagSet": {"Tag": tags}})
 
 
 def put_tagging(call: StorageCall) -> WireResponse:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from ramrole_creds.testing.server.messages import WireResponse
-from ramrole_creds.testing.services.bucket_listing import XML, acl_document
+from ramrole_creds.testing.services.bucket_listing import acl_document
 from ramrole_creds.testing.services.bucket_store import StoredObject
-from ramrole_creds.testing.services.markup import document
+from ramrole_creds.testing.services.markup import xml_response
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify.canonical import decode
 from ramrole_creds.testing.verify.times import http_time, utc_text
@@ -66,7 +66,7 @@ def copy_object(call: StorageCall) -> WireResponse:
         stored = StoredObject(source.body, headers, call.now, source.etag, source.kind)
         call.bucket().objects[call.key] = stored
     content = {"LastModified": utc_text(stored.modified_at), "ETag": f'"{stored.etag}"'}
-    return WireResponse(200, (XML, ("ETag", f'"{stored.etag}"')), document("CopyObjectResult", content))
+    return xml_response("CopyObjectResult", content, ("ETag", f'"{stored.etag}"'))
 
 
 def append_object(call: StorageCall) -> WireResponse:

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services import multipart, object_extras, object_operations
 from ramrole_creds.testing.services.bucket_listing import (
-    XML,
     acl_document,
     list_buckets,
     list_objects,
     list_uploads,
     owner,
 )
-from ramrole_creds.testing.services.markup import document, texts
+from ramrole_creds.testing.services.markup import texts, xml_response
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify.times import utc_text
 
@@ -78,7 +77,7 @@ def _head_bucket(call: StorageCall) -> WireResponse:
 def _bucket_location(call: StorageCall) -> WireResponse:
     call.permit("GetBucketLocation")
     call.bucket()
-    return WireResponse(200, (XML,), document("LocationConstraint", f"oss-{call.region}"))
+    return xml_response("LocationConstraint", f"oss-{call.region}")
 
 
 def _bucket_acl(call: StorageCall) -> WireResponse:
@@ -107,7 +106,7 @@ def _bucket_info(call: StorageCall) -> WireResponse:
             "AccessControlList": {"Grant": bucket.acl},
         }
     }
-    return WireResponse(200, (XML,), document("BucketInfo", content))
+    return xml_response("BucketInfo", content)
 
 
 def _delete_objects(call: StorageCall) -> WireResponse:
@@ -120,7 +119,7 @@ def _delete_objects(call: StorageCall) -> WireResponse:
             call.bucket().objects.pop(key, None)
     quiet = "true" in texts(call.body, "Quiet")
     deleted: list[Node] = [] if quiet else [{"Key": key} for key in keys]
-    return WireResponse(200, (XML,), document("DeleteResult", {"Deleted": deleted}))
+    return xml_response("DeleteResult", {"Deleted": deleted})
 
 
 # The first whose sub-resource the query has; "" stands for a query without any.

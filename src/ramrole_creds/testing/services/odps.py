@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.server.messages import WireResponse
-from ramrole_creds.testing.services.markup import document, json_response
+from ramrole_creds.testing.services.markup import error_content, json_response, xml_response
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
 from ramrole_creds.testing.verify.error_catalogs import ODPS
@@ -37,6 +37,7 @@ class OdpsService(SignedService):
 
     name = "odps"
     catalog = ODPS
+    request_id_header = "x-odps-request-id"
 
     def looks_familiar(self, request: WireRequest) -> bool:
         """By its token header, or by the path."""
@@ -67,35 +68,27 @@ class OdpsService(SignedService):
         path = call.path.removeprefix(ENDPOINT_PATH)
         project, below = _project(call)
         if path in ("/logview/host", "/tenants"):
-            return _starting(call, path)
+            return _starting(path)
         if path == "/projects":
-            return _xml(call, "Projects", {"Marker": "", "MaxItems": 0})
+            return xml_response("Projects", {"Marker": "", "MaxItems": 0})
         if below.startswith("instances") and (call.method == "POST" or "/" in below):
             return _instance(call, project)
         if below in _COLLECTIONS:
-            return _xml(call, _COLLECTIONS[below], {"Marker": "", "MaxItems": 0})
+            return xml_response(_COLLECTIONS[below], {"Marker": "", "MaxItems": 0})
         if project != "*" and not below:
-            return _xml(call, "Project", {"Name": project, "Owner": "ALIYUN$fake", "State": "AVAILABLE"})
+            return xml_response("Project", {"Name": project, "Owner": "ALIYUN$fake", "State": "AVAILABLE"})
         message = f"The requested resource was not found. [Resource: {path}]"
         raise ServiceError("NoSuchObject", message, 404)
 
     def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
         """A document in XML."""
-        content = {
-            "Code": refused.code,
-            "Message": refused.message,
-            "RequestId": request_id,
-            "HostId": request.header("host") or "",
-        }
-        headers = (("x-odps-request-id", request_id), ("Content-Type", "application/xml"))
-        return WireResponse(refused.status, headers, document("Error", content))
+        return xml_response("Error", error_content(request, request_id, refused), status=refused.status)
 
 
-def _starting(call: SignedCall, path: str) -> WireResponse:
+def _starting(path: str) -> WireResponse:
     if path == "/logview/host":
-        return _reply(call, b"http://logview.example.invalid", "text/plain")
-    content = {"Name": "fake-tenant", "Parameters": {"odps.namespace.schema": "false"}}
-    return json_response(content, (("x-odps-request-id", call.request_id),))
+        return WireResponse(200, (("Content-Type", "text/plain"),), b"http://logview.example.invalid")
+    return json_response({"Name": "fake-tenant", "Parameters": {"odps.namespace.schema": "false"}})
 
 
 def _instance(call: SignedCall, project: str) -> WireResponse:
@@ -103,23 +96,15 @@ def _instance(call: SignedCall, project: str) -> WireResponse:
     if call.method == "POST":
         instance = f"fake{call.request_id[:24]}"
         location = f"http://{call.host}{ENDPOINT_PATH}/projects/{quote(project, safe='')}/instances/{instance}"
-        return WireResponse(201, (("x-odps-request-id", call.request_id), ("Location", location)))
+        return WireResponse(201, (("Location", location),))
     task: dict[str, Node] = {"Name": "AnonymousSQLTask", "Status": "Success"}
     if "result" in call.query:
         task = {"Name": "AnonymousSQLTask", 'Result Format="text"': ""}
     content: dict[str, Node] = {"Status": "Terminated", "Tasks": {'Task Type="SQL"': task}}
-    return _xml(call, "Instance", content)
+    return xml_response("Instance", content)
 
 
 def _project(call: SignedCall) -> tuple[str, str]:
     """The project, or "*", and the path below it."""
     match = re.fullmatch(r"/projects/([^/]+)(?:/(.*))?", call.path.removeprefix(ENDPOINT_PATH))
     return (match[1], match[2] or "") if match else ("*", "")
-
-
-def _xml(call: SignedCall, root: str, content: Node) -> WireResponse:
-    return _reply(call, document(root, content), "application/xml")
-
-
-def _reply(call: SignedCall, body: bytes, content_type: str) -> WireResponse:
-    return WireResponse(200, (("x-odps-request-id", call.request_id), ("Content-Type", content_type)), body)

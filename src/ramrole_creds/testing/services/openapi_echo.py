@@ -79,6 +79,10 @@ class OpenApiEcho(SignedService):
         """A UUID in upper case."""
         return self.issuer.nonce()
 
+    def own_headers(self, request_id: str) -> tuple[tuple[str, str], ...]:
+        """None: the gateway's answers hold the id."""
+        return ()
+
     def needs(self, call: SignedCall) -> Iterable[Access]:
         """The action of the product, on the resources that the parameters name.
 

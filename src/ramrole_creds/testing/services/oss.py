@@ -7,39 +7,27 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.server.messages import WireResponse
-from ramrole_creds.testing.services.bucket_store import BucketStore
-from ramrole_creds.testing.services.denial import no_right
-from ramrole_creds.testing.services.markup import document
+from ramrole_creds.testing.services.markup import xml_response
 from ramrole_creds.testing.services.object_operations import put_object
-from ramrole_creds.testing.services.object_storage import perform
 from ramrole_creds.testing.services.service import ServiceError
-from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
-from ramrole_creds.testing.services.storage_call import StorageCall
-from ramrole_creds.testing.services.storage_refusal import refusal_document
+from ramrole_creds.testing.services.storage_service import StorageService
 from ramrole_creds.testing.verify import oss_address, parse_post_form
 from ramrole_creds.testing.verify.error_catalogs import OSS
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.services.denial import Denial
+    from ramrole_creds.testing.services.signed_service import SignedCall
+    from ramrole_creds.testing.services.storage_call import StorageCall
     from ramrole_creds.testing.verify import PostForm, Rejected
 
 
-class OssService(SignedService):
-    """OSS on one port, addressed by path, or by host under the service's names and under localhost.
-
-    Args:
-        issuer: knows the keys that requests may be signed with.
-        store: the buckets; None makes a new store.
-    """
+class OssService(StorageService):
+    """OSS on one port, addressed by path, or by host under the service's names and under localhost."""
 
     name = "oss"
     catalog = OSS
-
-    def __init__(self, issuer: CredentialStore, store: BucketStore | None = None) -> None:
-        super().__init__(issuer)
-        self.store: BucketStore = BucketStore() if store is None else store
+    prefix = "x-oss-"
+    key_name = "OSSAccessKeyId"
 
     def looks_familiar(self, request: WireRequest) -> bool:
         """By an `x-oss-` header, by host, or by the name of a bucket in use."""
@@ -50,29 +38,22 @@ class OssService(SignedService):
         address = oss_address(request)
         return address.virtual_hosted or (address.bucket is not None and self.store.find(address.bucket) is not None)
 
-    def answer(self, call: SignedCall) -> WireResponse:
-        """Do what the request asks."""
-        stored = StorageCall.of(call, self.store, "x-oss-", lambda accesses: self.require(call, *accesses))
-        response = _post_object(stored) if call.verdict.scheme == "oss_post" else perform(stored)
-        return replace(response, headers=(*_own_headers(call.request_id), *response.headers))
+    def own_headers(self, request_id: str) -> tuple[tuple[str, str], ...]:
+        """Those of OSS itself."""
+        return (("Server", "AliyunOSS"), ("x-oss-request-id", request_id), ("x-oss-server-time", "1"))
 
-    def denied(self, denial: Denial) -> ServiceError:
-        """`AccessDenied` with its detail."""
-        return no_right(denial)
+    def answer(self, call: SignedCall) -> WireResponse:
+        """Do what the request or the form asks."""
+        return _post_object(self.stored(call)) if call.verdict.scheme == "oss_post" else super().answer(call)
 
     def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
         """The error of OSS; for a HEAD request, whose answer has no body, in a header as well."""
-        body = refusal_document(request, request_id, refused, key_name="OSSAccessKeyId")
-        headers = [*_own_headers(request_id), ("Content-Type", "application/xml")]
+        response = super().refuse(request, request_id, refused)
         if refused.ec:
-            headers.append(("x-oss-ec", refused.ec))
+            response = response.with_header("x-oss-ec", refused.ec)
         if request.method == "HEAD":
-            headers.append(("x-oss-err", base64.b64encode(body).decode()))
-        return WireResponse(refused.status, tuple(headers), body)
-
-
-def _own_headers(request_id: str) -> tuple[tuple[str, str], ...]:
-    return (("Server", "AliyunOSS"), ("x-oss-request-id", request_id), ("x-oss-server-time", "1"))
+            response = response.with_header("x-oss-err", base64.b64encode(response.body).decode())
+        return response
 
 
 def _post_object(call: StorageCall) -> WireResponse:
@@ -100,4 +81,4 @@ def _post_answer(call: StorageCall, form: PostForm, key: str, stored: WireRespon
         "Key": key,
         "ETag": stored.header("etag") or "",
     }
-    return WireResponse(201, (*stored.headers, ("Content-Type", "application/xml")), document("PostResponse", content))
+    return xml_response("PostResponse", content, *stored.headers, status=201)

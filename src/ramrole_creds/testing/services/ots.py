@@ -42,6 +42,10 @@ class OtsService(SignedService):
         """A UUID in lower case."""
         return self.issuer.nonce().lower()
 
+    def own_headers(self, request_id: str) -> tuple[tuple[str, str], ...]:
+        """None: all headers of an answer are signed."""
+        return ()
+
     def needs(self, call: SignedCall) -> Iterable[Access]:
         """One operation on a table, or on the instance.
 

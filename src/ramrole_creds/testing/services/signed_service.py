@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 DEFAULT_REGION = "cn-hangzhou"
+VERBS = {"GET": "Get", "POST": "Create", "PUT": "Update", "DELETE": "Delete"}
 REGION = re.compile(
     r"(?:^|[.-])((?:cn|us|eu|ap|me|na|sa)-[a-z]{1,20}(?:-[0-9a-z]{1,20}){0,5}?)(?:-(?:internal|vpc|intranet))?\."
 )
@@ -90,7 +91,8 @@ def region_of(host: str) -> str:
 class SignedService(ABC):
     """An endpoint that verifies each request, judges it by the caller's policies, and answers.
 
-    Subclasses set `name`, which is also that of their verifiers' service, and `catalog`.
+    Subclasses set `name`, which is also that of their verifiers' service, `catalog`, and `request_id_header`, where
+    their answers repeat the id of the request.
 
     Args:
         issuer: knows the keys that requests may be signed with.
@@ -98,6 +100,7 @@ class SignedService(ABC):
 
     name: ClassVar[str]
     catalog: ClassVar[ErrorCatalog]
+    request_id_header: ClassVar[str]
 
     def __init__(self, issuer: CredentialStore) -> None:
         self.issuer = issuer
@@ -113,6 +116,10 @@ class SignedService(ABC):
     def handle(self, request: WireRequest) -> WireResponse:
         """Verify the request, judge it, answer it."""
         request_id = self.new_request_id()
+        response = self._judged(request, request_id)
+        return replace(response, headers=(*self.own_headers(request_id), *response.headers))
+
+    def _judged(self, request: WireRequest, request_id: str) -> WireResponse:
         verifier = find_verifier(request, self.name)
         if verifier is None:
             unsigned = self.catalog.unsigned
@@ -132,6 +139,10 @@ class SignedService(ABC):
     def new_request_id(self) -> str:
         """An id in the form of this service's own."""
         return self.issuer.nonce().replace("-", "")[:24]
+
+    def own_headers(self, request_id: str) -> tuple[tuple[str, str], ...]:
+        """The headers with which every answer of the service begins."""
+        return ((self.request_id_header, request_id),)
 
     def looks_familiar(self, request: WireRequest) -> bool:
         """True for an unsigned request that is meant for this service."""

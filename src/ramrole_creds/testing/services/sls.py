@@ -10,7 +10,7 @@ from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.markup import json_response
 from ramrole_creds.testing.services.service import ServiceError
-from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
+from ramrole_creds.testing.services.signed_service import VERBS, SignedCall, SignedService
 from ramrole_creds.testing.verify.error_catalogs import SLS
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class SlsService(SignedService):
 
     name = "sls"
     catalog = SLS
+    request_id_header = "x-log-requestid"
 
     def __init__(self, issuer: CredentialStore) -> None:
         super().__init__(issuer)
@@ -64,34 +65,34 @@ class SlsService(SignedService):
         """What the path names."""
         project, path = _project(call.request), call.path
         if path in ("", "/"):
-            return _json(call, {"projectName": project, "status": "Normal", "region": "cn-hangzhou"})
+            return json_response({"projectName": project, "status": "Normal", "region": "cn-hangzhou"})
         if path == "/logstores":
             return self._logstore_collection(call, project)
         match = re.fullmatch(r"/logstores/([^/]+)(?:/(.*))?", path)
         if match is None:
-            return _json(call, {})
+            return json_response({})
         logstore, below = match[1], match[2] or ""
         if below in ("shards/lb", "track", "shards/route"):
             with self._lock:
                 self._logstores.setdefault((project, logstore), []).append(call.request.body)
-            return _json(call, None)
+            return json_response(None)
         return _reading(call, logstore, below)
 
     def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
         """A document in JSON."""
         content = {"errorCode": refused.code, "errorMessage": refused.message, "requestId": request_id}
-        return json_response(content, (("x-log-requestid", request_id),), refused.status)
+        return json_response(content, status=refused.status)
 
     def _logstore_collection(self, call: SignedCall, project: str) -> WireResponse:
         with self._lock:
             if call.method != "POST":
                 names = sorted(name for owner, name in self._logstores if owner == project)
-                return _json(call, {"count": len(names), "total": len(names), "logstores": names})
+                return json_response({"count": len(names), "total": len(names), "logstores": names})
             name = _field(call.request.body, "logstoreName")
             if (project, name) in self._logstores:
                 raise ServiceError("LogStoreAlreadyExist", f"logstore {name} already exists")
             self._logstores[project, name] = []
-            return _json(call, None)
+            return json_response(None)
 
 
 def _reading(call: SignedCall, logstore: str, below: str) -> WireResponse:
@@ -100,22 +101,21 @@ def _reading(call: SignedCall, logstore: str, below: str) -> WireResponse:
     if below.startswith("shards"):
         return _shards(call, below)
     if below.startswith("consumergroups"):
-        return _json(call, [0] if kind == "heartbeat" else [] if call.method == "GET" else None)
+        return json_response([0] if kind == "heartbeat" else [] if call.method == "GET" else None)
     if below == "logs":
-        return _json(call, {"meta": {"progress": "Complete", "count": 0}, "data": []})
+        return json_response({"meta": {"progress": "Complete", "count": 0}, "data": []})
     if kind in ("log", "histogram"):
-        return _json(call, [], ("x-log-count", "0"), ("x-log-progress", "Complete"))
-    return _json(call, {"logstoreName": logstore, "ttl": 30, "shardCount": 1, "createTime": 0, "lastModifyTime": 0})
+        return json_response([], ("x-log-count", "0"), ("x-log-progress", "Complete"))
+    return json_response({"logstoreName": logstore, "ttl": 30, "shardCount": 1, "createTime": 0, "lastModifyTime": 0})
 
 
 def _shards(call: SignedCall, below: str) -> WireResponse:
     if below == "shards":
-        return _json(call, [_SHARD])
+        return json_response([_SHARD])
     if call.query.get("type") == "cursor":
-        return _json(call, {"cursor": END_CURSOR})
+        return json_response({"cursor": END_CURSOR})
     headers = (("x-log-cursor", END_CURSOR), ("x-log-count", "0"), ("x-log-bodyrawsize", "0"))
-    kind = ("Content-Type", "application/x-protobuf")
-    return WireResponse(200, (("x-log-requestid", call.request_id), *headers, kind))
+    return WireResponse(200, (*headers, ("Content-Type", "application/x-protobuf")))
 
 
 def _project(request: WireRequest) -> str:
@@ -123,7 +123,6 @@ def _project(request: WireRequest) -> str:
     return "default" if not label or label.isdigit() or label == "localhost" else label
 
 
-_VERBS = {"GET": "Get", "POST": "Create", "PUT": "Update", "DELETE": "Delete"}
 # Action by method and what stands below a logstore; a query may name another.
 _LOGSTORE_ACTIONS: Mapping[tuple[str, str], str] = {
     ("POST", ""): "PostLogStoreLogs",
@@ -154,10 +153,10 @@ def _access(call: SignedCall) -> tuple[str, str]:
     name, _, below = rest.partition("/")
     if not head:
         listing = method == "GET" and not {"offset", "size", "projectName"}.isdisjoint(call.query)
-        return ("ListProject", "*") if listing else (f"{_VERBS.get(method, 'Get')}Project", project)
+        return ("ListProject", "*") if listing else (f"{VERBS.get(method, 'Get')}Project", project)
     if head != "logstores":
         kind = head.removesuffix("s")
-        verb = "List" if method == "GET" and not name else _VERBS.get(method, "Get")
+        verb = "List" if method == "GET" and not name else VERBS.get(method, "Get")
         return f"{verb}{kind[:1].upper()}{kind[1:]}", f"{project}/{kind.lower()}/{name or '*'}"
     if not name:
         return "ListLogStores" if method == "GET" else "CreateLogStore", f"{project}/logstore/*"
@@ -175,8 +174,8 @@ def _logstore_access(call: SignedCall, logstore: str, below: str) -> tuple[str, 
         splitting = {"split": "SplitShard", "merge": "MergeShards"}
         return splitting.get(call.query.get("action", ""), "GetCursorOrData"), logstore
     if below == "index":
-        return f"{_VERBS.get(method, 'Get')}Index", logstore
-    return f"{_VERBS.get(method, 'Get')}LogStore", logstore
+        return f"{VERBS.get(method, 'Get')}Index", logstore
+    return f"{VERBS.get(method, 'Get')}LogStore", logstore
 
 
 def _group_action(method: str, kind: str, below: str) -> str:
@@ -184,7 +183,7 @@ def _group_action(method: str, kind: str, below: str) -> str:
         return "ConsumerGroupHeartBeat" if kind == "heartbeat" else "ConsumerGroupUpdateCheckPoint"
     if method == "GET":
         return "GetConsumerGroupCheckPoint" if "/" in below else "ListConsumerGroup"
-    return f"{_VERBS.get(method, 'Get')}ConsumerGroup"
+    return f"{VERBS.get(method, 'Get')}ConsumerGroup"
 
 
 def _field(body: bytes, name: str) -> str:
@@ -193,7 +192,3 @@ def _field(body: bytes, name: str) -> str:
     except ValueError:
         return ""
     return str(content.get(name, "")) if isinstance(content, dict) else ""
-
-
-def _json(call: SignedCall, content: object, *headers: tuple[str, str]) -> WireResponse:
-    return json_response(content, (("x-log-requestid", call.request_id), *headers))

@@ -1,0 +1,65 @@
+"""What the two protocols of object storage share: buckets, judgement and the error document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from ramrole_creds.testing.services.denial import no_right
+from ramrole_creds.testing.services.markup import error_content, xml_response
+from ramrole_creds.testing.services.object_storage import perform
+from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
+from ramrole_creds.testing.services.storage_call import StorageCall
+
+if TYPE_CHECKING:
+    from ramrole_creds.testing.account.credential_store import CredentialStore
+    from ramrole_creds.testing.server.messages import WireRequest, WireResponse
+    from ramrole_creds.testing.services.bucket_store import BucketStore
+    from ramrole_creds.testing.services.denial import Denial
+    from ramrole_creds.testing.services.service import ServiceError
+    from ramrole_creds.testing.verify import Rejected
+
+
+class StorageService(SignedService):
+    """Object storage in one of its protocols.
+
+    Subclasses set `prefix`, which begins the protocol's own headers, and `key_name`, the element that repeats the
+    AccessKey ID in an error document.
+
+    Args:
+        issuer: knows the keys that requests may be signed with.
+        store: the buckets.
+    """
+
+    prefix: ClassVar[str]
+    key_name: ClassVar[str]
+
+    def __init__(self, issuer: CredentialStore, store: BucketStore) -> None:
+        super().__init__(issuer)
+        self.store: BucketStore = store
+
+    def answer(self, call: SignedCall) -> WireResponse:
+        """Do what the request asks."""
+        return perform(self.stored(call))
+
+    def stored(self, call: SignedCall) -> StorageCall:
+        """The call to storage that a signed call makes."""
+        return StorageCall.of(call, self.store, self.prefix, lambda needed: self.require(call, *needed))
+
+    def denied(self, denial: Denial) -> ServiceError:
+        """`AccessDenied` with its detail."""
+        return no_right(denial)
+
+    def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
+        """Code and message, what the server signed and what it got, the fine code and where to read on."""
+        content = {**error_content(request, request_id, refused), **dict(refused.extra)}
+        ec = refused.ec or dict(refused.extra).get("EC")
+        further = {
+            self.key_name: refused.access_key_id,
+            "SignatureProvided": refused.signature_provided,
+            "StringToSign": refused.string_to_sign,
+            "CanonicalRequest": refused.canonical_request,
+            "EC": ec,
+            "RecommendDoc": f"https://api.aliyun.com/troubleshoot?q={ec}" if ec else None,
+        }
+        content |= {name: value for name, value in further.items() if value is not None}
+        return xml_response("Error", content, status=refused.status)
