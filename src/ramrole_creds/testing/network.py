@@ -20,8 +20,6 @@ from ramrole_creds._http.urls import parse_base_url
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-METADATA_ADDRESS = ("100.100.100.200", 80)
-
 # An address as `socket.connect` takes it; its form depends on the family of the socket.
 Address = Any
 # Takes the address of a connection and returns the one to use instead, or raises.
@@ -55,30 +53,31 @@ def redirect_metadata(url: str) -> Iterator[None]:
 @contextlib.contextmanager
 def forbid_metadata() -> Iterator[list[str]]:
     """Raise at every connection to the real metadata address; yields the list of the attempts."""
-    tried: list[str] = []
-
-    def rule(address: Address) -> Address:
-        if _is_metadata(address):
-            tried.append(str(address))
-            raise RealAddressError(
-                "The code under test connects to the real metadata address 100.100.100.200. Use the fixture "
-                "ramrole_cloud, which redirects it, or no_metadata, where nothing answers."
-            )
-        return address
-
-    with connect_rule(rule):
+    message = (
+        "The code under test connects to the real metadata address 100.100.100.200. Use the fixture ramrole_cloud, "
+        "which redirects it, or no_metadata, where nothing answers."
+    )
+    with _forbidden(_is_metadata, message) as tried:
         yield tried
 
 
 @contextlib.contextmanager
 def forbid_network() -> Iterator[list[str]]:
     """Raise at every connection that leaves loopback; yields the list of the attempts."""
+    with _forbidden(
+        lambda address: not _is_local(address), "A test connects to {}; only loopback is allowed here."
+    ) as tried:
+        yield tried
+
+
+@contextlib.contextmanager
+def _forbidden(is_forbidden: Callable[[Address], bool], message: str) -> Iterator[list[str]]:
     tried: list[str] = []
 
     def rule(address: Address) -> Address:
-        if not _is_local(address):
+        if is_forbidden(address):
             tried.append(str(address))
-            raise RealAddressError(f"A test connects to {address!r}; only loopback is allowed here.")
+            raise RealAddressError(message.format(repr(address)))
         return address
 
     with connect_rule(rule):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from ramrole_creds.testing.faults.fault_kind import FaultKind, Modifier, PortFault, Replacement
 from ramrole_creds.testing.faults.options import (
     BOOLEAN,
     BYTES,
@@ -34,82 +35,12 @@ from ramrole_creds.testing.server.messages import WireResponse
 if TYPE_CHECKING:
     import random
 
-    from ramrole_creds.testing.faults.context import FaultContext
+    from ramrole_creds.testing.faults.fault_kind import FaultContext
     from ramrole_creds.testing.server.http_parser import DateHeader
     from ramrole_creds.testing.server.http_server import Listening
 
 GARBAGE = b"SSH-2.0-OpenSSH_9.6\r\n\x16\x03\x01\x02\x00\x01\x00\xff\xfe" + bytes(range(256))
 GARBAGE_BODY = "<html><head><title>Sign in to the network</title></head><body>\x00\xff\ufeff{]</body></html>"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaultKind:
-    """A kind of fault with its options; derive from `Modifier`, `Replacement` or `PortFault`.
-
-    Raises:
-        TypeError: there is no such option, or one is missing.
-        ValueError: an option has a value that it does not accept.
-    """
-
-    what: ClassVar[str]
-
-    def __post_init__(self) -> None:
-        for one in fields(self):
-            rule, value = one.metadata["rule"], getattr(self, one.name)
-            if not rule.accepts(value):
-                raise ValueError(
-                    f"The option {one.name} of the fault {self.what!r} must be {rule.text}, not {value!r}."
-                )
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The options that differ from their defaults."""
-        values = {one.name: (getattr(self, one.name), one.default) for one in fields(self)}
-        return {name: value for name, (value, default) in values.items() if value != default}
-
-    def __str__(self) -> str:
-        options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
-        return f"{self.what}({options})" if options else self.what
-
-
-class Modifier(FaultKind):
-    """Changes the right answer; each method leaves everything as it is unless a fault overrides it."""
-
-    __slots__ = ()
-
-    def apply(self, response: WireResponse) -> WireResponse:
-        """The answer with the fault in it."""
-        return response
-
-    def dated(self, date: DateHeader) -> DateHeader:
-        """The Date header of the answer, which a replacement of the answer carries too."""
-        return date
-
-    def delay(self, chance: random.Random) -> float:
-        """Real seconds to wait before the answer is sent."""
-        return 0.0
-
-    def clock_error(self) -> float:
-        """Seconds by which the server's clock is ahead."""
-        return 0.0
-
-
-class Replacement(FaultKind):
-    """Takes the place of the answer."""
-
-    __slots__ = ()
-
-    def apply(self, context: FaultContext) -> bool:
-        """Send what is sent in place of the answer; True when the connection may serve another request."""
-        raise NotImplementedError
-
-
-class PortFault(FaultKind):
-    """A state of the port."""
-
-    __slots__ = ()
-
-    state: ClassVar[Listening]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field
-from typing import Any
+from dataclasses import MISSING, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 MAX_SECONDS = 366 * 86400.0
 
@@ -103,3 +106,15 @@ def or_none(rule: Rule) -> Rule:
 def option(rule: Rule, default: object = MISSING) -> Any:  # noqa: ANN401  # as dataclasses.field
     """A field of a kind of fault, with the rule that its values must follow."""
     return field(default=default, metadata={"rule": rule})
+
+
+def require_rules(values: DataclassInstance, naming: str = "{}") -> None:
+    """Refuse values that do not follow the rules of their fields; `naming` says in the error whose field it is.
+
+    Raises:
+        ValueError: a value does not follow its rule.
+    """
+    for one in fields(values):
+        rule, value = one.metadata.get("rule"), getattr(values, one.name)
+        if rule is not None and not rule.accepts(value):
+            raise ValueError(f"{naming.format(one.name)} must be {rule.text}, not {value!r}.")

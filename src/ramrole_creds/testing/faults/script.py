@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from ramrole_creds._files import read_regular_file
 from ramrole_creds.errors import install_command
-from ramrole_creds.testing.faults.kinds import KINDS, FaultKind, Modifier, PortFault, Replacement, Status
-from ramrole_creds.testing.faults.options import TEXT, Rule, integer, is_text, number, or_none
+from ramrole_creds.testing.faults.fault_kind import FaultKind, Modifier, PortFault, Replacement
+from ramrole_creds.testing.faults.kinds import KINDS, Status
+from ramrole_creds.testing.faults.options import TEXT, Rule, integer, is_text, number, option, or_none, require_rules
 from ramrole_creds.testing.patterns import ANY_REQUEST, matches
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireRequest
 
 MAX_SCRIPT_BYTES = 16 * 1024 * 1024
+PLACE = Rule("a name or a path pattern", lambda value: is_text(value) and bool(value))
 PLACEMENT = ("where", "what", "times", "between", "skip", "probability", "label")
 
 
@@ -49,15 +51,22 @@ class Fault:
         played: how many requests it has struck.
     """
 
-    where: str
+    where: str = field(metadata={"rule": PLACE})
     kind: FaultKind
-    times: int | None = None
+    times: int | None = option(or_none(integer(1)), None)
     starts: float = -math.inf
     ends: float = math.inf
-    skip: int = 0
-    probability: float = 1.0
-    label: str = ""
+    skip: int = option(integer(0), 0)
+    probability: float = option(number(0, 1), 1.0)
+    label: str = option(TEXT, "")
     played: int = 0
+
+    def __post_init__(self) -> None:
+        require_rules(self)
+        if self.is_port_fault and (self.where != ANY_REQUEST or self.times is not None):
+            raise ValueError(
+                f'The fault {self.what!r} is about the port itself: where must be "*", and times cannot be counted.'
+            )
 
     @property
     def what(self) -> str:
@@ -162,7 +171,6 @@ class Faults:
         """
         kind = what if isinstance(what, FaultKind) and not options else make_kind(what, options)
         fault = Fault(where, kind, times, *_span(between, self.clock.time()), skip, probability, label)
-        _check_placement(fault)
         self._take([fault])
         return fault
 
@@ -327,32 +335,9 @@ def _entry(number: int, entry: object, now: float) -> Fault:
         options = {name: value for name, value in entry.items() if name not in PLACEMENT}
         common = {name: value for name, value in entry.items() if name in {"times", "skip", "probability", "label"}}
         starts, ends = _span(entry.get("between"), now)
-        fault = Fault(entry["where"], make_kind(entry["what"], options), starts=starts, ends=ends, **common)
-        _check_placement(fault)
+        return Fault(entry["where"], make_kind(entry["what"], options), starts=starts, ends=ends, **common)
     except (TypeError, ValueError) as error:
         raise ValueError(f"Fault {number} of the script: {error}") from None
-    return fault
-
-
-def _check_placement(fault: Fault) -> None:
-    """Refuse a fault that could never strike as it is meant to."""
-    for name, rule in _PLACEMENT_RULES.items():
-        value = getattr(fault, name)
-        if not rule.accepts(value):
-            raise ValueError(f"{name} must be {rule.text}, not {value!r}.")
-    if fault.is_port_fault and (fault.where != ANY_REQUEST or fault.times is not None):
-        raise ValueError(
-            f'The fault {fault.what!r} is about the port itself: where must be "*", and times cannot be counted.'
-        )
-
-
-_PLACEMENT_RULES = {
-    "where": Rule("a name or a path pattern", lambda value: is_text(value) and bool(value)),
-    "times": or_none(integer(1)),
-    "skip": integer(0),
-    "probability": number(0, 1),
-    "label": TEXT,
-}
 
 
 def _span(between: object, now: float) -> tuple[float, float]:

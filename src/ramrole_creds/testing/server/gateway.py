@@ -8,7 +8,7 @@ import traceback
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.faults.context import FaultContext
+from ramrole_creds.testing.faults.fault_kind import FaultContext
 from ramrole_creds.testing.faults.script import NOTHING
 from ramrole_creds.testing.request_log import RecordedRequest
 from ramrole_creds.testing.server.http_parser import keeps_alive

@@ -42,10 +42,8 @@ class Application(Protocol):
 class Connection:
     """The connection of one client, and everything that a fault may do to it."""
 
-    def __init__(self, sock: socket.socket, peer: str, number: int, stopping: threading.Event) -> None:
-        self.peer = peer
+    def __init__(self, sock: socket.socket, number: int, stopping: threading.Event) -> None:
         self.number = number
-        self.requests_served = 0
         self._socket = sock
         self._stopping = stopping
 
@@ -162,7 +160,7 @@ class HttpServer:
             self._placeholder = bound
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._acceptor = threading.Thread(target=self._accept, name=f"fake-cloud-{self.port}", daemon=True)
-        _remember(self)
+        _servers.add(self)
         self._acceptor.start()
 
     def stop(self) -> None:
@@ -184,7 +182,7 @@ class HttpServer:
             if sock is not None:
                 sock.close()
         self._wake_reader = self._wake_writer = None
-        _forget(self)
+        _servers.discard(self)
 
     def listening(self, how: Listening) -> None:
         """Switch the port: "open", "refuse" (nothing listens) or "blackhole" (connections are never answered).
@@ -281,7 +279,7 @@ class HttpServer:
     def _take_all(self, listener: socket.socket) -> None:
         while True:
             try:
-                sock, address = listener.accept()
+                sock, _ = listener.accept()
             except OSError as error:  # no connection waits, or its client has left
                 if error.errno not in {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}:
                     self._stopping.wait(0.05)  # out of descriptors or memory: the connection still waits
@@ -290,7 +288,7 @@ class HttpServer:
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._numbers += 1
-            connection = Connection(sock, str(address[0]), self._numbers, self._stopping)
+            connection = Connection(sock, self._numbers, self._stopping)
             thread = threading.Thread(
                 target=self._serve, args=(connection, sock), name=f"fake-cloud-{self.port}-client", daemon=True
             )
@@ -319,7 +317,6 @@ class HttpServer:
                     break
                 if request is None or not self._application(request, connection):
                     break
-                connection.requests_served += 1
         except OSError:
             pass
         finally:
@@ -346,22 +343,13 @@ def readable_of(sockets: list[socket.socket], timeout: float | None) -> list[soc
 
 
 _servers: weakref.WeakSet[HttpServer] = weakref.WeakSet()
-_fork_handler_installed = False
-
-
-def _remember(server: HttpServer) -> None:
-    global _fork_handler_installed  # noqa: PLW0603  # one handler per process, installed by the first server
-    _servers.add(server)
-    if not _fork_handler_installed and hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_abandon_all)
-        _fork_handler_installed = True
-
-
-def _forget(server: HttpServer) -> None:
-    _servers.discard(server)
 
 
 def _abandon_all() -> None:
     for server in list(_servers):
         server.abandon_after_fork()
     _servers.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
+
+Headers = tuple[tuple[str, str], ...]
+
+
+def _first(headers: Headers, name: str) -> str | None:
+    wanted = name.lower()
+    return next((value for key, value in headers if key.lower() == wanted), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +27,13 @@ class WireRequest:
 
     method: str
     target: str
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Headers = ()
     body: bytes = b""
     at: float = 0.0
 
     def header(self, name: str) -> str | None:
         """The first value of a header, whatever its case; None when it is absent."""
-        wanted = name.lower()
-        for key, value in self.headers:
-            if key.lower() == wanted:
-                return value
-        return None
+        return _first(self.headers, name)
 
     @property
     def path(self) -> str:
@@ -72,17 +75,13 @@ class WireResponse:
     """
 
     status: int = 200
-    headers: tuple[tuple[str, str], ...] = field(default=())
+    headers: Headers = ()
     body: bytes = b""
     reason: str = ""
 
     def header(self, name: str) -> str | None:
         """The first value of a header, whatever its case; None when it is absent."""
-        wanted = name.lower()
-        for key, value in self.headers:
-            if key.lower() == wanted:
-                return value
-        return None
+        return _first(self.headers, name)
 
     def with_header(self, name: str, value: str) -> WireResponse:
         """The same answer with a header set."""
