@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -107,3 +107,60 @@ def test_a_script_that_makes_no_sense_is_reported_in_a_line(tmp_path: Path, name
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert "control key" not in done.stderr
+
+
+def beside(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command by `ramrole-creds fake-cloud --`."""
+    whole = [*COMMAND, "--role", "shop", "--", *command]
+    return subprocess.run(whole, capture_output=True, text=True, check=False, timeout=60, **options)
+
+
+ROLES = "http://100.100.100.200/latest/meta-data/ram/security-credentials/"
+CLIENTS = {
+    "python": [sys.executable, "-c", f"import urllib.request as r; print(r.urlopen({ROLES!r}).read().decode())"],
+    "library": [
+        sys.executable,
+        "-c",
+        "import ramrole_creds as r; print(r.default_provider().get_credentials().identity)",
+    ],
+    "curl": ["curl", "-sS", "--max-time", "5", ROLES],
+    "shell": ["sh", "-c", f"curl -sS --max-time 5 {ROLES}"],
+}
+
+
+@pytest.mark.usefixtures("trap")
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_command_finds_the_cloud_at_the_real_address(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tReal")
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "real")
+    monkeypatch.setenv("NO_PROXY", "100.100.100.200")
+    done = beside(*CLIENTS[client])
+    assert (done.stdout.strip(), done.stderr, done.returncode) == ("shop", "", 0)
+
+
+def test_a_command_steers_the_cloud_with_the_key_that_it_is_given() -> None:
+    code = """
+import os, urllib.request
+url, key = os.environ["RAMROLE_CREDS_FAKE_URL"], os.environ["RAMROLE_CREDS_FAKE_KEY"]
+request = urllib.request.Request(url + "/_fake/role/attach", b'{"name": "other"}', {"X-Fake-Key": key})
+try:
+    urllib.request.urlopen(request)
+except urllib.error.HTTPError as error:
+    print(error.read().decode())
+"""
+    assert "shop" in beside(sys.executable, "-c", code).stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "status"), [(["sh", "-c", "exit 3"], 3), (["sh", "-c", "kill -9 $$"], 137), (["no-such-program"], 127)]
+)
+def test_the_status_is_that_of_the_command(command: list[str], status: int) -> None:
+    assert beside(*command).returncode == status
+
+
+def test_a_signal_reaches_the_command_and_both_end(started: list[subprocess.Popen[str]]) -> None:
+    code = "import signal as s, sys; s.signal(s.SIGTERM, lambda *_: sys.exit(7)); print(1, flush=True); s.pause()"
+    assert start(started, "--", sys.executable, "-c", code) == "1"
+    started[0].send_signal(signal.SIGTERM)
+    started[0].communicate(timeout=10)
+    assert started[0].returncode == 7

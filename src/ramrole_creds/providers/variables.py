@@ -60,7 +60,7 @@ OWN_VARIABLES: Final = frozenset(
     f"{OWN_PREFIX}{name}"
     for name in (
         *("METADATA_ENDPOINT", "METADATA_TIMEOUT", "METADATA_ATTEMPTS", "EXPECT_ROLE", "EXPECT_ACCOUNT"),
-        *("FAKE_KEY", "TAKEOVER", "TEST_REDIRECT"),
+        *("FAKE_KEY", "FAKE_URL", "TAKEOVER", "TEST_REDIRECT"),
     )
 )
 

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import secrets
+import sys
+import threading
+from typing import TYPE_CHECKING, Final
 
 import click
+
+from ramrole_creds.cli.child import wait_for
+from ramrole_creds.cli.handing_over import changed_environment
 
 if TYPE_CHECKING:
     from ramrole_creds.testing import FakeCloud
     from ramrole_creds.testing.services.metadata_service import Mode
+
+# Sources that SDKs ask before the role of the instance.
+HIDDEN: Final[dict[str, str | None]] = {
+    "ALIBABA_CLOUD_ACCESS_KEY_ID": None,
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": None,
+    "ALIBABA_CLOUD_SECURITY_TOKEN": None,
+    "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": None,
+    "ALIBABA_CLOUD_OIDC_TOKEN_FILE": None,
+    "ALIBABA_CLOUD_CREDENTIALS_URI": None,
+    "ALIBABA_CLOUD_ECS_METADATA_DISABLED": None,
+    "ALIBABA_CLOUD_CLI_PROFILE_DISABLED": "true",
+    "ALIBABA_CLOUD_CREDENTIALS_FILE": os.devnull,
+}
 
 
 @click.command(short_help="Run a fake cloud for programs in any language.")
@@ -21,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--allow-host", multiple=True, metavar="NAME", help="Accept this in the Host header too; repeatable.")
 @click.option("--control-key", envvar="RAMROLE_CREDS_FAKE_KEY", help="Key of the control API below /_fake/.")
 @click.option("--seed", help="Make all issued values repeatable.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND…]")
 def command(  # noqa: PLR0913, PLR0917  # one argument for each option
     host: str,
     port: int,
@@ -31,21 +52,34 @@ def command(  # noqa: PLR0913, PLR0917  # one argument for each option
     allow_host: tuple[str, ...],
     control_key: str | None,
     seed: str | None,
+    arguments: tuple[str, ...],
 ) -> None:
-    """Run a fake cloud for programs in any language, until SIGTERM or Ctrl-C.
+    """Run a fake cloud for programs in any language, until SIGTERM or Ctrl-C, or while a command runs.
 
     Prints one line with its URL when it is ready: metadata service, STS, OSS and the other services share this URL.
     Standard error gets the `export` lines that point a program at it. Time passes as it does; `POST
     /_fake/clock/advance` with the control key in X-Fake-Key jumps ahead.
 
-    Exit status: 0 after SIGTERM or Ctrl-C, 1 when it cannot start.
+    With a command nothing is printed. The command finds the cloud at 100.100.100.200, unless it ignores `http_proxy`,
+    and its URL and control key in RAMROLE_CREDS_FAKE_URL and RAMROLE_CREDS_FAKE_KEY.
+
+    Exit status: that of the command (128 + N where signal N ended it); else 0 after SIGTERM or Ctrl-C; 1 when the
+    cloud cannot start.
 
     \b
     Examples:
       ramrole-creds fake-cloud --port 8100
       ramrole-creds fake-cloud --mode hardened --role web --script faults.yaml
+      ramrole-creds fake-cloud --role web -- go test ./...
     """
     from ramrole_creds.testing.server.standalone import serve
+
+    ending, status = threading.Event(), 0
+
+    def run(cloud: FakeCloud) -> None:
+        nonlocal status
+        status = wait_for(arguments, changed_environment(_environment(cloud)))
+        ending.set()
 
     try:
         serve(
@@ -57,8 +91,9 @@ def command(  # noqa: PLR0913, PLR0917  # one argument for each option
             credential_lifetime=lifetime,
             seed=seed,
             allowed_hosts=allow_host,
-            control_key=control_key,
-            announce=_announce,
+            control_key=control_key or (secrets.token_urlsafe(16) if arguments else None),
+            announce=run if arguments else _announce,
+            stop=ending,
         )
     except ValueError as error:
         raise click.ClickException(str(error)) from error
@@ -69,6 +104,7 @@ def command(  # noqa: PLR0913, PLR0917  # one argument for each option
             f"Cannot listen on {host}:{port}: {error.strerror or error}. Choose an address of this machine with "
             "--host, and another --port (0 takes a free port)."
         ) from error
+    sys.exit(status)
 
 
 def _announce(cloud: FakeCloud) -> None:
@@ -78,3 +114,17 @@ def _announce(cloud: FakeCloud) -> None:
     for name, value in variables.items():
         click.echo(f"export {name}={value}", err=True)
     click.echo(cloud.url)
+
+
+def _environment(cloud: FakeCloud) -> dict[str, str | None]:
+    """What points a command of any language at the cloud, and hides the user's own credentials; None removes one."""
+    from ramrole_creds.testing.children import child_environment, proxy_environment
+
+    return {
+        **HIDDEN,
+        **proxy_environment(cloud.url),
+        **child_environment(cloud.url),
+        "RAMROLE_CREDS_METADATA_ENDPOINT": cloud.url,
+        "RAMROLE_CREDS_FAKE_URL": cloud.url,
+        "RAMROLE_CREDS_FAKE_KEY": cloud.control_key,
+    }

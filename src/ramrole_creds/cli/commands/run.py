@@ -35,6 +35,6 @@ def command(*, only: tuple[str, ...], no_takeover: bool, arguments: tuple[str, .
     from ramrole_creds.cli.extras import require_extra
 
     require_extra("serve", "uvicorn", "starlette", "httptools")
-    from ramrole_creds.cli.child import run_child
+    from ramrole_creds.cli.served_child import run_child
 
     sys.exit(run_child(arguments, only=only, takeover=not no_takeover))
