@@ -188,6 +188,10 @@ class TestProcess:
         except ValueError as error:
             assert "quotation" in str(error)  # noqa: PT017  # either is right
 
+    def test_a_text_that_no_system_accepts_is_refused_at_once(self) -> None:
+        with pytest.raises(ConfigurationError, match="more than 131072 characters"):
+            ProcessProvider("x" * 10_000_000)
+
     @pytest.mark.parametrize("wrong", ["", "  ", "'open", [], [""], [1], 5, None, b"true"])
     def test_an_empty_or_invalid_command_is_a_configuration_error(self, wrong: Any) -> None:
         with pytest.raises(ConfigurationError):

@@ -322,3 +322,8 @@ def test_an_outage_and_its_end_are_played_again_with_their_errors(tmp_path: Path
     assert [record["settled"] for record in records][:3] == ["replaced", "failed", "failed"]
     assert played.broken == ()
     assert "failed" in draw_text(played)
+
+
+def test_a_recording_of_any_depth_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="not a recording"):
+        read_recording(['{"a":' * 100_000])

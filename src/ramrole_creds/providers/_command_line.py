@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ramrole_creds.errors import ConfigurationError
 
+MAX_COMMAND_CHARACTERS = 131072  # Linux accepts no longer argument
 _WINDOWS_BLANKS = " \t\r\n"
 # Parts of a Windows command line. Backslashes are special before a quotation mark only.
 _ESCAPED = r'(?P<escaped>(?:\\\\)*\\")|(?P<slashes>(?:\\\\)+(?="))'
@@ -27,6 +28,11 @@ def split_command(command: str | Sequence[str], *, windows: bool) -> list[str]:
     """
     given: object = command  # a caller without a type checker may pass anything
     if isinstance(command, str):
+        if len(command) > MAX_COMMAND_CHARACTERS:  # more than a system accepts, and slow to split
+            raise ConfigurationError(
+                f"The credential command has more than {MAX_COMMAND_CHARACTERS} characters. Shorten it, or put it into "
+                "a script."
+            )
         try:
             arguments = split_windows(command) if windows else shlex.split(command.replace("\\\n", ""))
         except ValueError as error:

@@ -81,7 +81,7 @@ def read_recording(lines: Iterable[str]) -> tuple[RefreshPolicy, list[Record]]:
         for record in records:
             _validate(record)
         return RefreshPolicy(**header["policy"]), records
-    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError, RecursionError) as error:
         if isinstance(error, ConfigurationError):
             raise
         problem = f"{type(error).__name__}"

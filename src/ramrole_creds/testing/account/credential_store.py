@@ -25,6 +25,7 @@ TOKEN_MARKER = "FAKETOKEN"  # noqa: S105  # a marker
 METADATA_TOKEN_MARKER = "FAKEMETATOKEN"  # noqa: S105  # a marker
 
 TOKEN_CHARACTERS = 524
+MAX_ISSUED = 100_000  # temporary credentials; the oldest are forgotten
 _ALPHANUMERIC = string.ascii_letters + string.digits
 _BASE64 = _ALPHANUMERIC + "+/"
 
@@ -180,7 +181,7 @@ class CredentialStore:
             else:
                 key, secret = self._text("STS.NTFAKE", 29), self._text("9kFAKESECRET", 44)
                 issued = IssuedCredentials(key, secret, self._token(), now, now + lifetime, identity, session_policy)
-            self._issued[issued.access_key_id] = issued
+            self._keep(issued)
             return issued
 
     def issue_session_key(self, identity: Identity, *, now: float, lifetime: float) -> IssuedCredentials:
@@ -188,7 +189,7 @@ class CredentialStore:
         with self._lock:
             key, secret = self._text("TMPSK.FAKE", 29), self._text("9kFAKESECRET", 44)
             issued = IssuedCredentials(key, secret, None, now, now + lifetime, identity)
-            self._issued[issued.access_key_id] = issued
+            self._keep(issued)
             return issued
 
     def register_public_key(self, public_key_id: str, public_key: PublicKey, owner: IssuedCredentials) -> None:
@@ -227,6 +228,14 @@ class CredentialStore:
         with self._lock:
             digits = f"{self._random.getrandbits(128):032X}"
         return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+    def _keep(self, issued: IssuedCredentials) -> None:
+        while len(self._issued) >= MAX_ISSUED:
+            oldest = next((key for key, one in self._issued.items() if one.expires_at is not None), None)
+            if oldest is None:
+                break
+            del self._issued[oldest]
+        self._issued[issued.access_key_id] = issued
 
     def _text(self, head: str, length: int) -> str:
         return head + "".join(self._random.choices(_ALPHANUMERIC, k=length - len(head)))

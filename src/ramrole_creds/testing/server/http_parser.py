@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import threading
 import time
 from email.utils import formatdate
 from http import HTTPStatus
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 MAX_HEAD_BYTES = 128 * 1024
 MAX_BODY_BYTES = 256 * 1024 * 1024
 MAX_LENGTH_DIGITS = 19
-MAX_HEAD_SECONDS = 60.0
+MAX_BODIES_BYTES = 2 * MAX_BODY_BYTES  # of all connections together
+MAX_REQUEST_SECONDS = 120.0
+RECEIVED_BYTES = 65536
 DRAIN_SECONDS = 0.05
 
 # Of an answer: Unix seconds, a text that is sent as it is, or None for no header.
@@ -38,12 +42,50 @@ class BadRequest(Exception):
         self.page: bytes = f"{why}\n".encode()
 
 
-class RequestReader:
-    """Reads one request after the other from a socket, and keeps what was sent ahead."""
+class BodyBudget:
+    """How many bytes of bodies all connections of a server may hold at once; safe for many threads.
 
-    def __init__(self, sock: socket.socket) -> None:
+    Args:
+        max_bytes: the maximum.
+    """
+
+    def __init__(self, max_bytes: int = MAX_BODIES_BYTES) -> None:
+        self._left = max_bytes
+        self._lock = threading.Lock()  # guards _left
+
+    def take(self, count: int) -> bool:
+        """Take so many bytes; False where not so many are left."""
+        with self._lock:
+            if count > self._left:
+                return False
+            self._left -= count
+            return True
+
+    def give_back(self, count: int) -> None:
+        """Free bytes that were taken."""
+        with self._lock:
+            self._left += count
+
+
+class RequestReader:
+    """Reads one request after the other from a socket, and keeps what was sent ahead.
+
+    Args:
+        sock: the socket; its timeout is the longest silence.
+        budget: what bodies may take.
+        max_seconds: from the first byte of a request to its end.
+    """
+
+    def __init__(
+        self, sock: socket.socket, budget: BodyBudget | None = None, max_seconds: float = MAX_REQUEST_SECONDS
+    ) -> None:
         self._socket = sock
-        self._buffer = b""
+        self._buffer = bytearray()
+        self._budget = budget or BodyBudget()
+        self._max_seconds = max_seconds
+        self._deadline = math.inf
+        self._patience = sock.gettimeout()
+        self._taken = 0
 
     def next(self, now: Callable[[], float]) -> WireRequest | None:
         """The next request; None at the end of the connection.
@@ -52,12 +94,16 @@ class RequestReader:
             BadRequest: malformed, or larger than a fake accepts.
             OSError: the connection broke.
         """
+        self.release()
+        self._deadline = math.inf
         head = self._head()
         if head is None:
             return None
         method, target, version, headers = _parse_head(head)
         at = now()
         fields = {name.lower(): value for name, value in headers}
+        if len({value for name, value in headers if name.lower() == "content-length"}) > 1:
+            raise BadRequest(400, "More than one Content-Length")
         if "100-continue" in fields.get("expect", "").lower():
             self._socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         if "chunked" in fields.get("transfer-encoding", "").lower():
@@ -75,63 +121,107 @@ class RequestReader:
             while self._socket.recv(65536):
                 pass
 
+    def release(self) -> None:
+        """Give back what the body of the last request took of the budget."""
+        self._budget.give_back(self._taken)
+        self._taken = 0
+
+    def _receive(self) -> bytes:
+        """Some bytes of a request, nothing at the end of the connection.
+
+        Raises:
+            BadRequest: the request is not complete in its time.
+        """
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise BadRequest(408, "Request too slow")
+        if left != math.inf:
+            self._socket.settimeout(left if self._patience is None else min(left, self._patience))
+        return self._socket.recv(RECEIVED_BYTES)
+
     def _head(self) -> bytes | None:
-        deadline = time.monotonic() + MAX_HEAD_SECONDS
         while True:
-            self._buffer = self._buffer.lstrip(b"\r\n")
+            while self._buffer.startswith((b"\r", b"\n")):
+                del self._buffer[:1]
             end = self._buffer.find(b"\r\n\r\n")
             if end >= 0:
-                head, self._buffer = self._buffer[:end], self._buffer[end + 4 :]
+                head = self._cut(end)
+                del self._buffer[:4]
+                self._start_clock()
                 return head
             if len(self._buffer) > MAX_HEAD_BYTES:
                 raise BadRequest(431, "Request head too large")
-            if time.monotonic() > deadline:
-                raise BadRequest(408, "Request head too slow")
-            data = self._socket.recv(65536)
+            if self._buffer:
+                self._start_clock()
+            data = self._receive()
             if not data:
                 return None
             self._buffer += data
 
+    def _start_clock(self) -> None:
+        if self._deadline == math.inf:
+            self._deadline = time.monotonic() + self._max_seconds
+
+    def _cut(self, count: int) -> bytes:
+        """The first bytes of the buffer, which loses them."""
+        part = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return part
+
+    def _add(self, body: bytearray, count: int) -> None:
+        """Move so many bytes of the connection to the body."""
+        while count > 0:
+            if not self._buffer:
+                data = self._receive()
+                if not data:
+                    raise ConnectionResetError("the client left inside its body")
+                self._buffer += data
+            part = self._cut(min(count, len(self._buffer)))
+            if not self._budget.take(len(part)):
+                raise BadRequest(503, "Too many large bodies at once")
+            self._taken += len(part)
+            body += part
+            count -= len(part)
+
     def _exactly(self, count: int) -> bytes:
-        parts = [self._buffer[:count]]
-        missing = count - len(parts[0])
-        self._buffer = self._buffer[count:]
-        while missing > 0:
-            data = self._socket.recv(min(missing, 1 << 20))
-            if not data:
-                raise ConnectionResetError("the client left inside its body")
-            parts.append(data)
-            missing -= len(data)
-        return b"".join(parts)
+        body = bytearray()
+        self._add(body, count)
+        return bytes(body)
 
     def _line(self) -> bytes:
-        while b"\r\n" not in self._buffer:
+        while (end := self._buffer.find(b"\r\n")) < 0:
             if len(self._buffer) > MAX_HEAD_BYTES:
                 raise BadRequest(400, "Chunk head too large")
-            data = self._socket.recv(65536)
+            data = self._receive()
             if not data:
                 raise ConnectionResetError("the client left inside its body")
             self._buffer += data
-        line, _, self._buffer = self._buffer.partition(b"\r\n")
+        line = self._cut(end)
+        del self._buffer[:2]
         return line
 
     def _chunks(self) -> bytes:
-        parts: list[bytes] = []
-        total = 0
+        body = bytearray()
         while True:
             try:
                 size = int(self._line().partition(b";")[0].strip(), 16)
             except ValueError:
                 raise BadRequest(400, "Malformed chunk") from None
-            total += size
-            if size < 0 or total > MAX_BODY_BYTES:
+            if size < 0 or len(body) + size > MAX_BODY_BYTES:
                 raise BadRequest(413, "Body too large")
             if size == 0:
-                while self._line():
-                    pass
-                return b"".join(parts)
-            parts.append(self._exactly(size))
-            self._exactly(2)
+                self._skip_trailers()
+                return bytes(body)
+            self._add(body, size)
+            if self._line():
+                raise BadRequest(400, "Malformed chunk")
+
+    def _skip_trailers(self) -> None:
+        size = 0
+        while line := self._line():
+            size += len(line) + 2
+            if size > MAX_HEAD_BYTES:
+                raise BadRequest(431, "Trailers too large")
 
 
 def response_head(response: WireResponse, *, date: DateHeader, keep: bool) -> bytes:

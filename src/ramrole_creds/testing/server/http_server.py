@@ -17,7 +17,13 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from ramrole_creds.testing.server.http_parser import BadRequest, RequestReader, response_head
+from ramrole_creds.testing.server.http_parser import (
+    MAX_REQUEST_SECONDS,
+    BadRequest,
+    BodyBudget,
+    RequestReader,
+    response_head,
+)
 from ramrole_creds.testing.server.messages import WireRequest, WireResponse
 
 if TYPE_CHECKING:
@@ -44,6 +50,8 @@ class Connection:
 
     def __init__(self, sock: socket.socket, number: int, stopping: threading.Event) -> None:
         self.number = number
+        self.waits_since: float | None = time.monotonic()
+        """Since when it waits for a request; None while one is answered."""
         self._socket = sock
         self._stopping = stopping
 
@@ -114,6 +122,9 @@ class HttpServer:
         port: 0 for a free one.
         now: Unix time of arrival, as written into requests.
         max_idle: real seconds after which a connection that sends nothing is closed.
+        max_request: real seconds from the first byte of a request to its end.
+        max_connections: open connections, at most half of the files that the process may open. Beyond it the one that
+            has waited longest for a request is closed.
     """
 
     def __init__(
@@ -123,12 +134,17 @@ class HttpServer:
         port: int,
         now: Callable[[], float],
         max_idle: float = MAX_IDLE_SECONDS,
+        max_request: float = MAX_REQUEST_SECONDS,
+        max_connections: int = MAX_CONNECTIONS,
     ) -> None:
         self.host: str = host
         self.port: int = port
         self._application = application
         self._now = now
         self._max_idle = max_idle
+        self._max_request = max_request
+        self._max_connections = max_connections
+        self._budget = BodyBudget()
         self._stopping = threading.Event()
         self._lock = threading.Lock()  # guards _connections and _threads
         self._connections: set[Connection] = set()
@@ -292,34 +308,54 @@ class HttpServer:
             thread = threading.Thread(
                 target=self._serve, args=(connection, sock), name=f"fake-cloud-{self.port}-client", daemon=True
             )
-            with self._lock:
-                full = len(self._connections) >= MAX_CONNECTIONS
-                if not full:
-                    self._connections.add(connection)
-                    self._threads.add(thread)
-            if full:
+            if not self._has_room():
                 connection.close()
                 continue
+            with self._lock:
+                self._connections.add(connection)
+                self._threads.add(thread)
             try:
                 thread.start()
             except RuntimeError:  # no thread can be started now; the next connection may find one
                 self._forget(connection, thread)
                 connection.close()
+                self._close_oldest()
+
+    def _has_room(self) -> bool:
+        """Whether one more connection may be served, perhaps in place of one that waits."""
+        with self._lock:
+            full = len(self._connections) >= allowed_connections(self._max_connections)
+        return not full or self._close_oldest()
+
+    def _close_oldest(self) -> bool:
+        """Close the connection that has waited longest for a request; False where each is being served."""
+        with self._lock:
+            waiting = [one for one in self._connections if one.waits_since is not None]
+            if not waiting:
+                return False
+            oldest = min(waiting, key=lambda one: (one.waits_since or 0.0, one.number))
+            self._connections.discard(oldest)
+        oldest.interrupt()
+        return True
 
     def _serve(self, connection: Connection, sock: socket.socket) -> None:
-        reader = RequestReader(sock)
+        reader = RequestReader(sock, self._budget, self._max_request)
         try:
             while not self._stopping.is_set():
+                connection.waits_since = time.monotonic()
                 try:
                     request = reader.next(self._now)
                 except BadRequest as bad:
                     connection.respond(WireResponse(bad.status, (), bad.page), date=self._now(), keep=False)
                     break
+                sock.settimeout(self._max_idle)
+                connection.waits_since = None
                 if request is None or not self._application(request, connection):
                     break
         except OSError:
             pass
         finally:
+            reader.release()
             connection.finish()
             reader.drain()
             connection.close()
@@ -329,6 +365,16 @@ class HttpServer:
         with self._lock:
             self._connections.discard(connection)
             self._threads.discard(thread)
+
+
+def allowed_connections(wanted: int) -> int:
+    """How many connections leave the process half of its descriptors."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows, where sockets have no such limit
+        return wanted
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return wanted if allowed == resource.RLIM_INFINITY else max(1, min(wanted, allowed // 2))
 
 
 def readable_of(sockets: list[socket.socket], timeout: float | None) -> list[socket.socket]:

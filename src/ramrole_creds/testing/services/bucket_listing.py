@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from ramrole_creds.testing.services.markup import xml_response
 from ramrole_creds.testing.services.service import ServiceError
+from ramrole_creds.testing.verify.canonical import decimal
 from ramrole_creds.testing.verify.times import utc_text
 
 if TYPE_CHECKING:
@@ -190,6 +191,7 @@ def _second_start(call: StorageCall) -> str:
 
 
 def _max_keys(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > MAX_KEYS:
+    number = decimal(text)
+    if number is None or number > MAX_KEYS:
         raise ServiceError("InvalidArgument", f"max-keys must be 0 to {MAX_KEYS}.", 400)
-    return int(text)
+    return number

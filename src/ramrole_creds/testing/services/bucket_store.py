@@ -7,9 +7,13 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ramrole_creds.testing.services.service import ServiceError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
+
+MAX_STORED_BYTES = 1024 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class BucketStore:
         self._buckets: dict[str, Bucket] = {}
         self._deleted: set[str] = set()
         self._uploads = 0
+        self._kept = 0  # bytes that were stored, perhaps more than there still are
 
     def names(self) -> list[str]:
         """The names of the buckets in their order."""
@@ -99,6 +104,28 @@ class BucketStore:
         with self.lock:
             self._buckets.pop(name, None)
             self._deleted.add(name)
+
+    def require_room(self, count: int) -> None:
+        """Refuse to keep so many bytes more where the store is full, so that no client fills the memory.
+
+        Raises:
+            ServiceError: there is no room.
+        """
+        with self.lock:
+            self._kept += count
+            if self._kept > MAX_STORED_BYTES:  # count again: objects were deleted or replaced
+                self._kept = count + sum(len(one.body) for one in self._everything())
+            if self._kept > MAX_STORED_BYTES:
+                self._kept -= count
+                raise ServiceError(
+                    "EntityTooLarge", f"The fake cloud keeps at most {MAX_STORED_BYTES} bytes of objects and parts."
+                )
+
+    def _everything(self) -> Iterator[StoredObject]:
+        for bucket in self._buckets.values():
+            yield from bucket.objects.values()
+            for upload in bucket.uploads.values():
+                yield from upload.parts.values()
 
     def new_upload_id(self) -> str:
         """An id for an upload, 32 upper-case hex digits as the service makes them."""

@@ -26,6 +26,7 @@ TOKEN_PATH = "/latest/api/token"  # noqa: S105  # a path
 TOKEN_HEADER = "X-aliyun-ecs-metadata-token"  # noqa: S105  # a header's name
 TTL_HEADER = "X-aliyun-ecs-metadata-token-ttl-seconds"
 MAX_TTL_SECONDS = 21600
+MAX_TOKENS = 100_000  # the oldest are forgotten
 ROLE_DIRECTORY = "ram/security-credentials/"
 
 _REASONS = {
@@ -172,8 +173,8 @@ class MetadataService:
         with self._lock:
             if self.quirks.only_latest_token:
                 self._tokens.clear()
-            if len(self._tokens) > 1000:
-                self._tokens = {one: ends for one, ends in self._tokens.items() if ends > now}
+            while len(self._tokens) >= MAX_TOKENS:
+                del self._tokens[next(iter(self._tokens))]
             self._tokens[token] = now + ttl
 
     def _check_token(self, request: WireRequest) -> WireResponse | None:

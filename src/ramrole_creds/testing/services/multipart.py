@@ -10,6 +10,7 @@ from ramrole_creds.testing.services.bucket_store import StoredObject, Upload
 from ramrole_creds.testing.services.markup import texts, xml_response
 from ramrole_creds.testing.services.object_operations import copy_source, no_such_key, put_actions, require_no_callback
 from ramrole_creds.testing.services.service import ServiceError
+from ramrole_creds.testing.verify.canonical import decimal
 from ramrole_creds.testing.verify.times import utc_text
 
 if TYPE_CHECKING:
@@ -34,13 +35,14 @@ def upload_part(call: StorageCall) -> WireResponse:
     source = call.own_header("copy-source")
     reads = () if source is None else (call.needs("GetObject", *copy_source(call)),)
     call.permit(*reads, "PutObject")
-    number = call.query.get("partNumber", "")
-    if not (number.isascii() and number.isdigit()) or not 1 <= int(number) <= MAX_PARTS:
+    number = decimal(call.query.get("partNumber", ""))
+    if number is None or not 1 <= number <= MAX_PARTS:
         raise ServiceError("InvalidArgument", f"Part number must be an integer between 1 and {MAX_PARTS}.", 400)
     with call.store.lock:
         body = call.body if source is None else _copied(call)
+        call.store.require_room(len(body))
         part = StoredObject.of(body, {}, call.now)
-        _upload(call).parts[int(number)] = part
+        _upload(call).parts[number] = part
     if source is None:
         return WireResponse(200, (("ETag", f'"{part.etag}"'),))
     content = {"LastModified": utc_text(call.now), "ETag": f'"{part.etag}"'}
@@ -60,6 +62,7 @@ def complete_upload(call: StorageCall) -> WireResponse:
         parts = [upload.parts[number] for number in chosen]
         if not parts:
             raise ServiceError("InvalidPart", "An upload is completed with one part at least.", 400)
+        call.store.require_room(sum(len(part.body) for part in parts))
         digests = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts))  # noqa: S324  # the protocol's
         etag = f"{digests.hexdigest().upper()}-{len(parts)}"
         body = b"".join(part.body for part in parts)
@@ -97,7 +100,7 @@ def list_parts(call: StorageCall) -> WireResponse:
                 "Size": len(part.body),
             }
             for number, part in sorted(upload.parts.items())
-            if number > (int(after) if after.isascii() and after.isdigit() else 0)
+            if number > (decimal(after) or 0)
         ]
         last = max(upload.parts, default=0)
     content: dict[str, Node] = {
@@ -128,9 +131,9 @@ def _upload(call: StorageCall) -> Upload:
 
 def _chosen_parts(call: StorageCall, upload: Upload) -> list[int]:
     numbers, etags = texts(call.body, "PartNumber"), texts(call.body, "ETag")
-    if not numbers or len(numbers) != len(etags) or not all(each.isascii() and each.isdigit() for each in numbers):
+    chosen = [number for each in numbers if (number := decimal(each)) is not None]
+    if not numbers or len(numbers) != len(etags) or len(chosen) != len(numbers):
         raise ServiceError("MalformedXML", "The XML you provided was not well-formed.", 400)
-    chosen = [int(each) for each in numbers]
     if chosen != sorted(set(chosen)):
         raise ServiceError("InvalidPartOrder", "The list of parts was not in ascending order.", 400)
     for number, etag in zip(chosen, etags, strict=True):
@@ -147,6 +150,7 @@ def _copied(call: StorageCall) -> bytes:
     if stored is None:
         raise no_such_key(key)
     first, _, last = (call.own_header("copy-source-range") or "").removeprefix("bytes=").partition("-")
-    if first.isascii() and first.isdigit() and last.isascii() and last.isdigit():
-        return stored.body[int(first) : int(last) + 1]
+    start, end = decimal(first), decimal(last)
+    if start is not None and end is not None:
+        return stored.body[start : end + 1]
     return stored.body

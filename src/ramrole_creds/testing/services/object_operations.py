@@ -28,6 +28,7 @@ def put_object(call: StorageCall) -> WireResponse:
     stored = replace(StoredObject.of(call.body, call.kept_headers(), call.now), tags=tags)
     with call.store.lock:
         _require_absent_if_asked(call)
+        call.store.require_room(len(call.body))
         call.bucket().objects[call.key] = stored
     return WireResponse(200, (("ETag", f'"{stored.etag}"'),))
 
@@ -81,6 +82,7 @@ def append_object(call: StorageCall) -> WireResponse:
         length = len(old.body) if old else 0
         if position != str(length):
             raise ServiceError("PositionNotEqualToLength", "Position is not equal to file length", 409)
+        call.store.require_room(length + len(call.body))
         headers = old.headers if old else call.kept_headers()
         stored = StoredObject.of((old.body if old else b"") + call.body, headers, call.now, "Appendable")
         objects[call.key] = stored
@@ -175,7 +177,7 @@ def _describe(call: StorageCall, stored: StoredObject) -> list[tuple[str, str]]:
 
 def _range(call: StorageCall, length: int) -> tuple[int, int] | None:
     """First and last byte asked for; None for the whole, which OSS also sends for a range it cannot satisfy."""
-    match = re.fullmatch(r"bytes=(\d*)-(\d*)", call.headers.get("range", ""))
+    match = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", call.headers.get("range", ""))
     if match is None or not (match[1] or match[2]):
         return None
     if match[1]:

@@ -173,7 +173,7 @@ def _understood(request: WireRequest, verdict: Accepted) -> dict[str, object]:
         pairs = query_pairs(request.body.decode("utf-8", "surrogateescape"))
         body = {readable(name): readable(value or "") for name, value in pairs if name not in _COMMON}
     elif content_type.startswith("application/json") and request.body:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             body = json.loads(request.body)
     return {
         "Scheme": verdict.scheme,

@@ -35,15 +35,13 @@ class S3Service(StorageService):
         return replace(stored, body=_unchunked(stored.body)) if chunked else stored
 
 
+_CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,8})[^\r\n]*\r\n")
+
+
 def _unchunked(body: bytes) -> bytes:
     """The content of an aws-chunked body; the signatures of its chunks are not verified."""
-    parts: list[bytes] = []
-    while body:
-        head, _, rest = body.partition(b"\r\n")
-        size = re.match(rb"[0-9a-fA-F]{1,8}", head)
-        if size is None or int(size[0], 16) == 0:
-            break
-        length = int(size[0], 16)
-        parts.append(rest[:length])
-        body = rest[length + 2 :]
-    return b"".join(parts)
+    content, position = bytearray(), 0
+    while (size := _CHUNK_SIZE.match(body, position)) is not None and (length := int(size[1], 16)) > 0:
+        content += body[size.end() : size.end() + length]
+        position = size.end() + length + 2
+    return bytes(content)

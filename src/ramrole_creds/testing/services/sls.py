@@ -189,6 +189,6 @@ def _group_action(method: str, kind: str, below: str) -> str:
 def _field(body: bytes, name: str) -> str:
     try:
         content = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return str(content.get(name, "")) if isinstance(content, dict) else ""

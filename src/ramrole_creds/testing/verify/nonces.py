@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 
 NONCE_MEMORY_SECONDS = 15 * 60
+MAX_NONCES = 100_000  # the oldest are forgotten
+MAX_NONCE_CHARACTERS = 128  # a longer one is remembered by its digest
 
 
 class NonceMemory:
@@ -18,6 +21,11 @@ class NonceMemory:
     def admit(self, access_key_id: str, nonce: str, now: float) -> bool:
         """True for a nonce that this key did not use in the last 15 minutes; it is then remembered."""
         with self._lock:
+            nonce = (
+                nonce
+                if len(nonce) <= MAX_NONCE_CHARACTERS
+                else hashlib.sha256(nonce.encode("utf-8", "surrogatepass")).hexdigest()
+            )
             horizon = now - self._memory_seconds
             while self._seen:
                 oldest = next(iter(self._seen))
@@ -28,5 +36,7 @@ class NonceMemory:
             if used_at is not None and used_at > horizon:
                 return False
             self._seen.pop((access_key_id, nonce), None)
+            while len(self._seen) >= MAX_NONCES:
+                del self._seen[next(iter(self._seen))]
             self._seen[access_key_id, nonce] = now
             return True
