@@ -9,6 +9,7 @@ import pytest
 
 from ramrole_creds import (
     ConfigurationError,
+    CredentialProvider,
     Credentials,
     EcsRamRoleProvider,
     EnvironmentProvider,
@@ -216,3 +217,13 @@ def test_a_scoped_provider_differs_in_its_policy_only(cloud: FakeCloud) -> None:
     assert (sent["RoleSessionName"], sent["DurationSeconds"]) == ("me", "1800")
     assert (sent["ExternalId"], sent["SourceIdentity"]) == ("partner-7", "alice")
     assert (sent["RoleArn"], json.loads(sent["Policy"])) == (cloud.role("app").arn, READ_ONLY)
+
+
+def test_roles_that_are_chained_without_an_end_are_a_configuration_error(cloud: FakeCloud) -> None:
+    key, arn = cloud.access_key(), cloud.add_role("app").arn
+    provider: CredentialProvider = StaticProvider(key.access_key_id, key.access_key_secret)
+    for _ in range(32):
+        provider = RamRoleArnProvider(provider, arn, endpoint=cloud.url, clock=cloud.clock)
+    assert provider.get_credentials().access_key_id.startswith("STS.")
+    with pytest.raises(ConfigurationError, match="At most 32 roles"):
+        RamRoleArnProvider(provider, arn)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ramrole_creds.providers.sts_provider import StsOptions
 
 
+MAX_CHAINED_ROLES = 32
+
+
 class RamRoleArnProvider(StsProvider):
     """Assumes a role (STS AssumeRole) with the credentials of another provider.
 
@@ -72,6 +75,7 @@ class RamRoleArnProvider(StsProvider):
                 f"source must be a provider, not {type(source).__name__}. Wrap keys in StaticProvider, a function in "
                 "FunctionProvider."
             )
+        _require_shallow(source)
         self.source: CredentialProvider = source
         self._role_arn = checked_role_arn(role_arn)
         self._session_name = session_namer(session_name)
@@ -147,3 +151,15 @@ class RamRoleArnProvider(StsProvider):
             context=context,
         )
         return credentials.replace(provider_name=f"{self.name}/{source.provider_name}")
+
+
+def _require_shallow(source: CredentialProvider) -> None:
+    """Refuse a role behind so many others that a fetch would end in a RecursionError."""
+    depth, inner = 1, source
+    while isinstance(inner, RamRoleArnProvider):
+        depth, inner = depth + 1, inner.source
+    if depth > MAX_CHAINED_ROLES:
+        raise ConfigurationError(
+            f"At most {MAX_CHAINED_ROLES} roles can be assumed one with the credentials of another. Assume the last "
+            "one with fewer steps."
+        )
