@@ -123,6 +123,19 @@ def test_every_protocol_carries_the_object_and_no_secret(cloud: FakeCloud, make:
             assert arrived == value
 
 
+@pytest.mark.parametrize("library", ["cloudpickle", "dill"])
+@pytest.mark.parametrize("make", OBJECTS.values(), ids=OBJECTS)
+def test_other_picklers_carry_the_object_and_no_secret(
+    cloud: FakeCloud, make: Callable[[FakeCloud], object], library: str
+) -> None:
+    pickler: Any = pytest.importorskip(library)
+    value = make(cloud)
+    sent = pickler.dumps(value)
+    assert leaked_marker(sent.decode("latin-1")) is None
+    assert type(pickle.loads(sent)) is type(value)
+    assert type(copy.deepcopy(copy.copy(value))) is type(value)
+
+
 @pytest.mark.parametrize("name", errors.__all__)
 def test_every_error_keeps_its_text_with_each_protocol(name: str) -> None:
     error = getattr(errors, name)("what failed. What to do.")
