@@ -8,10 +8,13 @@ import threading
 import weakref
 from abc import ABC, abstractmethod
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 from ramrole_creds import events
 from ramrole_creds.errors import cannot_be_pickled
+
+BUCKETS_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0)
+"""Of the time of a fetch, which ends with its time limit."""
 
 _first: dict[type[SharedListener], SharedListener] = {}
 """The first of each class that writes to the place which every process has."""

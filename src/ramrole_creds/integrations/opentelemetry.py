@@ -9,9 +9,9 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from ramrole_creds import events
+from ramrole_creds import __version__, events
 from ramrole_creds.integrations._sdk import load_sdk
-from ramrole_creds.integrations._shared_listener import SharedListener
+from ramrole_creds.integrations._shared_listener import BUCKETS_SECONDS, SharedListener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,10 +37,15 @@ class OpenTelemetryMetrics(SharedListener):
 
     def __init__(self, meter: metrics.Meter | None = None, tracer: trace.Tracer | None = None) -> None:
         super().__init__(default=meter is None and tracer is None)
-        meter = metrics.get_meter("ramrole_creds") if meter is None else meter
-        self._tracer = trace.get_tracer("ramrole_creds") if tracer is None else tracer
+        meter = metrics.get_meter("ramrole_creds", __version__) if meter is None else meter
+        self._tracer = trace.get_tracer("ramrole_creds", __version__) if tracer is None else tracer
         self._fetches = meter.create_counter("ramrole_creds.fetches", "{fetch}", "Fetches by outcome")
-        self._seconds = meter.create_histogram("ramrole_creds.fetch.duration", "s", "Time of a fetch")
+        self._seconds = meter.create_histogram(
+            "ramrole_creds.fetch.duration",
+            "s",
+            "Time of a fetch",
+            explicit_bucket_boundaries_advisory=BUCKETS_SECONDS,
+        )
         self._waiters = meter.create_counter("ramrole_creds.waiters", "{call}", "Calls that waited for a fetch")
         self._changes = meter.create_counter("ramrole_creds.identity_changes", "{change}", "Changes of the identity")
         self._forced = meter.create_counter("ramrole_creds.forced_refreshes", "{call}", "Calls of refresh()")

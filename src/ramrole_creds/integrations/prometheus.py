@@ -12,7 +12,7 @@ import os
 
 from ramrole_creds import events
 from ramrole_creds.integrations._sdk import load_sdk
-from ramrole_creds.integrations._shared_listener import SharedListener
+from ramrole_creds.integrations._shared_listener import BUCKETS_SECONDS, SharedListener
 
 load_sdk("prometheus_client", "prometheus")
 
@@ -21,7 +21,6 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 __all__ = ["PrometheusMetrics"]
 
 STATES = ("empty", "fresh", "advisory", "mandatory", "expired")
-BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0)
 MULTIPROCESS = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
 
 
@@ -43,7 +42,7 @@ class PrometheusMetrics(SharedListener):
         outcome, state, states = [*one, "outcome"], [*one, "state"], "Providers in this state"
         self._fetches = Counter(prefix + "fetches", "Fetches by outcome", outcome, registry=registry)
         self._seconds = Histogram(
-            prefix + "fetch_duration_seconds", "Time of a fetch", one, buckets=BUCKETS, registry=registry
+            prefix + "fetch_duration_seconds", "Time of a fetch", one, buckets=BUCKETS_SECONDS, registry=registry
         )
         self._end = Gauge(
             prefix + "expiration_timestamp_seconds", end, one, multiprocess_mode="livemin", registry=registry

@@ -41,7 +41,10 @@ def test_metrics_and_spans_of_a_fetch_and_a_failure() -> None:
             provider.refresh()
         found = exported(reader)
 
-    assert found["ramrole_creds.fetch.duration"].unit == "s"
+    duration = found["ramrole_creds.fetch.duration"]
+    assert duration.unit == "s"
+    assert duration.data.data_points[0].explicit_bounds[:3] == (0.01, 0.025, 0.05)
+    assert {name: found[name].unit for name in UNITS} == UNITS
     counts = {
         point.attributes["ramrole_creds.outcome"]: point.value
         for point in found["ramrole_creds.fetches"].data.data_points
@@ -63,6 +66,16 @@ def test_metrics_and_spans_of_a_fetch_and_a_failure() -> None:
     assert good.end_time >= good.start_time
     text = str([span.to_json() for span in spans.get_finished_spans()])
     assert held.access_key_secret not in text
+
+
+UNITS = {
+    "ramrole_creds.fetches": "{fetch}",
+    "ramrole_creds.fetch.duration": "s",
+    "ramrole_creds.remaining": "s",
+    "ramrole_creds.state": "{provider}",
+    "ramrole_creds.waiters": "{call}",
+    "ramrole_creds.forced_refreshes": "{call}",
+}
 
 
 def test_without_an_sdk_the_listener_does_nothing_and_harms_nothing() -> None:
