@@ -84,6 +84,14 @@ def message_of(error: BaseException | None) -> str:
     return "" if error is None else str(error)
 
 
+def on_one_line(value: object) -> str:
+    """The text of a value for a line of a log: without line breaks, control characters and halves of characters."""
+    text = " ".join(line.strip() for line in str(value).splitlines() if line.strip())
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 def cannot_be_pickled(text: str) -> TypeError:
     """The error for pickling what holds secrets."""
     return TypeError(text + reference("cannot-be-pickled"))

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ramrole_creds import Credentials, CredentialsExpired, FetchError, LifetimeTooShort, RefreshPolicy, events
+from ramrole_creds import (
+    Credentials,
+    CredentialsExpired,
+    FetchError,
+    FunctionProvider,
+    LifetimeTooShort,
+    NoCredentialsError,
+    ProviderChain,
+    ProviderUnavailable,
+    RefreshPolicy,
+    events,
+)
 from ramrole_creds._cache.credential_cache import CredentialCache
 from ramrole_creds._cache.threads import ThreadRuntime
 from ramrole_creds.errors import message_of
@@ -396,3 +407,39 @@ async def test_a_coroutine_asks_for_as_long_a_life_as_it_needs() -> None:
     with pytest.raises(LifetimeTooShort):
         await cache.get_async(valid_for=7200)
     cache.close()
+
+
+def test_a_record_is_one_line_whatever_a_source_says(caplog: pytest.LogCaptureFixture) -> None:
+    """A line that a source can break could look like a record of something else."""
+    caplog.set_level(logging.DEBUG, logger="ramrole_creds")
+    answers: list[Credentials | Exception] = [
+        Credentials("STS.NT0123456789", "s3cret", "t0ken", provider_name="a\nb", identity="c\rd"),
+        FetchError("first\n  second\u2028third \x1b[31m \udcff"),
+    ]
+
+    def fetch() -> Credentials:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    provider = FunctionProvider(fetch, name="x\ny")
+    held = provider.get_credentials()
+    with pytest.raises(FetchError):
+        provider.refresh(rejected=held)
+    lines = [record.getMessage() for record in own_records(caplog)]
+    assert [line for line in lines if len(line.splitlines()) > 1 or not line.isprintable()] == []
+    assert all(line.startswith("x y: ") for line in lines)
+    assert any("of c d" in line for line in lines if "new credentials STS" in line)
+    assert any("no new credentials of" in line and r"first second third \x1b[31m \udcff" in line for line in lines)
+
+
+def test_a_chain_that_finds_nothing_logs_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    def nothing() -> Credentials:
+        raise ProviderUnavailable("nothing is here")
+
+    with pytest.raises(NoCredentialsError):
+        ProviderChain(FunctionProvider(nothing), FunctionProvider(nothing, name="other")).get_credentials()
+    (line,) = [record.getMessage() for record in own_records(caplog)]
+    assert "Each source in turn: function: nothing is here" in line
+    assert len(line.splitlines()) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -12,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import httpx
 import promql_parser
 import pytest
 import yaml
@@ -50,7 +52,7 @@ def test_the_examples_of_operate_md_run(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
     names: dict[str, Any] = {"__name__": "operate"}
     for block in BLOCKS:
         exec(compile(block, "operate.md", "exec"), names)
@@ -61,6 +63,18 @@ def test_the_examples_of_operate_md_run(
     usable, status = capsys.readouterr().out.splitlines()
     assert usable == "True"
     assert json.loads(status)["usable"] is True
+    asyncio.run(probe(names))
+
+
+async def probe(names: dict[str, Any]) -> None:
+    """Ask the application of the page as a readiness probe does."""
+    transport = httpx.ASGITransport(names["app"])
+    async with names["lifespan"](names["app"]), httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+        ready = await client.get("/ready")
+        assert (ready.status_code, ready.json()["state"]) == (200, "fresh")
+        names["provider"].close()
+        closed = await client.get("/ready")
+        assert (closed.status_code, closed.json()["usable"]) == (503, False)
 
 
 def test_the_table_names_every_metric_and_no_other() -> None:

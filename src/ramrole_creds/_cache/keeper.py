@@ -190,7 +190,8 @@ def state_change(old: str, snapshot: Snapshot, now: float, wall: float) -> list[
     new = snapshot.state_at(now)
     if new == old:
         return []
-    return [Happening("StateChanged", wall, old=old, new=new, expires=snapshot.expires_at < math.inf)]
+    owner = snapshot.credentials.identity if snapshot.credentials is not None else None
+    return [Happening("StateChanged", wall, old=old, new=new, owner=owner, expires=snapshot.expires_at < math.inf)]
 
 
 def changed(

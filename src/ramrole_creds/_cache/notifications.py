@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ramrole_creds._cache.snapshot import EXPIRED, MANDATORY
-from ramrole_creds.errors import message_of
+from ramrole_creds.errors import message_of, on_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -86,7 +86,7 @@ def deliver(delivery: Delivery, name: str, number: int, listener: events.EventLi
     with suppress(Exception):  # a broken log handler must not fail whoever asked for credentials
         level, text, values = _LINES[happening.kind](**happening.fields)
         if text and _log.isEnabledFor(level):
-            _log.log(level, "%s: " + text, name, *values)
+            _log.log(level, "%s: " + text, *(_shown(value) for value in (name, *values)))
     if listener is None or happening.kind == "ClockLeap":
         return
     from ramrole_creds import events
@@ -107,7 +107,7 @@ _FETCH_ENDS = ("Fetched", "FetchedUnchanged", "FetchFailed")
 
 _Line = tuple[int, str, tuple[object, ...]]
 _SILENT: _Line = (logging.DEBUG, "", ())
-_LOG_ONLY = frozenset({"expires", "failures_before", "source"})
+_LOG_ONLY = frozenset({"expires", "failures_before", "owner", "source"})
 
 
 def _fetched(
@@ -118,15 +118,20 @@ def _fetched(
     return logging.INFO, text, (access_key_id, identity, source, expiration or "replaced", failures_before)
 
 
-def _failed(*, error: Exception, failures: int, next_attempt_in: float, **_: object) -> _Line:
+def _failed(*, error: Exception, owner: str | None, failures: int, next_attempt_in: float, **_: object) -> _Line:
     level = logging.WARNING if failures == 1 else logging.DEBUG
-    return level, "no new credentials, next attempt in %.1f s: %s", (next_attempt_in, error)
+    return level, *_of(owner, "no new credentials, next attempt in %.1f s: %s", next_attempt_in, error)
 
 
-def _state_changed(*, old: str, new: str, expires: bool) -> _Line:
+def _state_changed(*, old: str, new: str, owner: str | None, expires: bool) -> _Line:
     # Credentials without an expiry are checked every few minutes, which nobody needs to read.
     level = logging.WARNING if new in (MANDATORY, EXPIRED) else logging.INFO if expires else logging.DEBUG
-    return level, "credentials are %s, were %s", (new, old)
+    return level, *_of(owner, "credentials are %s, were %s", new, old)
+
+
+def _of(owner: str | None, text: str, *values: object) -> tuple[str, tuple[object, ...]]:
+    """The line with the identity of the credentials that are held, where it is known."""
+    return (text.replace("credentials", "credentials of %s", 1), (owner, *values)) if owner else (text, values)
 
 
 def _identity_changed(*, old_identity: str, new_identity: str, old_source: str, new_source: str) -> _Line:
@@ -137,6 +142,10 @@ def _identity_changed(*, old_identity: str, new_identity: str, old_source: str, 
 def _clock_leapt(*, seconds: float) -> _Line:
     text = "the wall clock moved by %+.0f s against the clock of this machine's uptime: the credentials are checked"
     return logging.INFO, text, (seconds,)
+
+
+def _shown(value: object) -> object:
+    return on_one_line(value) if isinstance(value, (str, Exception)) else value
 
 
 def _silent(**_: object) -> _Line:

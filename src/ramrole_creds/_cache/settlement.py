@@ -239,6 +239,7 @@ def _failed(view: View, outcome: Outcome, error: Exception, *, ended: bool = Fal
         "FetchFailed",
         outcome.wall,
         error=error,
+        owner=held.credentials.identity if held.credentials is not None else None,
         failures=backoff.failures,
         next_attempt_in=max(0.0, backoff.retry_at - view.now),
         seconds=outcome.seconds,

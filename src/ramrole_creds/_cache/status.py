@@ -95,4 +95,7 @@ def _moment(when: float, now: float, wall: float) -> datetime | None:
 def _json_value(value: object) -> JsonValue:
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return value if value is None or isinstance(value, (str, int, bool)) else str(value)
+    if value is None or isinstance(value, (int, bool)):
+        return value
+    # Halves of characters, as in a path that is not UTF-8: a JSON encoder that writes UTF-8 refuses them.
+    return str(value).encode("utf-8", "backslashreplace").decode()

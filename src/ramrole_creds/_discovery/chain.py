@@ -21,6 +21,7 @@ from ramrole_creds.errors import (
     NoCredentialsError,
     ProviderUnavailable,
     RamRoleError,
+    on_one_line,
 )
 from ramrole_creds.provider import CredentialProvider, FetchContext, fetch_from
 from ramrole_creds.providers.variables import URI_VARIABLE
@@ -162,7 +163,7 @@ class ProviderChain(CredentialProvider):
         """Warn once per loss: while no other source has credentials, each fetch asks the lost one first."""
         if self._lost is not found:
             name = found.get_provider_name()
-            _log.warning("%s: %s is gone (%s); looking for another source", self._chain_name, name, error)
+            _log.warning("%s: %s is gone (%s); looking for another source", self._chain_name, name, on_one_line(error))
         self._lost = found
 
     def _warn_of_ignored_uri(self, found: CredentialProvider) -> None:

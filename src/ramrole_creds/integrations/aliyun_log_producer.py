@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.clock import DEFAULT_CLOCK
 from ramrole_creds.credentials import same_keys
-from ramrole_creds.errors import RamRoleError
+from ramrole_creds.errors import RamRoleError, on_one_line
 from ramrole_creds.integrations._refresh_pause import RefreshPause
 from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, require_attribute
 from ramrole_creds.integrations.retry import is_rejection
@@ -136,7 +136,8 @@ class RefreshingProducer:
         try:
             fresh = self._provider.refresh(rejected=used)
         except RamRoleError as problem:
-            _log.warning("Simple Log Service rejected the credentials, and the provider has no others: %s", problem)
+            text = "Simple Log Service rejected the credentials, and the provider has no others: %s"
+            _log.warning(text, on_one_line(problem))
             return False
         if same_keys(fresh, used):
             return False

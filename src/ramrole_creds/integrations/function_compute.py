@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.credentials import Credentials
-from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.errors import ConfigurationError, on_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
@@ -136,7 +136,7 @@ def _push(provider: PushProvider, parts: list[object]) -> bool:
         credentials = Credentials(key_id, secret, token or None)
     except ConfigurationError as error:
         # A request must not fail because of these headers. A caller that asks for credentials gets an error.
-        _log.warning("The function runtime sent credentials that cannot be used: %s", error)
+        _log.warning("The function runtime sent credentials that cannot be used: %s", on_one_line(error))
         return False
     provider.update(credentials)
     return True

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ramrole_creds import events as kinds
 from ramrole_creds._cache.policy import RefreshPolicy
+from ramrole_creds.errors import on_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,7 @@ def describe_event(event: Event, name: str | None = None) -> str:
     """
     describe = _DESCRIPTIONS.get(type(event))
     text = describe(event) if describe else type(event).__name__
-    name = event.provider if name is None else name
+    text, name = on_one_line(text), event.provider if name is None else name
     return f"{name}: {text}" if name else text
 
 

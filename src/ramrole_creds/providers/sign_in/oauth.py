@@ -12,7 +12,7 @@ from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds._checks import is_number
 from ramrole_creds._formats.credential_json import CAMEL_CASE, PASCAL_CASE, read_credentials, text_of
 from ramrole_creds.credentials import sealed
-from ramrole_creds.errors import ConfigurationError, FetchError, cannot_be_pickled
+from ramrole_creds.errors import ConfigurationError, FetchError, cannot_be_pickled, on_one_line
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.sign_in._client import SignInClient, SignInRefused
 from ramrole_creds.sts.endpoints import base_url
@@ -227,7 +227,9 @@ class OAuthProvider(CredentialProvider):
             if not tokens.access_token or tokens.access_token_expire is None or _left(tokens, context) <= 0:
                 raise
             _log.warning(
-                "The OAuth sign-in cannot be renewed, and expires in %.0f s: %s", _left(tokens, context), error
+                "The OAuth sign-in cannot be renewed, and expires in %.0f s: %s",
+                _left(tokens, context),
+                on_one_line(error),
             )
         return tokens
 
