@@ -41,7 +41,7 @@ KEYS = ("AccessKeyId", "AccessKeySecret", "SecurityToken", "Expiration")
 
 def hostile_answers() -> tuple[HostileAnswer, ...]:
     """All answers of the collection; play each one alone."""
-    return (*token_answers(), *role_answers(), *documents(), *times(), *http_answers(), *connections())
+    return (*token_answers(), *role_answers(), *documents(), *times(), *redirects(), *http_answers(), *connections())
 
 
 def fault(where: str, what: str | int, **options: object) -> Fault:
@@ -255,10 +255,8 @@ def times() -> list[HostileAnswer]:
     ]  # fmt: skip
 
 
-def http_answers() -> list[HostileAnswer]:
-    """Statuses, headers, encodings and bytes that are not HTTP."""
-    zipped = gzip.compress(GOOD_BYTES)
-    chunk = b"%x;ext=1\r\n%s\r\n0\r\nTrailer: x\r\n\r\n" % (len(GOOD_BYTES), GOOD_BYTES)
+def redirects() -> list[HostileAnswer]:
+    """Answers that lead elsewhere."""
     locations = {
         "loopback": (301, "http://127.0.0.1:9/"),
         "own": (302, "/latest/meta-data/region-id"),
@@ -274,6 +272,14 @@ def http_answers() -> list[HostileAnswer]:
         _one("metadata-redirect", "Everything is redirected to another host", fault("metadata", "redirect")),
         _one("role-redirect-bomb", "A redirect with a gzip bomb in its body",
              raw("role", http(gzip.compress(bytes(50_000_000), 1), "Location: /x", "Content-Encoding: gzip", start="HTTP/1.1 302 Found"))),
+    ]  # fmt: skip
+
+
+def http_answers() -> list[HostileAnswer]:
+    """Statuses, headers, encodings and bytes that are not HTTP."""
+    zipped = gzip.compress(GOOD_BYTES)
+    chunk = b"%x;ext=1\r\n%s\r\n0\r\nTrailer: x\r\n\r\n" % (len(GOOD_BYTES), GOOD_BYTES)
+    return [
         *_family("early-hints", "An informational answer before the right one",
                  {"103": http(b"", "Link: </x>", start="HTTP/1.1 103 Early Hints"), "100": http(b"", start="HTTP/1.1 100 Continue")},
                  lambda hint: raw("credentials", hint + http(GOOD_BYTES, LENGTH)), "ok"),

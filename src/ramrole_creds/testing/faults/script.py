@@ -236,25 +236,23 @@ class Faults:
             request: the request.
             names: its service, step and action.
         """
-        if not self._faults:
-            return NOTHING
-        modifiers: list[Modifier] = []
-        replacement: Replacement | None = None
-        texts: list[str] = []
         now = self.clock.time()
         with self._lock:
-            for fault in self._faults:
-                kind = fault.kind
-                if isinstance(kind, PortFault) or (isinstance(kind, Replacement) and replacement is not None):
-                    continue
-                if not (fault.is_active(now) and matches(fault.where, request, names) and fault.strikes(self._random)):
-                    continue
-                texts.append(str(fault))
-                if isinstance(kind, Modifier):
-                    modifiers.append(kind)
-                elif isinstance(kind, Replacement):
-                    replacement = kind
-        return MatchedFaults(tuple(modifiers), replacement, " + ".join(texts))
+            struck = list(self._struck(request, names, now))
+        kinds = [one.kind for one in struck]
+        modifiers = tuple(one for one in kinds if isinstance(one, Modifier))
+        replacement = next((one for one in kinds if isinstance(one, Replacement)), None)
+        return MatchedFaults(modifiers, replacement, " + ".join(map(str, struck)))
+
+    def _struck(self, request: WireRequest, names: Collection[str], now: float) -> Iterator[Fault]:
+        replaced = False
+        for fault in self._faults:
+            replaces = isinstance(fault.kind, Replacement)
+            if fault.is_port_fault or (replaces and replaced):
+                continue
+            if fault.is_active(now) and matches(fault.where, request, names) and fault.strikes(self._random):
+                replaced = replaced or replaces
+                yield fault
 
     def latency(self, matched: MatchedFaults) -> float:
         """Real seconds to wait before the answer is sent."""

@@ -25,15 +25,12 @@ class DatahubService(SignedService):
 
     name = "datahub"
     catalog = DATAHUB
+    mark = "x-datahub-"
     request_id_header = "x-datahub-request-id"
 
     def __init__(self, issuer: CredentialStore) -> None:
         super().__init__(issuer)
         self._projects: dict[str, float] = {}
-
-    def looks_familiar(self, request: WireRequest) -> bool:
-        """By its own headers."""
-        return any(name.lower().startswith("x-datahub-") for name, _ in request.headers)
 
     def new_request_id(self) -> str:
         """32 hex digits in lower case."""
@@ -97,9 +94,15 @@ def _access(call: SignedCall) -> tuple[str, str]:
     named, below = parts[:known], parts[known:]
     resource = "/".join(named) + ("/*" if len(named) % 2 else "") or "projects/*"
     if below:
-        match = re.search(rb'"Action"\s*:\s*"([a-z]+)"', call.request.body)
-        return _SHARD_ACTIONS.get(match[1] if match else b"", "ListShard"), resource
-    kind = _KINDS[named[-1 if len(named) % 2 else -2]] if named else "Project"
+        return _shard_action(call.request.body), resource
+    collection = len(named) % 2 == 1
+    kind = _KINDS[named[-1 if collection else -2]] if named else "Project"
     if call.method == "POST":
         return f"Create{kind}", resource.rpartition("/")[0] + "/*"
-    return f"{'List' if len(named) % 2 else VERBS.get(call.method, 'Get')}{kind}", resource
+    verb = "List" if collection else VERBS.get(call.method, "Get")
+    return f"{verb}{kind}", resource
+
+
+def _shard_action(body: bytes) -> str:
+    match = re.search(rb'"Action"\s*:\s*"([a-z]+)"', body)
+    return _SHARD_ACTIONS.get(match[1] if match else b"", "ListShard")

@@ -50,16 +50,13 @@ class MnsService(SignedService):
 
     name = "mns"
     catalog = MNS
+    mark = "x-mns-version"
 
     def __init__(self, issuer: CredentialStore) -> None:
         super().__init__(issuer)
         self._queues: dict[str, _Queue] = {}
         self._topics: dict[str, _Queue] = {}
         self._numbers = 0
-
-    def looks_familiar(self, request: WireRequest) -> bool:
-        """By the version header that every call has."""
-        return request.header("x-mns-version") is not None
 
     def own_headers(self, request_id: str) -> tuple[tuple[str, str], ...]:
         """The id of the request, and the version of the protocol."""

@@ -132,14 +132,13 @@ def _upload(call: StorageCall) -> Upload:
 def _chosen_parts(call: StorageCall, upload: Upload) -> list[int]:
     numbers, etags = texts(call.body, "PartNumber"), texts(call.body, "ETag")
     chosen = [number for each in numbers if (number := decimal(each)) is not None]
-    if not numbers or len(numbers) != len(etags) or len(chosen) != len(numbers):
+    if not chosen or not len(chosen) == len(numbers) == len(etags):
         raise ServiceError("MalformedXML", "The XML you provided was not well-formed.", 400)
     if chosen != sorted(set(chosen)):
         raise ServiceError("InvalidPartOrder", "The list of parts was not in ascending order.", 400)
-    for number, etag in zip(chosen, etags, strict=True):
-        part = upload.parts.get(number)
-        if part is None or part.etag != etag.strip('"').upper():
-            raise ServiceError("InvalidPart", "One or more of the specified parts could not be found.", 400)
+    known = {number: part.etag for number, part in upload.parts.items()}
+    if any(known.get(number) != etag.strip('"').upper() for number, etag in zip(chosen, etags, strict=True)):
+        raise ServiceError("InvalidPart", "One or more of the specified parts could not be found.", 400)
     return chosen
 
 
@@ -151,6 +150,4 @@ def _copied(call: StorageCall) -> bytes:
         raise no_such_key(key)
     first, _, last = (call.own_header("copy-source-range") or "").removeprefix("bytes=").partition("-")
     start, end = decimal(first), decimal(last)
-    if start is not None and end is not None:
-        return stored.body[start : end + 1]
-    return stored.body
+    return stored.body if start is None or end is None else stored.body[start : end + 1]

@@ -96,9 +96,8 @@ def get_object(call: StorageCall) -> WireResponse:
     call.permit("GetObject")
     stored = find_object(call)
     headers = _describe(call, stored)
-    refused = _unmet_condition(call, stored)
-    if refused is not None:
-        return WireResponse(refused, tuple(headers)) if refused == 304 else _precondition_failed()
+    if _is_unchanged(call, stored):
+        return WireResponse(304, tuple(headers))
     body, status = stored.body, 200
     wanted = _range(call, len(body))
     if wanted is not None:
@@ -191,21 +190,24 @@ def _range(call: StorageCall, length: int) -> tuple[int, int] | None:
     return None
 
 
-def _unmet_condition(call: StorageCall, stored: StoredObject) -> int | None:
+def _is_unchanged(call: StorageCall, stored: StoredObject) -> bool:
+    """Judge the conditions of a read: true where the reader has the object already."""
     match, none_match = call.headers.get("if-match"), call.headers.get("if-none-match")
-    if match is not None and match.strip('"').upper() not in (stored.etag, "*"):
-        return 412
-    if none_match is not None and none_match.strip('"').upper() in (stored.etag, "*"):
-        return 304
-    since = http_time(call.headers.get("if-modified-since", ""))
-    if since is not None and stored.modified_at <= since:
-        return 304
     until = http_time(call.headers.get("if-unmodified-since", ""))
-    return 412 if until is not None and stored.modified_at > until + 1 else None
+    since = http_time(call.headers.get("if-modified-since", ""))
+    if match is not None and match.strip('"').upper() not in (stored.etag, "*"):
+        raise _precondition_failed()
+    if none_match is not None and none_match.strip('"').upper() in (stored.etag, "*"):
+        return True
+    if since is not None and stored.modified_at <= since:
+        return True
+    if until is not None and stored.modified_at > until + 1:
+        raise _precondition_failed()
+    return False
 
 
-def _precondition_failed() -> WireResponse:
-    raise ServiceError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold.", 412)
+def _precondition_failed() -> ServiceError:
+    return ServiceError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold.", 412)
 
 
 def _require_absent_if_asked(call: StorageCall) -> None:

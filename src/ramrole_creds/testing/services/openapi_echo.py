@@ -12,7 +12,7 @@ from ramrole_creds.testing.services.markup import openapi_answer, openapi_error
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
 from ramrole_creds.testing.verify import is_rpc, rpc_parameters
-from ramrole_creds.testing.verify.canonical import decode, header_map, query_pairs
+from ramrole_creds.testing.verify.canonical import decode, header_map, query_pairs, to_text
 from ramrole_creds.testing.verify.error_catalogs import OPENAPI
 from ramrole_creds.testing.verify.verification import readable
 
@@ -70,10 +70,11 @@ class OpenApiEcho(SignedService):
 
     name = "openapi"
     catalog = OPENAPI
+    mark = "x-acs-"
 
     def looks_familiar(self, request: WireRequest) -> bool:
         """By an `x-acs-` header or by the parameters of an RPC call."""
-        return any(name.lower().startswith("x-acs-") for name, _ in request.headers) or is_rpc(request)
+        return super().looks_familiar(request) or is_rpc(request)
 
     def new_request_id(self) -> str:
         """A UUID in upper case."""
@@ -160,21 +161,11 @@ def _listed(name: str, parameters: Mapping[str, str]) -> list[str]:
 
 def _understood(request: WireRequest, verdict: Accepted) -> dict[str, object]:
     """The request as the gateway read it, secrets and tokens left out."""
-    headers = header_map(request)
-    content_type = headers.get("content-type", "")
-    form = content_type.startswith("application/x-www-form-urlencoded")
     query = {
         readable(name): readable(value or "")
         for name, value in query_pairs(request.query_string)
         if verdict.scheme != "rpc" or name not in _COMMON
     }
-    body: object = readable(request.body.decode("utf-8", "surrogateescape"))
-    if form:
-        pairs = query_pairs(request.body.decode("utf-8", "surrogateescape"))
-        body = {readable(name): readable(value or "") for name, value in pairs if name not in _COMMON}
-    elif content_type.startswith("application/json") and request.body:
-        with contextlib.suppress(ValueError, RecursionError):
-            body = json.loads(request.body)
     return {
         "Scheme": verdict.scheme,
         "AccessKeyId": verdict.access_key_id,
@@ -182,8 +173,19 @@ def _understood(request: WireRequest, verdict: Accepted) -> dict[str, object]:
         "Method": request.method,
         "Path": readable(decode(request.path)),
         "Query": query,
-        "Body": body,
+        "Body": _understood_body(request),
     }
+
+
+def _understood_body(request: WireRequest) -> object:
+    content_type = header_map(request).get("content-type", "")
+    text = to_text(request.body)
+    if content_type.startswith("application/x-www-form-urlencoded"):
+        return {readable(name): readable(value or "") for name, value in query_pairs(text) if name not in _COMMON}
+    if content_type.startswith("application/json") and request.body:
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(request.body)
+    return readable(text)
 
 
 def _wants_xml(request: WireRequest) -> bool:

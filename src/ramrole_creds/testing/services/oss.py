@@ -26,14 +26,14 @@ class OssService(StorageService):
 
     name = "oss"
     catalog = OSS
-    prefix = "x-oss-"
+    mark = "x-oss-"
     key_name = "OSSAccessKeyId"
 
     def looks_familiar(self, request: WireRequest) -> bool:
         """By an `x-oss-` header, by host, or by the name of a bucket in use."""
         if "X-Amz-Signature=" in request.query_string:
             return False
-        if any(name.lower().startswith("x-oss-") for name, _ in request.headers):
+        if super().looks_familiar(request):
             return True
         address = oss_address(request)
         return address.virtual_hosted or (address.bucket is not None and self.store.find(address.bucket) is not None)

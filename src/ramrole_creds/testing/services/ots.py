@@ -32,6 +32,7 @@ class OtsService(SignedService):
 
     name = "ots"
     catalog = OTS
+    mark = "x-ots-"
 
     def __init__(self, issuer: CredentialStore, clock: Clock) -> None:
         super().__init__(issuer)

@@ -10,7 +10,6 @@ from ramrole_creds.testing.services.storage_service import StorageService
 from ramrole_creds.testing.verify.error_catalogs import S3
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.services.signed_service import SignedCall
     from ramrole_creds.testing.services.storage_call import StorageCall
 
@@ -20,13 +19,9 @@ class S3Service(StorageService):
 
     name = "s3"
     catalog = S3
+    mark = "x-amz-"
     request_id_header = "x-amz-request-id"
-    prefix = "x-amz-"
     key_name = "AWSAccessKeyId"
-
-    def looks_familiar(self, request: WireRequest) -> bool:
-        """By an `x-amz-` header."""
-        return any(name.lower().startswith("x-amz-") for name, _ in request.headers)
 
     def stored(self, call: SignedCall) -> StorageCall:
         """The call to storage, with the content of an aws-chunked body."""

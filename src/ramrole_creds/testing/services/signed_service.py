@@ -91,8 +91,8 @@ def region_of(host: str) -> str:
 class SignedService(ABC):
     """An endpoint that verifies each request, judges it by the caller's policies, and answers.
 
-    Subclasses set `name`, which is also that of their verifiers' service, `catalog`, and `request_id_header`, where
-    their answers repeat the id of the request.
+    Subclasses set `name`, which is also that of their verifiers' service, `catalog`, `mark`, with which their own
+    headers begin, and `request_id_header`, where their answers repeat the id of the request.
 
     Args:
         issuer: knows the keys that requests may be signed with.
@@ -101,6 +101,7 @@ class SignedService(ABC):
     name: ClassVar[str]
     catalog: ClassVar[ErrorCatalog]
     request_id_header: ClassVar[str]
+    mark: ClassVar[str]
 
     def __init__(self, issuer: CredentialStore) -> None:
         self.issuer = issuer
@@ -145,8 +146,8 @@ class SignedService(ABC):
         return ((self.request_id_header, request_id),)
 
     def looks_familiar(self, request: WireRequest) -> bool:
-        """True for an unsigned request that is meant for this service."""
-        return False
+        """True for an unsigned request that is meant for this service: one with a header that begins with `mark`."""
+        return any(name.lower().startswith(self.mark) for name, _ in request.headers)
 
     def needs(self, call: SignedCall) -> Iterable[Access]:
         """The permissions that the call needs."""

@@ -36,15 +36,12 @@ class SlsService(SignedService):
 
     name = "sls"
     catalog = SLS
+    mark = "x-log-apiversion"
     request_id_header = "x-log-requestid"
 
     def __init__(self, issuer: CredentialStore) -> None:
         super().__init__(issuer)
         self._logstores: dict[tuple[str, str], list[bytes]] = {}
-
-    def looks_familiar(self, request: WireRequest) -> bool:
-        """By the version header that every call has."""
-        return request.header("x-log-apiversion") is not None
 
     def needs(self, call: SignedCall) -> Iterable[Access]:
         """One action on the project or on what is in it."""

@@ -22,15 +22,13 @@ if TYPE_CHECKING:
 class StorageService(SignedService):
     """Object storage in one of its protocols.
 
-    Subclasses set `prefix`, which begins the protocol's own headers, and `key_name`, the element that repeats the
-    AccessKey ID in an error document.
+    Subclasses set `key_name` too, the element that repeats the AccessKey ID in an error document.
 
     Args:
         issuer: knows the keys that requests may be signed with.
         store: the buckets.
     """
 
-    prefix: ClassVar[str]
     key_name: ClassVar[str]
 
     def __init__(self, issuer: CredentialStore, store: BucketStore) -> None:
@@ -43,7 +41,7 @@ class StorageService(SignedService):
 
     def stored(self, call: SignedCall) -> StorageCall:
         """The call to storage that a signed call makes."""
-        return StorageCall.of(call, self.store, self.prefix, lambda needed: self.require(call, *needed))
+        return StorageCall.of(call, self.store, self.mark, lambda needed: self.require(call, *needed))
 
     def denied(self, denial: Denial) -> ServiceError:
         """`AccessDenied` with its detail."""

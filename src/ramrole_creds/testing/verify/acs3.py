@@ -59,7 +59,8 @@ class _Header:
 @scheme("acs3", OPENAPI, prefix="ACS3-", when=lambda request: not is_fc_trigger(request), service="openapi")
 def acs3(check: Verification) -> Accepted:
     """A request to the common OpenAPI gateway, with SHA256 or SM3."""
-    given = _read(check, "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256")
+    given = _read(check)
+    _require_mandatory(check, given, "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256")
     issued = check.issued(given.access_key_id, given.headers.get("x-acs-security-token"))
     # The official clients sign User-Agent, Accept and the like; the service does not ask for them.
     _require_signed(given, {name for name in given.headers if name == "host" or name.startswith("x-acs-")})
@@ -74,15 +75,15 @@ def acs3(check: Verification) -> Accepted:
 @scheme("fc_trigger", OPENAPI, prefix="ACS3-", when=is_fc_trigger)
 def fc_trigger(check: Verification) -> Accepted:
     """A call of a Function Compute 3.0 HTTP trigger: ACS3 with an empty payload line and no nonce."""
-    given = _read(check, "x-acs-date")
+    given = _read(check)
+    _require_mandatory(check, given, "x-acs-date")
     token = given.headers.get("x-acs-security-token")
     issued = check.issued(given.access_key_id, token)
     _require_signed(given, {"x-acs-date", *(["x-acs-security-token"] if token else [])})
     return _conclude(check, given, issued, "")
 
 
-def _read(check: Verification, *mandatory: str) -> _Header:
-    """The Authorization header, once it can be read and the mandatory headers are there, with a time that fits."""
+def _read(check: Verification) -> _Header:
     # The official signer sorts the values of a header that differs only in case before it joins them.
     headers = header_map(check.request, join=lambda values: ",".join(sorted(values)))
     authorization = headers.get("authorization")
@@ -92,20 +93,23 @@ def _read(check: Verification, *mandatory: str) -> _Header:
     if DIGESTS.get(algorithm) not in hashlib.algorithms_available:
         raise refused("InvalidSignatureMethod", 400, f"The signature method {algorithm[:40]} is not supported.")
     fields = authorization_fields(rest)
-    if not (fields.get("Credential") and fields.get("SignedHeaders") and fields.get("Signature")):
+    if not all(fields.get(name) for name in ("Credential", "SignedHeaders", "Signature")):
         raise _incomplete("Authorization must hold Credential, SignedHeaders and Signature")
     signed = tuple(name for name in fields["SignedHeaders"].split(";") if name)
     absent = [name for name in signed if name not in headers]
     if absent:
         raise _incomplete(f"SignedHeaders names absent headers {';'.join(absent)}")
-    for name in mandatory:
-        if not headers.get(name):
+    return _Header(algorithm, fields["Credential"], fields["Signature"], signed, headers)
+
+
+def _require_mandatory(check: Verification, given: _Header, *names: str) -> None:
+    for name in names:
+        if not given.headers.get(name):
             raise _missing(name)
-    when = iso_time(headers["x-acs-date"])
+    when = iso_time(given.headers["x-acs-date"])
     if when is None:
         raise refused("IllegalTimestamp", 400, "The input parameter x-acs-date is not YYYY-MM-DDThh:mm:ssZ.")
     check.require_clock(when)
-    return _Header(algorithm, fields["Credential"], fields["Signature"], signed, headers)
 
 
 def _require_signed(given: _Header, names: set[str]) -> None:

@@ -38,8 +38,17 @@ class ErrorCatalog:
     missing_date: ErrorSpec
     bad_date: ErrorSpec
     expired_url: ErrorSpec = ErrorSpec("AccessDenied", 403, "The request has expired.")
+    early_url: ErrorSpec = ErrorSpec("AccessDenied", 403, "Request is not yet valid.")
     zones: tuple[str, ...] = ("GMT",)
 
+
+_MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your key and signing method."
+)
+_NO_SUCH_KEY = ErrorSpec(
+    "InvalidAccessKeyId", 403, "The OSS Access Key Id you provided does not exist in our records.", "0002-00000902"
+)
+_AMZ_DATE = "AWS authentication requires a valid Date or x-amz-date header."
 
 OPENAPI: Final = ErrorCatalog(
     mismatch=ErrorSpec(
@@ -67,19 +76,9 @@ OPENAPI: Final = ErrorCatalog(
 )
 
 OSS: Final = ErrorCatalog(
-    mismatch=ErrorSpec(
-        "SignatureDoesNotMatch",
-        403,
-        "The request signature we calculated does not match the signature you provided. "
-        "Check your key and signing method.",
-        "0002-00000040",
-    ),
-    unknown_key=ErrorSpec(
-        "InvalidAccessKeyId", 403, "The OSS Access Key Id you provided does not exist in our records.", "0002-00000902"
-    ),
-    missing_token=ErrorSpec(
-        "InvalidAccessKeyId", 403, "The OSS Access Key Id you provided does not exist in our records.", "0002-00000902"
-    ),
+    mismatch=ErrorSpec("SignatureDoesNotMatch", 403, _MISMATCH, "0002-00000040"),
+    unknown_key=_NO_SUCH_KEY,
+    missing_token=_NO_SUCH_KEY,
     wrong_token=ErrorSpec("InvalidSecurityToken", 403, "The security token you provided is invalid.", "0002-00000006"),
     expired_token=ErrorSpec(
         "SecurityTokenExpired", 403, "The security token you provided has expired.", "0002-00000007"
@@ -95,17 +94,15 @@ OSS: Final = ErrorCatalog(
     missing_date=ErrorSpec("AccessDenied", 403, "OSS authentication requires a valid Date.", "0002-00000501"),
     bad_date=ErrorSpec("AccessDenied", 403, "OSS authentication requires a valid Date.", "0002-00000502"),
     expired_url=ErrorSpec("AccessDenied", 403, "Request has expired.", "0002-00000069"),
+    early_url=ErrorSpec("AccessDenied", 403, "Request is not yet valid.", "0002-00000235"),
     zones=("GMT", "UTC", "+0000"),  # Go's RFC 1123 ends in UTC, s3cmd's dates in +0000
 )
 
 S3: Final = replace(
     OSS,
-    missing_date=ErrorSpec(
-        "AccessDenied", 403, "AWS authentication requires a valid Date or x-amz-date header.", "0002-00000501"
-    ),
-    bad_date=ErrorSpec(
-        "AccessDenied", 403, "AWS authentication requires a valid Date or x-amz-date header.", "0002-00000502"
-    ),
+    missing_date=ErrorSpec("AccessDenied", 403, _AMZ_DATE, "0002-00000501"),
+    bad_date=ErrorSpec("AccessDenied", 403, _AMZ_DATE, "0002-00000502"),
+    early_url=ErrorSpec("AccessDenied", 403, "Request is not yet valid."),
 )
 
 SLS: Final = ErrorCatalog(
@@ -116,7 +113,7 @@ SLS: Final = ErrorCatalog(
     expired_token=ErrorSpec("SecurityTokenExpired", 401, "The security token you provided has expired."),
     skewed=ErrorSpec("RequestTimeExpired", 400, "Request time has been expired."),
     unsigned=ErrorSpec("InvalidAccessKeyId", 400, "The Authorization header is missing."),
-    malformed=ErrorSpec("InvalidAccessKeyId", 400, "The Authorization header is not LOG <id>:<signature>."),
+    malformed=ErrorSpec("InvalidAccessKeyId", 400, "The Authorization header is malformed."),
     missing_date=ErrorSpec("MissingDate", 400, "Date does not exist in http header."),
     bad_date=ErrorSpec("InvalidDateFormat", 400, "Date is not an RFC 1123 date in GMT."),
 )
@@ -135,19 +132,14 @@ OTS: Final = ErrorCatalog(
 )
 
 MNS: Final = ErrorCatalog(
-    mismatch=ErrorSpec(
-        "SignatureDoesNotMatch",
-        403,
-        "The request signature we calculated does not match the signature you provided. "
-        "Check your key and signing method.",
-    ),
+    mismatch=ErrorSpec("SignatureDoesNotMatch", 403, _MISMATCH),
     unknown_key=ErrorSpec("InvalidAccessKeyId", 403, "The AccessKey Id you provided does not exist."),
     missing_token=ErrorSpec("InvalidSecurityToken", 403, "The security token of the AccessKey Id is missing."),
     wrong_token=ErrorSpec("InvalidSecurityToken", 403, "The security token you provided is invalid."),
     expired_token=ErrorSpec("SecurityTokenExpired", 403, "The security token you provided has expired."),
     skewed=ErrorSpec("TimeExpired", 400, "The http request you sent is expired."),
     unsigned=ErrorSpec("InvalidAuthorizationHeader", 400, "The Authorization header is missing."),
-    malformed=ErrorSpec("InvalidAuthorizationHeader", 400, "The Authorization header is not MNS <id>:<signature>."),
+    malformed=ErrorSpec("InvalidAuthorizationHeader", 400, "The Authorization header is malformed."),
     missing_date=ErrorSpec("MissingDateHeader", 400, "The Date header is missing."),
     bad_date=ErrorSpec("InvalidDateHeader", 400, "The Date header is not an RFC 1123 date in GMT."),
 )

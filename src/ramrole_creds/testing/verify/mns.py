@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from ramrole_creds.testing.verify.authorization import Scope
 from ramrole_creds.testing.verify.canonical import (
     base64_mac,
     decode,
@@ -39,10 +38,7 @@ def mns(check: Verification) -> Accepted:
 def mns_v4(check: Verification) -> Accepted:
     """A request with a key derived for day and region; its token travels outside the signature too."""
     headers = check.headers
-    fields = check.fields(ALGORITHM)
-    scope = Scope.parse(fields.get("Credential", ""))
-    if scope is None or scope.product != "mns" or not fields.get("Signature"):
-        raise VerificationFailed(check.catalog.malformed)
+    scope, signature = check.scoped_claim(ALGORITHM, "mns")
     _require_version(check)
     when = datetime.fromtimestamp(http_time(check.require_date("date")) or 0, timezone.utc)
     if scope.day != f"{when:%Y%m%d}":
@@ -58,7 +54,7 @@ def mns_v4(check: Verification) -> Accepted:
     )
     string_to_sign = "\n".join((ALGORITHM, f"{when:%Y%m%dT%H%M%SZ}", scope.text, *canonical))
     mac = hex_mac(scope.key(issued.access_key_secret))
-    return check.conclude(issued, fields["Signature"], mac, string_to_sign, scope.region)
+    return check.conclude(issued, signature, mac, string_to_sign, scope.region)
 
 
 def _parameters(check: Verification) -> str:

@@ -12,7 +12,6 @@ from ramrole_creds.testing.verify.oss_v1 import SUB_RESOURCES
 from ramrole_creds.testing.verify.registry import scheme
 from ramrole_creds.testing.verify.times import compact_time, http_time, utc_text
 from ramrole_creds.testing.verify.verification import (
-    CLOCK_TOLERANCE_SECONDS,
     MAX_PRESIGN_SECONDS,
     Accepted,
     Verification,
@@ -101,9 +100,7 @@ def _require_life(check: Verification, signed_at: float, text: str) -> None:
     if seconds is None or not 1 <= seconds <= MAX_PRESIGN_SECONDS:
         message = f"x-oss-expires must be 1 to {MAX_PRESIGN_SECONDS} seconds."
         raise refused("InvalidArgument", 400, message, "0002-00000232")
-    if signed_at > check.now + CLOCK_TOLERANCE_SECONDS:
-        raise refused("AccessDenied", 403, "Request is not yet valid.", "0002-00000235")
-    check.require_unexpired(signed_at + seconds)
+    check.require_presigned(signed_at, seconds)
 
 
 def _additional_names(listed: str | None, headers: Mapping[str, str]) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.authorization import Scope
 from ramrole_creds.testing.verify.canonical import (
     base64_mac,
     content_md5_matches,
@@ -53,10 +52,7 @@ def sls_v1(check: Verification) -> Accepted:
 def sls_v4(check: Verification) -> Accepted:
     """`Authorization: SLS4-HMAC-SHA256 …`."""
     headers = check.headers
-    fields = check.fields(ALGORITHM)
-    scope = Scope.parse(fields.get("Credential", ""))
-    if scope is None or scope.product != "sls" or not fields.get("Signature"):
-        raise refused("InvalidAccessKeyId", 400, "Authorization holds no valid Credential and Signature.")
+    scope, signature = check.scoped_claim(ALGORITHM, "sls")
     _require_headers(check, "x-log-apiversion", "x-log-content-sha256", "x-log-date")
     date = headers["x-log-date"]
     when = compact_time(date)
@@ -67,7 +63,7 @@ def sls_v4(check: Verification) -> Accepted:
     if not same(payload, headers["x-log-content-sha256"]):
         raise refused("InvalidContentSha256", 400, "x-log-content-sha256 is not the hash of the request's body.")
     token, canonical = headers.get("x-acs-security-token"), _canonical_requests(check, payload)
-    return check.conclude_v4(scope, token, fields["Signature"], f"{ALGORITHM}\n{date}", canonical)
+    return check.conclude_v4(scope, token, signature, f"{ALGORITHM}\n{date}", canonical)
 
 
 def _canonical_requests(check: Verification, payload: str) -> Iterator[str]:

@@ -138,6 +138,14 @@ class Verification:
         """The fields of `Authorization: <algorithm> Credential=…, SignedHeaders=…, Signature=…`."""
         return authorization_fields(self.headers.get("authorization", "").removeprefix(algorithm))
 
+    def scoped_claim(self, algorithm: str, product: str) -> tuple[Scope, str]:
+        """Scope and signature of an Authorization header of the V4 family."""
+        fields = self.fields(algorithm)
+        scope, signature = Scope.parse(fields.get("Credential", "")), fields.get("Signature")
+        if scope is None or scope.product != product or not signature:
+            raise VerificationFailed(self.catalog.malformed)
+        return scope, signature
+
     def header_lines(self, prefix: str) -> str:
         """The lines of the service's own headers, which begin with `prefix`."""
         return header_lines(self.headers, (name for name in self.headers if name.startswith(prefix)))
@@ -169,6 +177,12 @@ class Verification:
             raise VerificationFailed(
                 self.catalog.expired_url, extra=(("Expires", utc_text(ends)), ("ServerTime", utc_text(self.now)))
             )
+
+    def require_presigned(self, signed_at: float, seconds: float) -> None:
+        """Refuse a URL before it was signed, apart from the tolerance of clocks, and after so many seconds."""
+        if signed_at > self.now + CLOCK_TOLERANCE_SECONDS:
+            raise VerificationFailed(self.catalog.early_url)
+        self.require_unexpired(signed_at + seconds)
 
     def issued(self, access_key_id: str, token: str | None) -> IssuedCredentials:
         """What belongs to the key, once the token is the one issued with it and has not expired."""
