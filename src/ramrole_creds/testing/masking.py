@@ -32,7 +32,9 @@ _PARAMETERS = re.compile(
 # Every secret that the fake cloud issues contains one of these; see credential_store.py.
 _MARKS = ("FAKESECRET", "FAKETOKEN", "FAKEMETATOKEN")
 _WORD = re.compile(r"[A-Za-z0-9+/=_.%-]+")
-_CREDENTIAL = re.compile(r"(?:Credential=|acs |OSS |LOG |MNS |FC |ODPS )([A-Za-z0-9._]{8,40})")
+_KEY_ID = re.compile(
+    r"(?:Credential=|AccessKeyId:|acs |OSS |LOG |MNS |FC |ODPS |DATAHUB |AWS )\s*([A-Za-z0-9][A-Za-z0-9._-]{3,127})"
+)
 
 
 def mask_text(text: str) -> str:
@@ -43,10 +45,14 @@ def mask_text(text: str) -> str:
 def mask_header(name: str, value: str) -> str:
     """The value of a header as it may be shown; of Authorization, the scheme and the key id remain."""
     if name.lower() == "authorization":
-        scheme = value.partition(" ")[0]
-        found = _CREDENTIAL.search(value)
-        return f"{scheme} {found.group(1) if found else ''} {MASK}".replace("  ", " ")
+        return " ".join(filter(None, (value.partition(" ")[0], mask_text(key_id_in(value) or ""), MASK)))
     return MASK if name.lower() in _SECRET_HEADERS else mask_text(value)
+
+
+def key_id_in(authorization: str) -> str | None:
+    """The AccessKey ID that an Authorization header names, in any of the services' forms; None where it names none."""
+    found = _KEY_ID.search(authorization)
+    return found[1] if found else None
 
 
 def leaked_marker(text: str) -> str | None:

@@ -194,7 +194,7 @@ def documents() -> list[HostileAnswer]:
                   "list": ["Success"], "absent": ABSENT},
                  lambda code: body("credentials", document(Code=code))),
         _one("document-failed", "The Code of a failure", body("credentials", document(Code="InternalError"))),
-        *(_one(f"document-wrong-{key}/{end}", f"{key} is {value!r:.40}", body("credentials", document(**{key: value})))
+        *(_one(f"document-wrong-{key}/{end}", f"{key} is {end if value is ABSENT else repr(value):.40}", body("credentials", document(**{key: value})))
           for key in KEYS for end, value in {**wrong, "absent": ABSENT}.items()),
         _one("document-aws", "The names of AWS", body("credentials", json.dumps(
             {"Code": "Success", "AccessKeyId": "x", "SecretAccessKey": GOOD_DOCUMENT["AccessKeySecret"],

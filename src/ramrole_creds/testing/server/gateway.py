@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.faults.fault_kind import FaultContext
 from ramrole_creds.testing.faults.script import NOTHING
+from ramrole_creds.testing.masking import key_id_in
 from ramrole_creds.testing.request_log import RecordedRequest
 from ramrole_creds.testing.server.http_parser import keeps_alive
 from ramrole_creds.testing.server.messages import WireRequest, WireResponse
@@ -33,9 +34,6 @@ MAX_SHOWN_HOST_CHARACTERS = 100
 # Names under which the cloud answers, whatever address it is bound to. No web page can make a browser send these.
 _OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "100.100.100.200"})
 _OWN_SUFFIXES = (".localhost", ".127.0.0.1", ".aliyuncs.com", ".aliyun.com", ".alibabacloud.com", ".fcapp.run")
-_KEY_IN_HEADER = re.compile(
-    r"(?:Credential=|AccessKeyId:|acs |OSS |LOG |MNS |FC |ODPS |DATAHUB |AWS )\s*([A-Za-z0-9][A-Za-z0-9._-]{3,127})"
-)
 _KEY_HEADERS = ("x-acs-accesskey-id", "x-ots-accesskeyid")
 _KEY_PARAMETERS = frozenset({"accesskeyid", "ossaccesskeyid", "awsaccesskeyid", "x-oss-credential", "x-amz-credential"})
 _MAY_HOLD_KEY = re.compile("ccess|redential")
@@ -172,13 +170,10 @@ def _other_host(host: str) -> WireResponse:
 
 def signing_key_id(request: WireRequest) -> str | None:
     """The AccessKey ID that signed a request, wherever its scheme puts it; None for an unsigned request."""
-    found = _KEY_IN_HEADER.search(request.header("Authorization") or "")
-    if found is not None:
-        return found.group(1)
-    for header in _KEY_HEADERS:
-        value = request.header(header)
-        if value:
-            return value
+    values = [key_id_in(request.header("Authorization") or ""), *map(request.header, _KEY_HEADERS)]
+    named = next(filter(None, values), None)
+    if named is not None:
+        return named
     if not _MAY_HOLD_KEY.search(request.target) and b"AccessKeyId=" not in request.body[:4096]:
         return None  # most requests; their parameters need not be parsed
     for name, value in (*request.query, *request.form):
