@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ramrole_creds.testing.server.messages import WireResponse
-    from ramrole_creds.testing.services.bucket_store import StoredObject
+    from ramrole_creds.testing.services.bucket_store import Bucket, StoredObject
     from ramrole_creds.testing.services.markup import Node
     from ramrole_creds.testing.services.storage_call import StorageCall
 
@@ -29,20 +29,24 @@ def list_buckets(call: StorageCall) -> WireResponse:
     call.permit("ListBuckets")
     with call.store.lock:
         buckets: list[Node] = [
-            {
-                "Name": name,
-                "Location": f"oss-{call.region}",
-                "Region": call.region,
-                "CreationDate": utc_text(bucket.created_at),
-                "StorageClass": "Standard",
-                "ExtranetEndpoint": f"oss-{call.region}.aliyuncs.com",
-                "IntranetEndpoint": f"oss-{call.region}-internal.aliyuncs.com",
-            }
+            describe_bucket(call, bucket) | {"Region": call.region}
             for name in call.store.names()
             if (bucket := call.store.find(name)) and name.startswith(call.query.get("prefix", ""))
         ]
     content: dict[str, Node] = {"Owner": owner(call), "IsTruncated": "false", "Buckets": {"Bucket": buckets}}
     return xml_response("ListAllMyBucketsResult", content)
+
+
+def describe_bucket(call: StorageCall, bucket: Bucket) -> dict[str, Node]:
+    """What a listing and `?bucketInfo` say of a bucket."""
+    return {
+        "Name": bucket.name,
+        "Location": f"oss-{call.region}",
+        "CreationDate": utc_text(bucket.created_at),
+        "StorageClass": "Standard",
+        "ExtranetEndpoint": f"oss-{call.region}.aliyuncs.com",
+        "IntranetEndpoint": f"oss-{call.region}-internal.aliyuncs.com",
+    }
 
 
 def list_objects(call: StorageCall) -> WireResponse:

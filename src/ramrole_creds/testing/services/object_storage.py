@@ -13,6 +13,7 @@ from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services import multipart, object_extras, object_operations
 from ramrole_creds.testing.services.bucket_listing import (
     acl_document,
+    describe_bucket,
     list_buckets,
     list_objects,
     list_uploads,
@@ -20,7 +21,6 @@ from ramrole_creds.testing.services.bucket_listing import (
 )
 from ramrole_creds.testing.services.markup import texts, xml_response
 from ramrole_creds.testing.services.service import ServiceError
-from ramrole_creds.testing.verify.times import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -94,19 +94,8 @@ def _put_bucket_acl(call: StorageCall) -> WireResponse:
 def _bucket_info(call: StorageCall) -> WireResponse:
     call.permit("GetBucketInfo")
     bucket = call.bucket()
-    content: dict[str, Node] = {
-        "Bucket": {
-            "Name": bucket.name,
-            "Location": f"oss-{call.region}",
-            "CreationDate": utc_text(bucket.created_at),
-            "ExtranetEndpoint": f"oss-{call.region}.aliyuncs.com",
-            "IntranetEndpoint": f"oss-{call.region}-internal.aliyuncs.com",
-            "StorageClass": "Standard",
-            "Owner": owner(call),
-            "AccessControlList": {"Grant": bucket.acl},
-        }
-    }
-    return xml_response("BucketInfo", content)
+    more: dict[str, Node] = {"Owner": owner(call), "AccessControlList": {"Grant": bucket.acl}}
+    return xml_response("BucketInfo", {"Bucket": {**describe_bucket(call, bucket), **more}})
 
 
 def _delete_objects(call: StorageCall) -> WireResponse:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.testing.account.access import Access
@@ -109,32 +109,21 @@ class OpenApi:
             raise ServiceError(
                 "InvalidAction.NotFound", "Specified api is not found, please check your url and method.", 404
             )
-        return handler(
-            Call(
-                action,
-                parameters,
-                self._signer(request, action, parameters),
-                request.at,
-                self.account.issuer.authorizer,
-            )
-        )
+        call = Call(action, parameters, None, request.at, self.account.issuer.authorizer)
+        return handler(replace(call, signer=self._signer(request, call)))
 
     def verify_other(self, call: Call) -> IssuedCredentials | None:
         """Verify a signature that only this API takes; None for any other kind of signature."""
 
-    def _signer(self, request: WireRequest, action: str, parameters: Mapping[str, str]) -> IssuedCredentials | None:
-        if request.header("Authorization"):
-            verdict = VERIFIERS["acs3"](request, self.account.issuer, request.at, self._nonces)
-        elif "Signature" in parameters:
-            unverified = Call(action, parameters, None, request.at, self.account.issuer.authorizer)
-            other = self.verify_other(unverified)
+    def _signer(self, request: WireRequest, call: Call) -> IssuedCredentials | None:
+        scheme = "acs3" if request.header("Authorization") else "rpc"
+        if scheme == "rpc":
+            if "Signature" not in call.parameters:
+                return None if call.action in self.anonymous else call.caller  # raises: there is none
+            other = self.verify_other(call)
             if other is not None:
                 return other
-            verdict = VERIFIERS["rpc"](request, self.account.issuer, request.at, self._nonces)
-        elif action in self.anonymous:
-            return None
-        else:
-            raise ServiceError("MissingAccessKeyId", "AccessKeyId is mandatory for this action.")
+        verdict = VERIFIERS[scheme](request, self.account.issuer, request.at, self._nonces)
         if isinstance(verdict, Accepted):
             return verdict.issued
         raise ServiceError(verdict.code, verdict.message, verdict.status)
