@@ -234,6 +234,17 @@ def test_a_service_that_rejects_every_token_does_not_cost_a_fetch_per_call() -> 
     assert service.fetches == 2
 
 
+def test_a_new_wrapper_for_each_call_does_not_cost_a_fetch_per_call_either() -> None:
+    service = Service()
+    service.accepted = 99
+
+    for _ in range(5):
+        with pytest.raises(SdkError):
+            retry_on_rejected(service.provider)(service.call)()
+
+    assert service.fetches == 2
+
+
 HEAD_OF_OBJECT_STORE = (
     "object-store error: The operation lacked the necessary privileges to complete for path key.parquet: "
     "Error performing HEAD http://127.0.0.1:41357/bkt/key.parquet in 2.917814ms{} - "

@@ -23,7 +23,7 @@ from ramrole_creds._formats.error_codes import MAX_TEXT_LENGTH, ErrorKind, kind_
 from ramrole_creds._http.urls import InvalidUrlError, parse_authority, parse_url, resolve_redirect
 from ramrole_creds.credentials import same_keys
 from ramrole_creds.errors import ConfigurationError, RamRoleError, SigningError
-from ramrole_creds.integrations._refresh_pause import RefreshPause
+from ramrole_creds.integrations._refresh_pause import pause_of
 from ramrole_creds.signing import Request, Signer
 from ramrole_creds.signing.mismatch import explain_mismatch
 from ramrole_creds.signing.server_time import read_server_time
@@ -71,8 +71,6 @@ class SigningAuth:
             )
         self.signer = signer
         self.hosts: tuple[str, ...] | None = None if hosts is None else _checked_hosts(hosts)
-        self._irreplaceable: Credentials | None = None
-        self._pause = RefreshPause(signer.clock)
 
     def __getstate__(self) -> dict[str, object]:
         return {**vars(self), "_irreplaceable": None}  # credentials stay in their process
@@ -93,22 +91,18 @@ class SigningAuth:
 
     def refresh(self, rejected: Credentials) -> Credentials | None:
         """Credentials other than the rejected ones, or None. Blocks; logs an error of the provider and returns None."""
-        if self._irreplaceable == rejected or not self._pause.allows(rejected):
-            return None
         provider = self.signer.provider
+        pause = pause_of(provider, self.signer.clock)
+        if not pause.allows(rejected):
+            return None
         refresh = getattr(provider, "refresh", None)
         try:
             fresh: Credentials = provider.get_credentials() if refresh is None else refresh(rejected=rejected)
         except RamRoleError as error:
             logger.warning("The service rejected the security token, and the provider has no other: %s", error)
             return None
-        if same_keys(fresh, rejected):
-            # Remembered, so that a key rejected for another reason costs one fetch and not one per request.
-            self._irreplaceable = rejected
-            return None
-        self._irreplaceable = None
-        self._pause.record(fresh)
-        return fresh
+        pause.record(fresh)
+        return None if same_keys(fresh, rejected) else fresh
 
 
 class AuthFlow:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ramrole_creds.clock import DEFAULT_CLOCK
 from ramrole_creds.credentials import same_keys
 from ramrole_creds.errors import RamRoleError, on_one_line
-from ramrole_creds.integrations._refresh_pause import RefreshPause
+from ramrole_creds.integrations._refresh_pause import pause_of
 from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, require_attribute
 from ramrole_creds.integrations.retry import is_rejection
 
@@ -99,7 +99,6 @@ class RefreshingProducer:
         except BaseException:
             self._producer.close()
             raise
-        self._pause = RefreshPause(DEFAULT_CLOCK)
 
     def writer(self, project: str, logstore: str) -> RefreshingWriter:
         """A writer for one logstore."""
@@ -128,7 +127,8 @@ class RefreshingProducer:
 
         The producer calls this through a callback, on the thread on which it asks for credentials too.
         """
-        if not self._pause.allows(used):
+        pause = pause_of(self._provider, DEFAULT_CLOCK)
+        if not pause.allows(used):
             return False
         _log.info(
             "Simple Log Service rejected the credentials of %s: refreshing them", self._provider.get_provider_name()
@@ -139,9 +139,9 @@ class RefreshingProducer:
             text = "Simple Log Service rejected the credentials, and the provider has no others: %s"
             _log.warning(text, on_one_line(problem))
             return False
+        pause.record(fresh)
         if same_keys(fresh, used):
             return False
-        self._pause.record(fresh)
         self._manager._next_refresh = 0.0  # noqa: SLF001  # no public name exists
         self._manager.refresh_if_due()
         return True

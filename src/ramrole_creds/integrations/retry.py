@@ -21,7 +21,7 @@ from ramrole_creds._formats import error_codes
 from ramrole_creds.clock import DEFAULT_CLOCK
 from ramrole_creds.credentials import same_keys
 from ramrole_creds.errors import ConfigurationError, RamRoleError
-from ramrole_creds.integrations._refresh_pause import RefreshPause
+from ramrole_creds.integrations._refresh_pause import pause_of
 from ramrole_creds.integrations._sdk import as_provider
 
 if TYPE_CHECKING:
@@ -76,7 +76,6 @@ def retry_on_rejected(provider: CredentialProvider) -> Callable[[Callable[_P, _R
     if inspect.isroutine(provider):
         raise ConfigurationError("retry_on_rejected takes the provider first: write retry_on_rejected(provider)(call).")
     provider = as_provider(provider)
-    pause = RefreshPause(DEFAULT_CLOCK)
 
     def decorate(call: Callable[_P, _R]) -> Callable[_P, _R]:
         if not callable(call):
@@ -89,7 +88,7 @@ def retry_on_rejected(provider: CredentialProvider) -> Callable[[Callable[_P, _R
             @functools.wraps(call)
             async def awaited(*args: _P.args, **kwargs: _P.kwargs) -> object:
                 used = await provider.get_credentials_async()
-                again = _Repetition(provider, pause, used, (*args, *kwargs.values()))
+                again = _Repetition(provider, used, (*args, *kwargs.values()))
                 return await _await_twice(again, call(*args, **kwargs), lambda: call(*args, **kwargs))
 
             return cast("Callable[_P, _R]", awaited)
@@ -99,7 +98,7 @@ def retry_on_rejected(provider: CredentialProvider) -> Callable[[Callable[_P, _R
 
         @functools.wraps(call)
         def called(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            return _call_twice(provider, pause, call, *args, **kwargs)
+            return _call_twice(provider, call, *args, **kwargs)
 
         return called
 
@@ -141,10 +140,9 @@ class _RetriedCall(Generic[_P, _R]):
         self.__name__: str = getattr(call, "__name__", type(call).__name__)
         self._provider = provider
         self._call = call
-        self._pause = RefreshPause(DEFAULT_CLOCK)
 
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        return _call_twice(self._provider, self._pause, self._call, *args, **kwargs)
+        return _call_twice(self._provider, self._call, *args, **kwargs)
 
     def __reduce__(self) -> tuple[object, ...]:
         return _RetriedCall, (self._provider, self._call)
@@ -152,12 +150,11 @@ class _RetriedCall(Generic[_P, _R]):
 
 def _call_twice(
     provider: CredentialProvider,
-    pause: RefreshPause,
     call: Callable[_P, _R],
     *args: _P.args,
     **kwargs: _P.kwargs,
 ) -> _R:
-    again = _Repetition(provider, pause, provider.get_credentials(), (*args, *kwargs.values()))
+    again = _Repetition(provider, provider.get_credentials(), (*args, *kwargs.values()))
     try:
         result = call(*args, **kwargs)
     except Exception as error:
@@ -172,11 +169,9 @@ def _call_twice(
 class _Repetition:
     """The second attempt of one call."""
 
-    def __init__(
-        self, provider: CredentialProvider, pause: RefreshPause, used: Credentials, arguments: Iterable[object]
-    ) -> None:
+    def __init__(self, provider: CredentialProvider, used: Credentials, arguments: Iterable[object]) -> None:
         self._provider = provider
-        self._pause = pause
+        self._pause = pause_of(provider, DEFAULT_CLOCK)
         self._used = used
         self._repeatable = True
         self._files: list[tuple[Any, int]] = []
@@ -199,10 +194,8 @@ class _Repetition:
         except RamRoleError as problem:
             logger.warning("A service rejected the credentials, and the provider has no others: %s", problem)
             return False
-        if same_keys(fresh, self._used):
-            return False
         self._pause.record(fresh)
-        if not self._repeatable:
+        if same_keys(fresh, self._used) or not self._repeatable:
             return False
         for file, position in self._files:
             file.seek(position)

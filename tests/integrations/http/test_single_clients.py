@@ -231,6 +231,20 @@ def test_a_service_that_rejects_every_token_does_not_cost_a_fetch_per_request(
     assert len(unknown_here.refreshed) == 2
 
 
+@pytest.mark.parametrize("same", [False, True], ids=["new-tokens", "the-same-again"])
+def test_a_new_auth_for_each_request_does_not_cost_a_fetch_per_request_either(
+    same: bool, cloud: FakeCloud, stranger: FakeCloud, provider: Any
+) -> None:
+    unknown_here = type(provider)(stranger)
+    unknown_here.can_refresh = not same
+    signer = signing.Signer(unknown_here, signing.ACS3(), clock=cloud.clock)
+    for _ in range(5):
+        requests.get(cloud.url + "/", headers=ACTION, auth=RequestsAuth(signer), timeout=10)
+        SigningPool(signer).request("GET", cloud.url + "/", headers=ACTION)
+        httpx.get(cloud.url + "/", headers=ACTION, auth=HttpxAuth(signer))
+    assert len(unknown_here.refreshed) == 1
+
+
 class Repeating:
     """Sends the first request twice, as a retry below the helper does after an answer was lost."""
 
