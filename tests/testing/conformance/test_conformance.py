@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -135,8 +136,12 @@ def test_a_secret_at_the_end_of_a_long_error_is_found(tmp_path: Path) -> None:
     ("code", "detail"),
     [
         pytest.param("import sys; sys.exit(3)", "ended with status 3 and without an answer", id="crash"),
+        pytest.param("import sys; sys.exit('no luck')", "without an answer; it wrote: no luck", id="last words"),
         pytest.param("import time; time.sleep(60)", "no answer within 1 s", id="silence"),
-        pytest.param("print('{nonsense')", "not JSON", id="nonsense"),
+        pytest.param(
+            "import time; print('<hi>', flush=True); time.sleep(9)", "within 1 s; it wrote: <hi>", id="no object"
+        ),
+        pytest.param("print('{nonsense')", "not JSON: {nonsense", id="nonsense"),
         pytest.param("""print('{"error": "no"}')""", "credentials were expected", id="error"),
         pytest.param(
             """print('{"accessKeyId": "STS.x", "accessKeySecret": "y", "securityToken": "z"}')""",
@@ -148,6 +153,47 @@ def test_a_secret_at_the_end_of_a_long_error_is_found(tmp_path: Path) -> None:
 def test_a_client_that_fails_is_told_how(tmp_path: Path, code: str, detail: str) -> None:
     results = play(script(tmp_path, code), "protocol/normal", time_limit=1.0)
     assert detail in failed(list(results.values()))["protocol/normal"]
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_a_client_without_any_answer_is_not_asked_again(tmp_path: Path, once: bool) -> None:
+    results = list(run_cases(script(tmp_path, "import sys; sys.exit(3)"), only=["protocol/*"], once=once))
+    assert [(one.id, one.held, one.answered) for one in results] == [("protocol/normal", False, False)]
+
+
+def test_a_client_that_answers_with_errors_is_asked_on(tmp_path: Path) -> None:
+    code = """import sys\nfor _ in sys.stdin: print('{"error": "no"}', flush=True)"""
+    assert len(play(script(tmp_path, code), "protocol/*")) > 3
+
+
+def test_two_answers_to_one_fetch_are_noticed(tmp_path: Path) -> None:
+    code = """import sys\nfor _ in sys.stdin: print('{"error": "no"}\\n{"error": "why"}', flush=True)"""
+    (result,) = play(script(tmp_path, code), "protocol/cached").values()
+    assert "expected" in result.detail
+    code = LEAKS.replace("    sys.stdout.flush()", "    print('{}'); sys.stdout.flush()")
+    (result,) = play(script(tmp_path, code), "protocol/cached").values()
+    assert "the client printed a second answer to one fetch: {}" in result.detail
+
+
+@pytest.mark.skipif(os.name == "nt", reason="process groups of POSIX")
+def test_what_a_client_started_ends_with_it(tmp_path: Path) -> None:
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
+    begun = time.monotonic()
+    (result,) = play(script(tmp_path, code), "protocol/normal", time_limit=1.0).values()
+    assert "no answer within 1 s" in result.detail
+    assert time.monotonic() - begun < 60
+
+
+DOCUMENT = """
+import os, urllib.request
+base = os.environ["CONFORMANCE_METADATA_ENDPOINT"] + "/latest/meta-data/ram/security-credentials/"
+role = urllib.request.urlopen(base, timeout=5).read().decode()
+print(urllib.request.urlopen(base + role, timeout=5).read().decode())
+"""
+
+
+def test_a_program_that_fetches_once_may_print_the_document_as_it_is(tmp_path: Path) -> None:
+    assert play(script(tmp_path, DOCUMENT), "protocol/normal", once=True)["protocol/normal"].held
 
 
 LEAKS = """
@@ -216,3 +262,27 @@ def test_an_unknown_case_is_an_error() -> None:
     result = testing.CliRunner().invoke(app, ["conformance", "--only", "nothing/*", "--", "true"])
     assert result.exit_code == 1
     assert "No case has such an id" in result.output
+
+
+@pytest.mark.parametrize(("mode", "status"), [(None, 127), (0o600, 126)], ids=["absent", "not executable"])
+def test_a_client_that_cannot_be_started_is_an_error_of_one_line(tmp_path: Path, mode: int | None, status: int) -> None:
+    testing = pytest.importorskip("click.testing")
+    from ramrole_creds.cli.app import app
+
+    client = tmp_path / "client"
+    if mode is not None:
+        client.write_text("x")
+        client.chmod(mode)
+    result = testing.CliRunner().invoke(app, ["conformance", "--only", "protocol/*", "--", str(client)])
+    assert result.exit_code == status
+    assert f"Error: {client} cannot be run: " in result.output
+
+
+def test_the_command_says_so_where_nothing_can_be_read(tmp_path: Path) -> None:
+    testing = pytest.importorskip("click.testing")
+    from ramrole_creds.cli.app import app
+
+    result = testing.CliRunner().invoke(app, ["conformance", "--", *script(tmp_path, "print('hello')")])
+    assert result.exit_code == 1
+    assert "it wrote: hello" in result.output
+    assert "so the other cases were not run" in result.output

@@ -33,27 +33,39 @@ def command(  # one argument for each option
 
     CLIENT is a program in any language, after `--`. For each line `fetch` on its standard input it prints one line: a
     JSON object with access_key_id, access_key_secret and security_token, or {"error": "..."}. With --once it reads
-    nothing, prints one such line and ends. It finds the metadata service in CONFORMANCE_METADATA_ENDPOINT; a Python
-    client that connects to 100.100.100.200 reaches it there.
+    nothing, prints one such object and ends. It finds the metadata service in CONFORMANCE_METADATA_ENDPOINT; a client
+    in Python, Node.js or Java that connects to 100.100.100.200 reaches it there.
 
-    Exit status: 0 when all cases held, 1 otherwise.
+    Exit status: 0 when all cases held, 1 otherwise; 126 when the client cannot be executed, 127 when it is not found.
 
     \b
     Examples:
       ramrole-creds conformance -- python my_client.py
       ramrole-creds conformance --only 'protocol/*' -- node client.js
     """
+    from ramrole_creds.cli.handing_over import fail_to_run
     from ramrole_creds.cli.input_output import write_output
     from ramrole_creds.testing.conformance.runner import run_cases, summary, to_json, to_junit
 
+    played = run_cases(client, only=only, once=once, every_answer=every_answer, time_limit=time_limit, jobs=jobs)
     results = []
-    for result in run_cases(client, only=only, once=once, every_answer=every_answer, time_limit=time_limit, jobs=jobs):
-        results.append(result)
-        if result.held is False:
-            click.echo(f"FAILED {result.id}: {result.title}\n    {result.detail}\n    {result.why}")
+    try:
+        for result in played:
+            results.append(result)
+            if result.held is False:
+                click.echo(f"FAILED {result.id}: {result.title}\n    {result.detail}\n    {result.why}")
+    except OSError as error:
+        if error.filename != client[0]:
+            raise
+        fail_to_run(client[0], error)
     if not results:
         raise click.ClickException("No case has such an id. Run without --only to see the ids in the results.")
     click.echo(summary(results))
+    if not results[0].answered:
+        click.echo(
+            "The client printed nothing that can be read as an answer, so the other cases were not run. It prints one "
+            'JSON object for each line "fetch" of its input, or ends after one object (--once).'
+        )
     if json_file is not None:
         write_output(json_file, to_json(results, client))
     if junit_file is not None:

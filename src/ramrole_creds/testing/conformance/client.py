@@ -3,19 +3,23 @@
 The protocol: for each line `fetch` on its standard input the program prints one line, a JSON object with the
 credentials (`access_key_id`, `access_key_secret`, `security_token`) or `{"error": "…"}`. A client that does not show
 its secret gives `{"signed_url": "…"}` instead, a URL of OSS that it signed with them. It ends at the end of its input.
-A program that only fetches once reads nothing and prints one such line.
+A program that only fetches once reads nothing and prints one such object, on one line or on several: the document of
+the metadata service will do.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import queue
+import signal
 import subprocess
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import IO, TYPE_CHECKING, Literal
 
 from ramrole_creds.testing.masking import mask_text
 
@@ -85,6 +89,8 @@ class ClientProcess:
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._output: list[str] = []
+        self._readers: list[tuple[IO[str], threading.Thread]] = []
+        self.has_answered = False
 
     def __enter__(self) -> Self:
         return self
@@ -103,11 +109,18 @@ class ClientProcess:
         if process is None or self._once:
             self._end()
             process = self._start()
+        elif not self._lines.empty():
+            unasked = self._lines.get()
+            if unasked is not None:
+                return Fetched("crash", f"the client printed a second answer to one fetch: {unasked.strip()}")
+            return self._crash(process)
         if not self._once and process.stdin is not None:
             with contextlib.suppress(OSError):  # it has ended, which its output says
                 process.stdin.write("fetch\n")
                 process.stdin.flush()
-        return self._answer(process)
+        fetched = self._answer_of_once(process) if self._once else self._answer(process)
+        self.has_answered |= fetched.kind in {"credentials", "error"}
+        return fetched
 
     def finish(self) -> None:
         """End the process and wait for the rest of its output."""
@@ -124,16 +137,19 @@ class ClientProcess:
             encoding="utf-8",
             errors="replace",
             env=dict(self._environment),
+            start_new_session=True,  # so that what it starts ends with it
         )
         for stream, lines in ((process.stdout, self._lines), (process.stderr, None)):
             if stream is not None:
-                threading.Thread(target=self._read, args=(stream, lines), daemon=True).start()
+                reader = threading.Thread(target=self._read, args=(stream, lines), daemon=True)
+                reader.start()
+                self._readers.append((stream, reader))
         return process
 
-    def _read(self, stream: TextIO, lines: queue.Queue[str | None] | None) -> None:
+    def _read(self, stream: IO[str], lines: queue.Queue[str | None] | None) -> None:
         with contextlib.suppress(ValueError, OSError):  # closed meanwhile
             for line in stream:
-                if lines is None or not line.lstrip().startswith("{"):
+                if lines is None or not (self._once or line.lstrip().startswith("{")):
                     self._output.append(line)
                 else:
                     lines.put(line)
@@ -144,12 +160,44 @@ class ClientProcess:
         try:
             line = self._lines.get(timeout=self._time_limit)
         except queue.Empty:
-            return Fetched("silence", f"no answer within {self._time_limit:g} s")
-        if line is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(END_SECONDS)
-            return Fetched("crash", f"the client ended with status {process.returncode} and without an answer")
-        return _parsed(line)
+            return self._silence()
+        return self._crash(process) if line is None else _parsed(line)
+
+    def _answer_of_once(self, process: subprocess.Popen[str]) -> Fetched:
+        """The first line that is an object, or else everything from the first brace on."""
+        deadline, printed = time.monotonic() + self._time_limit, ""
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                self._output.append(printed)
+                return self._silence()
+            if line is None:
+                break
+            printed += line
+            fetched = _parsed(line)
+            if fetched.kind != "crash":
+                return fetched
+        if "{" not in printed:
+            self._output.append(printed)
+            return self._crash(process)
+        return _parsed(printed[printed.index("{") :])
+
+    def _silence(self) -> Fetched:
+        return Fetched("silence", f"no answer within {self._time_limit:g} s{self._last_line()}")
+
+    def _crash(self, process: subprocess.Popen[str]) -> Fetched:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(END_SECONDS)
+        for _, reader in self._readers:
+            reader.join(END_SECONDS)
+        text = f"the client ended with status {process.returncode} and without an answer{self._last_line()}"
+        return Fetched("crash", text)
+
+    def _last_line(self) -> str:
+        """The end of what the client wrote besides answers, which says most about why there is none."""
+        lines = "".join(self._output).strip().splitlines()
+        return f"; it wrote: {lines[-1].strip()}" if lines else ""
 
     def _end(self) -> None:
         process, self._process = self._process, None
@@ -158,23 +206,33 @@ class ClientProcess:
         if process.stdin is not None:
             with contextlib.suppress(OSError):
                 process.stdin.close()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.0 if self._once else END_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for stream in (process.stdout, process.stderr):
-            if stream is not None:
+        _kill(process)
+        process.wait()
+        for stream, reader in self._readers:
+            reader.join(END_SECONDS)
+            if not reader.is_alive():  # closing a stream waits for whoever reads it
                 stream.close()
+        self._readers.clear()
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """End the process, and what it started where the system has sessions."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    elif process.poll() is None:
+        process.kill()
 
 
 def _parsed(line: str) -> Fetched:
     try:
         answer = json.loads(line)
     except (ValueError, RecursionError):
-        return Fetched("crash", "the client printed a line that is not JSON")
+        return Fetched("crash", f"the client printed a line that is not JSON: {line.strip()}")
     if not isinstance(answer, Mapping):
-        return Fetched("crash", "the client printed JSON that is not an object")
+        return Fetched("crash", f"the client printed JSON that is not an object: {line.strip()}")
     if "error" in answer:
         return Fetched("error", str(answer["error"]))
     found = {
