@@ -91,14 +91,15 @@ def test_workers_of_a_web_server_outlive_rotations_with_one_fetch_each(
     fetches: Fetches, address: str, tmp_path: Path, request: pytest.FixtureRequest, figures: Figures
 ) -> None:
     server = request.node.callspec.params["address"]
-    replaced = "max-requests" in server or "reload" in server
+    reloaded = server.endswith("-reload")
+    replaced = "max-requests" in server or reloaded
     reports: list[Report] = []
     ends = time.monotonic() + WAIT_SECONDS
     while len({report["process"] for report in reports}) < WORKERS + replaced:
         assert time.monotonic() < ends, "no other worker answered"
         with ThreadPoolExecutor(TASKS) as pool:
             reports += pool.map(lambda _: answer_of(address), range(TASKS))
-        if "reload" in server:
+        if reloaded:
             reload(tmp_path / "reloaded" / "touched.py", address, {report["process"] for report in reports})
 
     assert_outlived(reports)
