@@ -8,7 +8,8 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
@@ -112,3 +113,33 @@ def test_a_connection_with_a_key_is_refused(
     with pytest.raises(ConfigurationError, match=says) as raised:
         RamRoleHook("cloud").get_conn()
     assert "s3cr" not in str(raised.value)
+
+
+def hook_of(monkeypatch: pytest.MonkeyPatch, provider: str) -> Any:
+    from ramrole_creds.integrations.airflow import RamRoleHook
+
+    connection = {"conn_type": "ramrole", "extra": {"provider": provider}}
+    monkeypatch.setenv("AIRFLOW_CONN_CLOUD", json.dumps(connection))
+    return RamRoleHook("cloud")
+
+
+def test_the_button_for_a_test_says_whose_credentials_there_are(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, text = hook_of(monkeypatch, f"ecs-ram-role://?endpoint={cloud.url}").test_connection()
+    assert (done, text) == (True, "Credentials of web from ecs_ram_role.")
+
+
+def test_the_button_for_a_test_says_why_there_are_none(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud.detach_role()
+    done, text = hook_of(monkeypatch, f"ecs-ram-role://?endpoint={cloud.url}").test_connection()
+    assert not done
+    assert "No RAM role is attached" in text
+
+
+def test_a_connection_may_be_written_as_a_url(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ramrole_creds.integrations.airflow import RamRoleHook
+
+    provider = quote(f"ecs-ram-role://web?endpoint={cloud.url}", safe="")
+    monkeypatch.setenv("AIRFLOW_CONN_CLOUD", f"ramrole://?provider={provider}")
+    assert RamRoleHook("cloud").get_conn().get_credentials().identity == "web"

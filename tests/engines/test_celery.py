@@ -63,11 +63,11 @@ def tasks(cloud: FakeCloud, fetches: Fetches, broker: str, monkeypatch: pytest.M
 
 
 @contextlib.contextmanager
-def worker_of(pool: str, log: Path) -> Iterator[None]:
+def worker_of(pool: str, log: Path, *options: str) -> Iterator[None]:
     """A worker process of Celery."""
     command = [sys.executable, "-m", "celery", "-A", "celery_tasks", "worker", "--pool", pool, "--concurrency", "2"]
     environment = os.environ | {"C_FORCE_ROOT": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    command += ["--loglevel", "DEBUG", "--without-gossip", "--without-mingle"]
+    command += ["--loglevel", "DEBUG", "--without-gossip", "--without-mingle", *options]
     with (
         log.open("wb") as output,
         subprocess.Popen(command, cwd=HERE, env=environment, stdout=output, stderr=output) as worker,
@@ -130,3 +130,17 @@ def test_credentials_are_refused_as_a_result(tasks: Any, tmp_path: Path) -> None
     with worker_of("threads", tmp_path / "worker.log"), pytest.raises(Exception, match="cannot be sent as JSON"):
         tasks.returns_credentials.delay().get(timeout=WAIT_SECONDS)
     assert_no_secret_below([tmp_path])
+
+
+def test_replaced_workers_outlive_rotations_with_one_fetch_each(
+    fetches: Fetches, tasks: Any, tmp_path: Path, figures: Figures
+) -> None:
+    with worker_of("prefork", tmp_path / "worker.log", "--max-tasks-per-child", "1"):
+        results = [tasks.with_module_provider.delay() for _ in range(TASKS)]
+        reports = [result.get(timeout=WAIT_SECONDS) for result in results]
+
+    assert_outlived(reports)
+    workers = fetches.assert_one_per_process_and_set(reports)
+    assert len(workers) == TASKS
+    assert_no_secret_below([tmp_path])
+    figures.record("celery", metadata.version("celery"), workers, fetches, ["worker log"])

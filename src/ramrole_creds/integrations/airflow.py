@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.errors import ConfigurationError, RamRoleError
 from ramrole_creds.integrations._airflow_info import CONNECTION_TYPE, HOOK_NAME
 from ramrole_creds.integrations._sdk import as_provider, load_sdk
 
@@ -28,6 +28,7 @@ __all__ = ["RamRoleHook"]
 DEFAULT_CONNECTION = "ramrole_default"
 DEFAULT_URL = "default://"
 PROVIDER_FIELD = "provider"
+TEST_SECONDS = 30.0
 
 
 if TYPE_CHECKING:
@@ -75,6 +76,14 @@ class RamRoleHook(_BaseHook):
                 f'source of credentials in {PROVIDER_FIELD!r}, for instance "ecs-ram-role://web".'
             )
         return as_provider(str(extra.get(PROVIDER_FIELD) or DEFAULT_URL))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether there are credentials, and whose. Airflow calls this for the button "Test" of a connection."""
+        try:
+            held = self.get_conn().get_credentials(timeout=TEST_SECONDS)
+        except RamRoleError as error:
+            return False, str(error)
+        return True, f"Credentials of {held.identity or held.access_key_id} from {held.provider_name}."
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:

@@ -9,8 +9,9 @@ import pytest
 from dask.base import tokenize
 from distributed import Client, LocalCluster
 
-from ramrole_creds import Credentials, EcsRamRoleProvider
+from ramrole_creds import Credentials, EcsRamRoleProvider, Signer, signing
 from ramrole_creds.integrations.refreshing_client import RefreshingClient
+from ramrole_creds.integrations.requests import RequestsAuth
 from ramrole_creds.testing import FakeCloud
 
 if TYPE_CHECKING:
@@ -43,6 +44,36 @@ def test_a_worker_process_fetches_once_for_all_its_tasks(tmp_path: Path) -> None
 
         assert len(shown) == 1
         assert 1 <= len(cloud.requests.to("credentials")) <= WORKERS
+
+
+def test_what_is_scattered_or_kept_by_an_actor_fetches_once_in_its_worker(tmp_path: Path) -> None:
+    with (
+        FakeCloud() as cloud,
+        LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None, host="127.0.0.1",
+            local_directory=str(tmp_path),
+        ) as cluster,
+        Client(cluster) as client,
+    ):  # fmt: skip
+        provider = EcsRamRoleProvider(endpoint=cloud.url)
+        handle = RefreshingClient(provider, operator.attrgetter("identity"))
+        scattered = client.scatter(handle)
+        kept = client.submit(RefreshingClient, provider, operator.attrgetter("identity"), actor=True).result()
+        call = operator.methodcaller("__call__")
+
+        shown = [client.submit(call, scattered).result(), kept.__call__().result()]
+
+        assert shown == ["web", "web"]
+        cloud.assert_called_once("credentials")
+
+
+def test_dask_names_signers_and_handles_by_their_configuration() -> None:
+    def made() -> list[object]:
+        provider = EcsRamRoleProvider("web", endpoint="http://127.0.0.1:1")
+        signer = Signer(provider, signing.OSSV4("cn-hangzhou"))
+        return [signer, RequestsAuth(signer), RefreshingClient(provider, operator.attrgetter("identity"))]
+
+    assert [tokenize(one) for one in made()] == [tokenize(one) for one in made()]
 
 
 def test_dask_names_a_provider_by_its_configuration() -> None:
