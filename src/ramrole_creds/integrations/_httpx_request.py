@@ -82,6 +82,28 @@ class SignedRequest(httpx.Request):
                 self.__dict__["_content"] = b"".join(self.__dict__["stream"])
         self.__dict__["url"] = url
 
+    def __copy__(self) -> SignedRequest:
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        copied.__dict__["headers"] = httpx.Headers(self.__dict__["headers"])
+        copied.__dict__["extensions"] = dict(self.__dict__["extensions"])
+        return copied
+
+    def __deepcopy__(self, _: dict[int, object]) -> SignedRequest:
+        return self.__copy__()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the request without token and signature, as a part of its response for instance."""
+        held = self.__dict__
+        content = b"".join(held["unsigned_stream"]) if "unsigned_stream" in held else held.get("_content")
+        return _restored, (self.method, str(held["unsigned_url"]), list(held["unsigned"].raw), content)
+
+
+def _restored(
+    method: str, url: str, headers: list[tuple[bytes, bytes]], content: bytes | None
+) -> httpx.Request:  # fmt: skip
+    return httpx.Request(method, url, headers=headers, content=content)
+
 
 # What the client reads goes into the next hop. Cookies need the host only, and copy every header for it.
 _READERS_OF_UNSIGNED = frozenset(("httpx._client", "httpx._models"))
@@ -135,7 +157,13 @@ def require_withdrawal() -> None:
         )
 
 
-def put_on(request: httpx.Request, signed: httpx.Headers, hooks: Hooks, body: bytes | None = None) -> None:
+def put_on(
+    request: httpx.Request,
+    signed: httpx.Headers,
+    hooks: Hooks,
+    body: bytes | None = None,
+    url: httpx.URL | None = None,
+) -> None:
     """Make a request a signed one.
 
     Args:
@@ -143,11 +171,14 @@ def put_on(request: httpx.Request, signed: httpx.Headers, hooks: Hooks, body: by
         signed: its headers with the signature.
         hooks: the hooks of its call.
         body: its body with the signature, if the signature is a part of it.
+        url: its URL with the signature, if the signature is a part of it.
     """
     held = request.__dict__
     if "unsigned" not in held:
-        held["unsigned"] = held["headers"]
+        held["unsigned"], held["unsigned_url"] = held["headers"], held["url"]
         request.__class__ = _signed_class(type(request))
+    if url is not None:
+        held["url"] = url
     held["headers"] = signed
     if body is not None:
         held.setdefault("unsigned_stream", held["stream"])

@@ -132,12 +132,11 @@ class _Call:
         unsigned = self._unsigned or self._request_of(request)
         self._unsigned = None
         signed = self.flow.sign(unsigned, credentials)
-        if signed.url != self._url:
-            request.__dict__["url"] = url = httpx.URL(signed.url)
-            if not _sends_as_signed(url, signed):
-                raise SigningError("httpx would send the URL in another form than it was signed in.")
+        url = httpx.URL(signed.url) if signed.url != self._url else None
+        if url is not None and not _sends_as_signed(url, signed):
+            raise SigningError("httpx would send the URL in another form than it was signed in.")
         changed = signed.body if signed.body is not unsigned.body and isinstance(signed.body, bytes) else None
-        put_on(request, httpx.Headers(_raw(signed)), self._hooks, changed)
+        put_on(request, httpx.Headers(_raw(signed)), self._hooks, changed, url)
         self._signed = signed
         self._hop_signed = False
 

@@ -73,6 +73,8 @@ class _SignedRequest(PreparedRequest):
     signer: Signer
     on_response: Callable[..., Response]
     """The hook that looks at the answer."""
+    unsigned_url: str
+    """The URL before signing, where the signature is a part of the URL."""
     unsigned_body: bytes | None = None
     """The body before signing, where the signature is a part of the body."""
 
@@ -110,11 +112,28 @@ class _SignedRequest(PreparedRequest):
         """A copy for the next hop, still signed if this request is."""
         hop = super().copy()
         hop.__class__ = _SignedRequest
-        kept = ("signer", "unsigned_body", "on_response", "withdrawn")
+        kept = ("signer", "unsigned_url", "unsigned_body", "on_response", "withdrawn")
         hop.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__})
         hop.__dict__["flow"] = self.flow.next_hop()
         hop.headers = hop.headers
         return hop
+
+    def __copy__(self) -> PreparedRequest:
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, _: dict[int, object]) -> PreparedRequest:
+        copied = _SignedRequest()
+        copied.__dict__.update(self.__dict__)
+        copied.__dict__["headers"] = self.headers.copy()
+        return copied
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the request without token and signature, as a part of its response for instance."""
+        owned = self.signer.scheme.owned_headers
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in owned}
+        hooks = [hook for hook in self.hooks["response"] if hook is not self.on_response]
+        body = self.body if self.unsigned_body is None else self.unsigned_body
+        return _restored, (self.method, self.unsigned_url, headers, body, hooks)
 
     def prepare_cookies(self, cookies: Any) -> None:  # noqa: ANN401  # as the base class has it
         """Take the cookies, the last step of a session that builds a hop, and sign the hop."""
@@ -126,6 +145,19 @@ class _SignedRequest(PreparedRequest):
 
     def prepare_auth(self, auth: object, url: str = "") -> None:
         """Keep the signature: a session would replace it with what ~/.netrc has for the host."""
+
+
+def _restored(
+    method: str | None,
+    url: str,
+    headers: dict[str, Any],
+    body: Any,  # noqa: ANN401  # as requests has it
+    hooks: list[Any],
+) -> PreparedRequest:
+    request = PreparedRequest()
+    request.method, request.url, request.headers = method, url, CaseInsensitiveDict(headers)
+    request.body, request.hooks = body, {"response": hooks}
+    return request
 
 
 class _UnsignedHeaders(CaseInsensitiveDict[Any]):
@@ -231,6 +263,7 @@ def _sign(
     prepared.__dict__.update(
         flow=flow,
         signer=signer,
+        unsigned_url=unsigned.url,
         url=signed.url,
         headers=CaseInsensitiveDict(wire_headers(signed)),
     )

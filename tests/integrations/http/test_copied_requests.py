@@ -1,0 +1,74 @@
+"""Copies of a signed request are signed for its host only; pickles of it, and of its answer, are not signed at all."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import requests
+
+from ramrole_creds import signing
+from ramrole_creds.integrations.httpx import HttpxAuth
+from ramrole_creds.integrations.requests import RequestsAuth
+from tests.integrations.http.test_foreign_transports import ACTION, assert_unsigned
+
+if TYPE_CHECKING:
+    from ramrole_creds.testing import FakeCloud
+
+
+@pytest.mark.may_leak  # RPC has the token in the URL of a GET, which clients log
+@pytest.mark.parametrize("scheme", [signing.ACS3, signing.RPC])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("send", [requests.request, httpx.request], ids=["requests", "httpx"])
+def test_a_pickled_answer_has_its_request_without_token_and_signature(
+    send: Any, method: str, scheme: Any, cloud: FakeCloud, provider: Any
+) -> None:
+    signer = signing.Signer(provider, scheme(), clock=cloud.clock)
+    auth = RequestsAuth(signer) if send is requests.request else HttpxAuth(signer)
+    form = {"x": "y"} if method == "POST" else None
+    url = f"{cloud.url}/?Action=DescribeRegions&Version=2014-05-26"
+    answer = send(method, url, data=form, headers=ACTION, auth=auth, timeout=10)
+    assert answer.status_code == 200, answer.text
+
+    request = pickle.loads(pickle.dumps(answer.request))
+
+    assert (request.method, str(request.url)) == (method, url)
+    assert request.headers["x-acs-action"] == "DescribeRegions"
+    assert provider.current.security_token.encode() not in pickle.dumps(answer.request)
+    assert b"Signature" not in pickle.dumps(answer.request).replace(b"unsigned", b"")
+    if scheme is signing.ACS3:
+        assert pickle.loads(pickle.dumps(answer)).status_code == 200
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_of_a_request_of_httpx_is_sent_and_goes_nowhere_else(
+    copied: Any, cloud: FakeCloud, stranger: FakeCloud, signer: signing.Signer
+) -> None:
+    class Copying(httpx.HTTPTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            elsewhere = copied(request)
+            elsewhere.url = httpx.URL(stranger.url)
+            super().handle_request(elsewhere).read()
+            return super().handle_request(copied(request))
+
+    with httpx.Client(transport=Copying()) as client:
+        answer = client.post(cloud.url, headers=ACTION, content=b"{}", auth=HttpxAuth(signer))
+    assert answer.status_code == 200, answer.text
+    assert len(stranger.requests) == 1
+    assert_unsigned(stranger)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_of_a_request_of_requests_goes_nowhere_else(
+    copied: Any, cloud: FakeCloud, stranger: FakeCloud, signer: signing.Signer
+) -> None:
+    with requests.Session() as session:
+        request = copied(session.get(cloud.url, headers=ACTION, auth=RequestsAuth(signer), timeout=10).request)
+        assert request.headers["authorization"]
+        request.url = stranger.url
+        session.send(request, timeout=10)
+    assert len(stranger.requests) == 1
+    assert_unsigned(stranger)
