@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ramrole_creds import signing
+from ramrole_creds.testing.account.ram_policy import ALLOW_ALL
 from ramrole_creds.testing.services.instance import INSTANCE_ID
 
 if TYPE_CHECKING:
@@ -76,11 +77,16 @@ def test_storage_refuses_with_the_services_own_code(endpoints: Endpoints, name: 
     assert (answer.status // 100, code(answer)) == (4, expected)
 
 
-def test_a_public_bucket_says_who_may_write(endpoints: Endpoints) -> None:
-    endpoints.ask(V4, "PUT", "/bkt/here", body=b"x")
-    assert endpoints.ask(V4, "PUT", "/bkt", {"x-oss-acl": "public-read-write"}, {"acl": ""}).status == 200
-    answer = endpoints.ask(S3, "GET", "/bkt", params={"acl": ""})
-    assert re.findall("<Permission>(.*?)</Permission>", answer.body.decode()) == ["FULL_CONTROL", "READ", "WRITE"]
+@pytest.mark.parametrize(
+    ("method", "sub_resource", "action"), [("PUT", "acl", "PutBucketAcl"), ("GET", "uploads", "ListMultipartUploads")]
+)
+def test_what_is_not_performed_is_judged_all_the_same(
+    endpoints: Endpoints, method: str, sub_resource: str, action: str
+) -> None:
+    refused = endpoints.ask(V4, method, "/bkt", params={sub_resource: ""})
+    assert (refused.status, code(refused)) == (501, "NotImplemented")
+    endpoints.policies = [{"Statement": [{"Effect": "Deny", "Action": f"oss:{action}", "Resource": "*"}]}, ALLOW_ALL]
+    assert code(endpoints.ask(V4, method, "/bkt", params={sub_resource: ""})) == "AccessDenied"
 
 
 def test_an_upload_is_completed_with_all_its_parts_or_given_up(endpoints: Endpoints) -> None:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 ACCOUNT_ID = "1234567890123456"
 
 # Each is part of the value it marks, so that a secret scanner, a test or a human can distinguish it from a real one.
-KEY_MARKER = "FAKE"
-SECRET_MARKER = "FAKESECRET"  # noqa: S105  # a marker
 TOKEN_MARKER = "FAKETOKEN"  # noqa: S105  # a marker
 METADATA_TOKEN_MARKER = "FAKEMETATOKEN"  # noqa: S105  # a marker
 

@@ -99,55 +99,23 @@ def _second_position(call: StorageCall, page: _Page) -> dict[str, Node]:
     return content
 
 
-def list_uploads(call: StorageCall) -> WireResponse:
-    """`GET /bucket?uploads`."""
-    call.permit("ListMultipartUploads")
-    spell = _speller(call)
-    with call.store.lock:
-        uploads: list[Node] = [
-            {"Key": spell(upload.key), "UploadId": upload.upload_id, "Initiated": utc_text(upload.started_at)}
-            for upload in call.bucket().uploads.values()
-            if upload.key.startswith(call.query.get("prefix", ""))
-        ]
-    content: dict[str, Node] = {
-        "Bucket": call.bucket_name or "",
-        "KeyMarker": "",
-        "UploadIdMarker": "",
-        "NextKeyMarker": "",
-        "NextUploadIdMarker": "",
-        "MaxUploads": MAX_KEYS,
-        "IsTruncated": "false",
-        "Upload": uploads,
-    }
-    return xml_response("ListMultipartUploadsResult", content)
-
-
 def owner(call: StorageCall) -> Node:
     """The owner of everything: the account."""
     return {"ID": call.caller.account_id, "DisplayName": call.caller.account_id}
 
 
 _S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-_XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
-_EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
+_GRANTEE = 'Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser"'
 
 
 def acl_document(call: StorageCall, acl: str) -> WireResponse:
-    """An ACL as the protocol of the call writes it: one word in OSS's, a list of grants in S3's."""
+    """The owner's ACL as the protocol of the call writes it: one word in OSS's, a grant in S3's."""
     if call.prefix == "x-oss-":
         content: dict[str, Node] = {"Owner": owner(call), "AccessControlList": {"Grant": acl}}
         return xml_response("AccessControlPolicy", content)
-    grants: list[Node] = [_grant("CanonicalUser", owner(call), "FULL_CONTROL")]
-    if acl.startswith("public-read"):
-        grants.append(_grant("Group", {"URI": _EVERYBODY}, "READ"))
-    if acl == "public-read-write":
-        grants.append(_grant("Group", {"URI": _EVERYBODY}, "WRITE"))
-    content = {"Owner": owner(call), "AccessControlList": {"Grant": grants}}
+    grant: Node = {_GRANTEE: owner(call), "Permission": "FULL_CONTROL"}
+    content = {"Owner": owner(call), "AccessControlList": {"Grant": grant}}
     return xml_response("AccessControlPolicy", content, namespace=_S3_NAMESPACE)
-
-
-def _grant(kind: str, grantee: Node, permission: str) -> Node:
-    return {f'Grantee {_XSI} xsi:type="{kind}"': grantee, "Permission": permission}
 
 
 @dataclass(frozen=True, slots=True)

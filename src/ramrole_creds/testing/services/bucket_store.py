@@ -57,7 +57,6 @@ class Bucket:
     created_at: float
     objects: dict[str, StoredObject] = field(default_factory=dict)
     uploads: dict[str, Upload] = field(default_factory=dict)
-    acl: str = "private"
 
 
 class BucketStore:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote, unquote
 
 from ramrole_creds.testing.server.messages import WireResponse
@@ -13,6 +13,8 @@ from ramrole_creds.testing.services.object_operations import find_object, no_suc
 from ramrole_creds.testing.services.service import ServiceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ramrole_creds.testing.services.markup import Node
     from ramrole_creds.testing.services.storage_call import StorageCall
 
@@ -71,7 +73,11 @@ def get_symlink(call: StorageCall) -> WireResponse:
     return WireResponse(200, ((f"{call.prefix}symlink-target", quote(link.target)), ("ETag", f'"{link.etag}"')))
 
 
-def process_object(call: StorageCall) -> WireResponse:
-    """`GET /bucket/key?x-oss-process=…`: verified and judged, but no image is changed here."""
-    call.permit("GetObject")
-    raise ServiceError("NotImplemented", "The fake cloud does not serve ?x-oss-process.", 501)
+def judged_only(sub_resource: str, action: str) -> Callable[[StorageCall], NoReturn]:
+    """An operation that the fake cloud verifies and judges, and does not perform."""
+
+    def refuse(call: StorageCall) -> NoReturn:
+        call.permit(action)
+        raise ServiceError("NotImplemented", f"The fake cloud does not serve ?{sub_resource}.", 501)
+
+    return refuse

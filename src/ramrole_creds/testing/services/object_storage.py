@@ -16,7 +16,6 @@ from ramrole_creds.testing.services.bucket_listing import (
     describe_bucket,
     list_buckets,
     list_objects,
-    list_uploads,
     owner,
 )
 from ramrole_creds.testing.services.markup import texts, xml_response
@@ -82,19 +81,14 @@ def _bucket_location(call: StorageCall) -> WireResponse:
 
 def _bucket_acl(call: StorageCall) -> WireResponse:
     call.permit("GetBucketAcl")
-    return acl_document(call, call.bucket().acl)
-
-
-def _put_bucket_acl(call: StorageCall) -> WireResponse:
-    call.permit("PutBucketAcl")
-    call.bucket().acl = call.own_header("acl") or "private"
-    return WireResponse(200)
+    call.bucket()
+    return acl_document(call, "private")
 
 
 def _bucket_info(call: StorageCall) -> WireResponse:
     call.permit("GetBucketInfo")
     bucket = call.bucket()
-    more: dict[str, Node] = {"Owner": owner(call), "AccessControlList": {"Grant": bucket.acl}}
+    more: dict[str, Node] = {"Owner": owner(call), "AccessControlList": {"Grant": "private"}}
     return xml_response("BucketInfo", {"Bucket": {**describe_bucket(call, bucket), **more}})
 
 
@@ -117,11 +111,11 @@ _BUCKET_OPERATIONS: Mapping[str, tuple[tuple[str, Operation], ...]] = {
         ("location", _bucket_location),
         ("acl", _bucket_acl),
         ("bucketInfo", _bucket_info),
-        ("uploads", list_uploads),
+        ("uploads", object_extras.judged_only("uploads", "ListMultipartUploads")),
         ("", list_objects),
     ),
     "HEAD": (("", _head_bucket),),
-    "PUT": (("acl", _put_bucket_acl), ("", _create_bucket)),
+    "PUT": (("acl", object_extras.judged_only("acl", "PutBucketAcl")), ("", _create_bucket)),
     "DELETE": (("", _delete_bucket),),
     "POST": (("delete", _delete_objects),),
 }
@@ -132,7 +126,7 @@ _OBJECT_OPERATIONS: Mapping[str, tuple[tuple[str, Operation], ...]] = {
         ("uploadId", multipart.list_parts),
         ("tagging", object_extras.get_tagging),
         ("symlink", object_extras.get_symlink),
-        ("x-oss-process", object_extras.process_object),
+        ("x-oss-process", object_extras.judged_only("x-oss-process", "GetObject")),
         ("", object_operations.get_object),
     ),
     "HEAD": (("objectMeta", object_operations.get_object_meta), ("", object_operations.get_object)),

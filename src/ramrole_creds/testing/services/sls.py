@@ -1,4 +1,4 @@
-"""Simple Log Service: projects with logstores that take logs and give them back as counts."""
+"""Simple Log Service: projects with logstores that take logs and keep none."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SlsService(SignedService):
 
     def __init__(self, issuer: CredentialStore) -> None:
         super().__init__(issuer)
-        self._logstores: dict[tuple[str, str], list[bytes]] = {}
+        self._logstores: set[tuple[str, str]] = set()
 
     def needs(self, call: SignedCall) -> Iterable[Access]:
         """One action on the project or on what is in it."""
@@ -52,11 +52,6 @@ class SlsService(SignedService):
         """`Unauthorized`."""
         message = f"denied by sts or ram, action: {denial.access.action}, resource: {denial.access.resource}"
         return ServiceError("Unauthorized", message, 401)
-
-    def received(self, project: str, logstore: str) -> list[bytes]:
-        """The bodies that were posted to a logstore, in their order."""
-        with self._lock:
-            return list(self._logstores.get((project, logstore), ()))
 
     def answer(self, call: SignedCall) -> WireResponse:
         """What the path names."""
@@ -71,7 +66,7 @@ class SlsService(SignedService):
         logstore, below = match[1], match[2] or ""
         if below in ("shards/lb", "track", "shards/route"):
             with self._lock:
-                self._logstores.setdefault((project, logstore), []).append(call.request.body)
+                self._logstores.add((project, logstore))
             return json_response(None)
         return _reading(call, logstore, below)
 
@@ -88,7 +83,7 @@ class SlsService(SignedService):
             name = _field(call.request.body, "logstoreName")
             if (project, name) in self._logstores:
                 raise ServiceError("LogStoreAlreadyExist", f"logstore {name} already exists")
-            self._logstores[project, name] = []
+            self._logstores.add((project, name))
             return json_response(None)
 
 
