@@ -99,7 +99,7 @@ class FakeCloud(BoundToProcess, RequestAssertions):
         self.instances: dict[str, Instance] = {instance_id: self.instance}
         self.metadata: MetadataService = MetadataService(self.instance, self.credential_store, self._clock, mode)
         self.requests: RequestLog = RequestLog()
-        self.faults: Faults = Faults(self._clock, self._port_changed, seed=self.credential_store.seed)
+        self.faults: Faults = Faults(self._clock, seed=self.credential_store.seed)
         self.propagation_delay: float = propagation_delay
         self.control_key: str | None = control_key
         self._gateway = Gateway(
@@ -189,11 +189,8 @@ class FakeCloud(BoundToProcess, RequestAssertions):
 
     def environment(self) -> dict[str, str]:
         """Variables that point this library in a child process at this cloud, without a proxy."""
-        return {
-            "RAMROLE_CREDS_METADATA_ENDPOINT": self.url,
-            "NO_PROXY": "127.0.0.1,localhost,100.100.100.200",
-            "no_proxy": "127.0.0.1,localhost,100.100.100.200",
-        }
+        direct = "127.0.0.1,localhost,100.100.100.200"
+        return {"RAMROLE_CREDS_METADATA_ENDPOINT": self.url, "NO_PROXY": direct, "no_proxy": direct}
 
     @property
     def clock(self) -> VirtualClock:
@@ -398,6 +395,3 @@ class FakeCloud(BoundToProcess, RequestAssertions):
         from ramrole_creds.testing.server.control import answer_control
 
         return error_page(404) if self.control_key is None else answer_control(self, request)
-
-    def _port_changed(self) -> None:
-        self._port.update()

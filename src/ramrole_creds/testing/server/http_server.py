@@ -194,9 +194,8 @@ class HttpServer:
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(JOIN_SECONDS)
-        for sock in (self._wake_reader, self._wake_writer):
-            if sock is not None:
-                sock.close()
+        for sock in filter(None, (self._wake_reader, self._wake_writer)):
+            sock.close()
         self._wake_reader = self._wake_writer = None
         _servers.discard(self)
 
@@ -219,9 +218,8 @@ class HttpServer:
         self._stopping.set()
         self._acceptor = None
         sockets = [self._listener, self._placeholder, self._wake_reader, self._wake_writer, *self._fillers]
-        for sock in sockets:
-            if sock is not None:
-                sock.close()
+        for sock in filter(None, sockets):
+            sock.close()
         for connection in self._connections:
             connection.close()
 
@@ -286,9 +284,8 @@ class HttpServer:
                 self._fillers.append(filler)
 
     def _close_listener(self) -> None:
-        for sock in (self._listener, self._placeholder, *self._fillers):
-            if sock is not None:
-                sock.close()
+        for sock in filter(None, (self._listener, self._placeholder, *self._fillers)):
+            sock.close()
         self._listener = self._placeholder = None
         self._fillers = []
 

@@ -16,7 +16,7 @@ class Port:
 
     Args:
         server: listens at the port.
-        faults: may close the port for some time.
+        faults: may close the port for some time; they report their changes here.
         clock: the cloud's clock.
     """
 
@@ -26,6 +26,7 @@ class Port:
         self._clock = clock
         self._wanted: Listening = "open"
         self._timer: threading.Timer | None = None
+        faults.on_change = self.update
 
     def switch(self, state: Listening) -> None:
         """Set the state that holds while no fault says otherwise."""
