@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.services.markup import json_response
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import VERBS, SignedCall, SignedService
 from ramrole_creds.testing.verify.error_catalogs import DATAHUB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
     from ramrole_creds.testing.services.denial import Denial
@@ -26,6 +23,7 @@ class DatahubService(SignedService):
     name = "datahub"
     catalog = DATAHUB
     mark = "x-datahub-"
+    product = "dhs"
     request_id_header = "x-datahub-request-id"
 
     def __init__(self, issuer: CredentialStore) -> None:
@@ -36,15 +34,27 @@ class DatahubService(SignedService):
         """32 hex digits in lower case."""
         return self.issuer.nonce().replace("-", "").lower()
 
-    def needs(self, call: SignedCall) -> Iterable[Access]:
+    def permission(self, call: SignedCall) -> tuple[str, str]:
         """One action on a project, a topic or a subscription.
 
         Known, from "Access control" of DataHub: these actions, `projects/<name>/topics/<name>/subscriptions/<id>`, and
         `*` in place of the name for creating and listing. Assumed: records and shards are judged by their topic, by
         the `Action` in the request's body where there is one.
         """
-        action, resource = _access(call)
-        yield Access(f"dhs:{action}", f"acs:dhs:{call.region}:{call.account_id}:{resource}")
+        parts = call.path.strip("/").split("/")
+        known = 0
+        while known < len(parts) and parts[known] in _KINDS:
+            known += 2
+        named, below = parts[:known], parts[known:]
+        resource = "/".join(named) + ("/*" if len(named) % 2 else "") or "projects/*"
+        if below:
+            return _shard_action(call.request.body), resource
+        collection = len(named) % 2 == 1
+        kind = _KINDS[named[-1 if collection else -2]] if named else "Project"
+        if call.method == "POST":
+            return f"Create{kind}", resource.rpartition("/")[0] + "/*"
+        verb = "List" if collection else VERBS.get(call.method, "Get")
+        return f"{verb}{kind}", resource
 
     def denied(self, denial: Denial) -> ServiceError:
         """`NoPermission`."""
@@ -83,24 +93,6 @@ class DatahubService(SignedService):
 
 _KINDS = {"projects": "Project", "topics": "Topic", "subscriptions": "Subscription"}
 _SHARD_ACTIONS = {b"pub": "PutRecords", b"sub": "GetRecords", b"cursor": "GetCursor", b"split": "SplitShard"}
-
-
-def _access(call: SignedCall) -> tuple[str, str]:
-    """Action, and resource below the account."""
-    parts = call.path.strip("/").split("/")
-    known = 0
-    while known < len(parts) and parts[known] in _KINDS:
-        known += 2
-    named, below = parts[:known], parts[known:]
-    resource = "/".join(named) + ("/*" if len(named) % 2 else "") or "projects/*"
-    if below:
-        return _shard_action(call.request.body), resource
-    collection = len(named) % 2 == 1
-    kind = _KINDS[named[-1 if collection else -2]] if named else "Project"
-    if call.method == "POST":
-        return f"Create{kind}", resource.rpartition("/")[0] + "/*"
-    verb = "List" if collection else VERBS.get(call.method, "Get")
-    return f"{verb}{kind}", resource
 
 
 def _shard_action(body: bytes) -> str:

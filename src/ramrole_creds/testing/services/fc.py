@@ -6,7 +6,6 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.markup import json_response
 from ramrole_creds.testing.services.service import ServiceError
@@ -14,8 +13,6 @@ from ramrole_creds.testing.services.signed_service import VERBS, SignedCall, Sig
 from ramrole_creds.testing.verify.error_catalogs import FC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.services.denial import Denial
     from ramrole_creds.testing.verify import Rejected
@@ -30,6 +27,7 @@ class FcService(SignedService):
     name = "fc"
     catalog = FC
     request_id_header = "X-Fc-Request-Id"
+    product = "fc"
 
     def looks_familiar(self, request: WireRequest) -> bool:
         """By path."""
@@ -39,15 +37,27 @@ class FcService(SignedService):
         """A UUID in lower case."""
         return self.issuer.nonce().lower()
 
-    def needs(self, call: SignedCall) -> Iterable[Access]:
+    def permission(self, call: SignedCall) -> tuple[str, str]:
         """Invoking a function, or managing a service and what is in it.
 
         Known, from "RAM authorization" of Function Compute: `fc:InvokeFunction`, actions of verb and kind, and the
         resource `services/<name>/functions/<name>`. Assumed: the function behind a trigger of 3.0 is named by the first
         label of its host.
         """
-        action, below = _access(call)
-        yield Access(f"fc:{action}", f"acs:fc:{call.region}:{call.account_id}:{below}")
+        if call.verdict.scheme == "fc_trigger":
+            return "InvokeFunction", f"functions/{call.host.partition('.')[0].partition(':')[0]}"
+        path = _path(call).strip("/")
+        if path.startswith("proxy/"):
+            service, _, rest = path.removeprefix("proxy/").partition("/")
+            return "InvokeFunction", f"services/{service}/functions/{rest.partition('/')[0]}"
+        if _is_invocation(call):
+            return "InvokeFunction", path.rpartition("/")[0]
+        parts = path.split("/")
+        if len(parts) % 2:  # a collection
+            kind = parts[-1].title()
+            action = f"List{kind}" if call.method == "GET" else f"Create{kind.removesuffix('s')}"
+            return action, f"{path}/*"
+        return f"{VERBS.get(call.method, 'Get')}{parts[-2].title().removesuffix('s')}", path
 
     def denied(self, denial: Denial) -> ServiceError:
         """`AccessDenied`."""
@@ -75,23 +85,6 @@ class FcService(SignedService):
 
 def _path(call: SignedCall) -> str:
     return call.path.removeprefix(API_PATH.rstrip("/"))
-
-
-def _access(call: SignedCall) -> tuple[str, str]:
-    if call.verdict.scheme == "fc_trigger":
-        return "InvokeFunction", f"functions/{call.host.partition('.')[0].partition(':')[0]}"
-    path = _path(call).strip("/")
-    if path.startswith("proxy/"):
-        service, _, rest = path.removeprefix("proxy/").partition("/")
-        return "InvokeFunction", f"services/{service}/functions/{rest.partition('/')[0]}"
-    if _is_invocation(call):
-        return "InvokeFunction", path.rpartition("/")[0]
-    parts = path.split("/")
-    if len(parts) % 2:  # a collection
-        kind = parts[-1].title()
-        action = f"List{kind}" if call.method == "GET" else f"Create{kind.removesuffix('s')}"
-        return action, f"{path}/*"
-    return f"{VERBS.get(call.method, 'Get')}{parts[-2].title().removesuffix('s')}", path
 
 
 def _is_invocation(call: SignedCall) -> bool:

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.markup import document, error_content, texts
 from ramrole_creds.testing.services.service import ServiceError
@@ -16,7 +15,7 @@ from ramrole_creds.testing.verify.canonical import decimal
 from ramrole_creds.testing.verify.error_catalogs import MNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
@@ -51,6 +50,7 @@ class MnsService(SignedService):
     name = "mns"
     catalog = MNS
     mark = "x-mns-version"
+    product = "mns"
 
     def __init__(self, issuer: CredentialStore) -> None:
         super().__init__(issuer)
@@ -62,9 +62,13 @@ class MnsService(SignedService):
         """The id of the request, and the version of the protocol."""
         return (("x-mns-request-id", request_id), ("x-mns-version", "2015-06-06"))
 
-    def needs(self, call: SignedCall) -> Iterable[Access]:
-        """One action on a queue or topic."""
-        yield Access(f"mns:{_action(call)}", f"acs:mns:{call.region}:{call.account_id}:{call.path}")
+    def permission(self, call: SignedCall) -> tuple[str, str]:
+        """One action on a queue or topic.
+
+        Known, from "Authorization policies and examples" of MNS: the actions on queues, topics and messages and that
+        the resource is the path. Assumed: the actions on subscriptions, and `GetAccountAttributes` for other paths.
+        """
+        return _action(call), call.path
 
     def denied(self, denial: Denial) -> ServiceError:
         """`AccessDenied`."""
@@ -213,11 +217,6 @@ _MESSAGE_ACTIONS = {
 
 
 def _action(call: SignedCall) -> str:
-    """The action of a call, on the path as resource.
-
-    Known, from "Authorization policies and examples" of MNS: the actions on queues, topics and messages and that the
-    resource is the path. Assumed: the actions on subscriptions, and `GetAccountAttributes` for other paths.
-    """
     kind, _, rest = call.path.strip("/").partition("/")
     name, _, below = rest.partition("/")
     if kind not in ("queues", "topics"):

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.markup import error_content, json_response, xml_response
 from ramrole_creds.testing.services.service import ServiceError
@@ -14,8 +13,6 @@ from ramrole_creds.testing.services.signed_service import SignedCall, SignedServ
 from ramrole_creds.testing.verify.error_catalogs import ODPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.services.denial import Denial
     from ramrole_creds.testing.services.markup import Node
@@ -37,6 +34,7 @@ class OdpsService(SignedService):
 
     name = "odps"
     catalog = ODPS
+    product = "odps"
     request_id_header = "x-odps-request-id"
 
     def looks_familiar(self, request: WireRequest) -> bool:
@@ -47,14 +45,13 @@ class OdpsService(SignedService):
         """32 hex digits in lower case."""
         return self.issuer.nonce().replace("-", "").lower()
 
-    def needs(self, call: SignedCall) -> Iterable[Access]:
+    def permission(self, call: SignedCall) -> tuple[str, str]:
         """Reading or writing a project.
 
         Assumed: MaxCompute judges data by its own grants, of which the fake cloud has none. `odps:Read` and
         `odps:Write` on `projects/<name>` stand for them.
         """
-        action = "Read" if call.method in ("GET", "HEAD") else "Write"
-        yield Access(f"odps:{action}", f"acs:odps:{call.region}:{call.account_id}:projects/{_project(call)[0]}")
+        return "Read" if call.method in ("GET", "HEAD") else "Write", f"projects/{_project(call)[0]}"
 
     def denied(self, denial: Denial) -> ServiceError:
         """`ODPS-0420095`."""

@@ -9,7 +9,6 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
@@ -18,8 +17,6 @@ from ramrole_creds.testing.verify.error_catalogs import OTS
 from ramrole_creds.testing.verify.times import utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ramrole_creds.clock import Clock
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
@@ -32,6 +29,7 @@ class OtsService(SignedService):
 
     name = "ots"
     catalog = OTS
+    product = "ots"
     mark = "x-ots-"
 
     def __init__(self, issuer: CredentialStore, clock: Clock) -> None:
@@ -47,16 +45,14 @@ class OtsService(SignedService):
         """None: all headers of an answer are signed."""
         return ()
 
-    def needs(self, call: SignedCall) -> Iterable[Access]:
+    def permission(self, call: SignedCall) -> tuple[str, str]:
         """One operation on a table, or on the instance.
 
         Known, from "RAM policy" of Tablestore: the action is the operation, the resource
         `instance/<instance>/table/<table>`, with the instance in lower case. Assumed: `ListTable` is judged by
         `instance/<instance>/table/*`, batches by the first table that they name.
         """
-        instance = f"instance/{_instance(call).lower()}"
-        resource = f"acs:ots:{call.region}:{call.account_id}:{instance}/table/{_table(call) or '*'}"
-        yield Access(f"ots:{_operation(call)}", resource)
+        return _operation(call), f"instance/{_instance(call).lower()}/table/{_table(call) or '*'}"
 
     def denied(self, denial: Denial) -> ServiceError:
         """`OTSNoPermissionAccess`."""

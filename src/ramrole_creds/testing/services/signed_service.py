@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
+from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.services.denial import Denial
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify import NonceMemory, Rejected, find_verifier
@@ -18,7 +19,6 @@ from ramrole_creds.testing.verify.verification import readable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ramrole_creds.testing.account.access import Access
     from ramrole_creds.testing.account.credential_store import CredentialStore, IssuedCredentials
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
     from ramrole_creds.testing.verify import Accepted
@@ -92,7 +92,8 @@ class SignedService(ABC):
     """An endpoint that verifies each request, judges it by the caller's policies, and answers.
 
     Subclasses set `name`, which is also that of their verifiers' service, `catalog`, `mark`, with which their own
-    headers begin, and `request_id_header`, where their answers repeat the id of the request.
+    headers begin, `request_id_header`, where their answers repeat the id of the request, and `product`, as policies
+    name it.
 
     Args:
         issuer: knows the keys that requests may be signed with.
@@ -102,6 +103,7 @@ class SignedService(ABC):
     catalog: ClassVar[ErrorCatalog]
     request_id_header: ClassVar[str]
     mark: ClassVar[str]
+    product: ClassVar[str]
 
     def __init__(self, issuer: CredentialStore) -> None:
         self.issuer = issuer
@@ -150,8 +152,13 @@ class SignedService(ABC):
         return any(name.lower().startswith(self.mark) for name, _ in request.headers)
 
     def needs(self, call: SignedCall) -> Iterable[Access]:
-        """The permissions that the call needs."""
-        return ()
+        """The permissions that the call needs; one, unless a service says otherwise."""
+        action, resource = self.permission(call)
+        yield Access(f"{self.product}:{action}", f"acs:{self.product}:{call.region}:{call.account_id}:{resource}")
+
+    def permission(self, call: SignedCall) -> tuple[str, str]:
+        """Action and resource of the permission that the call needs, without product, region and account."""
+        raise NotImplementedError
 
     def require(self, call: SignedCall, *accesses: Access) -> None:
         """Judge the accesses, and refuse the call where one is denied.

@@ -6,7 +6,6 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.markup import json_response
 from ramrole_creds.testing.services.service import ServiceError
@@ -14,7 +13,7 @@ from ramrole_creds.testing.services.signed_service import VERBS, SignedCall, Sig
 from ramrole_creds.testing.verify.error_catalogs import SLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
@@ -37,16 +36,33 @@ class SlsService(SignedService):
     name = "sls"
     catalog = SLS
     mark = "x-log-apiversion"
+    product = "log"
     request_id_header = "x-log-requestid"
 
     def __init__(self, issuer: CredentialStore) -> None:
         super().__init__(issuer)
         self._logstores: set[tuple[str, str]] = set()
 
-    def needs(self, call: SignedCall) -> Iterable[Access]:
-        """One action on the project or on what is in it."""
-        action, below = _access(call)
-        yield Access(f"log:{action}", f"acs:log:{call.region}:{call.account_id}:project/{below}")
+    def permission(self, call: SignedCall) -> tuple[str, str]:
+        """One action on the project or on what is in it.
+
+        Known, from "Authorization rules" of SLS and the page of each API: the names below, `logstore/<name>`, and
+        `logstore/*` for what concerns no single logstore. Assumed: other collections are named by their singular, and
+        their actions by verb and singular.
+        """
+        project, method = f"project/{_project(call.request)}", call.method
+        head, _, rest = call.path.strip("/").partition("/")
+        name, _, below = rest.partition("/")
+        if not head:
+            listing = method == "GET" and not {"offset", "size", "projectName"}.isdisjoint(call.query)
+            return ("ListProject", "project/*") if listing else (f"{VERBS.get(method, 'Get')}Project", project)
+        if head != "logstores":
+            kind = head.removesuffix("s")
+            verb = "List" if method == "GET" and not name else VERBS.get(method, "Get")
+            return f"{verb}{kind[:1].upper()}{kind[1:]}", f"{project}/{kind.lower()}/{name or '*'}"
+        if not name:
+            return "ListLogStores" if method == "GET" else "CreateLogStore", f"{project}/logstore/*"
+        return _logstore_access(call, f"{project}/logstore/{name}", below)
 
     def denied(self, denial: Denial) -> ServiceError:
         """`Unauthorized`."""
@@ -131,28 +147,6 @@ _QUERY_ACTIONS: Mapping[str, str] = {
     "histogram": "GetLogStoreHistogram",
     "context_log": "GetLogStoreContextLogs",
 }
-
-
-def _access(call: SignedCall) -> tuple[str, str]:
-    """Action, and resource below `project/`.
-
-    Known, from "Authorization rules" of SLS and the page of each API: the names below, `logstore/<name>`, and
-    `logstore/*` for what concerns no single logstore. Assumed: other collections are named by their singular, and
-    their actions by verb and singular.
-    """
-    project, method = _project(call.request), call.method
-    head, _, rest = call.path.strip("/").partition("/")
-    name, _, below = rest.partition("/")
-    if not head:
-        listing = method == "GET" and not {"offset", "size", "projectName"}.isdisjoint(call.query)
-        return ("ListProject", "*") if listing else (f"{VERBS.get(method, 'Get')}Project", project)
-    if head != "logstores":
-        kind = head.removesuffix("s")
-        verb = "List" if method == "GET" and not name else VERBS.get(method, "Get")
-        return f"{verb}{kind[:1].upper()}{kind[1:]}", f"{project}/{kind.lower()}/{name or '*'}"
-    if not name:
-        return "ListLogStores" if method == "GET" else "CreateLogStore", f"{project}/logstore/*"
-    return _logstore_access(call, f"{project}/logstore/{name}", below)
 
 
 def _logstore_access(call: SignedCall, logstore: str, below: str) -> tuple[str, str]:

@@ -11,6 +11,9 @@ from ramrole_creds.testing.services.signed_service import SignedCall, SignedServ
 from ramrole_creds.testing.services.storage_call import StorageCall
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ramrole_creds.testing.account.access import Access
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
     from ramrole_creds.testing.services.bucket_store import BucketStore
@@ -38,6 +41,10 @@ class StorageService(SignedService):
     def answer(self, call: SignedCall) -> WireResponse:
         """Do what the request asks."""
         return perform(self.stored(call))
+
+    def needs(self, call: SignedCall) -> Iterable[Access]:
+        """None yet: each operation judges what it needs."""
+        return ()
 
     def stored(self, call: SignedCall) -> StorageCall:
         """The call to storage that a signed call makes."""
