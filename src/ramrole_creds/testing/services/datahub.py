@@ -13,7 +13,6 @@ from ramrole_creds.testing.verify.error_catalogs import DATAHUB
 if TYPE_CHECKING:
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
-    from ramrole_creds.testing.services.denial import Denial
     from ramrole_creds.testing.verify import Rejected
 
 
@@ -55,11 +54,6 @@ class DatahubService(SignedService):
             return f"Create{kind}", resource.rpartition("/")[0] + "/*"
         verb = "List" if collection else VERBS.get(call.method, "Get")
         return f"{verb}{kind}", resource
-
-    def denied(self, denial: Denial) -> ServiceError:
-        """`NoPermission`."""
-        message = f"No permission, action: {denial.access.action}, resource: {denial.access.resource}"
-        return ServiceError("NoPermission", message, 403)
 
     def answer(self, call: SignedCall) -> WireResponse:
         """Projects are listed, created, described and deleted."""

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.markup import json_response
-from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import VERBS, SignedCall, SignedService
 from ramrole_creds.testing.verify.error_catalogs import FC
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.services.denial import Denial
     from ramrole_creds.testing.verify import Rejected
 
 API_PATH = "/2016-08-15/"
@@ -58,12 +56,6 @@ class FcService(SignedService):
             action = f"List{kind}" if call.method == "GET" else f"Create{kind.removesuffix('s')}"
             return action, f"{path}/*"
         return f"{VERBS.get(call.method, 'Get')}{parts[-2].title().removesuffix('s')}", path
-
-    def denied(self, denial: Denial) -> ServiceError:
-        """`AccessDenied`."""
-        access = denial.access
-        message = f"the caller is not authorized to perform '{access.action}' on resource '{access.resource}'"
-        return ServiceError("AccessDenied", message, 403)
 
     def answer(self, call: SignedCall) -> WireResponse:
         """The body of an invocation; of other calls an empty collection, or what was sent."""

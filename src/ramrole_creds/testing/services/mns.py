@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.services.denial import Denial
     from ramrole_creds.testing.services.markup import Node
     from ramrole_creds.testing.verify import Rejected
 
@@ -69,11 +68,6 @@ class MnsService(SignedService):
         the resource is the path. Assumed: the actions on subscriptions, and `GetAccountAttributes` for other paths.
         """
         return _action(call), call.path
-
-    def denied(self, denial: Denial) -> ServiceError:
-        """`AccessDenied`."""
-        message = "The OwnerId that your Access Key Id is associated to is forbidden."
-        return ServiceError("AccessDenied", message, 403)
 
     def answer(self, call: SignedCall) -> WireResponse:
         """What the path names."""

@@ -14,7 +14,6 @@ from ramrole_creds.testing.verify.error_catalogs import ODPS
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.services.denial import Denial
     from ramrole_creds.testing.services.markup import Node
     from ramrole_creds.testing.verify import Rejected
 
@@ -52,13 +51,6 @@ class OdpsService(SignedService):
         `odps:Write` on `projects/<name>` stand for them.
         """
         return "Read" if call.method in ("GET", "HEAD") else "Write", f"projects/{_project(call)[0]}"
-
-    def denied(self, denial: Denial) -> ServiceError:
-        """`ODPS-0420095`."""
-        message = (
-            f"Authorization Failed [4019], You have NO privilege '{denial.access.action}' on {denial.access.resource}"
-        )
-        return ServiceError("ODPS-0420095", f"Access Denied - {message}", 403)
 
     def answer(self, call: SignedCall) -> WireResponse:
         """What a client asks at its start, and empty listings."""

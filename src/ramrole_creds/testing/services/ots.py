@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ramrole_creds.clock import Clock
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.services.denial import Denial
     from ramrole_creds.testing.verify import Rejected
 
 
@@ -53,10 +52,6 @@ class OtsService(SignedService):
         `instance/<instance>/table/*`, batches by the first table that they name.
         """
         return _operation(call), f"instance/{_instance(call).lower()}/table/{_table(call) or '*'}"
-
-    def denied(self, denial: Denial) -> ServiceError:
-        """`OTSNoPermissionAccess`."""
-        return ServiceError("OTSNoPermissionAccess", "You have no permission.", 403)
 
     def answer(self, call: SignedCall) -> WireResponse:
         """Tables are created, listed and deleted."""

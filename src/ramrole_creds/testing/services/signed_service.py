@@ -177,7 +177,9 @@ class SignedService(ABC):
 
     def denied(self, denial: Denial) -> ServiceError:
         """The refusal of a caller who lacks a permission."""
-        return ServiceError("NoPermission", f"You are not authorized to do {denial.access.action}.", 403)
+        error, access = self.catalog.forbidden, denial.access
+        message = error.message.replace("{action}", access.action).replace("{resource}", access.resource)
+        return ServiceError(error.code, message, error.status)
 
     @abstractmethod
     def answer(self, call: SignedCall) -> WireResponse:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.services.denial import Denial
     from ramrole_creds.testing.verify import Rejected
 
 _SHARD = {
@@ -63,11 +62,6 @@ class SlsService(SignedService):
         if not name:
             return "ListLogStores" if method == "GET" else "CreateLogStore", f"{project}/logstore/*"
         return _logstore_access(call, f"{project}/logstore/{name}", below)
-
-    def denied(self, denial: Denial) -> ServiceError:
-        """`Unauthorized`."""
-        message = f"denied by sts or ram, action: {denial.access.action}, resource: {denial.access.resource}"
-        return ServiceError("Unauthorized", message, 401)
 
     def answer(self, call: SignedCall) -> WireResponse:
         """What the path names."""

@@ -21,7 +21,9 @@ class ErrorSpec:
 
 @dataclass(frozen=True, slots=True)
 class ErrorCatalog:
-    """The refusals that every scheme can come to. `mismatch` may hold the placeholder {string_to_sign}.
+    """The refusals that every service can come to.
+
+    `mismatch` may hold the placeholder {string_to_sign}, `forbidden` {action} and {resource}.
 
     `unsigned` is for a request without a signature, `malformed` for an Authorization header that cannot be read.
     `zones` are the endings of dates that the service takes for UTC.
@@ -39,6 +41,7 @@ class ErrorCatalog:
     bad_date: ErrorSpec
     expired_url: ErrorSpec = ErrorSpec("AccessDenied", 403, "The request has expired.")
     early_url: ErrorSpec = ErrorSpec("AccessDenied", 403, "Request is not yet valid.")
+    forbidden: ErrorSpec = ErrorSpec("NoPermission", 403, "You are not authorized to do {action}.")
     zones: tuple[str, ...] = ("GMT",)
 
 
@@ -116,6 +119,7 @@ SLS: Final = ErrorCatalog(
     malformed=ErrorSpec("InvalidAccessKeyId", 400, "The Authorization header is malformed."),
     missing_date=ErrorSpec("MissingDate", 400, "Date does not exist in http header."),
     bad_date=ErrorSpec("InvalidDateFormat", 400, "Date is not an RFC 1123 date in GMT."),
+    forbidden=ErrorSpec("Unauthorized", 401, "denied by sts or ram, action: {action}, resource: {resource}"),
 )
 
 OTS: Final = ErrorCatalog(
@@ -129,6 +133,7 @@ OTS: Final = ErrorCatalog(
     malformed=ErrorSpec("OTSParameterInvalid", 400, "The signature headers are malformed."),
     missing_date=ErrorSpec("OTSParameterInvalid", 400, "Missing header: x-ots-date."),
     bad_date=ErrorSpec("OTSParameterInvalid", 400, "x-ots-date is not YYYY-MM-DDThh:mm:ss.sssZ."),
+    forbidden=ErrorSpec("OTSNoPermissionAccess", 403, "You have no permission."),
 )
 
 MNS: Final = ErrorCatalog(
@@ -142,6 +147,7 @@ MNS: Final = ErrorCatalog(
     malformed=ErrorSpec("InvalidAuthorizationHeader", 400, "The Authorization header is malformed."),
     missing_date=ErrorSpec("MissingDateHeader", 400, "The Date header is missing."),
     bad_date=ErrorSpec("InvalidDateHeader", 400, "The Date header is not an RFC 1123 date in GMT."),
+    forbidden=ErrorSpec("AccessDenied", 403, "The OwnerId that your Access Key Id is associated to is forbidden."),
 )
 
 ODPS: Final = ErrorCatalog(
@@ -159,6 +165,11 @@ ODPS: Final = ErrorCatalog(
     malformed=ErrorSpec("ODPS-0410011", 400, "Invalid authorization - it must be ODPS <credential>:<signature>"),
     missing_date=ErrorSpec("ODPS-0410021", 400, "Invalid Date header - Date is missing"),
     bad_date=ErrorSpec("ODPS-0410021", 400, "Invalid Date header - it must be an RFC 1123 date in GMT"),
+    forbidden=ErrorSpec(
+        "ODPS-0420095",
+        403,
+        "Access Denied - Authorization Failed [4019], You have NO privilege '{action}' on {resource}",
+    ),
 )
 
 FC: Final = ErrorCatalog(
@@ -177,6 +188,9 @@ FC: Final = ErrorCatalog(
     malformed=ErrorSpec("MissingRequiredHeader", 400, "The Authorization header is not FC <id>:<signature>."),
     missing_date=ErrorSpec("MissingRequiredHeader", 400, "The Date header is missing."),
     bad_date=ErrorSpec("MissingRequiredHeader", 400, "The Date header is not an RFC 1123 date in GMT."),
+    forbidden=ErrorSpec(
+        "AccessDenied", 403, "the caller is not authorized to perform '{action}' on resource '{resource}'"
+    ),
 )
 
 DATAHUB: Final = ErrorCatalog(
@@ -190,4 +204,5 @@ DATAHUB: Final = ErrorCatalog(
     malformed=ErrorSpec("Unauthorized", 401, "Authorization is not of the form DATAHUB <id>:<signature>."),
     missing_date=ErrorSpec("InvalidParameter", 400, "The Date header is missing."),
     bad_date=ErrorSpec("InvalidParameter", 400, "The Date header is not an RFC 1123 date in GMT."),
+    forbidden=ErrorSpec("NoPermission", 403, "No permission, action: {action}, resource: {resource}"),
 )
