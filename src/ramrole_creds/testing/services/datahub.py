@@ -21,6 +21,7 @@ class DatahubService(SignedService):
 
     name = "datahub"
     catalog = DATAHUB
+    request_id_form = "hex"
     mark = "x-datahub-"
     product = "dhs"
     request_id_header = "x-datahub-request-id"
@@ -28,10 +29,6 @@ class DatahubService(SignedService):
     def __init__(self, issuer: CredentialStore) -> None:
         super().__init__(issuer)
         self._projects: dict[str, float] = {}
-
-    def new_request_id(self) -> str:
-        """32 hex digits in lower case."""
-        return self.issuer.nonce().replace("-", "").lower()
 
     def permission(self, call: SignedCall) -> tuple[str, str]:
         """One action on a project, a topic or a subscription.

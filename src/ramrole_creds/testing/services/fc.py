@@ -24,16 +24,13 @@ class FcService(SignedService):
 
     name = "fc"
     catalog = FC
+    request_id_form = "uuid"
     request_id_header = "X-Fc-Request-Id"
     product = "fc"
 
     def looks_familiar(self, request: WireRequest) -> bool:
         """By path."""
         return request.path.startswith(API_PATH)
-
-    def new_request_id(self) -> str:
-        """A UUID in lower case."""
-        return self.issuer.nonce().lower()
 
     def permission(self, call: SignedCall) -> tuple[str, str]:
         """Invoking a function, or managing a service and what is in it.

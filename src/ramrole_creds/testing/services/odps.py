@@ -33,16 +33,13 @@ class OdpsService(SignedService):
 
     name = "odps"
     catalog = ODPS
+    request_id_form = "hex"
     product = "odps"
     request_id_header = "x-odps-request-id"
 
     def looks_familiar(self, request: WireRequest) -> bool:
         """By its token header, or by the path."""
         return request.header("authorization-sts-token") is not None or request.path.startswith(ENDPOINT_PATH + "/")
-
-    def new_request_id(self) -> str:
-        """32 hex digits in lower case."""
-        return self.issuer.nonce().replace("-", "").lower()
 
     def permission(self, call: SignedCall) -> tuple[str, str]:
         """Reading or writing a project.

@@ -70,19 +70,12 @@ class OpenApiEcho(SignedService):
 
     name = "openapi"
     catalog = OPENAPI
+    request_id_form = "UUID"
     mark = "x-acs-"
 
     def looks_familiar(self, request: WireRequest) -> bool:
         """By an `x-acs-` header or by the parameters of an RPC call."""
         return super().looks_familiar(request) or is_rpc(request)
-
-    def new_request_id(self) -> str:
-        """A UUID in upper case."""
-        return self.issuer.nonce()
-
-    def own_headers(self, request_id: str) -> tuple[tuple[str, str], ...]:
-        """None: the gateway's answers hold the id."""
-        return ()
 
     def needs(self, call: SignedCall) -> Iterable[Access]:
         """The action of the product, on the resources that the parameters name.

@@ -28,6 +28,7 @@ class OtsService(SignedService):
 
     name = "ots"
     catalog = OTS
+    request_id_form = "uuid"
     product = "ots"
     mark = "x-ots-"
 
@@ -35,14 +36,6 @@ class OtsService(SignedService):
         super().__init__(issuer)
         self._clock = clock
         self._tables: dict[str, list[str]] = {}
-
-    def new_request_id(self) -> str:
-        """A UUID in lower case."""
-        return self.issuer.nonce().lower()
-
-    def own_headers(self, request_id: str) -> tuple[tuple[str, str], ...]:
-        """None: all headers of an answer are signed."""
-        return ()
 
     def permission(self, call: SignedCall) -> tuple[str, str]:
         """One operation on a table, or on the instance.

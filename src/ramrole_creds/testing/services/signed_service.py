@@ -17,7 +17,7 @@ from ramrole_creds.testing.verify.canonical import decode, query_pairs
 from ramrole_creds.testing.verify.verification import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from ramrole_creds.testing.account.credential_store import CredentialStore, IssuedCredentials
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 DEFAULT_REGION = "cn-hangzhou"
 VERBS = {"GET": "Get", "POST": "Create", "PUT": "Update", "DELETE": "Delete"}
+_REQUEST_IDS: Mapping[str, Callable[[str], str]] = {  # of a UUID in upper case
+    "short": lambda uuid: uuid.replace("-", "")[:24],
+    "hex": lambda uuid: uuid.replace("-", "").lower(),
+    "uuid": str.lower,
+    "UUID": str,
+}
 REGION = re.compile(
     r"(?:^|[.-])((?:cn|us|eu|ap|me|na|sa)-[a-z]{1,20}(?:-[0-9a-z]{1,20}){0,5}?)(?:-(?:internal|vpc|intranet))?\."
 )
@@ -92,8 +98,8 @@ class SignedService(ABC):
     """An endpoint that verifies each request, judges it by the caller's policies, and answers.
 
     Subclasses set `name`, which is also that of their verifiers' service, `catalog`, `mark`, with which their own
-    headers begin, `request_id_header`, where their answers repeat the id of the request, and `product`, as policies
-    name it.
+    headers begin, `product`, as policies name it, and where their answers repeat the id of the request,
+    `request_id_header` and the id's form.
 
     Args:
         issuer: knows the keys that requests may be signed with.
@@ -101,7 +107,8 @@ class SignedService(ABC):
 
     name: ClassVar[str]
     catalog: ClassVar[ErrorCatalog]
-    request_id_header: ClassVar[str]
+    request_id_header: ClassVar[str] = ""
+    request_id_form: ClassVar[str] = "short"
     mark: ClassVar[str]
     product: ClassVar[str]
 
@@ -118,7 +125,7 @@ class SignedService(ABC):
 
     def handle(self, request: WireRequest) -> WireResponse:
         """Verify the request, judge it, answer it."""
-        request_id = self.new_request_id()
+        request_id = _REQUEST_IDS[self.request_id_form](self.issuer.nonce())
         response = self._judged(request, request_id)
         return replace(response, headers=(*self.own_headers(request_id), *response.headers))
 
@@ -139,13 +146,9 @@ class SignedService(ABC):
             verdict = Rejected(self.name, error.code, error.status, error.message, extra=error.extra)
             return self.refuse(request, request_id, verdict)
 
-    def new_request_id(self) -> str:
-        """An id in the form of this service's own."""
-        return self.issuer.nonce().replace("-", "")[:24]
-
     def own_headers(self, request_id: str) -> tuple[tuple[str, str], ...]:
         """The headers with which every answer of the service begins."""
-        return ((self.request_id_header, request_id),)
+        return ((self.request_id_header, request_id),) if self.request_id_header else ()
 
     def looks_familiar(self, request: WireRequest) -> bool:
         """True for an unsigned request that is meant for this service: one with a header that begins with `mark`."""
