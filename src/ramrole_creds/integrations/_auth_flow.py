@@ -222,6 +222,10 @@ class AuthFlow:
             return NextStep.REFRESH
         return NextStep.RETURN
 
+    def end(self) -> None:
+        """Let go of what was signed: the answer, which may be kept for long, refers to this flow."""
+        self._signed = self._credentials = None
+
     def refresh(self) -> Credentials | None:
         """Credentials other than the rejected ones, or None. Blocks."""
         return None if self._credentials is None else self._auth.refresh(self._credentials)

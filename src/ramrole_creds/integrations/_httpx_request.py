@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 
@@ -58,7 +58,7 @@ class SignedRequest(httpx.Request):
         if reader == "httpx._transports.default":
             extensions = dict(extensions)
             extensions.pop("trace", None)
-            if (trace := held["hooks"].user) is not None:
+            if (trace := held["hooks"].user_trace) is not None:
                 extensions["trace"] = trace
         return extensions
 
@@ -66,21 +66,17 @@ class SignedRequest(httpx.Request):
     def extensions(self, extensions: dict[str, Any]) -> None:
         self.__dict__["extensions"] = extensions
 
-    @property  # type: ignore[override]  # an attribute there
-    def url(self) -> httpx.URL:
-        """The URL, as the base class has it."""
-        url: httpx.URL = self.__dict__["url"]
-        return url
+    def __setattr__(self, name: str, value: object) -> None:
+        """Withdraw the signature where the URL changes: something, such as an event hook, sends the request elsewhere.
 
-    @url.setter
-    def url(self, url: httpx.URL) -> None:
-        """Withdraw the signature: something, an event hook for instance, sends the request elsewhere."""
-        if url != self.__dict__.get("url"):
+        A property would make each of the many reads of the URL slower.
+        """
+        if name == "url" and value != self.__dict__.get("url"):
             self.__dict__["headers"] = httpx.Headers(self.__dict__["unsigned"])
             if "unsigned_stream" in self.__dict__:
                 self.__dict__["stream"] = self.__dict__["unsigned_stream"]
                 self.__dict__["_content"] = b"".join(self.__dict__["stream"])
-        self.__dict__["url"] = url
+        super().__setattr__(name, value)
 
     def __copy__(self) -> SignedRequest:
         copied = type(self).__new__(type(self))
@@ -115,10 +111,26 @@ def _reader() -> str | None:
     return name
 
 
-class Hooks(NamedTuple):
-    """Hooks for httpcore's trace: of the user, for the first hop, and for those that follow."""
+class Hooks(Protocol):
+    """Hooks for httpcore's trace, made when they are read."""
 
-    user: Callable[..., Any] | None = None
+    @property
+    def user_trace(self) -> Callable[..., Any] | None:
+        """The hook of the user."""
+
+    @property
+    def first(self) -> Callable[..., Any] | None:
+        """The hook for the first hop."""
+
+    @property
+    def hop(self) -> Callable[..., Any] | None:
+        """The hook for the next hops."""
+
+
+class _NoHooks:
+    """The hooks of a request that is only tried out."""
+
+    user_trace: Callable[..., Any] | None = None
     first: Callable[..., Any] | None = None
     hop: Callable[..., Any] | None = None
 
@@ -145,7 +157,7 @@ def require_withdrawal() -> None:
 
     class Auth(httpx.Auth):
         def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-            put_on(request, httpx.Headers({**request.headers, "X-Signature": "signed"}), Hooks(), b"signed")
+            put_on(request, httpx.Headers({**request.headers, "X-Signature": "signed"}), _NoHooks(), b"signed")
             yield request
 
     with httpx.Client(transport=httpx.MockTransport(redirect), trust_env=False) as client:

@@ -10,7 +10,6 @@ here, and nothing is sent. The same holds where a middleware behind this one sen
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ from ramrole_creds.integrations._sdk import require_attribute
 from ramrole_creds.signing import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from aiohttp import ClientHandlerType, ClientResponse
 
@@ -63,8 +62,7 @@ class AiohttpAuth:
         credentials = await self._credentials()
         while True:
             await _sign(request, flow, credentials, unsigned)
-            with _sent_only_where_covered(request, flow):
-                response = await handler(request)
+            response = await _send_only_where_covered(request, flow, handler)
             if response.status in REDIRECT_STATUSES:
                 self._mark(request, flow)
             answer = await response.read() if response.status in ERROR_STATUSES else b""
@@ -138,19 +136,15 @@ def _traces_of(request: ClientRequest) -> list[Trace]:
 class _SignedRequest(ClientRequest):
     """A request that goes nowhere but to the origin that it is signed for, while it is signed."""
 
-    @property  # type: ignore[override]  # an attribute there
-    def url(self) -> URL:
-        """The URL, as the base class has it."""
-        url: URL = self.__dict__["url"]
-        return url
+    def __setattr__(self, name: str, value: object) -> None:
+        """Check where a middleware sends the request: it has token and signature already.
 
-    @url.setter
-    def url(self, url: URL) -> None:
-        """Check where a middleware sends the request: it has token and signature already."""
+        A property would make each of the many reads of the URL slower.
+        """
         flow: AuthFlow | None = self.__dict__.get("flow")
-        if flow is not None:
-            flow.require_covered(Request(self.method, str(url)))
-        self.__dict__["url"] = url
+        if name == "url" and flow is not None:
+            flow.require_covered(Request(self.method, str(value)))
+        super().__setattr__(name, value)
 
 
 _SIGNED_CLASSES: dict[type, type[ClientRequest]] = {ClientRequest: _SignedRequest}
@@ -164,13 +158,14 @@ def _signed_class(base: type[ClientRequest]) -> type[ClientRequest]:
     return _SIGNED_CLASSES[base]
 
 
-@contextlib.contextmanager
-def _sent_only_where_covered(request: ClientRequest, flow: AuthFlow) -> Iterator[None]:
+async def _send_only_where_covered(
+    request: ClientRequest, flow: AuthFlow, handler: ClientHandlerType
+) -> ClientResponse:
     request.__class__ = _signed_class(type(request))
     before = request.__dict__.get("flow")
     request.__dict__["flow"] = flow
     try:
-        yield
+        return await handler(request)
     finally:
         request.__dict__["flow"] = before
 
@@ -185,10 +180,13 @@ async def _sign(request: ClientRequest, flow: AuthFlow, credentials: Credentials
     request.headers.extend(signed.headers)
 
 
+_REPLAYABLE_PAYLOADS = (payload.BytesPayload, payload.IOBasePayload)
+
+
 async def _body_of(request: ClientRequest, *, covered: bool) -> tuple[BodyLike | None, bool]:
     """The body as it can be signed, and whether it can be sent twice."""
     body = request.body
-    if isinstance(body, payload.BytesPayload | payload.IOBasePayload):
+    if isinstance(body, _REPLAYABLE_PAYLOADS):
         # Files are read only for schemes that cover the body. aiohttp rewinds them itself.
         return await body.as_bytes() if covered else b"", True
     if not body:

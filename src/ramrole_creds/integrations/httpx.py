@@ -17,7 +17,7 @@ import httpx
 
 from ramrole_creds.errors import SigningError
 from ramrole_creds.integrations._auth_flow import ERROR_STATUSES, NextStep, SigningAuth
-from ramrole_creds.integrations._httpx_request import Hooks, put_on, require_withdrawal
+from ramrole_creds.integrations._httpx_request import put_on, require_withdrawal
 from ramrole_creds.signing import Request
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class HttpxAuth(httpx.Auth):
                     return
                 credentials = fresh
         finally:
-            call.ended = True
+            call.end()
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """The same for an asynchronous client. Fetching credentials does not block the event loop."""
@@ -89,11 +89,25 @@ class HttpxAuth(httpx.Auth):
                     return
                 credentials = fresh
         finally:
-            call.ended = True
+            call.end()
 
 
 class _Call:
     """One request of httpx, and its hops on the way to the wire."""
+
+    __slots__ = (
+        "_asynchronous",
+        "_body",
+        "_ended",
+        "_hop_signed",
+        "_replayable",
+        "_signed",
+        "_signer",
+        "_unsigned",
+        "_url",
+        "flow",
+        "user_trace",
+    )
 
     def __init__(self, auth: SigningAuth, request: httpx.Request, *, asynchronous: bool) -> None:
         self._signer = auth.signer
@@ -101,14 +115,9 @@ class _Call:
         redirected: object = getattr(trace, "__self__", None)
         self.user_trace: Any = redirected.user_trace if isinstance(redirected, _Call) else trace
         """The hook of the user, if the request has one."""
-        self._hooks = (
-            Hooks(self.user_trace, self._on_first_async, self._on_hop_async)
-            if asynchronous
-            else Hooks(self.user_trace, self._on_first, self._on_hop)
-        )
+        self._asynchronous = asynchronous
         self._hop_signed = False
-        self.ended = False
-        """True after the call; then httpx may send what it built from the request, which is unsigned."""
+        self._ended = False  # after the call, httpx may send what it built from the request, which is unsigned
         try:
             self._body: Any = request.content
             self._replayable = True
@@ -117,11 +126,27 @@ class _Call:
             self._replayable = False
         unsigned = self._request_of(request)
         self._unsigned: Request | None = unsigned
-        self._signed = unsigned
+        self._signed: Request | None = unsigned
         if isinstance(redirected, _Call):  # `next_request` of an answer, which the caller sends
             redirected.flow.require_covered(unsigned)
         self.flow: AuthFlow = auth.begin(unsigned)
         require_withdrawal()
+
+    @property
+    def first(self) -> Callable[..., Any]:
+        """The hook for httpcore's trace that checks the first hop."""
+        return self._on_first_async if self._asynchronous else self._on_first
+
+    @property
+    def hop(self) -> Callable[..., Any]:
+        """The hook for httpcore's trace that checks and signs the next hops."""
+        return self._on_hop_async if self._asynchronous else self._on_hop
+
+    def end(self) -> None:
+        """Check and sign nothing from now on. Responses may be kept for long, but not what was signed for them."""
+        self._ended = True
+        self._unsigned = self._signed = None
+        self.flow.end()
 
     def sign(self, request: httpx.Request, credentials: Credentials) -> None:
         """Sign the request as httpx will send it.
@@ -136,7 +161,7 @@ class _Call:
         if url is not None and not _sends_as_signed(url, signed):
             raise SigningError("httpx would send the URL in another form than it was signed in.")
         changed = signed.body if signed.body is not unsigned.body and isinstance(signed.body, bytes) else None
-        put_on(request, httpx.Headers(_raw(signed)), self._hooks, changed, url)
+        put_on(request, httpx.Headers(_raw(signed)), self, changed, url)
         self._signed = signed
         self._hop_signed = False
 
@@ -198,7 +223,7 @@ class _Call:
             SigningError: the hop leaves the host.
         """
         request = info.get("request")
-        if request is None or request.method == b"CONNECT" or self.ended:
+        if request is None or request.method == b"CONNECT" or self._ended:
             return None
         self._require_same_host(request)
         return request if event.endswith("send_request_headers.started") else None
@@ -207,7 +232,8 @@ class _Call:
         url = _wire_url(request)
         named = next((value for name, value in request.headers if name.lower() == b"host"), b"")
         host = named.decode("ascii", "replace").lower() or self.flow.host
-        signed_for = (self._signed.header("host") or self._signed.host).lower()
+        signed = self._signed
+        signed_for = self.flow.host if signed is None else (signed.header("host") or signed.host).lower()
         if self.flow.covers_url(url) and host in (self.flow.host, signed_for):
             return
         if self.flow.origin[0] == "https" and url.startswith("http:"):
@@ -253,7 +279,10 @@ def _sends_as_signed(url: httpx.URL, signed: Request) -> bool:
 
 
 def _has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    return any(name.lower() in _BODY_HEADERS for name, _ in headers)
+    for name, _ in headers:  # noqa: SIM110  # any() with a generator takes twice the time
+        if name.lower() in _BODY_HEADERS:
+            return True
+    return False
 
 
 def _target(signed: Request) -> str:
@@ -291,4 +320,4 @@ def _text(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
 
 
 def _raw(signed: Request) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("ascii"), value.encode("utf-8", "surrogateescape")) for name, value in signed.headers]
+    return [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in signed.headers]
