@@ -115,7 +115,7 @@ BENCHMARKS: dict[str, tuple[list[str], int, Callable[[Any], Iterator[Figure]]]] 
     "cache.py": (["--rounds", "15"], PASSES, cached_gets),
     "rotation.py": (["--seconds", "1.5"], 2, rotations),
     "signing.py": (["--rounds", "15"], PASSES, signatures),
-    "calls.py": (["--rounds", "8"], PASSES, calls),
+    "calls.py": (["--rounds", "60"], PASSES, calls),
     "memory.py": ([], PASSES, memories),
     "recorder.py": ([], PASSES, recorders),
 }

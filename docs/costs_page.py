@@ -28,6 +28,17 @@ GROUPS = {
     "Memory and threads": ("memory of", "threads of 1"),
     "The recorder": ("what a Recorder", "cached get with"),
 }
+NOTES = {
+    "A signed call": """
+A client without a signature sends requests that were signed before. The difference is what the helper adds: it takes
+the client's request apart, asks the provider, signs, puts the headers on, and looks at the answer;
+`benchmarks/calls.py` prints how much of it is the signature. The rest of a call is the work of the client: it builds
+and checks the request, takes a connection from its pool and parses the answer. Writing to the socket and reading from
+it is the largest part, and an event loop adds its own work to each wait. tea-openapi sends through requests.
+acs-client sends through an old copy of requests that it brings along, and encodes the parameters of each call three
+times.
+""",
+}
 FLEET = """
 ## A fleet
 
@@ -57,6 +68,7 @@ def page(data: dict[str, Any]) -> str:
         if figures:
             parts.append(f"\n## {title}\n\n| | | | times ramrole-creds |\n|---|---|---|---|\n")
             parts += [row(each) for each in figures]
+            parts.append(NOTES.get(title, ""))
     parts.append(fleet(data["fleet"]))
     return "".join(parts)
 
