@@ -15,7 +15,7 @@ from ramrole_creds.testing.account.ram_policy import allow
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ramrole_creds.testing import FakeCloud
+    from ramrole_creds.testing import FakeCloud, IssuedCredentials
     from tests.testing.conftest import Answer
 
 LOGS = "acs:oss:*:*:data/logs/*"
@@ -156,3 +156,28 @@ def test_a_misspelt_role_is_not_a_role_without_permissions(cloud: FakeCloud) -> 
         with pytest.raises(KeyError, match="no role or user 'wbe'"):
             ask("wbe")
     assert cloud.least_privilege("alice")["Statement"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "policies", "error", "text"),
+    [
+        pytest.param("wbe", [], KeyError, "no role 'wbe'. Its roles: web", id="role"),
+        pytest.param("web", ["AliyunOssFullAccess"], KeyError, "no policy 'AliyunOssFullAccess'. Give a", id="name"),
+        pytest.param("web", "ReadOnlyAccess", TypeError, "policies is a list of names and documents", id="text"),
+        pytest.param("web", allow("oss:*"), TypeError, "not dict. Put it in a list", id="document"),
+        pytest.param("web", ['{"Version": "1"}'], ValueError, "a list of statements", id="json"),
+    ],
+)
+def test_a_mistake_in_setting_policies_is_named_and_changes_nothing(
+    cloud: FakeCloud, web: IssuedCredentials, name: str, policies: Any, error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error) as raised:
+        cloud.set_policies(name, policies)
+    assert text in str(raised.value)
+    assert web.allows("oss:GetObject")
+
+
+def test_a_document_may_be_the_json_of_a_file(cloud: FakeCloud, web: IssuedCredentials) -> None:
+    cloud.set_policies("web", [json.dumps(allow("oss:Get*"), indent=2)])
+    assert web.allows("oss:GetObject")
+    assert not web.allows("oss:PutObject")

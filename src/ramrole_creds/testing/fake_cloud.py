@@ -233,7 +233,7 @@ class FakeCloud(BoundToProcess, RequestAssertions):
         self.account.delete_role(name)
 
     def set_policies(self, name: str, policies: Sequence[str | Document]) -> None:
-        """Replace the policies of a role. They apply at once, also to credentials issued before."""
+        """Replace the policies of a role, as `Account.set_policies` does; binds issued credentials at once too."""
         self.account.set_policies(self.role(name), policies)
 
     def role(self, name: str) -> Role:
@@ -242,10 +242,7 @@ class FakeCloud(BoundToProcess, RequestAssertions):
         Raises:
             KeyError: the account has no such role.
         """
-        role = self.account.role(name)
-        if role is None:
-            raise KeyError(name)
-        return role
+        return self.account.existing_role(name)
 
     def least_privilege(self, name: str, *, resources: Width = "exact") -> dict[str, Any]:
         """The smallest RAM policy under which every call that a role or user made so far is allowed.

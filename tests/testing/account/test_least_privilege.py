@@ -14,10 +14,17 @@ from ramrole_creds.testing import Access, Authorizer, UnusedPermission
 from ramrole_creds.testing.account.access import JudgedAccess, condition_context
 from ramrole_creds.testing.account.least_privilege import least_policy, missing_permissions, unused_permissions
 from ramrole_creds.testing.account.ram_policy import ALLOW_ALL, Decision, allow
+from ramrole_creds.testing.services.instance import INSTANCE_ID
 from tests.testing.services.conftest import Endpoints
+from tests.testing.services.test_policies import CASES, Case, send
+from tests.testing.services.test_policies import refused as denied
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ramrole_creds.testing import FakeCloud, IssuedCredentials
     from ramrole_creds.testing.account.least_privilege import Width
+    from tests.testing.conftest import Answer
 
 OSS = signing.OSSV4("cn-hangzhou")
 SLS = signing.SLSV4("cn-hangzhou")
@@ -72,6 +79,81 @@ def test_the_recorded_policy_is_enough_and_nothing_of_it_is_too_much(made: list[
     for less in smaller(policy):
         endpoints.policies[:] = [less]
         assert any(refused(endpoints, call) for call in made), less
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    made=st.lists(st.sampled_from(list(CASES.values())), min_size=1, max_size=8),
+    width=st.sampled_from(["exact", "prefix", "any"]),
+)
+def test_it_holds_for_calls_of_all_services_together(made: list[Case], width: Width) -> None:
+    endpoints = Endpoints()
+    for case in made:
+        send(endpoints, case)
+    policy = least_policy(endpoints.issuer.authorizer.judged(), width)
+    endpoints.policies[:] = [policy]
+    assert not any(denied(send(endpoints, case)) for case in made)
+    for less in smaller(policy):
+        endpoints.policies[:] = [less]
+        assert any(denied(send(endpoints, case)) for case in made), less
+
+
+ROLE_CALLS = {
+    "describe": ("2014-05-26", "DescribeInstances", {"RegionId": "cn-hangzhou"}),
+    "attached": ("2014-05-26", "DescribeInstanceRamRole", {"InstanceIds": f'["{INSTANCE_ID}"]'}),
+    "attach": ("2014-05-26", "AttachInstanceRamRole", {"RamRoleName": "job", "InstanceIds": f'["{INSTANCE_ID}"]'}),
+    "roles": ("2015-05-01", "ListRoles", {}),
+    "role": ("2015-05-01", "GetRole", {"RoleName": "job"}),
+    "policy": ("2015-05-01", "GetPolicy", {"PolicyName": "ReadOnlyAccess", "PolicyType": "System"}),
+    "of role": ("2015-05-01", "ListPoliciesForRole", {"RoleName": "job"}),
+    "assume": ("2015-04-01", "AssumeRole", {"RoleArn": "acs:ram::1234567890123456:role/job", "RoleSessionName": "me"}),
+}
+
+
+@pytest.mark.parametrize("width", ["exact", "prefix", "any"])
+@pytest.mark.parametrize(
+    "names",
+    [*([one] for one in ROLE_CALLS), list(ROLE_CALLS)],
+    ids=lambda names: names[0] if len(names) == 1 else "all",
+)
+def test_it_holds_for_sts_ram_and_ecs(
+    cloud: FakeCloud, call: Callable[..., Answer], names: list[str], width: Width
+) -> None:
+    cloud.add_role("job")
+    caller = cloud.access_key(cloud.add_user("operator"))
+
+    def refused(name: str) -> bool:
+        version, action, parameters = ROLE_CALLS[name]
+        return call(caller, action, version, **parameters).json.get("Code") in {
+            *("NoPermission", "InvalidUser.PassRoleForbidden", "Forbidden.RAM"),
+        }
+
+    assert not any(map(refused, names))
+    policy = cloud.least_privilege("operator", resources=width)
+    operator = cloud.account.owner("operator")
+    cloud.account.set_policies(operator, [policy])
+    assert not any(map(refused, names))
+    for less in smaller(policy):
+        cloud.account.set_policies(operator, [less])
+        assert any(map(refused, names)), less
+
+
+def test_each_role_has_a_policy_for_its_own_calls_and_a_chain_of_roles_has_both(
+    cloud: FakeCloud, web: IssuedCredentials, call: Callable[..., Answer]
+) -> None:
+    cloud.add_role("job")
+    arn = cloud.role("job").arn
+    session = call(web, "AssumeRole", RoleArn=arn, RoleSessionName="me").json["Credentials"]
+    job = cloud.credential_store.lookup(session["AccessKeyId"])
+    assert job is not None
+    assert call(job, "ListRoles", "2015-05-01").status == 200
+    assert call(job, "GetCallerIdentity").status == 200
+    assert cloud.least_privilege("web")["Statement"] == [
+        {"Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": ["acs:ram:*:*:role/job"]}
+    ]
+    assert cloud.least_privilege("job")["Statement"] == [
+        {"Effect": "Allow", "Action": ["ram:ListRoles"], "Resource": ["acs:ram:*:*:role/*"]}
+    ]
 
 
 @settings(max_examples=30, deadline=None)

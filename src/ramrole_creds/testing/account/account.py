@@ -184,10 +184,24 @@ class Account:
             self.oidc_issuers[issuer.provider_arn] = issuer
 
     def set_policies(self, owner: Role | User, policies: Sequence[str | Document]) -> None:
-        """Replace all policies of a role or user; takes effect at once."""
+        """Replace all policies of a role or user; takes effect at once.
+
+        Args:
+            owner: the role or user.
+            policies: names of system or custom policies, and documents, as mappings or as JSON.
+
+        Raises:
+            KeyError: no policy has that name.
+            TypeError: `policies` is one policy and not a list.
+            ValueError: a document is not a policy.
+        """
+        if isinstance(policies, (str, Mapping)):
+            raise TypeError(
+                f"policies is a list of names and documents, not {type(policies).__name__}. Put it in a list."
+            )
         attached: dict[tuple[str, str], Document] = {}
         for index, one in enumerate(policies):
-            if isinstance(one, str):
+            if isinstance(one, str) and not one.lstrip().startswith("{"):
                 kind, document = self.find_policy(one)
                 attached[kind, one] = document
             else:
@@ -230,12 +244,26 @@ class Account:
                 return "System", SYSTEM_POLICIES[name]
             if kind != "System" and name in self.custom_policies:
                 return "Custom", self.custom_policies[name].document
-        raise KeyError(name)
+            known = ", ".join([*SYSTEM_POLICIES, *self.custom_policies])
+        raise KeyError(f"The account has no policy {name!r}. Give a document, or one of these names: {known}.")
 
     def role(self, name: str) -> Role | None:
         """The role of that name, whatever its case."""
         with self.lock:
             return self.roles.get(name.lower())
+
+    def existing_role(self, name: str) -> Role:
+        """The role of that name.
+
+        Raises:
+            KeyError: the account has no such role.
+        """
+        with self.lock:
+            known = ", ".join(sorted(one.name for one in self.roles.values()))
+            found = self.roles.get(name.lower())
+        if found is None:
+            raise KeyError(f"The account has no role {name!r}. Its roles: {known or 'none'}.")
+        return found
 
     def owner(self, name: str) -> Role | User:
         """The role, or else the user, of that name.
