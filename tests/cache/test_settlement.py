@@ -339,6 +339,21 @@ def test_a_source_that_asks_to_be_left_alone_is_within_the_ceiling(asked: float,
     assert settle(view(held()), outcome).backoff.retry_at == 1000.0 + delay
 
 
+@pytest.mark.parametrize(("failures", "delay"), [(0, 15.0), (6, 15.0), (7, 30.0), (100, 30.0)])
+def test_a_source_that_asks_to_be_left_alone_in_a_long_outage_is_so_for_as_long_as_other_failures(
+    failures: int, delay: float
+) -> None:
+    outcome = Outcome(FetchError("busy", retry_after=3600.0), WALL, random_fractions=(0.0, 0.0))
+    settlement = settle(view(NO_SNAPSHOT, backoff=Backoff(failures=failures)), outcome)
+    assert settlement.backoff.retry_at == 1000.0 + delay
+
+
+def test_clients_that_a_source_asks_for_the_same_pause_return_at_moments_of_their_own() -> None:
+    outcomes = [Outcome(FetchError("busy", retry_after=10.0), WALL, random_fractions=(0.0, x)) for x in (0.0, 0.5, 1.0)]
+    delays = [settle(view(held()), outcome).backoff.retry_at - 1000.0 for outcome in outcomes]
+    assert delays == pytest.approx([10.0, 10.5, 11.0])
+
+
 @pytest.mark.parametrize(("failures", "delay"), [(0, 5.0), (9, 300.0)])
 def test_an_unrecoverable_error_is_remembered_for_seconds_and_no_shorter_than_the_delay(
     failures: int, delay: float

@@ -87,7 +87,9 @@ class Backoff:
             return replace(self, failures=failures, error=error, retry_at=now + delay)
         retry_after = getattr(error, "retry_after", None)
         if retry_after is not None:
-            delay = max(delay, min(retry_after, policy.delay_ceiling(left)))
+            # The source asks all its clients for the same pause: they must not return at the same moment.
+            asked = min(retry_after, policy.delay_ceiling(left, failures))
+            delay = max(delay, asked * (1 + policy.jitter * random_fraction))
         return replace(self, failures=failures, error=error, retry_at=snapshot.last_try_before(now + delay, now))
 
 
