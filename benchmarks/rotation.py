@@ -34,10 +34,16 @@ def main() -> int:
     if options.json:
         print(json.dumps(as_json(options.seconds)))
         return 0
-    seconds = options.seconds
+    missed = report(options.seconds)
+    print("\n".join(["missed:", *missed]) if missed else "\nall bars are met")
+    return 1 if missed else 0
+
+
+def report(seconds: float) -> list[str]:
+    """Measure and print each peer; what ours misses."""
     print(f"longest call / callers held over {HELD_SECONDS:g} s / fetches / most threads beside the callers\n")
     print(f"{'':42}{'early window':>24}{'expired':>24}{'cold':>24}")
-    missed = []
+    missed: list[str] = []
     for kind in ROTATING:
         try:
             rows = {state: rotate(kind(), state, seconds) for state in ("early", "expired", "cold")}
@@ -47,8 +53,7 @@ def main() -> int:
         print(f"{kind.name:42}" + "".join(f"{shown(row):>24}" for row in rows.values()), flush=True)
         if kind is Ours:
             missed = [f"{state}: {shown(row)}" for state, row in rows.items() if not is_good(state, *row)]
-    print("\n".join(["missed:", *missed]) if missed else "\nall bars are met")
-    return 1 if missed else 0
+    return missed
 
 
 def as_json(seconds: float) -> dict[str, dict[str, tuple[float, int, int, int]]]:

@@ -78,14 +78,19 @@ def main() -> int:
     if options.json:
         print(json.dumps({"rows": [asdict(r) for r in rows], "ratios": ratios, "threads": {"one": one, "many": many}}))
     else:
-        print(f"{'scheme':<8} {'ours µs':>9} {'official µs':>12} {'ratio':>6} {'bare hash µs':>13}  official signer")
-        for row in rows:
-            times = f"{row.ours:9.1f} {row.official:12.1f} {row.ratio:6.2f} {row.bare_hash:13.1f}"
-            print(f"{row.scheme:<8} {times}  {row.signer}")
+        show(rows)
         print(f"geometric mean of {', '.join(MEAN_OF)}: {ratios['geometric mean']:.2f}")
         print(f"{THREADS} threads: {one:.0f} signatures/s on one signer, {many:.0f} on {THREADS} ({one / many:.2f})")
         print("every bar is met" if not missed else f"bars missed: {'; '.join(missed)}")
     return 1 if missed else 0
+
+
+def show(rows: list[Row]) -> None:
+    """Print the table."""
+    print(f"{'scheme':<8} {'ours µs':>9} {'official µs':>12} {'ratio':>6} {'bare hash µs':>13}  official signer")
+    for row in rows:
+        times = f"{row.ours:9.1f} {row.official:12.1f} {row.ratio:6.2f} {row.bare_hash:13.1f}"
+        print(f"{row.scheme:<8} {times}  {row.signer}")
 
 
 def measure(name: str, rounds: int) -> Row:

@@ -61,7 +61,7 @@ SDKS = {
 }  # fmt: skip
 DATA_STACK = {
     "polars": ("polars", "`credential_provider=PolarsCredentials(provider)`", "keeps a snapshot for a minute"),
-    "obstore": ("obstore", "`credential_provider=ObstoreCredentials(provider)`", "asks at most every 100 ms"),
+    "obstore": ("obstore", "`credential_provider=ObstoreCredentials(provider)`", "asks at most every 0.1 s"),
     "daft": ("daft", "`S3Config(credentials_provider=DaftCredentials(provider))`", "a used `IOConfig` holds keys"),
     "pylance": ("lance", "`namespace_client=LanceTables(provider, root)`", "not `storage_options`"),
     "lancedb": ("lance", "`connect_namespace(…LanceTables, {…})`", "not `connect`"),

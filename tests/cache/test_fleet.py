@@ -59,3 +59,29 @@ def test_a_fleet_spreads_its_requests(fleet: ModuleType, scenario: str, service:
 
 def test_the_stated_number_of_processes_stays_below_the_quota_of_sts(fleet: ModuleType) -> None:
     assert fleet.largest_within_quota() <= fleet.STS_QUOTA_PER_SECOND
+
+
+@pytest.mark.parametrize(
+    ("changes", "miss"),
+    [
+        ({"peak": 16.0}, "peak to mean 1.60"),
+        ({"closest": 2}, "2 requests of one process in ten seconds"),
+        ({"curve": [10] * 10 + [2] * 200}, "peak to mean of the return"),
+        ({}, ""),
+    ],
+    ids=["peak", "twice", "return", "none"],
+)
+def test_the_benchmark_names_each_goal_that_is_missed(fleet: ModuleType, changes: dict[str, object], miss: str) -> None:
+    row = fleet.Row("outage", "STS", fleet.Ours.name, 20_000, 600, 12.0, 20, 10.0, 1, 2700.0, [10] * 60)
+    for name, value in changes.items():
+        setattr(row, name, value)
+    missed = fleet.missed([row], 90, {})
+    assert bool(missed) is bool(miss)
+    assert all(row.scenario in one for one in missed)
+    assert not miss or any(miss in one for one in missed)
+
+
+def test_the_benchmark_names_a_quota_that_is_passed_and_caches_that_differ(fleet: ModuleType) -> None:
+    first, second = fleet.missed([], 101, {"outage at STS": 0.5})
+    assert "101 calls of STS in one second" in first
+    assert "real caches differ by 0.5 s" in second

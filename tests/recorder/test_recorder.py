@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -191,14 +192,36 @@ def test_a_recording_without_a_broken_promise_makes_no_scenario(tmp_path: Path) 
     assert as_scenario(*source.recorded(tmp_path / "good.jsonl")) is None
 
 
+POLICY_LINE = f'{{"schema": "{SCHEMA}", "policy": {{}}}}'
+
+
 @pytest.mark.parametrize(
-    "text",
-    ["", "{}", "[]", '{"schema": "another"}', f'{{"schema": "{SCHEMA}", "policy": {{}}}}\n{{"now": 1}}', "\x00", "{"],
-    ids=["empty", "object", "list", "schema", "record", "binary", "cut"],
+    ("text", "problem"),
+    [
+        ("", "it is empty"),
+        ("\n \n", "it is empty"),
+        ("{}", "its first line does not name a schema"),
+        ("[]", "its first line does not name a schema"),
+        ('{"schema": "another"}', "has the schema 'another'; this version reads"),
+        (f'{{"schema": "{SCHEMA}"}}', "its first line does not hold the settings of a RefreshPolicy"),
+        (POLICY_LINE.replace("{}", '{"jitter": 2}'), "its first line does not hold the settings of a RefreshPolicy"),
+        (POLICY_LINE.replace("{}", '{"other": 2}'), "its first line does not hold the settings of a RefreshPolicy"),
+        (POLICY_LINE + '\n{"now": 1}', "line 2 is not a record of a fetch"),
+        (POLICY_LINE + "\n[]", "line 2 is not a record of a fetch"),
+        (POLICY_LINE + '\n\n{"now": ', "line 3 is not JSON, or was cut off"),
+        ("\x00", "line 1 is not JSON, or was cut off"),
+        ("[" * 100_000, "line 1 is not JSON, or was cut off"),
+        ('{"schema": ' + "9" * 5000, "line 1 is not JSON, or was cut off"),
+    ],
+    ids=[
+        *("empty", "blank", "object", "list", "schema", "policy", "value", "name"),
+        *("record", "list-record", "cut", "binary", "deep", "digits"),
+    ],
 )
-def test_another_file_is_refused_in_words(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="recording"):
+def test_another_file_is_refused_in_words(text: str, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match="recording") as caught:
         read_recording(text.splitlines())
+    assert problem in str(caught.value)
 
 
 def one_record(path: Path) -> list[str]:
@@ -327,3 +350,39 @@ def test_an_outage_and_its_end_are_played_again_with_their_errors(tmp_path: Path
 def test_a_recording_of_any_depth_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="not a recording"):
         read_recording(['{"a":' * 100_000])
+
+
+def test_a_long_recording_is_shrunk_in_seconds(tmp_path: Path) -> None:
+    source = Source(held_too_long)
+    for _ in range(1000):
+        source.provider.refresh()
+        source.clock.true.advance(minutes=1)
+    source.clock.ahead = -8 * 3600.0
+    source.provider.refresh()
+    policy, records = source.recorded(tmp_path / "long.jsonl")
+    began = time.process_time()
+    assert len(shrink(policy, records)) == 1
+    assert time.process_time() - began < 10.0, "one trial for each record takes a minute"
+
+
+@pytest.mark.parametrize("columns", [1, 20, 40, 80, 200])
+def test_a_timeline_is_as_wide_as_the_terminal(columns: int, tmp_path: Path) -> None:
+    source = Source()
+    for _ in range(5):
+        source.provider.refresh()
+        source.clock.true.advance(minutes=30)
+    played = replay(*source.recorded(tmp_path / "wide.jsonl"))
+    rows = [line for line in draw_text(played, columns=columns).splitlines() if line.startswith(("state", "fetches"))]
+    assert [len(row) for row in rows] == [max(20, columns)] * 2
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "no such encoding"])
+def test_a_timeline_is_drawn_in_ascii_where_the_terminal_knows_no_lines(encoding: str, tmp_path: Path) -> None:
+    source = Source()
+    source.provider.get_credentials()
+    source.clock.true.advance(minutes=50)
+    source.provider.refresh()
+    played = replay(*source.recorded(tmp_path / "ascii.jsonl"))
+    assert draw_text(played, encoding=encoding).isascii()
+    assert "##" in draw_text(played, encoding=encoding)
+    assert not draw_text(played).isascii()

@@ -178,9 +178,10 @@ class FetchRunner(StateKeeper):
     ) -> None:
         """Settle a fetch's outcome: what is held is replaced here and nowhere else. Then release the waiters."""
         try:
+            random_fractions = self._runtime.random(), self._runtime.random()  # once, however often it is settled
             while True:
                 state = cell.latest()
-                new = self._settled(state, in_flight, outcome, ago=ago, abandon=abandon)
+                new = self._settled(state, in_flight, outcome, random_fractions, ago=ago, abandon=abandon)
                 if delivery is not None and new.pending and new.delivery is None:
                     new.delivery = delivery
                 if new is state or self._swap(cell, state, new):
@@ -196,6 +197,7 @@ class FetchRunner(StateKeeper):
         state: CacheState,
         in_flight: InFlightFetch,
         result: Credentials | Exception,
+        random_fractions: tuple[float, float],
         *,
         ago: float,
         abandon: bool,
@@ -205,7 +207,7 @@ class FetchRunner(StateKeeper):
         if late and (state.closed or abandon or isinstance(result, Exception) or state.snapshot is not in_flight.held):
             return state if abandon else self._without_hanging(state, in_flight)
         now, wall = self._clocks.read()
-        outcome = self._outcome(in_flight, result, wall, ago=ago, late=late)
+        outcome = self._outcome(in_flight, result, random_fractions, wall, ago=ago, late=late)
         settlement = self._settle(self._view_of(state, now), outcome)
         record_waiters(settlement.happenings, in_flight.waiters)
         happenings = [*settlement.happenings, *state_change(state.reported, settlement.snapshot, now, wall)]
@@ -227,7 +229,14 @@ class FetchRunner(StateKeeper):
         return state.change(hanging=others, backoff=backoff)
 
     def _outcome(
-        self, in_flight: InFlightFetch, result: Credentials | Exception, wall: float, *, ago: float, late: bool
+        self,
+        in_flight: InFlightFetch,
+        result: Credentials | Exception,
+        random_fractions: tuple[float, float],
+        wall: float,
+        *,
+        ago: float,
+        late: bool,
     ) -> Outcome:
         context = in_flight.context
         return Outcome(
@@ -240,7 +249,7 @@ class FetchRunner(StateKeeper):
             server_time=context.server_time,
             refetch_after=context.refetch_after,
             issued_anew=in_flight.issued_anew,
-            random_fractions=(self._runtime.random(), self._runtime.random()),
+            random_fractions=random_fractions,
         )
 
     def _abandon_if_overdue(self, in_flight: InFlightFetch) -> None:

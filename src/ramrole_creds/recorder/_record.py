@@ -7,13 +7,14 @@ import math
 from collections import deque
 from contextlib import suppress
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ramrole_creds._cache.settlement import Failed, Kept
 from ramrole_creds._files import write_whole_file
 from ramrole_creds.credentials import Credentials
-from ramrole_creds.errors import ConfigurationError, NoCredentialsError, ProviderUnavailable
+from ramrole_creds.errors import ConfigurationError, NoCredentialsError, ProviderUnavailable, cannot_be_pickled
 from ramrole_creds.provider import CredentialProvider
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "ramrole-creds recording 1"
 MAX_SIZE: Final = 10_000_000
+MAX_NAMES_PER_RECORD: Final = 4
 Record = dict[str, Any]
 
 
@@ -44,7 +46,7 @@ class Recorder:
             raise ConfigurationError(f"provider must be a CredentialProvider, not {type(provider).__name__}.")
         self._records: deque[Record] = deque(maxlen=size)
         self._numbers: dict[str, dict[str, int]] = {"key": {}, "identity": {}}
-        self._last: object = None
+        self._counts = {"key": count(1), "identity": count(1)}
         self._policy: Record = {}
         provider.observe_fetches(self._observe)
 
@@ -94,11 +96,10 @@ class Recorder:
         }
         self._policy = asdict(view.policy)
         # Where another thread changed the state meanwhile, the engine settles the same outcome once more.
-        if self._records and self._last is outcome.random_fractions:
+        if self._records and self._records[-1]["random"] is outcome.random_fractions:
             self._records.pop()
         # What was held before is written for the first record only: older ones have left the ring, or were never in it.
         record["before"] = self._records[-1]["held"] if self._records else self._held(view.state.snapshot)
-        self._last = outcome.random_fractions
         self._records.append(record)
 
     def _fetched(self, result: Credentials | Exception) -> Record:
@@ -140,9 +141,18 @@ class Recorder:
         return self._number("key", credentials.access_key_id)
 
     def _number(self, kind: str, name: str) -> int:
-        """The number of a name: 1 for the first of its kind."""
+        """The number of a name: 1 for the first of its kind. Names that have left the ring are forgotten."""
         numbers = self._numbers[kind]
-        return numbers.setdefault(name, len(numbers) + 1)
+        number = numbers.pop(name, None) or next(self._counts[kind])
+        numbers[name] = number  # at the end: those that were not used for longest come first
+        if len(numbers) > MAX_NAMES_PER_RECORD * (self._records.maxlen or 1):
+            numbers.pop(next(iter(numbers)), None)
+        return number
+
+    def __reduce__(self) -> NoReturn:
+        raise cannot_be_pickled(
+            "A Recorder cannot be pickled: it knows the names that its recording hides. Send what dump() wrote."
+        )
 
 
 def _finite(value: float | None) -> float | None:

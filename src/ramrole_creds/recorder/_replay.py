@@ -69,25 +69,54 @@ def read_recording(lines: Iterable[str]) -> tuple[RefreshPolicy, list[Record]]:
     Raises:
         ConfigurationError: this is not a recording that this version can read.
     """
-    try:
-        header, *records = [json.loads(line) for line in lines if line.strip()]
-        if header["schema"] != SCHEMA:
-            raise ConfigurationError(
-                f"The recording has the schema {header['schema']!r:.60}; this version reads {SCHEMA!r}. "
-                "Use the version that wrote it."
-            )
-        if records:
-            records[0]["before"] = header.get("before")
-        for record in records:
-            _validate(record)
-        return RefreshPolicy(**header["policy"]), records
-    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError, RecursionError) as error:
-        if isinstance(error, ConfigurationError):
-            raise
-        problem = f"{type(error).__name__}"
-    raise ConfigurationError(
-        f"This is not a recording of ramrole_creds.recorder ({problem}). Pass what Recorder.dump() wrote."
+    parsed = [(number, _parsed(number, line)) for number, line in enumerate(lines, 1) if line.strip()]
+    if not parsed:
+        raise _not_a_recording("it is empty")
+    (_, header), *numbered = parsed
+    policy, before = _read_header(header)
+    records = [record for _, record in numbered]
+    for number, record in numbered:
+        _read_record(number, record, {"before": before} if record is records[0] else {})
+    return policy, records
+
+
+_WRONG: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError, RecursionError)
+
+
+def _not_a_recording(problem: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"This is not a recording of ramrole_creds.recorder: {problem}. Pass what Recorder.dump() wrote."
     )
+
+
+def _read_record(number: int, record: Record, more: Record) -> None:
+    try:
+        record.update(more)
+        _validate(record)
+    except _WRONG:
+        raise _not_a_recording(f"line {number} is not a record of a fetch") from None
+
+
+def _parsed(number: int, line: str) -> Any:  # noqa: ANN401  # any value of JSON
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        raise _not_a_recording(f"line {number} is not JSON, or was cut off") from None
+
+
+def _read_header(header: object) -> tuple[RefreshPolicy, Record | None]:
+    """The policy, and what was held before the first record."""
+    if not isinstance(header, dict) or (schema := header.get("schema")) is None:
+        raise _not_a_recording("its first line does not name a schema")
+    if schema != SCHEMA:
+        raise ConfigurationError(
+            f"The recording has the schema {schema!r:.60}; this version reads {SCHEMA!r}. "
+            "Use the version that wrote it."
+        )
+    try:
+        return RefreshPolicy(**header["policy"]), header.get("before")
+    except (*_WRONG, ConfigurationError):
+        raise _not_a_recording("its first line does not hold the settings of a RefreshPolicy") from None
 
 
 def _validate(record: Record) -> None:
@@ -138,15 +167,17 @@ def shrink(policy: RefreshPolicy, records: Sequence[Record]) -> list[Record]:
     broken = replay(policy, records).broken
     if not broken:
         return list(records)
-    promise = broken[0].promise
     kept = list(records[: broken[0].index + 1])
-    index = 0
-    while index < len(kept):
-        fewer = kept[:index] + kept[index + 1 :]
-        if any(one.promise == promise for one in replay(policy, fewer).broken):
-            kept = fewer
-        else:
-            index += 1
+    size = max(1, len(kept) // 2)  # large parts first: each trial plays all that is left
+    while size:
+        index = 0
+        while index < len(kept):
+            fewer = kept[:index] + kept[index + size :]
+            if any(one.promise == broken[0].promise for one in replay(policy, fewer).broken):
+                kept = fewer
+            else:
+                index += size
+        size //= 2
     return kept
 
 

@@ -38,6 +38,8 @@ def command(*, recording: Path, svg: Path | None, shrunk: Path | None, scenario:
       ramrole-creds replay recording.jsonl --scenario case.json
     """
     import json
+    import shutil
+    import sys
     from dataclasses import asdict
 
     from ramrole_creds import ConfigurationError
@@ -46,10 +48,19 @@ def command(*, recording: Path, svg: Path | None, shrunk: Path | None, scenario:
 
     try:
         policy, records = read_recording(read_input(recording, MAX_RECORDING_BYTES).splitlines())
-    except (ConfigurationError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        text = (
+            "This is not a recording of ramrole_creds.recorder: it is not UTF-8 text. Pass what Recorder.dump() wrote."
+        )
+        raise click.ClickException(f"{recording}: {text}") from None
+    except ConfigurationError as error:
         raise click.ClickException(f"{recording}: {error}") from error
     played = replay(policy, records)
-    click.echo(json.dumps([asdict(one) for one in played.broken]) if as_json else draw_text(played), nl=as_json)
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in played.broken]))
+    else:
+        columns, encoding = shutil.get_terminal_size().columns, sys.stdout.encoding or "utf-8"
+        click.echo(draw_text(played, columns=columns, encoding=encoding), nl=False)
     if svg is not None:
         write_output(svg, draw_svg(played))
     if shrunk is not None:
