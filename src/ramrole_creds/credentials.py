@@ -180,7 +180,7 @@ class Credentials(SdkCredentialsMixin):
     def __getstate__(self) -> NoReturn:
         self.__reduce_ex__(2)
 
-    def __json__(self) -> NoReturn:
+    def __json__(self, *_: object) -> NoReturn:
         """What Celery's messages, among others, ask an object for."""
         raise cannot_be_pickled(
             "Credentials cannot be sent as JSON: the secret would go to other processes, queues and files. "

@@ -216,7 +216,7 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
     def __reduce__(self) -> tuple[Any, ...]:
         return restore, self._recipe.reduce_args(self)
 
-    def __json__(self) -> NoReturn:
+    def __json__(self, *_: object) -> NoReturn:
         """What Celery's messages, among others, ask an object for."""
         raise cannot_be_pickled(
             f"{type(self).__name__} cannot be sent as JSON. Make it where the task runs, at module level, or send its "
