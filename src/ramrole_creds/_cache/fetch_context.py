@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ramrole_creds._checks import checked_duration, checked_patience
+from ramrole_creds._pickling import BoundToProcess
 from ramrole_creds.clock import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 MAY_CHANGE_SECONDS = 300.0
 
 
-class FetchContext:
+class FetchContext(BoundToProcess):
     """What a fetch may know, and what it may report.
 
     A provider on top of another passes its context on, so that one time limit bounds the whole.
@@ -30,6 +31,8 @@ class FetchContext:
     """
 
     __slots__ = ("_deadline", "_monotonic", "clock", "refetch_after", "rejected", "server_time", "valid_for")
+
+    _instead = "it measures the time of a fetch in this process. Send what remaining() returns."
 
     def __init__(
         self,
