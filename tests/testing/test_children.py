@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import urllib.request
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ramrole_creds.testing import RealAddressError
+from ramrole_creds.testing import FakeCloud, RealAddressError, cloud_in_place
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-
-    from ramrole_creds.testing import FakeCloud
 
 pytestmark = pytest.mark.usefixtures("trap")
 
@@ -36,11 +39,48 @@ def test_a_python_child_finds_the_cloud_through_this_library(ramrole_cloud: Fake
     assert ramrole_cloud.credential_store.lookup(done.stdout.strip()) is not None
 
 
-def test_a_multiprocessing_child_reaches_it_too(ramrole_cloud: FakeCloud) -> None:
-    import multiprocessing
+METHODS = multiprocessing.get_all_start_methods()
 
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.apply(eval, [f"__import__('urllib.request').request.urlopen({URL!r}, timeout=5).read()"]) == b"web"
+
+def ask() -> bytes:
+    with urllib.request.urlopen(URL, timeout=5) as answer:
+        return bytes(answer.read())
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+@pytest.mark.parametrize("number", [1, 2])  # a fork server outlives a test
+@pytest.mark.parametrize("method", METHODS)
+def test_a_multiprocessing_child_reaches_it_too(ramrole_cloud: FakeCloud, method: str, number: int) -> None:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(method)) as pool:
+        assert pool.submit(ask).result() == b"web", number
+    ramrole_cloud.assert_called_once("role")
+
+
+@pytest.mark.skipif("forkserver" not in METHODS, reason="no fork server on this system")
+def test_a_fork_server_from_before_does_not_reach_the_real_address() -> None:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("forkserver")) as pool:
+        assert pool.submit(os.getpid).result()
+        with FakeCloud() as cloud, cloud_in_place(cloud):
+            assert pool.submit(os.getpid).result(), "its children live on"
+    with FakeCloud() as cloud, cloud_in_place(cloud):
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("forkserver")) as pool:
+            assert pool.submit(ask).result() == b"web"
+        cloud.assert_called_once("role")
+
+
+async def exec_curl() -> bytes:
+    child = await asyncio.create_subprocess_exec(needs("curl"), *CURL, stdout=subprocess.PIPE)
+    return (await child.communicate())[0]
+
+
+async def shell_curl() -> bytes:
+    child = await asyncio.create_subprocess_shell(f"{needs('curl')} {' '.join(CURL)}", stdout=subprocess.PIPE)
+    return (await child.communicate())[0]
+
+
+@pytest.mark.parametrize("start", [exec_curl, shell_curl])
+def test_a_child_of_asyncio_reaches_it_too(ramrole_cloud: FakeCloud, start: Callable[[], Any]) -> None:
+    assert asyncio.run(start()) == b"web"
     ramrole_cloud.assert_called_once("role")
 
 

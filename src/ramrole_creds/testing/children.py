@@ -74,8 +74,23 @@ def reach_children(url: str | None) -> Iterator[None]:
     Raises:
         RealAddressError: in the code that starts a child which would not take the redirect over.
     """
-    with changed_environment(child_environment(url)), _checked_children():
-        yield
+    _stop_fork_server()
+    try:
+        with changed_environment(child_environment(url)), _checked_children():
+            yield
+    finally:
+        _stop_fork_server()
+
+
+def _stop_fork_server() -> None:
+    """Let multiprocessing start its fork server anew: it keeps the environment that it was started with.
+
+    One that has children goes on, since they would count as dead without it.
+    """
+    module = sys.modules.get("multiprocessing.forkserver")
+    stop = getattr(getattr(module, "_forkserver", None), "_stop", None)
+    if stop is not None and not sys.modules["multiprocessing"].active_children():
+        stop()
 
 
 _depth = 0
