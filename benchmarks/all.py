@@ -3,9 +3,9 @@
     tox run -e bench                  # in an environment with the peers
     python benchmarks/all.py          # in an environment that has them
 
-Writes `docs/costs.json`, `docs/costs.md` and the pictures of the fleet. Each benchmark runs several times; the peers
-run in turns with ours. A ratio is taken within each pass: the page shows the median, the lowest and the highest.
-The machine should do nothing else meanwhile.
+Writes `docs/costs.json`, `docs/costs.md`, the figures in `docs/why.md` and the pictures of the fleet. Each benchmark
+runs several times; the peers run in turns with ours. A ratio is taken within each pass: the page shows the median, the
+lowest and the highest. The machine should do nothing else meanwhile.
 """
 
 from __future__ import annotations
@@ -208,10 +208,10 @@ def main() -> int:
         "fleet": fleet,
     }
     sys.path.insert(0, str(DOCS))
-    from costs_page import page
+    from costs_page import page, write
 
     (options.output / "costs.json").write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (options.output / "costs.md").write_text(page(data), encoding="utf-8")
+    write(data, options.output)
     print(page(data))
     print("\n".join(["missed:", *fleet["missed"]]) if fleet["missed"] else f"done in {data['seconds']} s")
     return 1 if fleet["missed"] else 0

@@ -2,9 +2,10 @@
 
 import sys
 from importlib.metadata import version as installed_version
+from importlib.util import find_spec
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # generated.py
+sys.path.insert(0, str(Path(__file__).parent))  # generated.py and reference.py
 
 project = "ramrole-creds"
 author = "the ramrole-creds developers"
@@ -17,6 +18,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "generated",
+    "reference",
 ]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
@@ -43,7 +45,31 @@ myst_html_meta = {
     "property=og:type": "website",
 }
 
+# Docstrings write code between single backticks.
+default_role = "code"
 autodoc_preserve_defaults = True
+# Signatures of the integrations are shown without the SDKs.
+_SDKS = (
+    "aiohttp",
+    "airflow",
+    "aliyun",
+    "aliyunsdkcore",
+    "fc2",
+    "fsspec",
+    "httpx",
+    "lance",
+    "lance_namespace",
+    "mns",
+    "odps",
+    "opentelemetry",
+    "oss2",
+    "ossfs",
+    "prometheus_client",
+    "pyarrow",
+    "pyiceberg",
+    "storages",
+)
+autodoc_mock_imports = [name for name in _SDKS if find_spec(name) is None]
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_default_options = {"members": True, "undoc-members": False, "show-inheritance": True}

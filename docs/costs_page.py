@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
+import re
 from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).parent
 HEAD = """# Costs
 
-`benchmarks/all.py` writes this page and `costs.json`. Nobody edits it by hand. No other text of the project has a
-measured figure. `tox run -e bench` repeats the run on your machine.
+`benchmarks/all.py` writes this page, `costs.json` and the table of figures on [Why this library](why.md). Nobody edits
+them by hand. No other text of the project has a measured figure. `tox run -e bench` repeats the run on your machine.
 
 {machine}
 
@@ -38,6 +38,16 @@ it is the largest part, and an event loop adds its own work to each wait. tea-op
 acs-client sends through an old copy of requests that it brings along, and encodes the parameters of each call three
 times.
 """,
+}
+BEGIN, END = "<!-- figures: begin (python docs/costs_page.py) -->", "<!-- figures: end -->"
+PEERS = ("ramrole-creds", "alibabacloud-credentials", "botocore", "google-auth", "azure-identity")
+# What the page "Why this library" compares; of a peer that was measured in two ways, the better figure.
+COMPARED = {
+    "import": "the import",
+    "cached get, 1 thread": "reading cached credentials",
+    "longest call while 64 threads ask and a fetch of 1 s runs": "the longest of 64 calls while a refresh takes 1 s",
+    "fetches by 64 threads that find expired credentials": "fetches by 64 threads that find expired credentials",
+    "memory of each of 1,000 providers": "memory of a provider",
 }
 FLEET = """
 ## A fleet
@@ -66,8 +76,7 @@ def page(data: dict[str, Any]) -> str:
         topics = list(dict.fromkeys(each["topic"] for each in figures))
         figures = [each for topic in topics for each in figures if each["topic"] == topic]
         if figures:
-            parts.append(f"\n## {title}\n\n| | | | times ramrole-creds |\n|---|---|---|---|\n")
-            parts += [row(each) for each in figures]
+            parts.append(f"\n## {title}\n\n{table(figures)}")
             parts.append(NOTES.get(title, ""))
     parts.append(fleet(data["fleet"]))
     return "".join(parts)
@@ -78,14 +87,48 @@ def belongs(title: str, figure: dict[str, Any]) -> bool:
     return title != "A cached get" or "Recorder" not in figure["topic"]
 
 
-def row(figure: dict[str, Any]) -> str:
-    """One line of a table."""
-    ratio = figure["ratio"]
-    shown = "" if ratio is None else f"{number(ratio[0])} ({number(ratio[1])} to {number(ratio[2])})"
-    return (
-        f"| {figure['topic']} | {figure['subject']} | {number(figure['value'])} {figure['unit']}".rstrip()
-        + f" | {shown} |\n"
-    )
+def table(figures: list[dict[str, Any]]) -> str:
+    """The figures of a group; the column of ratios is left out where nothing was compared."""
+    rows = [
+        ["what", "who", "figure"],
+        ["---"] * 3,
+        *([each["topic"], each["subject"], amount(each)] for each in figures),
+    ]
+    if any(each["ratio"] for each in figures):
+        for cells, shown in zip(rows, ["times ramrole-creds", "---", *map(ratio, figures)], strict=True):
+            cells.append(shown)
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+
+
+def amount(figure: dict[str, Any]) -> str:
+    """A figure with its unit."""
+    return f"{number(figure['value'])} {figure['unit']}".rstrip()
+
+
+def ratio(figure: dict[str, Any]) -> str:
+    """The median, the lowest and the highest ratio; "-" for a figure that nothing is compared with."""
+    found = figure["ratio"]
+    return "-" if found is None else f"{number(found[0])} ({number(found[1])} to {number(found[2])})"
+
+
+def with_figures(text: str, data: dict[str, Any]) -> str:
+    """The page "Why this library" with its table of figures as they are now."""
+    lines = [f"| | {' | '.join(PEERS)} |", f"|---|{'---|' * len(PEERS)}"]
+    for topic, said in COMPARED.items():
+        cells = []
+        for peer in PEERS:
+            found = [one for one in data["figures"] if one["topic"] == topic and one["subject"].startswith(peer)]
+            cells.append(amount(min(found, key=lambda one: one["value"])) if found else "-")
+        lines.append(f"| {said} | {' | '.join(cells)} |")
+    block = "\n".join([BEGIN, *lines, END])
+    return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: block, text, flags=re.DOTALL)
+
+
+def write(data: dict[str, Any], folder: Path = DOCS) -> None:
+    """Write both pages into a folder."""
+    why = (DOCS / "why.md").read_text(encoding="utf-8")
+    (folder / "costs.md").write_text(page(data), encoding="utf-8")
+    (folder / "why.md").write_text(with_figures(why, data), encoding="utf-8")
 
 
 def number(value: float) -> str:
@@ -120,6 +163,4 @@ def wrapped(text: str) -> str:
 
 
 if __name__ == "__main__":
-    text = page(json.loads((DOCS / "costs.json").read_text(encoding="utf-8")))
-    (DOCS / "costs.md").write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
+    write(json.loads((DOCS / "costs.json").read_text(encoding="utf-8")))

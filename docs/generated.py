@@ -138,14 +138,6 @@ def setup(app: Any) -> dict[str, bool]:  # noqa: ANN401  # Sphinx
             opened = nodes.raw("", f"<details><summary>All texts of {name}</summary>", format="html")
             return [opened, nodes.bullet_list("", *items), nodes.raw("", "</details>", format="html")]
 
-    def shorten(_app: object, _what: str, _name: str, value: object, _options: object, *rest: str | None) -> Any:  # noqa: ANN401  # a pair of texts
-        """Python says nothing about the arguments of most exceptions and of protocols."""
-        signature, returns = rest
-        if signature == "(*args, **kwargs)":
-            signature = "(message)" if _is_error(value) else ""
-        return signature, returns
-
-    app.connect("autodoc-process-signature", shorten)
     app.add_directive("error-texts", ErrorTexts)
     return {"parallel_read_safe": True}
 

@@ -155,7 +155,7 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
 
         Raises:
             ProviderUnavailable, FetchError: what the fetch raised.
-            ConfigurationError: `rejected` is no Credentials.
+            ConfigurationError: `rejected` is not a Credentials object.
         """
         if rejected is not None and not isinstance(rejected, Credentials):
             raise ConfigurationError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
@@ -29,6 +30,22 @@ def test_every_public_name_stands_on_the_page_of_the_api() -> None:
     named = set(re.findall(r"auto\w+:: ramrole_creds\.(?:\w+\.)?(\w+)$", page, flags=re.MULTILINE))
     of_modules = {name for name in vars(errors) if "automodule:: ramrole_creds.errors" in page}
     assert set(ramrole_creds.__all__) - named - of_modules == {"__version__"}
+
+
+PUBLIC_MODULES = ["signing", "testing", "metadata", "sts", "events", "errors", "clock", "local_service", "recorder"]
+INTEGRATIONS = sorted(file.stem for file in (ROOT / "src" / "ramrole_creds" / "integrations").glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("module", [*PUBLIC_MODULES, *(f"integrations.{name}" for name in INTEGRATIONS)])
+def test_every_name_of_a_public_module_is_in_the_reference(module: str) -> None:
+    page = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "api").glob("*.md"))
+    if re.search(rf"automodule:: ramrole_creds\.{module}\n(?!   :no-members:)", page):
+        return  # Sphinx takes the names from the module
+    names = importlib.import_module(f"ramrole_creds.{module}").__all__
+    at_the_root = {name for name in names if name in ramrole_creds.__all__}
+    shown = re.findall(rf"auto\w+:: ramrole_creds\.(?:{module}\.)?(\w+)(?:\(\))?$", page, flags=re.MULTILINE)
+    assert set(names) - at_the_root - set(shown) == set()
+    assert names
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -84,8 +84,8 @@ class SigningAuth:
         origin = origin_of(request)
         if self.hosts is not None and not any(_is_within(origin[1], host) for host in self.hosts):
             raise SigningError(
-                f"The request goes to {origin[1]}, which is none of the hosts to sign for ({', '.join(self.hosts)}). "
-                "Add it to hosts= if it may receive the security token."
+                f"The request goes to {origin[1]}, which is not one of the hosts to sign for "
+                f"({', '.join(self.hosts)}). Add it to hosts= if it may receive the security token."
             )
         return AuthFlow(self, origin)
 

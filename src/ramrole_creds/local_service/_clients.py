@@ -94,7 +94,7 @@ def parse_rule(text: str) -> ClientRule:
     """A rule from text: "uid:1000", "user:alice", "addr:10.0.0.0/8", or "*" for everybody.
 
     Raises:
-        ConfigurationError: the text is none of these, or this machine does not know the user.
+        ConfigurationError: the text has another form, or this machine does not know the user.
     """
     kind, colon, value = text.partition(":")
     if text == "*":

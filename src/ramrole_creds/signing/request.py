@@ -64,7 +64,7 @@ class Request:
     scheme: str
     """`http` or `https`."""
     host: str
-    """Host and port as in the Host header: lower case, without the default port of the scheme."""
+    """Host and port as in the Host header, in lower case, without the default port of the scheme."""
     path: str
     """The path as it goes on the wire, encoded; never empty."""
     _lowered: Lowered

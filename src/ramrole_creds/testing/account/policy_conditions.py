@@ -91,7 +91,7 @@ def _holds_without_value(operator: Operator) -> bool:
 
 @lru_cache(maxsize=1024)
 def _pattern(text: str) -> re.Pattern[str]:
-    # Each `*` takes the shortest text and never another one: many of them cost linear time. Brackets are no wildcards.
+    # Each `*` takes the shortest text and never another one: many of them cost linear time. Brackets are not wildcards.
     return re.compile(fnmatch.translate(text.replace("[", "[[]")))
 
 
