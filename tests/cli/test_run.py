@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,6 +99,19 @@ def test_signals_reach_the_child_and_its_answer_counts(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
     assert process.returncode == 42
+
+
+@posix_only
+def test_ctrl_c_before_the_child_has_started_gives_130(cloud: FakeCloud) -> None:
+    cloud.faults.add("token", "hang")
+    command = [*COMMAND, "--", sys.executable, "-c", "print('started')"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 30
+        while not cloud.requests and time.monotonic() < deadline:
+            threading.Event().wait(0.02)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=30)
+    assert (process.returncode, output, errors) == (128 + signal.SIGINT, "", "")
 
 
 @posix_only

@@ -21,10 +21,9 @@ ROLE = "acs:ram::1234567890123456:role/app"
 
 
 def sources(**options: object) -> Sources:
-    from ramrole_creds.local_service import History
 
     made: ServeOptions = serving.ServeOptions(**options)
-    return serving.Sources(made, History())  # type: ignore[no-any-return]  # of a module that may be missing
+    return serving.Sources(made, serving.Journal())  # type: ignore[no-any-return]  # of a module that may be missing
 
 
 @pytest.mark.usefixtures("ramrole_cloud")
@@ -80,3 +79,17 @@ def test_on_a_terminal_watch_draws_a_panel_until_its_time_is_over(
     monkeypatch.setattr(watching, "Console", lambda **_: terminal)
     assert watching.watch(only=(), interval=0.05, seconds=0.2) == 0
     assert "life left" in drawn.getvalue()
+
+
+def test_an_outage_is_reported_with_the_source_of_the_credentials(
+    ramrole_cloud: FakeCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (provider,) = serving.Sources(serving.ServeOptions(), serving.Journal()).rules().providers
+    with provider:
+        provider.get_credentials()
+        ramrole_cloud.faults.add("metadata", 503)
+        ramrole_cloud.clock.advance(hours=5, minutes=50)
+        provider.get_credentials()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines
+    assert [line for line in lines if not line.startswith("default/ecs_ram_role: ")] == []

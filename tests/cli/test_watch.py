@@ -96,8 +96,8 @@ def test_in_a_pipe_there_is_a_line_for_each_event() -> None:
     result = run("watch", "--for", "1", "--interval", "0.1")
     assert result.exit_code == 0
     lines = result.output.splitlines()
-    assert any("default: new credentials STS." in line for line in lines)
-    assert any(line.endswith("fresh default: empty → fresh") for line in lines)
+    assert any("default/ecs_ram_role: new credentials STS." in line for line in lines)
+    assert any(line.endswith("fresh default/ecs_ram_role: empty → fresh") for line in lines)
     assert_no_secret_in(result.output)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import sys
 from importlib import import_module
 from typing import Any, Final
@@ -17,6 +18,7 @@ CONTEXT_SETTINGS: Final[dict[str, object]] = {"help_option_names": ["-h", "--hel
 
 # A full disk, a quota, a limit on the size of files, a device that fails: no other call has these errors.
 OUTPUT_ERRNOS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+INTERRUPTED: Final = 128 + signal.SIGINT  # as a shell reports Ctrl-C
 PREFIX: Final = "Error: "  # as click begins an error
 # Subcommand -> module in `ramrole_creds.cli.commands`; the object in it is called `command`.
 COMMANDS: Final = {
@@ -47,6 +49,8 @@ class LazyGroup(click.Group):
         """Run the subcommand; the text of its failure ends with where it is described."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
         except click.UsageError:
             raise  # it shows how to call the command
         except click.ClickException as error:

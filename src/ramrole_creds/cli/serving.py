@@ -21,7 +21,7 @@ from ramrole_creds.local_service import ClientRules, History, LocalService, Serv
 from ramrole_creds.local_service.summary import describe_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ramrole_creds import CredentialProvider
     from ramrole_creds.events import Event
@@ -55,13 +55,22 @@ class ServeOptions:
 class Journal(History):
     """A history that also prints what an operator must know, for the journal of systemd."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.providers: Callable[[], Iterable[CredentialProvider]] = tuple
+
     def __call__(self, event: Event) -> None:
         """Take an event; the first failure in a row is printed, the following ones are not."""
         super().__call__(event)
         first_failure = isinstance(event, FetchFailed) and event.failures == 1
         near_its_end = isinstance(event, StateChanged) and event.new in URGENT_STATES
         if first_failure or near_its_end or isinstance(event, IdentityChanged):
-            click.echo(describe_event(event), err=True)
+            click.echo(describe_event(event, self._source(event)), err=True)
+
+    def _source(self, event: Event) -> str:
+        """Where the provider's credentials come from, as `whoami` shows it; its own name until that is known."""
+        names = [one.status().provider_name for one in self.providers() if one.get_provider_name() == event.provider]
+        return names[0] if names else event.provider
 
 
 @dataclass(slots=True)
@@ -77,10 +86,13 @@ class Sources:
     """
 
     options: ServeOptions
-    history: History
+    history: Journal
     opened: dict[str, CredentialProvider] = field(default_factory=dict)
     retired: list[CredentialProvider] = field(default_factory=list)
     only: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.history.providers = lambda: tuple(self.opened.values())
 
     def rules(self) -> ClientRules:
         """Read the configuration and make the providers; those that were made for the same are kept with all they hold.

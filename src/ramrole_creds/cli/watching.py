@@ -160,7 +160,7 @@ def _print_lines(
         total, events = history.total(), history.events()
         for event in events[len(events) - min(len(events), total - shown) :]:
             status = provider.status()
-            line = f"{_stamp(event.at)} {status.state} {describe_event(event)}"
+            line = f"{_stamp(event.at)} {status.state} {describe_event(event, status.provider_name)}"
             click.echo(event_as_json(event, status) if as_json else line)
         shown = total
         if over:
