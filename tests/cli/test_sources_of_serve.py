@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ramrole_creds.cli.serving import ServeOptions, Sources
+    from ramrole_creds.testing import FakeCloud
 
 ROLE = "acs:ram::1234567890123456:role/app"
 
