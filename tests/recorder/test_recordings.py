@@ -25,7 +25,7 @@ from ramrole_creds import (
 )
 from ramrole_creds.recorder import Recorder, read_recording, replay
 from ramrole_creds.testing import FakeCloud
-from tests.recorder.test_recorder import Source
+from tests.recorder.test_recorder import Source, held_too_long
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,10 +100,10 @@ SCHEMA_OF_A_RECORD: dict[str, Any] = {
     "additionalProperties": False,
     "required": [
         *("now", "wall", "seconds", "ago", "late", "server_time", "refetch_after", "issued_anew", "random"),
-        *("doubted", "rejected", "fetched", "settled", "held"),
+        *("doubted", "valid_for", "rejected", "fetched", "settled", "held"),
     ],
     "properties": {
-        **{name: {"type": "number"} for name in ("now", "wall", "seconds", "ago")},
+        **{name: {"type": "number"} for name in ("now", "wall", "seconds", "ago", "valid_for")},
         **{name: {"type": "boolean"} for name in ("late", "doubted", "issued_anew")},
         "server_time": {"type": ["array", "null"], "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
         "refetch_after": {"type": ["number", "null"]},
@@ -177,3 +177,23 @@ def test_every_line_of_a_recording_fits_the_schema_that_the_manual_states(tmp_pa
     parts = {name.partition(".")[2] for name in named if "." in name}
     stated = {name for one in SCHEMA_OF_A_RECORD["$defs"].values() for name in one["properties"]}
     assert parts == stated
+
+
+def test_the_wish_of_a_caller_is_recorded_and_a_promise_to_it_is_checked(tmp_path: Path) -> None:
+    """By the wall clock alone, which is eight hours slow, an hourly session seems to live for nine."""
+    source = Source(held_too_long)
+    source.clock.ahead = -8 * 3600.0
+    source.provider.get_credentials(valid_for=2 * 3600.0)
+    policy, records = source.recorded(tmp_path / "wish.jsonl")
+    assert records[0]["valid_for"] == 7200.0
+    broken = {one.promise: one.detail for one in replay(policy, records).broken}
+    assert broken["a caller gets credentials that live shorter than it asks for"] == "7200 s asked for, 3600 s left"
+    assert "credentials are held past their end" in broken
+
+
+def test_a_recording_from_before_wishes_were_recorded_is_played(tmp_path: Path) -> None:
+    source = Source()
+    source.provider.get_credentials()
+    policy, records = source.recorded(tmp_path / "old.jsonl")
+    lines = (tmp_path / "old.jsonl").read_text(encoding="utf-8").replace('"valid_for": 0.0, ', "").splitlines()
+    assert replay(*read_recording(lines)).broken == replay(policy, records).broken == ()

@@ -250,6 +250,7 @@ class FetchRunner(StateKeeper):
             refetch_after=context.refetch_after,
             issued_anew=in_flight.issued_anew,
             random_fractions=random_fractions,
+            valid_for=context.valid_for,
         )
 
     def _abandon_if_overdue(self, in_flight: InFlightFetch) -> None:

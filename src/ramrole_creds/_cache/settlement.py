@@ -38,6 +38,7 @@ class Outcome(NamedTuple):
         refetch_after: seconds after which the source asks to be fetched again.
         issued_anew: the source was asked twice in a row and returned others the second time, so it issues at each call.
         random_fractions: two random numbers between 0 and 1.
+        valid_for: seconds that the credentials must live for the call that it was made for.
     """
 
     result: Credentials | Exception
@@ -50,6 +51,7 @@ class Outcome(NamedTuple):
     refetch_after: float | None = None
     issued_anew: bool = False
     random_fractions: tuple[float, float] = (0.5, 0.5)
+    valid_for: float = 0.0
 
 
 class Replaced(NamedTuple):

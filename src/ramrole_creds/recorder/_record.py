@@ -85,6 +85,7 @@ class Recorder:
             "issued_anew": outcome.issued_anew,
             "random": outcome.random_fractions,
             "doubted": view.state.snapshot.doubtful,
+            "valid_for": _finite(outcome.valid_for),
             "rejected": None if outcome.rejected is None else self._key(outcome.rejected),
             "fetched": self._fetched(outcome.result),
             "settled": "failed"

@@ -1,4 +1,4 @@
-"""Plays a recording against the engine's real `settle`, and looks for broken promises."""
+"""Plays a recording against the engine's real `settle` and `decide`, and looks for broken promises."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ramrole_creds import errors
 from ramrole_creds._cache.backoff import Backoff
-from ramrole_creds._cache.decisions import View
+from ramrole_creds._cache.decisions import Ask, Serve, View, decide
 from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds._cache.settlement import Failed, Kept, Outcome, settle
 from ramrole_creds._cache.snapshot import NO_SNAPSHOT, Snapshot
@@ -28,6 +28,7 @@ MAX_LIFE_SECONDS: Final = 36 * 3600.0
 MAX_NUMBER: Final = 1e12
 TOLERANCE_SECONDS: Final = 5.0
 SERVED_TOO_LONG: Final = "credentials are held past their end"
+SERVED_TOO_SHORT: Final = "a caller gets credentials that live shorter than it asks for"
 THROWN_AWAY: Final = "newer credentials are thrown away"
 ENDS_SOONER: Final = "credentials are replaced by ones that end sooner"
 DECIDED_OTHERWISE: Final = "this version decides otherwise"
@@ -183,7 +184,7 @@ def shrink(policy: RefreshPolicy, records: Sequence[Record]) -> list[Record]:
 
 def _judge(policy: RefreshPolicy, held: Snapshot, before: Record | None, record: Record) -> list[tuple[str, str]]:
     """The promises that do not hold at a record, each with what was recorded."""
-    found = [*_held_too_long(record), *_replaced_wrongly(held, before, record)]
+    found = [*_held_too_long(policy, record), *_replaced_wrongly(held, before, record)]
     settlement = settle_record(policy, held, record)
     settled = "failed" if isinstance(settlement, Failed) else "kept" if isinstance(settlement, Kept) else "replaced"
     if settled != record["settled"]:
@@ -193,20 +194,30 @@ def _judge(policy: RefreshPolicy, held: Snapshot, before: Record | None, record:
 
 def settle_record(policy: RefreshPolicy, held: Snapshot, record: Record) -> Settlement:
     """What the engine of this version makes of a record where this is held before."""
-    now = float(record["now"])
+    return settle(_view(policy, held, float(record["now"])), _outcome(record, held.credentials))
+
+
+def _view(policy: RefreshPolicy, held: Snapshot, now: float) -> View:
     state = CacheState(held, Backoff(), held.state_at(now))
-    view = View(state, now, now, own=False, policy=policy, name="the recorded provider")
-    return settle(view, _outcome(record, held.credentials))
+    return View(state, now, now, own=False, policy=policy, name="the recorded provider")
 
 
-def _held_too_long(record: Record) -> Iterator[tuple[str, str]]:
+def _is_served(policy: RefreshPolicy, record: Record, now: float, valid_for: float = 0.0) -> bool:
+    """Whether a call at this moment gets what was recorded to be held, once it has waited for a fetch in vain."""
+    view = _view(policy, _snapshot(record["held"], record), now)
+    return isinstance(decide(view, Ask(valid_for=valid_for, waited=True)), Serve)
+
+
+def _held_too_long(policy: RefreshPolicy, record: Record) -> Iterator[tuple[str, str]]:
     after, end = record["held"], _true_end(record)
     if after is None or end is None or after["doubtful"] or after["key"] != record["fetched"].get("key"):
         return
+    now, wish = float(record["now"]), float(record.get("valid_for") or 0.0)
     recorded = math.inf if after["expires_at"] is None else after["expires_at"]
-    too_long = recorded - max(end, record["now"])
-    if too_long > TOLERANCE_SECONDS:
-        yield SERVED_TOO_LONG, f"by {too_long:.0f} s"
+    if _is_served(policy, record, max(end, now) + TOLERANCE_SECONDS):
+        yield SERVED_TOO_LONG, f"by {recorded - max(end, now):.0f} s"
+    if end - now < wish - TOLERANCE_SECONDS and _is_served(policy, record, now, wish):
+        yield SERVED_TOO_SHORT, f"{wish:.0f} s asked for, {max(0.0, end - now):.0f} s left"
 
 
 def _replaced_wrongly(held: Snapshot, before: Record | None, record: Record) -> Iterator[tuple[str, str]]:
@@ -215,8 +226,8 @@ def _replaced_wrongly(held: Snapshot, before: Record | None, record: Record) -> 
         return
     if record["settled"] == "kept" and new > old:
         yield THROWN_AWAY, f"they end {new - old:.0f} s later than the held ones"
-    usable = record["now"] < held.expires_at and not held.doubtful
-    if record["settled"] == "replaced" and new < old and usable and record["rejected"] is None:
+    replaced = record["settled"] == "replaced" and record["rejected"] is None
+    if replaced and new < old and record["now"] < held.expires_at and not held.doubtful:
         yield ENDS_SOONER, f"by {old - new:.0f} s"
 
 
@@ -248,6 +259,7 @@ def _outcome(record: Record, held: Credentials | None) -> Outcome:
         refetch_after=None if record["refetch_after"] is None else float(record["refetch_after"]),
         issued_anew=bool(record.get("issued_anew", False)),
         random_fractions=(float(record["random"][0]), float(record["random"][1])),
+        valid_for=float(record.get("valid_for") or 0.0),
     )
 
 
