@@ -47,7 +47,6 @@ def ask() -> bytes:
         return bytes(answer.read())
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 @pytest.mark.parametrize("number", [1, 2])  # a fork server outlives a test
 @pytest.mark.parametrize("method", METHODS)
 def test_a_multiprocessing_child_reaches_it_too(ramrole_cloud: FakeCloud, method: str, number: int) -> None:

@@ -366,6 +366,23 @@ def test_a_policy_may_name_the_tags_of_what_is_written(endpoints: Endpoints) -> 
     assert endpoints.ask(OSS, "PUT", "/bkt/k", {"x-oss-tagging": "team=ops"}, body=b"1").status == 403
 
 
+def test_a_policy_may_name_the_tags_of_what_is_there(endpoints: Endpoints) -> None:
+    endpoints.ask(OSS, "PUT", "/bkt/ours", {"x-oss-tagging": "team=dev"}, body=b"1")
+    endpoints.ask(OSS, "PUT", "/bkt/theirs", {"x-oss-tagging": "team=ops"}, body=b"1")
+    endpoints.ask(OSS, "PUT", "/bkt/untagged", body=b"1")
+    endpoints.policies[:] = [conditional("StringEquals", "oss:ExistingObjectTag/team", "dev")]
+    for key, status in (("ours", 200), ("theirs", 403), ("untagged", 403), ("absent", 403)):
+        assert endpoints.ask(OSS, "GET", f"/bkt/{key}").status == status
+    copied = endpoints.ask(OSS, "PUT", "/bkt/ours", {"x-oss-copy-source": "/bkt/theirs"})
+    assert copied.status == 403, "the source counts by its own tags"
+
+
+def test_a_policy_may_name_the_acl_of_a_bucket(endpoints: Endpoints) -> None:
+    endpoints.policies[:] = [ALLOW_ALL, conditional("StringNotEquals", "oss:x-oss-acl", "private", "Deny")]
+    assert endpoints.ask(OSS, "PUT", "/bkt", {"x-oss-acl": "private"}).status == 200
+    assert endpoints.ask(OSS, "PUT", "/bkt", {"x-oss-acl": "public-read"}).status == 403
+
+
 def test_a_form_is_judged_by_the_key_that_it_names(endpoints: Endpoints) -> None:
     endpoints.policies[:] = [allow("oss:PutObject", resource="acs:oss:*:*:bkt/up/*")]
     policy: dict[str, object] = {"expiration": "2026-01-01T01:00:00.000Z", "conditions": [{"bucket": "bkt"}]}

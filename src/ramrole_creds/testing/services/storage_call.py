@@ -78,13 +78,27 @@ class StorageCall:
         bucket = self.bucket_name if bucket is None else bucket
         key = self.key if key is None else key
         path = "*" if bucket is None else f"{bucket}/{key}" if key else bucket
+        resource = f"acs:oss:oss-{self.region}:{self.caller.account_id}:{path}"
+        return Access(f"oss:{action}", resource, self._conditions(action, bucket, key))
+
+    def _conditions(self, action: str, bucket: str | None, key: str) -> dict[str, Values]:
+        """The condition keys of OSS.
+
+        Known, from "Policy syntax and elements" of OSS: the names, `oss:Prefix` and `oss:Delimiter` for listings,
+        `oss:x-oss-acl` for the ACL of a bucket. Assumed: a tag that an object does not have is an absent key.
+        """
         conditions: dict[str, Values] = {"acs:UserAgent": self.headers.get("user-agent", "")}
         if action == "ListObjects":
             conditions |= {"oss:Prefix": self.query.get("prefix", ""), "oss:Delimiter": self.query.get("delimiter", "")}
+        if acl := self.own_header("acl"):
+            conditions["oss:x-oss-acl"] = acl
         for name, value in parse_qsl(self.own_header("tagging") or "", keep_blank_values=True):
             conditions[f"oss:RequestObjectTag/{name}"] = value
-        resource = f"acs:oss:oss-{self.region}:{self.caller.account_id}:{path}"
-        return Access(f"oss:{action}", resource, conditions)
+        held = self.store.find(bucket or "")
+        stored = None if held is None or not key else held.objects.get(key)
+        for name, value in () if stored is None else stored.tags:
+            conditions[f"oss:ExistingObjectTag/{name}"] = value
+        return conditions
 
     def permit(self, *accesses: str | Access) -> None:
         """Judge actions on this bucket or object, or other accesses, and refuse the call where one is denied."""
