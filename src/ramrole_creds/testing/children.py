@@ -151,7 +151,10 @@ def _environment_of(words: Sequence[str], given: Mapping[Any, Any] | None, *, sh
         if given is not None and not _has_hook(given):
             raise _escape(words)
         return given
-    inherited: Mapping[Any, Any] = os.environ if given is None else given
+    return _with_redirect(os.environ if given is None else given)
+
+
+def _with_redirect(inherited: Mapping[Any, Any]) -> Mapping[Any, Any]:
     names = {os.fsdecode(name).upper() for name in inherited}
     carried = {name: os.environ[name] for name in _CARRIED if name in os.environ}
     added = {**carried, **_proxies()}

@@ -176,16 +176,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     if not report.failed:
         return
     nodes = [node for node in item.listchain() if _CLOUD in node.stash]
-    clouds = [node.stash[_CLOUD] for node in nodes]
-    if not clouds and _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+    if not nodes and _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
         return
     from ramrole_creds.testing.masking import leaked_marker, mask_text
     from ramrole_creds.testing.pytest_report import describe
 
-    for node, cloud in zip(nodes, clouds, strict=True):
-        _remember_keys(node, cloud)
-    for cloud in clouds:
-        report.sections.append(("Requests to the fake cloud", describe(cloud, item.config.stash[_ISSUED])))
+    for node in nodes:
+        _remember_keys(node, node.stash[_CLOUD])
+    for node in nodes:
+        requests = describe(node.stash[_CLOUD], item.config.stash[_ISSUED])
+        report.sections.append(("Requests to the fake cloud", requests))
     report.sections = [(title, mask_text(text)) for title, text in report.sections]
     if leaked_marker(report.longreprtext) is not None:
         report.longrepr = mask_text(report.longreprtext)

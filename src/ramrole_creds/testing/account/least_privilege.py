@@ -82,7 +82,7 @@ def _necessary(names: set[str], width: Width) -> tuple[str, ...]:
     for name in sorted(names):
         covered.setdefault(widened(name, width), []).append(name)
     # The shortest first: it covers most. The narrow ones go before the wide ones.
-    wide = sorted((each for each in covered if not _WILDCARDS.isdisjoint(each.split(":", 4)[-1])), key=len)
+    wide = sorted(filter(_has_wildcard, covered), key=len)
     for each in [*(covered.keys() - wide), *sorted(wide, reverse=True)]:
         others = [one for one in wide if one != each]
         coverers = [(name, _covering(name, others)) for name in covered[each]]
@@ -92,6 +92,10 @@ def _necessary(names: set[str], width: Width) -> tuple[str, ...]:
                 covered[one].append(name)
             wide = others
     return tuple(sorted(covered))
+
+
+def _has_wildcard(pattern: str) -> bool:
+    return not _WILDCARDS.isdisjoint(pattern.split(":", 4)[-1])
 
 
 def _covering(name: str, patterns: Iterable[str]) -> str:
