@@ -386,7 +386,7 @@ class FakeCloud(BoundToProcess, RequestAssertions):
         from ramrole_creds.testing.services.defaults import default_services, role_services
 
         roles = role_services(self.account, self.instances, self.metadata, lambda: self.propagation_delay)
-        return [*roles, *default_services(self.credential_store, self._clock)]
+        return [*roles, *default_services(self.credential_store)]
 
     def _answer_control(self, request: WireRequest) -> WireResponse:
         from ramrole_creds.testing.server.control import answer_control

@@ -39,7 +39,7 @@ class Endpoints:
         self.clock = VirtualClock(1_767_225_600)
         self.issuer = CredentialStore(seed=1)
         self.policies: list[Mapping[str, object]] = [ALLOW_ALL]
-        self.services = default_services(self.issuer, self.clock)
+        self.services = default_services(self.issuer)
         self.key = self.issue()
 
     def issue(self, lifetime: float | None = LIFETIME_SECONDS) -> IssuedCredentials:

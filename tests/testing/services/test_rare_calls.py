@@ -206,7 +206,8 @@ def test_ecs_says_for_each_instance_what_was_not_attached(
 
 
 def test_a_key_pair_that_is_unknown_or_signs_nothing_gets_no_session(call: Api) -> None:
-    given = {"SignatureMethod": "SHA256withRSA", "SignatureType": "PRIVATEKEY", "DurationSeconds": "900"}
+    given = {"SignatureMethod": "SHA256withRSA", "SignatureVersion": "1.0", "SignatureType": "PRIVATEKEY"}
+    given |= {"DurationSeconds": "900", "SignatureNonce": "1", "Timestamp": "2027-01-15T08:00:00Z"}
     unknown = call(None, "GenerateSessionAccessKey", AccessKeyId="LTAI-nobody", Signature="AA==", **given)
     assert (unknown.status, unknown.json["Code"]) == (404, "InvalidAccessKeyId.NotFound")
 

@@ -120,7 +120,6 @@ class Account:
         self.users: dict[str, User] = {}
         self.custom_policies: dict[str, CustomPolicy] = {}
         self.oidc_issuers: dict[str, OidcIssuer] = {}
-        self.public_keys: dict[str, tuple[PublicKey, IssuedCredentials]] = {}
 
     @property
     def authorizer(self) -> Authorizer:
@@ -172,10 +171,7 @@ class Account:
         """Register the public half of a user's RSA key pair; gives the public key id."""
         owner = self.access_key(user, now)
         public_key_id = owner.access_key_id.replace("LTAI5t", "LTRSA.")
-        public_key = PublicKey.from_pem(pem)
-        with self.lock:
-            self.public_keys[public_key_id] = public_key, owner
-        self.issuer.register_public_key(public_key_id, public_key, owner)
+        self.issuer.register_public_key(public_key_id, PublicKey.from_pem(pem), owner)
         return public_key_id
 
     def add_oidc_issuer(self, issuer: OidcIssuer) -> None:

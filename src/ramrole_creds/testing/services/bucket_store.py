@@ -45,7 +45,6 @@ class Upload:
     upload_id: str
     key: str
     headers: Mapping[str, str]
-    started_at: float
     parts: dict[int, StoredObject] = field(default_factory=dict)
 
 

@@ -21,7 +21,6 @@ from ramrole_creds.testing.services.sts import StsService
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ramrole_creds.clock import Clock
     from ramrole_creds.testing.account.account import Account
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.services.instance import Instance
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.services.service import Service
 
 
-def default_services(issuer: CredentialStore, clock: Clock) -> list[Service]:
+def default_services(issuer: CredentialStore) -> list[Service]:
     """Every verifying endpoint, in the order in which they are asked whether a request is theirs.
 
     No two claim a signed request: each knows its own signatures. OSS comes last, since a request without any mark
@@ -37,12 +36,11 @@ def default_services(issuer: CredentialStore, clock: Clock) -> list[Service]:
 
     Args:
         issuer: knows the keys that requests may be signed with.
-        clock: gives the time that answers carry.
     """
     buckets = BucketStore()
     return [
         SlsService(issuer),
-        OtsService(issuer, clock),
+        OtsService(issuer),
         MnsService(issuer),
         OdpsService(issuer),
         FcService(issuer),

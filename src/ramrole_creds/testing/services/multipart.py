@@ -24,7 +24,7 @@ def initiate_upload(call: StorageCall) -> WireResponse:
     """`POST /bucket/key?uploads`."""
     call.permit(*put_actions(call))
     with call.store.lock:
-        upload = Upload(call.store.new_upload_id(), call.key, call.kept_headers(), call.now)
+        upload = Upload(call.store.new_upload_id(), call.key, call.kept_headers())
         call.bucket().uploads[upload.upload_id] = upload
     content = {"Bucket": call.bucket_name or "", "Key": call.key, "UploadId": upload.upload_id}
     return xml_response("InitiateMultipartUploadResult", content)

@@ -112,17 +112,10 @@ class OpenApi:
         call = Call(action, parameters, None, request.at, self.account.issuer.authorizer)
         return handler(replace(call, signer=self._signer(request, call)))
 
-    def verify_other(self, call: Call) -> IssuedCredentials | None:
-        """Verify a signature that only this API takes; None for any other kind of signature."""
-
     def _signer(self, request: WireRequest, call: Call) -> IssuedCredentials | None:
         scheme = "acs3" if request.header("Authorization") else "rpc"
-        if scheme == "rpc":
-            if "Signature" not in call.parameters:
-                return None if call.action in self.anonymous else call.caller  # raises: there is none
-            other = self.verify_other(call)
-            if other is not None:
-                return other
+        if scheme == "rpc" and "Signature" not in call.parameters:
+            return None if call.action in self.anonymous else call.caller  # raises: there is none
         verdict = VERIFIERS[scheme](request, self.account.issuer, request.at, self._nonces)
         if isinstance(verdict, Accepted):
             return verdict.issued

@@ -17,7 +17,6 @@ from ramrole_creds.testing.verify.error_catalogs import OTS
 from ramrole_creds.testing.verify.times import utc_text
 
 if TYPE_CHECKING:
-    from ramrole_creds.clock import Clock
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.verify import Rejected
@@ -32,9 +31,8 @@ class OtsService(SignedService):
     product = "ots"
     mark = "x-ots-"
 
-    def __init__(self, issuer: CredentialStore, clock: Clock) -> None:
+    def __init__(self, issuer: CredentialStore) -> None:
         super().__init__(issuer)
-        self._clock = clock
         self._tables: dict[str, list[str]] = {}
 
     def permission(self, call: SignedCall) -> tuple[str, str]:
@@ -63,7 +61,7 @@ class OtsService(SignedService):
         headers = [
             ("x-ots-contentmd5", base64.b64encode(digest).decode()),
             ("x-ots-contenttype", "protocol buffer"),
-            ("x-ots-date", utc_text(self._clock.time())),
+            ("x-ots-date", utc_text(request.at)),
             ("x-ots-requestid", request_id),
         ]
         authorization = ots_response_authorization(request, self.issuer, headers)

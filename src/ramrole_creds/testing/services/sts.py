@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from ramrole_creds.testing.account import ram_policy as policy
 from ramrole_creds.testing.account.access import Access, Judgement
@@ -54,24 +51,6 @@ class StsService(OpenApi):
             "GenerateSessionAccessKey": self._generate_session_access_key,
             "GetCallerIdentity": self._get_caller_identity,
         }
-
-    def verify_other(self, call: Call) -> IssuedCredentials | None:
-        """Verify the signature of an RSA key pair (`SignatureType=PRIVATEKEY`)."""
-        given = call.parameters
-        if given.get("SignatureType") != "PRIVATEKEY" and given.get("SignatureMethod") != "SHA256withRSA":
-            return None
-        pair = self.account.public_keys.get(given.get("AccessKeyId", ""))
-        if pair is None:
-            raise ServiceError("InvalidAccessKeyId.NotFound", "Specified access key is not found.", 404)
-        query = "&".join(f"{_encode(key)}={_encode(given[key])}" for key in sorted(given) if key != "Signature")
-        try:
-            signature = base64.b64decode(given["Signature"], validate=True)
-        except binascii.Error:
-            signature = b""
-        key, owner = pair
-        if not any(key.verify(f"{method}&%2F&{_encode(query)}".encode(), signature) for method in ("GET", "POST")):
-            raise ServiceError("SignatureDoesNotMatch", "Specified signature is not matched with our calculation.")
-        return owner
 
     def _assume_role(self, call: Call) -> Answer:
         caller = call.caller
@@ -221,7 +200,3 @@ def _names(caller: IssuedCredentials) -> list[str]:
     if caller.role_name is not None:
         names += [f"acs:ram::{account}:role/{caller.role_name}", f"acs:ram::{account}:role/{caller.role_name.lower()}"]
     return names
-
-
-def _encode(text: str) -> str:
-    return quote(text, safe="-_.~")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.verify.authorization import authorization_fields
@@ -14,6 +13,7 @@ from ramrole_creds.testing.verify.canonical import (
     header_lines,
     header_map,
     hex_mac,
+    rsa_mac,
     same,
     sorted_pairs,
     to_bytes,
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ramrole_creds.testing.account.credential_store import IssuedCredentials
-    from ramrole_creds.testing.account.rsa_signature import PublicKey
     from ramrole_creds.testing.server.messages import WireRequest
 
 RSA = "ACS3-RSA-SHA256"
@@ -136,16 +135,8 @@ def _conclude(check: Verification, given: _Header, issued: IssuedCredentials, pa
     if issued.public_key is None:
         mac = hex_mac(issued.access_key_secret, given.digest)
     else:
-        mac = partial(_rsa, issued.public_key, given.signature)
+        mac = rsa_mac(issued.public_key, given.signature, bytes.fromhex)
     return check.conclude(issued, given.signature, mac, {string_to_sign: canonical})
-
-
-def _rsa(key: PublicKey, signature: str, text: str) -> str:
-    """The signature itself if it is the one of the text; RSA can be checked without computing it."""
-    try:
-        return signature if key.verify(to_bytes(text), bytes.fromhex(signature)) else ""
-    except ValueError:
-        return ""
 
 
 def _missing(name: str) -> VerificationFailed:

@@ -16,6 +16,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
+    from ramrole_creds.testing.account.rsa_signature import PublicKey
     from ramrole_creds.testing.server.messages import WireRequest
 
 Pair = tuple[str, str | None]
@@ -116,6 +117,18 @@ def base64_mac(key: str | bytes, digest: str = "sha1") -> Mac:
 def hex_mac(key: str | bytes, digest: str = "sha256") -> Mac:
     """Gives the HMAC of a text in lower-case hex."""
     return lambda text: _hmac(key, text, digest).hex()
+
+
+def rsa_mac(key: PublicKey, signature: str, read: Callable[[str], bytes]) -> Mac:
+    """Gives the signature itself for the text that it signs: RSA can be checked without computing it."""
+
+    def mac(text: str) -> str:
+        try:
+            return signature if key.verify(to_bytes(text), read(signature)) else ""
+        except ValueError:
+            return ""
+
+    return mac
 
 
 def derived_key(secret: str, *steps: str) -> bytes:

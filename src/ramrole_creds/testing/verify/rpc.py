@@ -1,10 +1,11 @@
-"""RPC style, SignatureVersion 1.0: the signature among the parameters of query and form body."""
+"""RPC style, SignatureVersion 1.0: the signature among the parameters of query and form body; HMAC-SHA1 and RSA."""
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.canonical import base64_mac, encode, query_pairs, to_bytes, to_text
+from ramrole_creds.testing.verify.canonical import base64_mac, encode, query_pairs, rsa_mac, to_bytes, to_text
 from ramrole_creds.testing.verify.error_catalogs import OPENAPI
 from ramrole_creds.testing.verify.registry import scheme
 from ramrole_creds.testing.verify.times import iso_time
@@ -13,6 +14,7 @@ from ramrole_creds.testing.verify.verification import Accepted, Verification, re
 if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireRequest
 
+RSA = "SHA256withRSA"
 _MANDATORY = ("AccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "SignatureNonce", "Timestamp")
 
 
@@ -42,14 +44,20 @@ def rpc(check: Verification) -> Accepted:
         if not given.get(name):
             code = f"Missing{name}" if name in ("AccessKeyId", "Timestamp") else "MissingParameter"
             raise refused(code, 400, f"{name} is mandatory for this action.")
-    if given["SignatureMethod"] != "HMAC-SHA1" or given["SignatureVersion"] != "1.0":
-        raise refused("InvalidSignatureMethod", 400, "Only HMAC-SHA1 with SignatureVersion 1.0 is supported.")
+    if given["SignatureMethod"] not in ("HMAC-SHA1", RSA) or given["SignatureVersion"] != "1.0":
+        message = f"Only HMAC-SHA1 and {RSA} with SignatureVersion 1.0 are supported."
+        raise refused("InvalidSignatureMethod", 400, message)
     check.require_clock(iso_time(given["Timestamp"]))
     issued = check.issued(given["AccessKeyId"], given.get("SecurityToken"))
     query = "&".join(
         f"{encode(name)}={encode(given[name])}" for name in sorted(given, key=to_bytes) if name != "Signature"
     )
-    mac = base64_mac(f"{issued.access_key_secret}&")
+    if (given["SignatureMethod"] == RSA) != (issued.public_key is not None):
+        raise refused("InvalidSignatureMethod", 400, "The signature method is not that of the key.")
+    if issued.public_key is None:
+        mac = base64_mac(f"{issued.access_key_secret}&")
+    else:
+        mac = rsa_mac(issued.public_key, given["Signature"], b64decode)
     accepted = check.conclude(issued, given["Signature"], mac, f"{check.request.method}&%2F&{encode(query)}")
     check.require_new_nonce(issued.access_key_id, given["SignatureNonce"])
     return accepted
