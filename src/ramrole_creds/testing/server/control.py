@@ -129,11 +129,7 @@ def _set_endpoint(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any
 
 def _set_items(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
     items = cloud.instance.items
-    for path, value in arguments.items():
-        if value is None:
-            items.pop(path, None)
-        else:
-            items[path] = str(value)
+    _merge(items, arguments, str)
     return {path: str(value) for path, value in items.items()}
 
 
@@ -151,18 +147,19 @@ def _set_quirks(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
     return {name: getattr(quirks, name) for name in known}
 
 
-def _least_privilege(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
-    return cloud.least_privilege(**arguments)
-
-
 def _set_conditions(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
     values = cloud.credential_store.authorizer.condition_values
-    for key, value in arguments.items():
-        if value is None:
-            values.pop(key, None)
-        else:
-            values[key] = tuple(map(str, value)) if isinstance(value, list) else str(value)
+    _merge(values, arguments, lambda value: tuple(map(str, value)) if isinstance(value, list) else str(value))
     return dict(values)
+
+
+def _merge(target: dict[str, Any], changes: Arguments, read: Callable[[Any], Any]) -> None:
+    """Set each value that is given; None removes one."""
+    for name, value in changes.items():
+        if value is None:
+            target.pop(name, None)
+        else:
+            target[name] = read(value)
 
 
 def _advance(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
@@ -224,7 +221,7 @@ _ANSWERS: Mapping[str, Callable[[ControlledCloud, Arguments], Any]] = {
     "POST /_fake/items": _set_items,
     "POST /_fake/quirks": _set_quirks,
     "POST /_fake/conditions": _set_conditions,
-    "POST /_fake/role/least-privilege": _least_privilege,
+    "POST /_fake/role/least-privilege": lambda cloud, arguments: cloud.least_privilege(**arguments),
     "POST /_fake/clock/advance": _advance,
     "GET /_fake/faults": _list_faults,
     "POST /_fake/faults": _add_faults,

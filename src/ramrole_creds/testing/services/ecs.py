@@ -12,7 +12,7 @@ from ramrole_creds.testing.services.instance import Instance, RoleAlreadyAttache
 from ramrole_creds.testing.services.openapi import Answer, Call, OpenApi
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import DEFAULT_REGION
-from ramrole_creds.testing.verify import rpc_parameters
+from ramrole_creds.testing.verify import named_operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,8 +58,7 @@ class EcsService(OpenApi):
 
     def recognizes(self, request: WireRequest) -> bool:
         """True for the actions it has; every other call to ECS is for the echo of the gateway."""
-        action = request.header("x-acs-action") or rpc_parameters(request).get("Action")
-        return super().recognizes(request) and action in self.actions
+        return super().recognizes(request) and named_operation(request)[0] in self.actions
 
     @property
     def actions(self) -> Mapping[str, Callable[[Call], Answer]]:

@@ -10,7 +10,7 @@ from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.services.denial import Denial, no_permission
 from ramrole_creds.testing.services.markup import openapi_answer, openapi_error
 from ramrole_creds.testing.services.service import ServiceError
-from ramrole_creds.testing.verify import VERIFIERS, Accepted, NonceMemory, rpc_parameters
+from ramrole_creds.testing.verify import VERIFIERS, Accepted, NonceMemory, named_operation, rpc_parameters
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.account.access import Authorizer
@@ -89,14 +89,14 @@ class OpenApi:
 
     def recognizes(self, request: WireRequest) -> bool:
         """True for a request that names this API's version."""
-        return (request.header("x-acs-version") or rpc_parameters(request).get("Version")) == self.version
+        return named_operation(request)[1] == self.version
 
     def handle(self, request: WireRequest) -> WireResponse:
         """Verify, dispatch, and answer in JSON (or XML, the default of unversioned RPC clients)."""
         parameters = rpc_parameters(request)
         request_id = self.account.issuer.nonce()
         as_xml = request.header("x-acs-action") is None and parameters.get("Format", "XML").upper() != "JSON"
-        action = request.header("x-acs-action") or parameters.get("Action", "")
+        action, _ = named_operation(request)
         try:
             answer = self._answer(request, action, parameters)
         except ServiceError as refusal:

@@ -11,7 +11,7 @@ from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.services.markup import openapi_answer, openapi_error
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
-from ramrole_creds.testing.verify import is_rpc, rpc_parameters
+from ramrole_creds.testing.verify import is_rpc, named_operation, rpc_parameters
 from ramrole_creds.testing.verify.canonical import decode, header_map, query_pairs, to_text
 from ramrole_creds.testing.verify.error_catalogs import OPENAPI
 from ramrole_creds.testing.verify.verification import readable
@@ -115,9 +115,7 @@ class OpenApiEcho(SignedService):
 
 
 def _operation(request: WireRequest) -> tuple[str, str]:
-    parameters = rpc_parameters(request)
-    action = request.header("x-acs-action") or parameters.get("Action", "")
-    version = request.header("x-acs-version") or parameters.get("Version", "")
+    action, version = named_operation(request)
     return readable(action), readable(version or request.path.split("/")[1][:10])
 
 

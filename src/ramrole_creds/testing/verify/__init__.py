@@ -15,7 +15,7 @@ from ramrole_creds.testing.verify.oss_address import OssAddress, oss_address
 from ramrole_creds.testing.verify.oss_post import PostForm, parse_post_form
 from ramrole_creds.testing.verify.ots import has_ots_headers, ots_response_authorization
 from ramrole_creds.testing.verify.registry import VERIFIERS, Verifier, find_verifier
-from ramrole_creds.testing.verify.rpc import is_rpc, rpc_parameters
+from ramrole_creds.testing.verify.rpc import is_rpc, named_operation, rpc_parameters
 from ramrole_creds.testing.verify.verification import Accepted, KeyDirectory, Rejected, VerificationResult
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "has_ots_headers",
     "is_fc_trigger",
     "is_rpc",
+    "named_operation",
     "oss_address",
     "ots_response_authorization",
     "parse_post_form",

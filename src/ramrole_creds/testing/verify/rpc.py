@@ -27,6 +27,13 @@ def rpc_parameters(request: WireRequest) -> dict[str, str]:
     return {name: value or "" for name, value in pairs}
 
 
+def named_operation(request: WireRequest) -> tuple[str, str]:
+    """Action and version of an OpenAPI call, of the headers of ACS3 or of the parameters; "" for what is not there."""
+    parameters = rpc_parameters(request)
+    action = request.header("x-acs-action") or parameters.get("Action", "")
+    return action, request.header("x-acs-version") or parameters.get("Version", "")
+
+
 def is_rpc(request: WireRequest) -> bool:
     """Whether the request has the parameters of an RPC call."""
     return request.path in ("", "/") and not {"Action", "SignatureNonce"}.isdisjoint(rpc_parameters(request))
