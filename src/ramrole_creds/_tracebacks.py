@@ -51,10 +51,10 @@ def hide_frames(function: Callable[Arguments, Result]) -> Callable[Arguments, Re
         try:
             return function(*args, **kwargs)
         except RamRoleError as error:
-            del args, kwargs  # the traceback shows this frame, and an argument may be a token
+            args, kwargs = (), {}  # type: ignore[assignment]  # the traceback shows this frame; an argument may be a token
             raise without_frames(error) from error.__cause__
         except BaseException as error:
-            del args, kwargs
+            args, kwargs = (), {}  # type: ignore[assignment]  # as above
             if is_ours:
                 clear_locals(error)
             raise
@@ -63,9 +63,9 @@ def hide_frames(function: Callable[Arguments, Result]) -> Callable[Arguments, Re
 
 
 def hide_locals(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Let every error leave a function without the local variables of the frames below it, but with their lines.
+    """Let every error leave a function without its arguments, and without the variables of the frames below it.
 
-    The arguments of the function stay visible and must not show secrets in their `repr`.
+    Their lines stay. An argument of the wrong type may be a secret.
     """
 
     @wraps(function)
@@ -73,6 +73,7 @@ def hide_locals(function: Callable[Arguments, Result]) -> Callable[Arguments, Re
         try:
             return function(*args, **kwargs)
         except BaseException as error:
+            args, kwargs = (), {}  # type: ignore[assignment]  # the traceback shows this frame
             clear_locals(error)
             raise
 
@@ -82,7 +83,8 @@ def hide_locals(function: Callable[Arguments, Result]) -> Callable[Arguments, Re
 def clear_locals(error: BaseException) -> None:
     """Delete the variables of all ended frames of an error, and of the errors that led to it.
 
-    Frames that still run, and those above the first one of this library, keep their variables.
+    Frames that still run, and those above the first one of this library, keep their variables. What Python notes
+    of the value that it failed with is deleted too: the object without the attribute, the text with the character.
     """
     cleared: set[int] = set()
     left: list[BaseException | None] = [error]
@@ -91,6 +93,7 @@ def clear_locals(error: BaseException) -> None:
         if current is not None and id(current) not in cleared:
             cleared.add(id(current))
             _clear_from_ours(current.__traceback__)
+            _clear_value(current)
             left += [current.__cause__, current.__context__, *getattr(current, "exceptions", ())]
 
 
@@ -103,6 +106,17 @@ def _clear_from_ours(traceback: TracebackType | None) -> None:
             with suppress(RuntimeError):  # it still runs
                 frame.clear()
         traceback = traceback.tb_next
+
+
+def _clear_value(error: BaseException) -> None:
+    if isinstance(error, AttributeError):
+        error.obj = None
+    elif isinstance(error, UnicodeEncodeError):
+        error.object = ""
+        error.args = (error.encoding, "", error.start, error.end, error.reason)
+    elif isinstance(error, UnicodeDecodeError):
+        error.object = b""
+        error.args = (error.encoding, b"", error.start, error.end, error.reason)
 
 
 def describe_exception(error: BaseException) -> str:

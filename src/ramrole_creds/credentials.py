@@ -75,7 +75,9 @@ class Credentials(SdkCredentialsMixin):
             or (_expiration_complaint(expiration) if expiration is not None else "")
         )
         if complaint:
-            del access_key_secret, security_token  # a traceback may show the variables of this frame
+            # A traceback may show the variables of this frame, and each may be a secret in the wrong place.
+            access_key_id = access_key_secret = security_token = provider_name = identity = ""
+            expiration = None
             raise ConfigurationError(complaint)
         _set_access_key_id(self, access_key_id)
         _set_secrets(self, sealed((access_key_secret, security_token or None)))
@@ -131,7 +133,7 @@ class Credentials(SdkCredentialsMixin):
         try:
             return Credentials(**values)
         finally:
-            del changes, values  # a traceback may show the variables of this frame
+            changes, values = {}, {}  # a traceback may show the variables of this frame
 
     def __repr__(self) -> str:
         if not hasattr(self, "_identity"):  # a traceback shows it before the constructor has filled it
@@ -155,7 +157,7 @@ class Credentials(SdkCredentialsMixin):
     if not TYPE_CHECKING:  # a type checker must go on to refuse unknown attributes
 
         def __setattr__(self, name: str, value: object) -> NoReturn:
-            del value
+            del value  # the traceback shows this frame
             raise AttributeError(f"Credentials are immutable: {name!r} cannot be set. Use replace({name}=…).")
 
     def __delattr__(self, name: str) -> NoReturn:

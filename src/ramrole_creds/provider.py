@@ -79,7 +79,7 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
         # Before Python complains about what is missing: the missing one is often misspelt.
         unknown = next((name for name in kwargs if _is_unknown(cls, name)), None)
         if unknown is not None:
-            del args, kwargs  # the traceback shows this frame, and they may be secrets
+            args, kwargs = (), {}  # the traceback shows this frame, and they may be secrets
             raise unknown_argument(unknown, cls.__name__, _constructors(cls))
         provider = super().__new__(cls)
         provider._recipe = ProviderRecipe(cls, args, kwargs)
@@ -157,11 +157,10 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
             ProviderUnavailable, FetchError: what the fetch raised.
             ConfigurationError: `rejected` is not a Credentials object.
         """
-        if rejected is not None and not isinstance(rejected, Credentials):
-            raise ConfigurationError(
-                f"rejected must be the Credentials that a service refused, not {type(rejected).__name__}: hand back "
-                "what get_credentials() gave for that request."
-            )
+        complaint = _complaint_about_rejected(rejected)
+        if complaint:
+            rejected = None  # the traceback shows this frame, and a text may be a secret
+            raise ConfigurationError(complaint)
         return self._open_cache().refresh(rejected)
 
     def wait_ready(self, timeout: float) -> Credentials:
@@ -290,6 +289,15 @@ def restart_providers() -> None:
     for provider in list(_providers.values()):
         if provider._clock is None:  # noqa: SLF001  # of this module
             provider._restart()  # noqa: SLF001  # as above
+
+
+def _complaint_about_rejected(rejected: object) -> str:
+    if rejected is None or isinstance(rejected, Credentials):
+        return ""
+    return (
+        f"rejected must be the Credentials that a service refused, not {type(rejected).__name__}: hand back what "
+        "get_credentials() gave for that request."
+    )
 
 
 class _WeakFetch:

@@ -29,6 +29,7 @@ MAX_SHOWN_MESSAGE_CHARACTERS = 300
 MAX_CODE_WORD_CHARACTERS = 20
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}")
+_HEXADECIMAL = re.compile("[0-9A-Fa-f]+")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{7,63}")
 # Longer than any word of a message, shorter than any secret. ARNs stay, since messages are about them.
 _SECRET_LIKE = re.compile(r"(?!acs:ram::)[^\s'\",;()\[\]{}]{25,}")
@@ -146,8 +147,11 @@ def safe_code(value: object) -> str:
 
 
 def safe_request_id(value: object) -> str:
-    """A request id that may be shown, "" for anything else."""
-    return value if isinstance(value, str) and _REQUEST_ID.fullmatch(value) else ""
+    """A request id that may be shown, "" for anything else. A long word is hexadecimal, else it may be a secret."""
+    if not isinstance(value, str) or _REQUEST_ID.fullmatch(value) is None:
+        return ""
+    long = [word for word in value.split("-") if len(word) > MAX_CODE_WORD_CHARACTERS]
+    return value if all(_HEXADECIMAL.fullmatch(word) for word in long) else ""
 
 
 def safe_message(value: object) -> str:

@@ -17,6 +17,7 @@ from aiohttp import ClientRequest, TraceConfig, payload
 from aiohttp.tracing import Trace
 from yarl import URL
 
+from ramrole_creds._tracebacks import clear_locals
 from ramrole_creds.errors import SigningError
 from ramrole_creds.integrations._auth_flow import ERROR_STATUSES, REDIRECT_STATUSES, NextStep, SigningAuth
 from ramrole_creds.integrations._sdk import require_attribute
@@ -56,6 +57,13 @@ class AiohttpAuth:
         Raises:
             SigningError: the request cannot be signed, or it is a redirect that leaves the host.
         """
+        try:
+            return await self._exchange(request, handler)
+        except BaseException as error:
+            clear_locals(error)  # of the frames below, which hold signed headers
+            raise
+
+    async def _exchange(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         body, replayable = await _body_of(request, covered=self._auth.signer.scheme.covers_body)
         unsigned = Request(request.method, str(request.url), list(request.headers.items()), body=body)
         flow = self._flow(request, unsigned, replayable=replayable)

@@ -17,6 +17,7 @@ from requests import PreparedRequest, Response
 from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
 
+from ramrole_creds._tracebacks import hide_locals
 from ramrole_creds.integrations._auth_flow import ERROR_STATUSES, NextStep, SigningAuth, text_headers, wire_headers
 from ramrole_creds.signing import Request
 
@@ -188,6 +189,7 @@ class _StoppedResponse(Response):
         return False
 
 
+@hide_locals
 def _on_response(
     signer: Signer,
     first: AuthFlow,

@@ -86,9 +86,10 @@ class Request:
             _set_url(self, _url_of(scheme, host, path, query))
             _set_headers(self, _checked_headers(headers))
             _set_body(self, as_body(body))
-        except SigningError as error:
-            query = ""
-            del url, headers, params, body  # a traceback may show the variables of this frame
+        except BaseException as error:
+            # A traceback may show the variables of this frame.
+            method = url = path = query = ""
+            headers, params, body = (), (), None
             clear_locals(error)
             raise
 
@@ -138,6 +139,7 @@ class Request:
         return copy
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
+        del value  # the traceback shows this frame
         raise AttributeError(f"A Request is immutable: {name!r} cannot be set. Create a new one.")
 
     def __delattr__(self, name: str) -> NoReturn:

@@ -44,8 +44,8 @@ class Scheme(PickledWithSlots, ABC):
     A scheme keeps only its own arguments, so that one object serves any number of signers and threads. It replaces
     what it owns on the request (date, nonce, token, content hash, signature) and keeps everything else.
 
-    An error of `sign`, `presign`, `post_form` or `verify_response` has no local variables in its traceback, in a
-    subclass too.
+    An error of `sign`, `presign`, `post_form`, `string_to_sign` or `verify_response` has no local variables in its
+    traceback, in a subclass too.
     """
 
     __slots__ = ()
@@ -64,7 +64,7 @@ class Scheme(PickledWithSlots, ABC):
 
     def __init_subclass__(cls, **arguments: Any) -> None:  # noqa: ANN401  # whatever other base classes take
         super().__init_subclass__(**arguments)
-        for name in ("sign", "presign", "post_form", "verify_response"):
+        for name in ("sign", "presign", "post_form", "string_to_sign", "verify_response"):
             if name in vars(cls):
                 setattr(cls, name, hide_locals(vars(cls)[name]))
 
@@ -89,6 +89,7 @@ class Scheme(PickledWithSlots, ABC):
     def string_to_sign(self, signed: Request) -> str:
         """What was signed, computed again from the signed request; contains the token if the scheme signs it."""
 
+    @hide_locals
     def presign(
         self, request: Request, credentials: Signable, now: float, life: int, keys: SigningKeys
     ) -> tuple[Request, Headers]:
@@ -106,6 +107,7 @@ class Scheme(PickledWithSlots, ABC):
         """
         raise SigningError(f"{self.name} has no presigned URLs. Sign the request itself with sign().")
 
+    @hide_locals
     def post_form(
         self, policy: str | dict[str, object], credentials: Signable, now: float, keys: SigningKeys
     ) -> dict[str, str]:

@@ -157,11 +157,19 @@ class Signer(PickledWithSlots):
             SigningError: the scheme cannot sign such a request.
             RamRoleError: the provider has no credentials.
         """
-        now = self._now()
-        if self._skew.offsets:
-            now += self._skew.offset(request.host)
-        return self._scheme.sign(request, credentials or self._get_credentials(), now, self._nonce, self._keys)
+        try:
+            now = self._now()
+            if self._skew.offsets:
+                now += self._skew.offset(request.host)
+            return self._scheme.sign(request, credentials or self._get_credentials(), now, self._nonce, self._keys)
+        except AttributeError:
+            complaint = _complaint_about(request, credentials)
+            request, credentials = None, None  # type: ignore[assignment]  # the traceback shows this frame
+            if not complaint:
+                raise
+        raise ConfigurationError(complaint)
 
+    @hide_frames
     def presign(self, request: Request, expires_in: float) -> PresignedUrl:
         """A URL that does what the request says, for everyone who has it, until it expires.
 
@@ -203,6 +211,7 @@ class Signer(PickledWithSlots):
         expires_at = datetime.fromtimestamp(math.floor(now) + life, timezone.utc)
         return PresignedUrl(signed.url, expires_at, headers, clamped)
 
+    @hide_frames
     def post_form(self, policy: str | dict[str, object]) -> dict[str, str]:
         """The fields of a browser's upload form (OSS PostObject).
 
@@ -243,8 +252,10 @@ class Signer(PickledWithSlots):
 
     def _presign_life(self, expires_in: object) -> int:
         longest = self._scheme.max_presign_seconds
-        if not isinstance(expires_in, (int, float)) or isinstance(expires_in, bool) or math.isnan(expires_in):
-            raise SigningError(f"expires_in must be a number of seconds, not {expires_in!r}.")
+        if not isinstance(expires_in, (int, float)) or isinstance(expires_in, bool):
+            raise SigningError(f"expires_in must be a number of seconds, not {type(expires_in).__name__}.")
+        if math.isnan(expires_in):
+            raise SigningError("expires_in must be a number of seconds, not NaN.")
         if not longest:
             raise SigningError(
                 f"{self._scheme.name} has no presigned URLs. OSSV1, OSSV4, SigV4, S3V1 and FCV2 (HTTP triggers) have; "
@@ -283,6 +294,17 @@ def _require_provider(provider: object, scheme: object) -> None:
     hint = official_object_hint(provider)
     if hint or not hasattr(provider, "get_credentials"):
         raise ConfigurationError(f"A Signer needs a provider or Credentials, not {type(provider).__name__}.{hint}")
+
+
+def _complaint_about(request: object, credentials: object) -> str:
+    """What is wrong with the arguments of `sign`, without a character of them; "" if nothing is."""
+    from ramrole_creds.signing.request import Request
+
+    if not isinstance(request, Request):
+        return f"sign() needs a signing.Request, not {type(request).__name__}: write Request(method, url)."
+    if credentials is not None and not hasattr(credentials, "access_key_secret"):
+        return f"credentials must be Credentials of one fetch, not {type(credentials).__name__}."
+    return ""
 
 
 class _FixedSource:

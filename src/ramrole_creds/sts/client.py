@@ -19,7 +19,7 @@ from ramrole_creds._http.errors import HttpError
 from ramrole_creds._http.transport import HttpTransport, safe_url
 from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.clock import DEFAULT_CLOCK, Clock
-from ramrole_creds.errors import StsError
+from ramrole_creds.errors import ConfigurationError, StsError
 from ramrole_creds.signing import Signer
 from ramrole_creds.sts.endpoints import find_sts_url
 from ramrole_creds.sts.errors import Call, StsFailure, failure_of, is_source_rejected, unreachable
@@ -163,8 +163,10 @@ class StsClient:
             context: the time limit of the fetch.
 
         Raises:
+            ConfigurationError: `token` is not a text.
             StsError: STS refused the call or did not answer.
         """
+        _require_token(token)
         form = {
             "OIDCProviderArn": oidc_provider_arn,
             "OIDCToken": token,
@@ -230,8 +232,8 @@ class StsClient:
         Raises:
             StsError: STS refused the call or did not answer.
         """
-        call = Call("GetCallerIdentity", caller=credentials.identity)
         signer = _rpc_signer(credentials, self._clock)
+        call = Call("GetCallerIdentity", caller=credentials.identity)
         document = self._call(call, {}, signer, context)
         account, arn = text_of(document, "AccountId"), text_of(document, "Arn")
         if not account or not arn:
@@ -308,6 +310,11 @@ class StsClient:
             )
 
         return make_error
+
+
+def _require_token(token: object) -> None:
+    if not isinstance(token, str) or not token.isascii():
+        raise ConfigurationError("token must be the OpenID Connect token itself, which is ASCII text.")
 
 
 def _rpc_signer(credentials: Credentials, clock: Clock) -> Signer:

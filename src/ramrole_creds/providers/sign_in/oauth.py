@@ -80,7 +80,7 @@ class OAuthTokens:
         return hash((self._tokens(), self._expire))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        del value
+        del value  # the traceback shows this frame
         raise AttributeError(f"OAuthTokens are immutable: {name!r} cannot be set. Create new ones.")
 
     def __delattr__(self, name: str) -> NoReturn:
