@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from operator import index
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, SupportsIndex, TypeVar
 
 from ramrole_creds._checks import names_secret
@@ -99,6 +99,9 @@ class ProviderRecipe:
         args, kwargs = self._arguments()
         return self._class, args, kwargs
 
+    def __reduce__(self) -> NoReturn:
+        raise cannot_be_pickled("The arguments of a provider cannot be pickled. Pickle the provider itself.")
+
     def _refuse_secrets(self) -> None:
         args, kwargs = self._arguments()
         names = _parameter_names(self._class.__init__)[1:]
@@ -155,20 +158,47 @@ def _secret_in(name: str, value: object, depth: int = 0) -> str | None:
 
     Args:
         name: the name of the value.
-        value: a text, or a mapping or partial function that may hold one.
+        value: a text, or a mapping, function or method that may hold one.
         depth: how many values are around it.
     """
     if isinstance(value, (str, bytes)):
         return name if value and names_secret(name) else None
-    inner: list[tuple[object, object]] = []
-    if isinstance(value, Mapping):
-        inner = list(value.items())
-    elif isinstance(value, partial):
-        inner = [*zip(_parameter_names(value.func), value.args, strict=False), *value.keywords.items()]
     if depth == MAX_NESTED_VALUES:
         return None
-    found = (_secret_in(key, item, depth + 1) for key, item in inner if isinstance(key, str))
+    found = (_secret_in(key, item, depth + 1) for key, item in _values_within(value) if isinstance(key, str))
     return next((one for one in found if one is not None), None)
+
+
+def _values_within(value: object) -> list[tuple[object, object]]:
+    """What a pickle of the value holds, with the names of its parts; nothing where no part has a name."""
+    if isinstance(value, Mapping):
+        return list(value.items())
+    if isinstance(value, partial):
+        bound = zip(_parameter_names(value.func), value.args, strict=False)
+        return [*bound, *value.keywords.items(), ("function", value.func)]
+    if isinstance(value, MethodType):
+        return [("self", value.__self__)]
+    if isinstance(value, FunctionType):
+        return [] if _is_importable(value) else _values_of_function(value)
+    return list(getattr(value, "__dict__", {}).items()) if _is_pickled_by_attributes(value) else []
+
+
+def _is_pickled_by_attributes(value: object) -> bool:
+    """True for an object whose class does not say itself what is pickled."""
+    cls = type(value)
+    return (
+        not isinstance(value, (type, ModuleType))
+        and cls.__reduce_ex__ is object.__reduce_ex__
+        and cls.__reduce__ is object.__reduce__
+        and getattr(cls, "__getstate__", None) is getattr(object, "__getstate__", None)
+    )
+
+
+def _values_of_function(function: FunctionType) -> list[tuple[object, object]]:
+    """What cloudpickle and dill pickle with a function that cannot be imported."""
+    cells = zip(function.__code__.co_freevars, map(_content_of, function.__closure__ or ()), strict=True)
+    used = [(name, function.__globals__.get(name)) for name in _names_in(function.__code__)]
+    return [*cells, *used, *(function.__kwdefaults__ or {}).items()]
 
 
 def _parameter_names(function: Callable[..., object]) -> list[str]:

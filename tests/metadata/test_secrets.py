@@ -196,3 +196,12 @@ def test_the_context_of_a_fetch_is_not_a_way_around(cloud: FakeCloud) -> None:
     error = failure_of(lambda: provider.fetch(FetchContext.create(clock=cloud.clock)))
     for text in everything_about(error):
         assert leaked_marker(text) is None
+
+
+def test_a_pickled_client_carries_no_session_token() -> None:
+    with FakeCloud(role="web", mode="hardened") as cloud:
+        client = MetadataClient(cloud.url)
+        assert client.role_names() == ("web",)
+        sent = pickle.dumps(client)
+        assert leaked_marker(sent.decode("latin-1")) is None
+        assert pickle.loads(sent).role_names() == ("web",)

@@ -31,6 +31,28 @@ def ask(password: str, user: str = "") -> Credentials:
     return Credentials("LTAI", password + user)
 
 
+def closure(token: str) -> Any:
+    """A function that only cloudpickle and dill can pickle, with what it has closed over."""
+    return lambda: Credentials("LTAI", token)
+
+
+class Client:
+    """A client of a user, whose method is the function."""
+
+    def __init__(self, api_token: str) -> None:
+        self.api_token = api_token
+
+    def read(self) -> Credentials:
+        return Credentials("LTAI", self.api_token)
+
+
+class Careful(Client):
+    """A client that decides itself what is pickled."""
+
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return type(self), ("",)
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -41,6 +63,9 @@ def ask(password: str, user: str = "") -> Credentials:
         pytest.param(lambda: ProcessProvider("curl https://u:hunter2@x/"), "argument of its command", id="url"),
         pytest.param(lambda: FunctionProvider(partial(ask, password="hunter2")), "argument 'password'", id="partial"),
         pytest.param(lambda: FunctionProvider(partial(ask, "hunter2")), "argument 'password'", id="partial position"),
+        pytest.param(lambda: FunctionProvider(closure("hunter2")), "argument 'token'", id="closure"),
+        pytest.param(lambda: FunctionProvider(Client("hunter2").read), "argument 'api_token'", id="method"),
+        pytest.param(lambda: FunctionProvider(partial(Client("hunter2").read)), "argument 'api_token'", id="bound"),
         pytest.param(lambda: Mapped({"a": {"api_token": "hunter2"}}), "argument 'api_token'", id="mapping"),
         pytest.param(lambda: CredentialsUriProvider("https://u:hunter2@x/"), "of its URL", id="user"),
         pytest.param(lambda: CredentialsUriProvider("https://x/?k=hunter2"), "of its URL", id="query"),
@@ -73,3 +98,7 @@ def test_a_provider_that_only_names_where_a_secret_is_can_be_pickled(make: Any) 
 def test_a_url_of_the_environment_does_not_travel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", "https://u:hunter2@x/?k=hunter2")
     assert b"hunter2" not in pickle.dumps(CredentialsUriProvider())
+
+
+def test_an_object_that_decides_itself_what_is_pickled_is_not_looked_into() -> None:
+    assert b"hunter2" not in pickle.dumps(FunctionProvider(Careful("hunter2").read))

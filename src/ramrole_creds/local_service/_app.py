@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
+from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import MetadataError, ProviderUnavailable, RamRoleError
 from ramrole_creds.local_service._clients import Client
 from ramrole_creds.local_service._documents import LongTermKey, credential_document, role_name_of
@@ -79,7 +80,7 @@ class CredentialApp:
         self._items = frozenset(items)
         self._read_item = read_item
         self._tokens = SessionTokens(time.monotonic)
-        self._held: tuple[Credentials, bytes] | None = None
+        self._held: Callable[[], tuple[Credentials, bytes] | None] = sealed(None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -149,12 +150,12 @@ class CredentialApp:
 
     def _document(self, credentials: Credentials) -> bytes:
         """The document, made once for each set of credentials with a known end."""
-        held = self._held
+        held = self._held()
         if held is not None and held[0] is credentials:
             return held[1]
         body = credential_document(credentials, time.time())
         if credentials.expiration is not None:
-            self._held = (credentials, body)
+            self._held = sealed((credentials, body))
         return body
 
     async def _metadata_answer(

@@ -8,6 +8,8 @@ import hmac
 import secrets
 from typing import TYPE_CHECKING
 
+from ramrole_creds.credentials import sealed
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,7 +29,7 @@ class SessionTokens:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._key = secrets.token_bytes(32)
+        self._key = sealed(secrets.token_bytes(32))
 
     def issue(self, ttl_seconds: int) -> str:
         """A token that lives so many seconds."""
@@ -49,7 +51,7 @@ class SessionTokens:
         return int.from_bytes(content[NONCE_BYTES:], "big") > self._monotonic() * 1000
 
     def _sign(self, content: bytes) -> bytes:
-        return hmac.new(self._key, content, hashlib.sha256).digest()
+        return hmac.new(self._key(), content, hashlib.sha256).digest()
 
 
 def parse_ttl(text: str) -> int | None:

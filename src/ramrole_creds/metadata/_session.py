@@ -9,6 +9,7 @@ from urllib.parse import quote
 from ramrole_creds._cache.replacement import reckon_expiry
 from ramrole_creds._http.errors import ConnectionBroken, HttpError, ReadTimeout
 from ramrole_creds._http.transport import HttpResponse
+from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import FetchError
 from ramrole_creds.metadata import _errors as errors
 from ramrole_creds.metadata._parsing import decode_text, parse_credentials, parse_listing, parse_token
@@ -51,7 +52,7 @@ class TokenCache:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._token: tuple[str, float] | None = None
+        self._held: Callable[[], tuple[str, float] | None] = sealed(None)
         self._tokenless_until = NEVER
         self._refusals: tuple[int, float] = (0, NEVER)
         self.token_service_seen = False
@@ -61,21 +62,21 @@ class TokenCache:
 
     def usable_token(self) -> str | None:
         """The session token while it is valid."""
-        held = self._token
+        held = self._held()
         return held[0] if held is not None and self._clock.monotonic() < held[1] else None
 
     def keep(self, token: str, ttl_seconds: float) -> None:
         """Keep a token until shortly before its expiry."""
         margin = min(TOKEN_MARGIN_SECONDS, ttl_seconds / 10)
-        self._token = (token, self._clock.monotonic() + ttl_seconds - margin)
+        self._held = sealed((token, self._clock.monotonic() + ttl_seconds - margin))
         self._tokenless_until = NEVER
         self.token_service_seen = True
 
     def forget(self, token: str) -> None:
         """Drop a token that the service refused. A newer one of another thread stays."""
-        held = self._token
+        held = self._held()
         if held is not None and held[0] == token:
-            self._token = None
+            self._held = sealed(None)
 
     def mark_refused(self) -> float:
         """The service refused a token that it had just issued: the seconds until it is asked again, doubling."""

@@ -85,7 +85,7 @@ class BearerTokenProvider:
         if token is None:
             self._token = _from_environment
         else:
-            self._token = sealed(token) if isinstance(token, str) else token
+            self._token = sealed(token) if isinstance(token, str) else _without_repr(token)
 
     @hide_frames
     def get_bearer_token(self) -> str:
@@ -139,6 +139,11 @@ class BearerTokenProvider:
         raise cannot_be_pickled(
             "A BearerTokenProvider cannot be pickled: the pickle would carry its token to other processes and files."
         )
+
+
+def _without_repr(function: Callable[[], str]) -> Callable[[], str]:
+    """The same function; what it is bound to may be a secret, and `repr` shows it."""
+    return lambda: function()  # noqa: PLW0108  # the lambda hides the function
 
 
 def _from_environment() -> str | None:

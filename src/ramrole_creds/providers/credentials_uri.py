@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ramrole_creds._http.errors import HttpError
 from ramrole_creds._http.transport import HttpTransport, safe_url
 from ramrole_creds._http.urls import InvalidUrlError, parse_url
+from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, cannot_be_pickled
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.variables import URI_VARIABLE, argument_or_variable, rename_hint
@@ -50,15 +51,16 @@ class CredentialsUriProvider(CredentialProvider):
         super().__init__(**options)
         self._allow_http = allow_http
         self._problem: str | None = None
-        self._uri = argument_or_variable(uri, URI_VARIABLE)
-        if self._uri is not None:
-            self._problem = _problem_with(self._uri, "uri" if uri else URI_VARIABLE, allow_http=allow_http)
+        asked = argument_or_variable(uri, URI_VARIABLE)
+        self._uri = sealed(asked)  # its user or its query may be a secret
+        if asked is not None:
+            self._problem = _problem_with(asked, "uri" if uri else URI_VARIABLE, allow_http=allow_http)
             if uri and self._problem is not None:
                 raise ConfigurationError(self._problem)
         self._way_out = "" if uri else f", or unset {URI_VARIABLE} to use another source"
         # A URL from the variable is not part of a pickle.
         self._holds_secret = bool(uri) and (parse_url(uri).has_user or parse_url(uri).query is not None)
-        https = self._uri is not None and self._uri.lower().startswith("https:")
+        https = asked is not None and asked.lower().startswith("https:")
         self._transport = HttpTransport(connect_timeout, read_timeout, use_environment=https)
 
     def fetch(self, context: FetchContext) -> Credentials:
@@ -68,13 +70,14 @@ class CredentialsUriProvider(CredentialProvider):
             ProviderUnavailable: no URL is configured. That is certain: only settings are looked at.
             FetchError: the URL is not allowed, does not answer, or its answer cannot be used.
         """
-        if self._uri is None:
+        uri = self._uri()
+        if uri is None:
             raise ProviderUnavailable(f"{URI_VARIABLE} is not set.{rename_hint(URI_VARIABLE)}")
         if self._problem is not None:
             raise FetchError(self._problem, unrecoverable=True)
-        shown = safe_url(self._uri)
+        shown = safe_url(uri)
         try:
-            answer = self._transport.request("GET", self._uri, time_limit=context.remaining())
+            answer = self._transport.request("GET", uri, time_limit=context.remaining())
         except HttpError as error:
             problem = str(error)
         else:
@@ -98,9 +101,10 @@ class CredentialsUriProvider(CredentialProvider):
 
     def explain(self) -> str:
         """What a fetch would do."""
-        if self._uri is None:
+        uri = self._uri()
+        if uri is None:
             return f"{URI_VARIABLE} is not set.{rename_hint(URI_VARIABLE)}"
-        return f"would ask {safe_url(self._uri)}" if self._problem is None else f"broken: {self._problem}"
+        return f"would ask {safe_url(uri)}" if self._problem is None else f"broken: {self._problem}"
 
 
 def _read(answer: HttpResponse, asked: str) -> Credentials:

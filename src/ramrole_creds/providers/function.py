@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds._checks import is_number
 from ramrole_creds._tracebacks import describe_exception
-from ramrole_creds.credentials import Credentials
+from ramrole_creds.credentials import Credentials, sealed
 from ramrole_creds.errors import ConfigurationError, FetchError, RamRoleError
 from ramrole_creds.provider import CredentialProvider
 
@@ -55,7 +55,7 @@ class FunctionProvider(CredentialProvider):
     ) -> None:
         super().__init__(policy=policy, clock=clock, on_event=on_event)
         _require_function(fn)
-        self._fn = fn
+        self._fn = sealed(fn)  # what it is bound to may be a secret
         self._name = name
 
     def fetch(self, context: FetchContext) -> Credentials:
@@ -66,7 +66,7 @@ class FunctionProvider(CredentialProvider):
                 coroutine function that did not end in time.
         """
         try:
-            given: object = self._fn()
+            given: object = self._fn()()
             if hasattr(given, "__await__"):
                 given = _run(given, context.remaining())
         except RamRoleError:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ramrole_creds._files import read_regular_file
+from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError, describe_error
 from ramrole_creds.providers._home import expand_path
 from ramrole_creds.providers.session_arguments import (
@@ -75,7 +76,7 @@ class OidcRoleArnProvider(StsProvider):
         if role_arn is not None:
             checked_role_arn(role_arn)
         file = os.fspath(token_file) if token_file is not None else None
-        self._token = token
+        self._token = None if token is None else sealed(token)  # what it is bound to may be a secret
         self._token_file = None if token is not None else argument_or_variable(file, TOKEN_FILE_VARIABLE)
         self._role_arn = argument_or_variable(role_arn, ROLE_ARN_VARIABLE)
         self._provider_arn = argument_or_variable(oidc_provider_arn, PROVIDER_ARN_VARIABLE)
@@ -87,15 +88,17 @@ class OidcRoleArnProvider(StsProvider):
         self._duration = checked_duration(duration)
         self._session_policy = policy_text(session_policy)
         options["endpoint"] = self._client.url
-        self._with_policy = partial(
-            OidcRoleArnProvider,
-            self._role_arn,
-            self._provider_arn,
-            self._token_file,
-            token=token,
-            session_name=session_name,
-            duration=duration,
-            **options,
+        self._with_policy = sealed(
+            partial(
+                OidcRoleArnProvider,
+                self._role_arn,
+                self._provider_arn,
+                self._token_file,
+                token=token,
+                session_name=session_name,
+                duration=duration,
+                **options,
+            )
         )
 
     def fetch(self, context: FetchContext) -> Credentials:
@@ -125,7 +128,7 @@ class OidcRoleArnProvider(StsProvider):
             ConfigurationError: the policy is not valid, or this provider has a session policy already.
         """
         require_unscoped(self._session_policy)
-        return self._with_policy(session_policy=session_policy)
+        return self._with_policy()(session_policy=session_policy)
 
     def explain(self) -> str:
         """What a fetch would do."""
@@ -179,7 +182,7 @@ class OidcRoleArnProvider(StsProvider):
     def _call(self, source: str) -> str:
         assert self._token is not None  # noqa: S101  # _configured has checked it
         try:
-            content: object = self._token()
+            content: object = self._token()()
         except RamRoleError:
             raise
         except Exception as error:  # noqa: BLE001  # the callable may raise anything

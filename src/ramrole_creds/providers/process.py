@@ -20,6 +20,7 @@ from ramrole_creds._formats.credential_json import (
     safe_message,
     text_of,
 )
+from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import ProcessError, cannot_be_pickled
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers._command import MAX_OUTPUT_BYTES, CommandTimeout, OutputTooLong, run_command
@@ -79,7 +80,7 @@ class ProcessProvider(CredentialProvider):
         self, command: str | Sequence[str], *, timeout: float = 60.0, **options: Unpack[ProviderOptions]
     ) -> None:
         super().__init__(**options)
-        self._arguments = split_command(command, windows=ON_WINDOWS)
+        self._arguments = sealed(split_command(command, windows=ON_WINDOWS))  # one may be a secret
         self._timeout = checked_seconds("timeout", timeout)
 
     def fetch(self, context: FetchContext) -> Credentials:
@@ -97,7 +98,7 @@ class ProcessProvider(CredentialProvider):
         return f"would run {self._program}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        for argument in self._arguments[1:]:
+        for argument in self._arguments()[1:]:
             if names_secret(argument.lstrip("-").partition("=")[0]) or _PASSWORD_IN_URL.search(argument):
                 raise cannot_be_pickled(
                     f"This ProcessProvider of {self._program} cannot be pickled: an argument of its command would "
@@ -108,11 +109,11 @@ class ProcessProvider(CredentialProvider):
     @property
     def _program(self) -> str:
         """The path of the program, without its arguments, which may hold secrets."""
-        return shutil.which(self._arguments[0]) or self._arguments[0]
+        return shutil.which(self._arguments()[0]) or self._arguments()[0]
 
     def _run(self, seconds: float) -> bytes:
         try:
-            result = run_command(self._arguments, seconds, is_complete=_is_document, windows=ON_WINDOWS)
+            result = run_command(self._arguments(), seconds, is_complete=_is_document, windows=ON_WINDOWS)
         except CommandTimeout:
             raise ProcessError(
                 f"The credential command {self._program} did not end within {seconds:.3g} s and was killed. Is it "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import ConfigurationError, FetchTimeout, StsError, WaitTimeout
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.session_arguments import (
@@ -84,15 +85,17 @@ class RamRoleArnProvider(StsProvider):
         self._external_id = checked_external_id(external_id)
         self._source_identity = source_identity or None
         options["endpoint"] = self._client.url
-        self._with_policy = partial(
-            RamRoleArnProvider,
-            source,
-            self._role_arn,
-            session_name=session_name,
-            duration=duration,
-            external_id=external_id,
-            source_identity=source_identity,
-            **options,
+        self._with_policy = sealed(
+            partial(
+                RamRoleArnProvider,
+                source,
+                self._role_arn,
+                session_name=session_name,
+                duration=duration,
+                external_id=external_id,
+                source_identity=source_identity,
+                **options,
+            )
         )
 
     def get_provider_name(self) -> str:
@@ -125,7 +128,7 @@ class RamRoleArnProvider(StsProvider):
             ConfigurationError: the policy is not valid, or this provider has a session policy already.
         """
         require_unscoped(self._session_policy)
-        return self._with_policy(session_policy=session_policy)
+        return self._with_policy()(session_policy=session_policy)
 
     def explain(self) -> str:
         """What a fetch would do."""

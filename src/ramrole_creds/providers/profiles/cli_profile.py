@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ramrole_creds._cache.policy import RefreshPolicy
+from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import FetchError, ProfileError, ProviderUnavailable, RamRoleError, describe_error
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.profiles._options import ProfileOptions, fetch_from_profile
@@ -22,7 +23,7 @@ from ramrole_creds.providers.profiles.ini_profile import FILE_VARIABLE, ini_path
 from ramrole_creds.providers.variables import PROFILE_VARIABLE, argument_or_variable, env_flag, rename_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from typing_extensions import Unpack
@@ -77,7 +78,7 @@ class CliProfileProvider(CredentialProvider):
         self._environ = {name: os.environ.get(name, "") for name in (CONFIG_VARIABLE, FILE_VARIABLE)}
         self._disabled = _disabled_by()
         self._options = ProfileOptions(endpoint, sts_endpoint, oauth_endpoint, self._clock)
-        self._made: tuple[list[Mapping[str, object]], CredentialProvider] | None = None
+        self._made: Callable[[], tuple[list[Mapping[str, object]], CredentialProvider] | None] = sealed(None)
 
     def fetch(self, context: FetchContext) -> Credentials:
         """Read the file and fetch from the source that the profile names, now.
@@ -121,9 +122,10 @@ class CliProfileProvider(CredentialProvider):
         provider = builder.make(profile)
         if any(fields.get(name) for fields in builder.read for name in SECRET_FIELDS):
             warn_of_readers(path)
-        if self._made is not None and self._made[0] == builder.read:
-            return profile, self._made[1]  # it has a cache of what its source gave
-        self._made = (builder.read, provider)
+        made = self._made()
+        if made is not None and made[0] == builder.read:
+            return profile, made[1]  # it has a cache of what its source gave
+        self._made = sealed((builder.read, provider))
         return profile, provider
 
     def _select(self, document: Mapping[str, object], path: Path) -> CliProfile:

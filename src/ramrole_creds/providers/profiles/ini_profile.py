@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ramrole_creds._cache.policy import RefreshPolicy
+from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import ConfigurationError, ProfileError, ProviderUnavailable, RamRoleError, describe_error
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers._home import expand_path, home_directory
@@ -17,7 +18,7 @@ from ramrole_creds.providers.profiles.source_settings import BUILDERS, KEYLESS_R
 from ramrole_creds.providers.variables import PROFILE_VARIABLE, argument_or_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from typing_extensions import Unpack
@@ -70,7 +71,7 @@ class IniProfileProvider(CredentialProvider):
         self._path = path or None
         self._environ = {FILE_VARIABLE: os.environ.get(FILE_VARIABLE, "")}
         self._options = ProfileOptions(endpoint, sts_endpoint, clock=self._clock)
-        self._made: tuple[IniSection, CredentialProvider] | None = None
+        self._made: Callable[[], tuple[IniSection, CredentialProvider] | None] = sealed(None)
 
     def fetch(self, context: FetchContext) -> Credentials:
         """Read the file and fetch from the source that the section names, now.
@@ -128,9 +129,11 @@ class IniProfileProvider(CredentialProvider):
         section = self.select()
         if any(section.text(name) for name in SECRET_FIELDS):
             warn_of_readers(section.path)
-        if self._made is None or self._made[0] != section:
-            self._made = (section, _make(section, self._options))
-        return section, self._made[1]
+        made = self._made()
+        if made is None or made[0] != section:
+            made = (section, _make(section, self._options))
+            self._made = sealed(made)
+        return section, made[1]
 
     def _find(self) -> ProfilePath:
         if self._path is not None:

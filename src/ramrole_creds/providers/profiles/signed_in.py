@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from ramrole_creds.credentials import Credentials
+from ramrole_creds.credentials import Credentials, sealed
 from ramrole_creds.errors import ConfigurationError, FetchError, ProfileError
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.profiles.cli_config import find_profile, load_config, update_profile
@@ -45,7 +45,7 @@ class SignedInProvider(CredentialProvider):
     def __init__(self, provider: CloudSsoProvider | OAuthProvider, profile: CliProfile) -> None:
         super().__init__()
         self._provider = provider
-        self._profile = profile
+        self._profile = sealed(profile)
 
     def get_provider_name(self) -> str:
         """The name of the sign-in."""
@@ -65,7 +65,7 @@ class SignedInProvider(CredentialProvider):
         return self._provider.explain()
 
     def _kept_session(self, context: FetchContext) -> Credentials | None:
-        profile = self._profile
+        profile = self._profile()
         expire = profile.seconds("sts_expiration")
         key_id, secret, token = (profile.text(name) for name in ("access_key_id", "access_key_secret", "sts_token"))
         if expire is None or not (key_id and secret and token):

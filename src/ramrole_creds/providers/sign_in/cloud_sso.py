@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds._formats.credential_json import PASCAL_CASE, inner_object, read_credentials
 from ramrole_creds._http.urls import InvalidUrlError, parse_url
+from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import ConfigurationError, cannot_be_pickled
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.sign_in._client import SignInClient
@@ -63,7 +64,7 @@ class CloudSsoProvider(CredentialProvider):
             )
         self._url = _service_url(sign_in_url)
         self._body = json.dumps({"AccountId": account_id, "AccessConfigurationId": access_configuration}).encode()
-        self._access_token = access_token
+        self._access_token = sealed(access_token)
         self._expire = access_token_expire
         self._client = SignInClient(
             "CloudSSO",
@@ -82,7 +83,7 @@ class CloudSsoProvider(CredentialProvider):
             raise self._client.expired("the sign-in has expired")
         document = self._client.post(
             self._url,
-            {"Authorization": f"Bearer {self._access_token}", "Content-Type": "application/json"},
+            {"Authorization": f"Bearer {self._access_token()}", "Content-Type": "application/json"},
             self._body,
             context,
         )
