@@ -25,7 +25,11 @@ class LookupTimeout(TimeoutError):
 
 
 class ThreadLimit(Exception):  # not an error of an operating system's call
-    """No thread can be started to resolve the name, or too many of them hang."""
+    """No thread can be started to resolve the name."""
+
+
+class LookupLimit(Exception):  # as above
+    """Too many lookups hang already."""
 
 
 def connect(host: str, port: int, deadline: float, options: Sequence[tuple[Any, ...]] | None) -> socket.socket:
@@ -43,6 +47,7 @@ def connect(host: str, port: int, deadline: float, options: Sequence[tuple[Any, 
     Raises:
         LookupTimeout: the name was not resolved in time.
         ThreadLimit: there is no thread to resolve it.
+        LookupLimit: too many lookups hang.
         OSError: no address accepts connections, or the name does not resolve.
     """
     found = _resolve(host.strip("[]"), port, deadline)
@@ -83,7 +88,7 @@ def _resolve(host: str, port: int, deadline: float) -> list[tuple[Any, ...]]:
     socket.socket().close()  # where no descriptor is left, the resolver says that there is no such name
     lookups = _lookups
     if not lookups.acquire(blocking=False):
-        raise ThreadLimit
+        raise LookupLimit
     outcome: list[list[tuple[Any, ...]] | Exception] = []
     done = threading.Event()
 
@@ -98,7 +103,7 @@ def _resolve(host: str, port: int, deadline: float) -> list[tuple[Any, ...]]:
 
     try:
         threading.Thread(target=look_up, name="ramrole-creds-lookup", daemon=True).start()
-    except RuntimeError:
+    except (RuntimeError, MemoryError):
         lookups.release()
         raise ThreadLimit from None
     if not done.wait(max(MIN_TIMEOUT_SECONDS, deadline - time.monotonic())):

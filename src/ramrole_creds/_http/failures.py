@@ -11,7 +11,7 @@ import requests
 from requests import exceptions as failures
 from urllib3 import exceptions as wire_failures
 
-from ramrole_creds._http.addresses import RESOURCE_ERRNOS, LookupTimeout, ThreadLimit
+from ramrole_creds._http.addresses import RESOURCE_ERRNOS, LookupLimit, LookupTimeout, ThreadLimit
 from ramrole_creds._http.errors import (
     BadResponse,
     BodyTooLarge,
@@ -129,6 +129,12 @@ _RULES = (
     ),
     _Rule((LookupTimeout,), ConnectTimeout, "the host name was not resolved in time"),
     _Rule((ThreadLimit,), ConnectFailed, "no thread could be started to resolve the host name", local=True),
+    _Rule(
+        (LookupLimit,),
+        ConnectFailed,
+        "the host name was not looked up, since lookups of others have not ended. Check this machine's name servers",
+        local=True,
+    ),
     _Rule((failures.ConnectTimeout,), ConnectTimeout, "no answer to the attempt to connect", outermost=True),
     _Rule((failures.SSLError, ssl.SSLError), ConnectFailed, "TLS failed ({reason})", "handshake", connected=True),
     _Rule(

@@ -169,6 +169,22 @@ def test_the_connections_leave_the_process_half_of_its_descriptors(exposed: Fake
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+def test_a_port_that_no_descriptor_is_left_for_is_opened_as_soon_as_there_is_one(small: HttpServer) -> None:
+    resource = pytest.importorskip("resource", reason="limits of Unix")
+    small.listening("refuse")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    opening = threading.Thread(target=small.listening, args=("open",))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        opening.start()
+        opening.join(0.2)
+        assert opening.is_alive()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    opening.join(10)
+    assert ask(small.port) == 200
+
+
 # --- what is kept ----------------------------------------------------------------------------------------------------
 
 

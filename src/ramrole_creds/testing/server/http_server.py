@@ -252,9 +252,14 @@ class HttpServer:
         reader = self._wake_reader
         assert reader is not None  # noqa: S101  # set by start() before the thread exists
         while not self._stopping.is_set():
-            if self._wanted != current:
-                current = self._wanted
-                self._switch(current)
+            wanted = self._wanted
+            if wanted != current:
+                try:
+                    self._switch(wanted)
+                except (OSError, MemoryError):  # the port is taken, or nothing is left: try again
+                    self._stopping.wait(0.05)
+                    continue
+                current = wanted
                 self._changed.set()
             watched = [reader] if self._listener is None or current != "open" else [reader, self._listener]
             readable = readable_of(watched, None)
@@ -313,7 +318,7 @@ class HttpServer:
                 self._threads.add(thread)
             try:
                 thread.start()
-            except RuntimeError:  # no thread can be started now; the next connection may find one
+            except (RuntimeError, MemoryError):  # no thread can be started now; the next connection may find one
                 self._forget(connection, thread)
                 connection.close()
                 self._close_oldest()
