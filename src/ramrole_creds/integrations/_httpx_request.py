@@ -92,7 +92,14 @@ class SignedRequest(httpx.Request):
         """Pickle the request without token and signature, as a part of its response for instance."""
         held = self.__dict__
         content = b"".join(held["unsigned_stream"]) if "unsigned_stream" in held else held.get("_content")
-        return _restored, (self.method, str(held["unsigned_url"]), list(held["unsigned"].raw), content)
+        return _restored, (self.method, str(self.plain_url), list(held["unsigned"].raw), content)
+
+    @property
+    def plain_url(self) -> httpx.URL:
+        """The URL without the signature."""
+        url: httpx.URL = self.__dict__["url"]
+        plain: httpx.URL = self.__dict__["unsigned_url"]
+        return plain if url == self.__dict__.get("signed_url") else url
 
 
 def _restored(
@@ -119,6 +126,10 @@ class Hooks(Protocol):
         """The hook of the user."""
 
     @property
+    def owned_headers(self) -> frozenset[str]:
+        """The headers that the signature consists of, in lower case."""
+
+    @property
     def first(self) -> Callable[..., Any] | None:
         """The hook for the first hop."""
 
@@ -131,6 +142,7 @@ class _NoHooks:
     """The hooks of a request that is only tried out."""
 
     user_trace: Callable[..., Any] | None = None
+    owned_headers: frozenset[str] = frozenset()
     first: Callable[..., Any] | None = None
     hop: Callable[..., Any] | None = None
 
@@ -190,10 +202,33 @@ def put_on(
         held["unsigned"], held["unsigned_url"] = held["headers"], held["url"]
         request.__class__ = _signed_class(type(request))
     if url is not None:
-        held["url"] = url
+        held["url"] = held["signed_url"] = url
     held["headers"] = signed
     if body is not None:
         held.setdefault("unsigned_stream", held["stream"])
         held["stream"], held["_content"] = httpx.ByteStream(body), body  # transports read either
     held["extensions"] = {**held["extensions"], "trace": hooks.first}
     held["hooks"] = hooks
+
+
+def take_off(request: httpx.Request) -> None:
+    """Make a request that the program sends again an unsigned one; what the program changed since stays.
+
+    Another identity may sign it now: nothing of the first may go along.
+    """
+    if not isinstance(request, SignedRequest):
+        return
+    held = request.__dict__
+    hooks, unsigned, held["url"] = held.pop("hooks"), held.pop("unsigned"), request.plain_url
+    kept = [(name, value) for name, value in held["headers"].raw if name.lower().decode() not in hooks.owned_headers]
+    held["headers"] = httpx.Headers(kept)
+    held.pop("signed_url", None)
+    held.pop("unsigned_url")
+    if "unsigned_stream" in held:
+        held["stream"] = held.pop("unsigned_stream")
+        held["_content"] = b"".join(held["stream"])
+        held["headers"]["Content-Length"] = unsigned["Content-Length"]
+    held["extensions"] = {name: value for name, value in held["extensions"].items() if name != "trace"}
+    if hooks.user_trace is not None:
+        held["extensions"]["trace"] = hooks.user_trace
+    request.__class__ = next(base for base, signed in _SUBCLASSES.items() if signed is type(request))

@@ -17,7 +17,7 @@ import httpx
 
 from ramrole_creds.errors import SigningError
 from ramrole_creds.integrations._auth_flow import ERROR_STATUSES, NextStep, SigningAuth
-from ramrole_creds.integrations._httpx_request import put_on, require_withdrawal
+from ramrole_creds.integrations._httpx_request import put_on, require_withdrawal, take_off
 from ramrole_creds.signing import Request
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ class _Call:
 
     def __init__(self, auth: SigningAuth, request: httpx.Request, *, asynchronous: bool) -> None:
         self._signer = auth.signer
+        take_off(request)
         trace = request.extensions.get("trace")
         redirected: object = getattr(trace, "__self__", None)
         self.user_trace: Any = redirected.user_trace if isinstance(redirected, _Call) else trace
@@ -131,6 +132,11 @@ class _Call:
             redirected.flow.require_covered(unsigned)
         self.flow: AuthFlow = auth.begin(unsigned)
         require_withdrawal()
+
+    @property
+    def owned_headers(self) -> frozenset[str]:
+        """The headers that the signature consists of."""
+        return self._signer.scheme.owned_headers
 
     @property
     def first(self) -> Callable[..., Any]:

@@ -53,10 +53,10 @@ class RequestsAuth(AuthBase):
             SigningError: the request cannot be signed, its host is not among `hosts`, or it is a hop of a redirect that
                 leaves the host.
         """
+        if isinstance(prepared, _SignedRequest):  # a session that signs each hop of a redirect itself, for instance
+            prepared.flow.require_covered(_unsigned(prepared))
+            prepared.take_off()
         request = _unsigned(prepared)
-        if isinstance(prepared, _SignedRequest):  # a session that signs each hop of a redirect itself
-            prepared.flow.require_covered(request)
-            prepared.deregister_hook("response", prepared.on_response)
         flow = self._auth.begin(request)
         # The class, and not a hook, decides about the copies from which a session builds the hops of a redirect.
         prepared.__class__ = _SignedRequest
@@ -74,7 +74,8 @@ class _SignedRequest(PreparedRequest):
     signer: Signer
     on_response: Callable[..., Response]
     """The hook that looks at the answer."""
-    unsigned_url: str
+    signed_url: str = ""
+    unsigned_url: str = ""
     """The URL before signing, where the signature is a part of the URL."""
     unsigned_body: bytes | None = None
     """The body before signing, where the signature is a part of the body."""
@@ -113,7 +114,7 @@ class _SignedRequest(PreparedRequest):
         """A copy for the next hop, still signed if this request is."""
         hop = super().copy()
         hop.__class__ = _SignedRequest
-        kept = ("signer", "unsigned_url", "unsigned_body", "on_response", "withdrawn")
+        kept = ("signer", "signed_url", "unsigned_url", "unsigned_body", "on_response", "withdrawn")
         hop.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__})
         hop.__dict__["flow"] = self.flow.next_hop()
         hop.headers = hop.headers
@@ -134,7 +135,25 @@ class _SignedRequest(PreparedRequest):
         headers = {name: value for name, value in self.headers.items() if name.lower() not in owned}
         hooks = [hook for hook in self.hooks["response"] if hook is not self.on_response]
         body = self.body if self.unsigned_body is None else self.unsigned_body
-        return _restored, (self.method, self.unsigned_url, headers, body, hooks)
+        return _restored, (self.method, self.plain_url, headers, body, hooks)
+
+    @property
+    def plain_url(self) -> str:
+        """The URL without the signature."""
+        return self.unsigned_url if self.url == self.signed_url else str(self.url)
+
+    def take_off(self) -> None:
+        """Make the request an unsigned one. Another identity may sign it now: nothing of this one may go along."""
+        self.deregister_hook("response", self.on_response)
+        for name in self.signer.scheme.owned_headers:
+            self.headers.pop(name, None)
+        if self.unsigned_body is not None:
+            self.body = self.unsigned_body
+            self.prepare_content_length(self.body)
+        self.__dict__["url"] = self.plain_url
+        for name in ("flow", "signer", "on_response", "signed_url", "unsigned_url", "unsigned_body", "withdrawn"):
+            self.__dict__.pop(name, None)
+        self.__class__ = PreparedRequest  # type: ignore[assignment]  # what it was
 
     def prepare_cookies(self, cookies: Any) -> None:  # noqa: ANN401  # as the base class has it
         """Take the cookies, the last step of a session that builds a hop, and sign the hop."""
@@ -265,7 +284,8 @@ def _sign(
     prepared.__dict__.update(
         flow=flow,
         signer=signer,
-        unsigned_url=unsigned.url,
+        unsigned_url=prepared.plain_url if isinstance(prepared, _SignedRequest) else unsigned.url,
+        signed_url=signed.url,
         url=signed.url,
         headers=CaseInsensitiveDict(wire_headers(signed)),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -43,6 +44,30 @@ def test_a_pickled_answer_has_its_request_without_token_and_signature(
         assert pickle.loads(pickle.dumps(answer)).status_code == 200
 
 
+@pytest.mark.may_leak  # as above
+@pytest.mark.parametrize("send", [requests.request, httpx.request], ids=["requests", "httpx"])
+def test_a_request_that_was_signed_twice_is_pickled_as_it_was_given(send: Any, cloud: FakeCloud, provider: Any) -> None:
+    signer = signing.Signer(provider, signing.RPC(), clock=cloud.clock)
+    auth = RequestsAuth(signer) if send is requests.request else HttpxAuth(signer)
+    url = f"{cloud.url}/?Action=DescribeRegions&Version=2014-05-26"
+    cloud.clock.advance(hours=2)
+    answer = send("GET", url, auth=auth, timeout=10)
+    assert answer.status_code == 200, answer.text
+    assert len(provider.refreshed) == 1
+    assert str(pickle.loads(pickle.dumps(answer.request)).url) == url
+
+
+@pytest.mark.parametrize("send", [requests.Session, httpx.Client], ids=["requests", "httpx"])
+def test_a_request_that_was_sent_elsewhere_is_pickled_with_where_it_went(
+    send: Any, cloud: FakeCloud, stranger: FakeCloud, signer: signing.Signer
+) -> None:
+    with send() as client:
+        auth = RequestsAuth(signer) if send is requests.Session else HttpxAuth(signer)
+        request = client.get(cloud.url, headers=ACTION, auth=auth, timeout=10).request
+    request.url = type(request.url)(stranger.url + "/")
+    assert str(pickle.loads(pickle.dumps(request)).url) == stranger.url + "/"
+
+
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
 def test_a_copy_of_a_request_of_httpx_is_sent_and_goes_nowhere_else(
     copied: Any, cloud: FakeCloud, stranger: FakeCloud, signer: signing.Signer
@@ -72,3 +97,48 @@ def test_a_copy_of_a_request_of_requests_goes_nowhere_else(
         session.send(request, timeout=10)
     assert len(stranger.requests) == 1
     assert_unsigned(stranger)
+
+
+@pytest.mark.may_leak  # RPC has the token in the URL of a GET, which clients log
+@pytest.mark.parametrize("first", [signing.ACS3, signing.RPC])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("client", ["requests", "httpx"])
+def test_a_request_that_is_signed_again_by_somebody_else_has_nothing_of_the_first(
+    client: str, method: str, first: Any, cloud: FakeCloud, provider: Any
+) -> None:
+    alice = signing.Signer(provider, first(), clock=cloud.clock)
+    theirs = type(provider)(cloud)
+    bob = signing.Signer(theirs, signing.SLSV1(), clock=cloud.clock)
+    form = {"x": "y"} if method == "POST" else None
+    url = f"{cloud.url}/?Action=DescribeRegions&Version=2014-05-26"
+    if client == "requests":
+        with requests.Session() as session:
+            prepared = session.prepare_request(
+                requests.Request(method, url, ACTION, data=form or [], auth=RequestsAuth(alice))
+            )
+            session.send(RequestsAuth(bob)(prepared), timeout=10)
+    else:
+        with httpx.Client() as http:
+            request = http.build_request(method, url, headers=ACTION, data=form)
+            http.send(request, auth=HttpxAuth(alice))
+            http.send(request, auth=HttpxAuth(bob))
+
+    last = cloud.requests[-1].request
+    everything = f"{last.target} {last.headers} {last.body!r}"
+    assert theirs.current.security_token in everything
+    assert quote(provider.current.security_token, safe="") not in everything
+    assert provider.current.security_token not in everything
+    assert provider.current.access_key_id not in everything
+
+
+def test_a_request_of_httpx_may_be_sent_again_elsewhere_by_the_program(
+    cloud: FakeCloud, stranger: FakeCloud, signer: signing.Signer
+) -> None:
+    """It is the program that names the other host, and no redirect."""
+    with httpx.Client() as client:
+        request = client.build_request("GET", cloud.url, headers=ACTION)
+        client.send(request, auth=HttpxAuth(signer))
+        request.url = httpx.URL(stranger.url)
+        request.headers["Host"] = request.url.netloc.decode()
+        client.send(request, auth=HttpxAuth(signer))
+    assert stranger.requests[0].header("authorization")
