@@ -151,9 +151,9 @@ def test_a_connection_that_is_answered_is_not_closed_for_another(small: HttpServ
     with ExitStack() as stack:
         kept = stack.enter_context(connected(small.port))
         for _ in range(20):
-            kept.sendall(b"GET / HTTP/1.1\r\n\r\n")
-            assert kept.recv(1000).startswith(b"HTTP/1.1 200 ")
-            stack.enter_context(connected(small.port))
+            for one in (kept, stack.enter_context(connected(small.port)), kept):
+                one.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                assert one.recv(1000).startswith(b"HTTP/1.1 200 ")
 
 
 def test_the_connections_leave_the_process_half_of_its_descriptors(exposed: FakeCloud) -> None:
