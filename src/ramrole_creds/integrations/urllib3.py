@@ -121,7 +121,7 @@ class SigningPool:
                         signed.method,
                         signed.url,
                         body=signed.body,
-                        headers=wire_headers(signed),
+                        headers=_spelled(wire_headers(signed)),
                         retries=_NO_RETRIES,
                         redirect=False,
                         **options,
@@ -249,6 +249,11 @@ class _GuardedLookup:
         if flow is not None:
             flow.require_covered(Request("GET", f"{scheme}://{host}" + (f":{port}" if port else "")))
         return self._inherited(host, port, scheme, pool_kwargs)
+
+
+def _spelled(headers: dict[str, str | bytes]) -> dict[str, str | bytes]:
+    """The headers with `Host` as a ProxyManager spells it: it would add it beside `host`."""
+    return {"Host" if name.lower() == "host" else name: value for name, value in headers.items()}
 
 
 def _request(

@@ -304,6 +304,15 @@ def test_urllib3(
     assert len(stranger.requests) == 0
 
 
+def test_urllib3_through_a_proxy(cloud: FakeCloud, stranger: FakeCloud, signer: signing.Signer) -> None:
+    """A proxy for plain http gets the whole request, and the Host once."""
+    pool = SigningPool(signer, urllib3.ProxyManager(cloud.url))
+    cloud.faults.add("/within", "redirect", location="/new", status=307)
+    assert pool.request("GET", f"{cloud.url}/within", headers=ACTION).status == 200
+    assert pool.request("GET", redirects(cloud, stranger), headers=ACTION).status == 307
+    assert len(stranger.requests) == 0
+
+
 def test_a_pool_of_urllib3_still_sends_the_requests_of_others_everywhere(
     cloud: FakeCloud, stranger: FakeCloud, signer: signing.Signer
 ) -> None:
