@@ -79,13 +79,13 @@ DATA_STACK = {
 # engine: (name, what runs, module). Of gunicorn and the others the distribution has the same name.
 ENGINES = {
     "airflow": ("Airflow", "a task of a DAG, by `RamRoleHook`", "`ramrole_creds.integrations.airflow`"),
-    "celery": ("Celery", "prefork and threads, Redis as broker", "not needed"),
+    "celery": ("Celery", "prefork, threads and gevent, replaced workers; Redis as broker", "not needed"),
     "dask": ("Dask", "tasks on worker processes", "not needed"),
     "gunicorn": ("gunicorn", "workers, cold, preloaded, with threads, replaced, reloaded", "not needed"),
     "joblib": ("joblib", "loky and multiprocessing, functions and methods", "not needed"),
     "multiprocessing": ("multiprocessing", "`Pool` and `ProcessPoolExecutor`: spawn, forkserver, fork", "not needed"),
-    "ray": ("Ray", "tasks and actors, `runtime_env`", "not needed"),
-    "pyspark": ("Spark", "two executors with Python workers", "not needed"),
+    "ray": ("Ray", "tasks, actors and the object store, `runtime_env`", "not needed"),
+    "pyspark": ("Spark", "two executors with Python workers; closures and broadcast variables", "not needed"),
     "spark-jvm": ("Spark, the JVM side", "Java's HTTP client in the JVMs of two executors", "`ramrole-creds serve`"),
     "uvicorn": ("uvicorn", "workers, replaced and reloaded ones too", "not needed"),
 }
