@@ -87,6 +87,17 @@ def spark(tmp_path: Path, service: LocalService, jar: Path, monkeypatch: pytest.
     session.stop()
 
 
+def pages_of(spark: Any) -> list[str]:
+    """What the driver shows to browsers and to programs."""
+    context = spark.sparkContext
+    shown = ("/jobs/", "/stages/", "/storage/", "/environment/", "/executors/", "/threadDump/")
+    answered = ("environment", "allexecutors", "jobs", "stages")
+    paths = [*shown, *(f"/api/v1/applications/{context.applicationId}/{name}" for name in answered)]
+    answers = [requests.get(f"{context.uiWebUrl}{path}", timeout=30) for path in paths]
+    assert {answer.status_code for answer in answers} == {200}
+    return [answer.text for answer in answers]
+
+
 def test_tasks_in_two_executors_outlive_rotations_and_leak_nothing(
     cloud: FakeCloud, fetches: Fetches, spark: Any, tmp_path: Path, figures: Figures
 ) -> None:
@@ -102,13 +113,10 @@ def test_tasks_in_two_executors_outlive_rotations_and_leak_nothing(
     assert_outlived(reports)
     workers = fetches.assert_one_per_process_and_set(reports, beside=1)  # the service, which is in this process
     assert len(workers) >= EXECUTORS
-    pages = [f"{spark.sparkContext.uiWebUrl}{path}" for path in ("/jobs/", "/environment/", "/executors/")]
-    for page in pages:
-        answer = requests.get(page, timeout=10)
-        assert answer.status_code == 200
-        assert leaked_marker(answer.text) is None
+    for page in pages_of(spark):
+        assert leaked_marker(page) is None
     assert_no_secret_below([tmp_path])
-    searched = ["event log", "logs and files of the executors", "pages of the driver"]
+    searched = ["event log", "logs and files of the executors", "pages and API of the driver"]
     figures.record("pyspark", metadata.version("pyspark"), workers, fetches, searched)
 
 
@@ -164,12 +172,16 @@ def test_code_in_the_jvm_of_executors_outlives_rotations_and_leaks_nothing(
     workers = {int(process) for process, _ in reports}
     assert len(workers) == EXECUTORS
     fetches.assert_one_per_process_and_set([], beside=1)  # the service, which is in this process
-    page = requests.get(f"{spark.sparkContext.uiWebUrl}/environment/", timeout=10)
-    assert page.status_code == 200
     path = service.uri.rpartition("/")[2]
-    assert path not in page.text
+    for page in pages_of(spark):
+        assert path not in page
+        assert leaked_marker(page) is None
     assert_no_secret_below([tmp_path])
-    searched = ["event log", "logs and files of the executors", "pages of the driver, for the service's URI too"]
+    searched = [
+        "event log",
+        "logs and files of the executors",
+        "pages and API of the driver, for the service's URI too",
+    ]
     figures.record("spark-jvm", metadata.version("pyspark"), workers, fetches, searched)
 
 

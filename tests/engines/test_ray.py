@@ -82,10 +82,11 @@ def test_tasks_and_actors_outlive_rotations_and_leak_nothing(
         by_process[report["process"]] = by_process.get(report["process"], 0) + 1
     assert max(by_process.values()) >= 2, "at least one worker ran two tasks"
     assert_no_secret_below([Path(session.address_info["session_dir"]) / "logs"])
-    page = requests.get(f"http://{session.dashboard_url}/api/v0/tasks?detail=1", timeout=10)
-    assert page.status_code == 200
-    assert leaked_marker(page.text) is None
-    searched = ["logs of the session", "the dashboard's list of tasks", "pickled arguments"]
+    for name in ("tasks", "actors", "workers", "objects", "runtime_envs"):
+        page = requests.get(f"http://{session.dashboard_url}/api/v0/{name}?detail=1", timeout=30)
+        assert page.status_code == 200
+        assert leaked_marker(page.text) is None
+    searched = ["logs of the session", "the dashboard's lists of tasks, actors, workers, objects", "pickled arguments"]
     figures.record("ray", metadata.version("ray"), workers, fetches, searched)
 
 
