@@ -37,7 +37,7 @@ collect_ignore = [
     for name, module in NEEDS.items()
     if name not in REQUIRED and (not module or find_spec(module) is None)
 ]
-_figures: dict[str, dict[str, Any]] = {}
+_figures: list[tuple[str, dict[str, Any]]] = []
 
 
 class Figures:
@@ -53,16 +53,27 @@ class Figures:
             fetches: what each process fetched.
             searched: where the test looked for secrets.
         """
-        zero = {"tests": 0, "workers": 0, "fetching": 0, "fetches": 0, "most": 0, "searched": []}
-        known = _figures.setdefault(engine, zero)
-        known["version"] = version
-        known["rotations"] = ROTATIONS
-        known["tests"] += 1
-        known["workers"] += len(workers)
-        known["fetching"] += len(fetches.processes())
-        known["fetches"] += sum(fetches.counts.values())
-        known["most"] = max(known["most"], *fetches.counts.values())
-        known["searched"] = list(dict.fromkeys([*known["searched"], *searched]))
+        figures = {
+            "version": version,
+            "rotations": ROTATIONS,
+            "workers": len(workers),
+            "fetches": sum(fetches.counts.values()),
+            "most": max(fetches.counts.values()),
+            "searched": searched,
+        }
+        _figures.append((engine, figures))
+
+
+def summed(figures: list[tuple[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """The figures of each engine over all of its tests."""
+    found: dict[str, dict[str, Any]] = {}
+    for engine, one in figures:
+        known = found.setdefault(engine, {**one, "workers": 0, "fetches": 0, "most": 0, "searched": []})
+        for name in ("workers", "fetches"):
+            known[name] += one[name]
+        known["most"] = max(known["most"], one["most"])
+        known["searched"] = list(dict.fromkeys([*known["searched"], *one["searched"]]))
+    return found
 
 
 @pytest.fixture
@@ -71,11 +82,19 @@ def figures() -> Figures:
     return Figures()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the figures of a worker of pytest-xdist."""
+    _figures.extend(node.workeroutput.get("figures", []))
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Record the figures for the manual's table, where that is asked for and everything passed."""
-    if exitstatus == 0 and _figures and os.environ.get("RECORD_RESULTS"):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["figures"] = _figures
+    elif exitstatus == 0 and _figures and os.environ.get("RECORD_RESULTS"):
         table = runpy.run_path(str(session.config.rootpath / "docs" / "integrations_table.py"))
-        table["record"]({}, _figures)
+        table["record"]({}, summed(_figures))
 
 
 @pytest.fixture

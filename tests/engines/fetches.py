@@ -110,17 +110,27 @@ def _received(source: socket.socket) -> Iterator[bytes]:
 
 
 def process_of(local_port: int, remote_port: int) -> int:
-    """The process that holds this end of a connection on loopback.
+    """The process that opened this end of a connection on loopback. A child that was forked since holds it too.
 
     Raises:
         LookupError: no process does.
     """
     inode = _inode_of(local_port, remote_port)
+    holders = set()
     for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
         with contextlib.suppress(OSError):
             if str(descriptor.readlink()) == f"socket:[{inode}]":
-                return int(descriptor.parts[2])
+                holders.add(int(descriptor.parts[2]))
+    for process in holders:
+        if _parent_of(process) not in holders:
+            return process
     raise LookupError(f"no process holds the connection from port {local_port}")
+
+
+def _parent_of(process: int) -> int | None:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+    return None
 
 
 def _inode_of(local_port: int, remote_port: int) -> str:

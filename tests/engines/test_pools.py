@@ -104,6 +104,7 @@ def test_processes_forked_while_threads_fetch_outlive_rotations(
     def ask() -> None:
         while not stopping.is_set():
             provider.get_credentials()
+            stopping.wait(0.001)
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
