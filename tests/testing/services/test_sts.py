@@ -283,6 +283,8 @@ MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDd
         own = {name: value for name, value in given.items() if name not in {"Action", "Version"}}
         answer = call(None, "GenerateSessionAccessKey", **own, Signature=signature)
         assert answer.status == 200, answer
+        replayed = call(None, "GenerateSessionAccessKey", **own, Signature=signature)
+        assert replayed.json["Code"] == "SignatureNonceUsed"
         key = answer.json["SessionAccessKey"]
         assert key["Expiration"] == "2027-01-15T08:15:00Z"
         issued = cloud.credential_store.lookup(key["SessionAccessKeyId"])

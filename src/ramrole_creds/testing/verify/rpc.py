@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.verify.canonical import base64_mac, encode, query_pairs, rsa_mac, to_bytes, to_text
@@ -64,7 +65,7 @@ def rpc(check: Verification) -> Accepted:
     if issued.public_key is None:
         mac = base64_mac(f"{issued.access_key_secret}&")
     else:
-        mac = rsa_mac(issued.public_key, given["Signature"], b64decode)
+        mac = rsa_mac(issued.public_key, given["Signature"], partial(b64decode, validate=True))
     accepted = check.conclude(issued, given["Signature"], mac, f"{check.request.method}&%2F&{encode(query)}")
     check.require_new_nonce(issued.access_key_id, given["SignatureNonce"])
     return accepted
