@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ramrole_creds.clock import Clock
     from ramrole_creds.testing.fake_cloud import FakeCloud
 
 
@@ -44,6 +45,25 @@ def cloud_in_place(
         _apply_latest()
 
 
+@contextlib.contextmanager
+def machine_in_place(url: str, clock: Clock, home: Path | None, *, redirect: bool = True) -> Iterator[None]:
+    """Let a machine whose metadata service is at the URL take the place of this one while the context lasts.
+
+    Args:
+        url: the base URL that connections to 100.100.100.200 and the environment lead to.
+        clock: what providers and signers without a clock follow.
+        home: an empty directory to use as the home directory; None creates a temporary one.
+        redirect: False raises at connections to 100.100.100.200 instead.
+    """
+    with (
+        isolated_environment(url, home),
+        redirect_metadata(url) if redirect else forbid_metadata(),
+        reach_children(url if redirect else None),
+        process_clock(clock),
+    ):
+        yield
+
+
 def put_on_top(cloud: FakeCloud) -> None:
     """Make a cloud that is in place the latest one."""
     for place in [one for one in _places if one.cloud is cloud]:
@@ -61,15 +81,12 @@ class _Place:
     home: Path | None
 
     def enter(self, stack: contextlib.ExitStack) -> None:
-        url = self.cloud.url
-        stack.enter_context(isolated_environment(url, self.home))
-        stack.enter_context(redirect_metadata(url) if self.redirect else forbid_metadata())
-        stack.enter_context(reach_children(url if self.redirect else None))
-        stack.enter_context(process_clock(self.cloud.clock))
+        clock = self.cloud.clock
+        stack.enter_context(machine_in_place(self.cloud.url, clock, self.home, redirect=self.redirect))
         if self.move_system_time:
             from ramrole_creds.testing.machine_time import system_time
 
-            stack.enter_context(system_time(self.cloud.clock))
+            stack.enter_context(system_time(clock))
 
 
 _places: list[_Place] = []

@@ -22,7 +22,7 @@ that needs more than that file allows.
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -149,23 +149,16 @@ def no_metadata(request: pytest.FixtureRequest) -> Iterator[str]:
     import socket
 
     from ramrole_creds.clock import SYSTEM_CLOCK
-    from ramrole_creds.testing.children import reach_children
-    from ramrole_creds.testing.clock_in_place import process_clock
-    from ramrole_creds.testing.environment import isolated_environment
-    from ramrole_creds.testing.network import redirect_metadata, usable_sockets
+    from ramrole_creds.testing.in_place import machine_in_place
+    from ramrole_creds.testing.network import usable_sockets
 
     if "ramrole_cloud" in request.fixturenames:
         raise pytest.UsageError("A test has either ramrole_cloud or no_metadata, not both.")
-    with ExitStack() as stack:
-        stack.enter_context(usable_sockets())
-        nothing_listens = stack.enter_context(socket.socket())
+    with usable_sockets(), socket.socket() as nothing_listens:
         nothing_listens.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nothing_listens.getsockname()[1]}"
-        stack.enter_context(isolated_environment(url, _home(request)))
-        stack.enter_context(redirect_metadata(url))
-        stack.enter_context(reach_children(url))
-        stack.enter_context(process_clock(SYSTEM_CLOCK))
-        yield url
+        with machine_in_place(url, SYSTEM_CLOCK, _home(request)):
+            yield url
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -126,9 +126,7 @@ class MetadataService:
         """Answer one request."""
         response = self._answer(request)
         if self.quirks.server is not None:
-            response = WireResponse(
-                response.status, (*response.headers, ("Server", self.quirks.server)), response.body, response.reason
-            )
+            response = response.with_header("Server", self.quirks.server)
         return response
 
     def forget_tokens(self) -> None:
@@ -165,7 +163,7 @@ class MetadataService:
         self._keep(token, ttl)
         response = self._value(token)
         if self.quirks.token_ttl_echo:
-            response = WireResponse(200, (*response.headers, (TTL_HEADER, str(ttl))), response.body)
+            response = response.with_header(TTL_HEADER, str(ttl))
         return response
 
     def _keep(self, token: str, ttl: int) -> None:
