@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from ramrole_creds._regions import scope_region
 from ramrole_creds.errors import ConfigurationError
 from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, require_attribute
 
@@ -35,14 +36,15 @@ def acs_client(provider: CredentialProvider | str, region_id: str = "cn-hangzhou
         options: the other arguments of `AcsClient` (`timeout`, `max_retry_time`, `verify` …).
 
     Raises:
-        ConfigurationError: the SDK is not installed, or its version is not supported.
+        ConfigurationError: the SDK is not installed, its version is not supported, or an argument is not valid.
     """
     provider = as_provider(provider)
+    region = scope_region(region_id, "region_id")
     module = load_sdk("aliyunsdkcore.client", "acs-client")
     from aliyunsdkcore.auth.credentials import StsTokenCredential
 
     # The client requires a credential of its own class; this one is never used.
-    client = module.AcsClient(region_id=region_id, credential=StsTokenCredential("-", "-", "-"), **options)
+    client = module.AcsClient(region_id=region, credential=StsTokenCredential("-", "-", "-"), **options)
     return use_provider(client, provider)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ramrole_creds._pickling import BoundToProcess
+from ramrole_creds._regions import scope_region
 from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, require_attribute
 from ramrole_creds.integrations.retry import retry_on_rejected
 
@@ -78,6 +79,8 @@ class _ProviderHandler(BoundToProcess):
         **options: SdkObject,
     ) -> None:
         self._provider = as_provider(provider)
+        if options.get("region"):
+            options["region"] = scope_region(options["region"])
         super().__init__(end_point, None, None, project, log_store, **options)  # type: ignore[call-arg]  # those of the other base class
         self.addFilter(_is_not_about_credentials)
 
@@ -121,9 +124,11 @@ def consumer_worker(
         kwargs: keyword arguments of the processor.
 
     Raises:
-        ConfigurationError: this version of the SDK is not supported.
+        ConfigurationError: this version of the SDK is not supported, or an argument is not valid.
     """
     provider = as_provider(provider)
+    if getattr(config, "region", None):
+        config.region = scope_region(config.region)
     worker = retry_on_rejected(provider)(_make_worker)(provider, make_processor, config, args, kwargs)
     client = _healing(worker.consumer_client.mclient, provider)
     for name in ("_auth", "_securityToken", "_auth_version", "_region"):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from ramrole_creds._regions import scope_region
 from ramrole_creds.errors import ConfigurationError
 from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, require_attribute
 
@@ -65,7 +66,7 @@ class OSSFileSystem(_OSSFileSystem):
         options: the other options of ossfs.
 
     Raises:
-        ConfigurationError: both keys and a provider were given.
+        ConfigurationError: both keys and a provider were given, or `region` is not a region.
     """
 
     def __init__(
@@ -130,7 +131,7 @@ def _use(
         )
     provider = as_provider(provider)
     require_attribute(filesystem, "_auth", "ossfs", TESTED_VERSION)
-    region = region or region_of(filesystem._endpoint)  # noqa: SLF001  # ossfs offers no public name
+    region = scope_region(region) if region else region_of(filesystem._endpoint)  # noqa: SLF001  # ossfs offers no public name
     auth = ProviderAuth(provider) if region is None else _RegionalAuth(provider, region)
     filesystem._auth = auth  # noqa: SLF001  # ossfs offers no public name
 

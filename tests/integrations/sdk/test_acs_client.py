@@ -136,6 +136,12 @@ def test_credentials_in_place_of_a_provider_are_refused() -> None:
         acs_client(credentials)
 
 
+def test_a_region_is_that_of_an_endpoint_or_refused(stage: Stage) -> None:
+    assert acs_client(stage.provider, "oss-cn-hongkong").get_region_id() == "cn-hongkong"
+    with pytest.raises(ConfigurationError, match=r'region_id must be a region id.*Write "cn-hangzhou"'):
+        acs_client(stage.provider, "cn-hangzhou-h")
+
+
 def test_swapped_arguments_are_reported() -> None:
     with pytest.raises(ConfigurationError, match=r"swapped: write use_provider\(client, provider\)"):
         use_provider(StaticProvider("id", "secret"), AcsClient("ak", "secret"))

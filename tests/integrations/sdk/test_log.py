@@ -271,3 +271,14 @@ def test_a_handler_says_what_to_send_instead(stage: Stage, kind: Any) -> None:
     with pytest.raises(TypeError, match=r"LogHandler cannot be pickled: .* Send the provider"):
         pickle.dumps(handler)
     assert copy.deepcopy(handler) is handler
+
+
+@pytest.mark.parametrize(
+    "make", [aliyun_log.SimpleLogHandler, aliyun_log.QueuedLogHandler], ids=lambda make: make.__name__
+)
+def test_a_region_of_a_handler_is_that_of_an_endpoint_or_refused(stage: Stage, make: Any) -> None:
+    handler = make(stage.url, stage.provider, "project", "store", auth_version="v4", region="oss-cn-hongkong")
+    handler.close()
+    assert handler.region == "cn-hongkong"
+    with pytest.raises(ConfigurationError, match=r'region must be a region id.*Write "cn-hangzhou"'):
+        make(stage.url, stage.provider, "project", "store", auth_version="v4", region="cn-hangzhou.log.aliyuncs.com")

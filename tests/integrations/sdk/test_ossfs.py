@@ -124,3 +124,9 @@ def test_keys_beside_a_provider_are_refused(stage: Stage) -> None:
 )
 def test_the_region_is_read_from_the_endpoint(endpoint: str | None, region: str | None) -> None:
     assert region_of(endpoint) == region
+
+
+def test_a_region_that_is_given_is_that_of_an_endpoint_or_refused(stage: Stage) -> None:
+    OSSFileSystem(**options(stage, region="oss-cn-hangzhou"))
+    with pytest.raises(ConfigurationError, match=r'region must be a region id.*Write "cn-hangzhou"'):
+        OSSFileSystem(**options(stage, region="https://oss-cn-hangzhou.aliyuncs.com"))

@@ -103,6 +103,13 @@ def test_a_file_without_anything_about_credentials_is_skipped(
     assert chain.get_credentials().provider_name == "default/ecs_ram_role"
 
 
+@pytest.mark.parametrize("more", ["", "[other]\nregion_id = cn-hangzhou\n"])
+def test_keys_in_the_defaults_only_are_pointed_out(cloud: FakeCloud, files: Files, more: str) -> None:
+    files.write_ini(f"[DEFAULT]\naccess_key_id = a\naccess_key_secret = b\n{more}")
+    with pytest.raises(ProviderUnavailable, match=r"its keys only complete other sections\. Write \[default\]"):
+        ini(cloud).get_credentials()
+
+
 @pytest.mark.parametrize("text", ["type = sts\n", "type = access_key\naccess_key_id = a\n", "role_arn = x\n"])
 def test_a_section_that_says_anything_about_credentials_is_not_skipped(
     cloud: FakeCloud, files: Files, text: str

@@ -116,6 +116,8 @@ def load_config(file: ProfilePath) -> dict[str, object]:
     else:
         if isinstance(document, dict):
             return document
+        if document is None:
+            return {}
         problem = "it does not hold a JSON object"
     raise ProfileError(f"{path} cannot be used: {problem}. Correct it, or run `aliyun configure`.", unrecoverable=True)
 

@@ -11,14 +11,14 @@ from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import ConfigurationError, ProfileError, ProviderUnavailable, RamRoleError, describe_error
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers._home import expand_path, home_directory
-from ramrole_creds.providers.profiles._ini_document import MalformedIni, parse_ini
+from ramrole_creds.providers.profiles._ini_document import DEFAULTS_SECTION, MalformedIni, parse_ini
 from ramrole_creds.providers.profiles._options import ProfileOptions, fetch_from_profile
 from ramrole_creds.providers.profiles.files import ProfilePath, is_there, read_profile_file, warn_of_readers
 from ramrole_creds.providers.profiles.source_settings import BUILDERS, KEYLESS_REASON, SettingNames, build_source
 from ramrole_creds.providers.variables import PROFILE_VARIABLE, argument_or_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from typing_extensions import Unpack
@@ -109,15 +109,15 @@ class IniProfileProvider(CredentialProvider):
         except MalformedIni as error:
             problem = str(error)
         else:
-            return self._section(path, sections)
+            return self._section(path, sections, _hint_of_defaults(text, sections))
         raise ProfileError(f"{path} cannot be used: {problem}. Correct this line.", unrecoverable=True)
 
-    def _section(self, path: Path, sections: Mapping[str, Mapping[str, str]]) -> IniSection:
+    def _section(self, path: Path, sections: Mapping[str, Mapping[str, str]], hint: str) -> IniSection:
         name = self._named or "default"
         if self._argument is None and all(_is_unconfigured(keys) for keys in sections.values()):
-            raise ProviderUnavailable(f"{path} has no credentials.")
+            raise ProviderUnavailable(f"{path} has no credentials.{hint}")
         if name not in sections:
-            raise self._not_found(path, name, list(sections))
+            raise self._not_found(path, name, list(sections), hint)
         section = IniSection(path, name, sections[name])
         if section.text("enable").lower() == "false":
             raise ProviderUnavailable(f"Section [{name}] in {path} has enable = false.")
@@ -146,8 +146,9 @@ class IniProfileProvider(CredentialProvider):
             )
         return found
 
-    def _not_found(self, path: Path, name: str, there: list[str]) -> ProviderUnavailable | ProfileError:
-        text = f"{path} has no section [{name}]; its sections: {', '.join(f'[{one}]' for one in there[:20]) or 'none'}."
+    def _not_found(self, path: Path, name: str, there: list[str], hint: str) -> ProviderUnavailable | ProfileError:
+        listed = ", ".join(f"[{one}]" for one in there[:20]) or "none"
+        text = f"{path} has no section [{name}]; its sections: {listed}.{hint}"
         if self._named is None:
             return ProviderUnavailable(text)
         return ProfileError(f"{text} Correct {PROFILE_VARIABLE} or the name of the section.", unrecoverable=True)
@@ -226,6 +227,13 @@ def configured_region() -> str | None:
     """
     provider = IniProfileProvider(os.environ.get(PROFILE_VARIABLE) or "default")  # also a section without credentials
     return provider.select().text("region_id") or None
+
+
+def _hint_of_defaults(text: str, sections: Collection[str]) -> str:
+    """What to write if keys are in `[DEFAULT]` only, as a sentence after a text; "" if they are not."""
+    if "default" in sections or f"[{DEFAULTS_SECTION}]" not in text:
+        return ""
+    return f" [{DEFAULTS_SECTION}] is not a section: its keys only complete other sections. Write [default]."
 
 
 def _make(section: IniSection, options: ProfileOptions) -> CredentialProvider:
