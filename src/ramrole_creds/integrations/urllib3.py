@@ -10,13 +10,14 @@ itself: each attempt is signed again, and a redirect to another host is returned
 from __future__ import annotations
 
 import contextlib
+import re
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import urllib3
 from urllib3.exceptions import HTTPError
-from urllib3.util import Retry
+from urllib3.util import Retry, parse_url
 
 from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.errors import ConfigurationError, cannot_be_pickled
@@ -265,7 +266,18 @@ def _request(
         if not any(name.lower() == "content-type" for name, _ in pairs):
             pairs.append(("Content-Type", FORM))
         fields = None
-    return Request(method, url, pairs, fields or (), body)  # type: ignore[arg-type]  # the body is checked there
+    return _as_sent(Request(method, url, pairs, fields or (), body))  # type: ignore[arg-type]  # the body is checked there
+
+
+_SENT_UNCHANGED = re.compile(r"(?:[A-Za-z0-9_~!$&'()*+,;=:@/?-]|(?<!/)\.|%[0-9A-F]{2})*")
+
+
+def _as_sent(request: Request) -> Request:
+    """The request with its URL in the form in which urllib3 sends it: without dot segments, escapes in capitals."""
+    if _SENT_UNCHANGED.fullmatch(request.path) and _SENT_UNCHANGED.fullmatch(request.query):
+        return request
+    url = parse_url(request.url).url
+    return request if url == request.url else Request(request.method, url, request.headers, body=request.body)
 
 
 def _drops_body(method: str, status: int) -> bool:
@@ -275,7 +287,7 @@ def _drops_body(method: str, status: int) -> bool:
 def _redirected(request: Request, target: str, status: int) -> Request:
     """The request of the next hop, as browsers and `requests` build it."""
     if not _drops_body(request.method, status):
-        return Request(request.method, target, request.headers, body=request.body)
+        return _as_sent(Request(request.method, target, request.headers, body=request.body))
     about_body = ("content-length", "content-type", "transfer-encoding", "content-md5")
     headers = [pair for pair in request.headers if pair[0].lower() not in about_body]
-    return Request("HEAD" if request.method == "HEAD" else "GET", target, headers)
+    return _as_sent(Request("HEAD" if request.method == "HEAD" else "GET", target, headers))

@@ -74,6 +74,22 @@ def test_what_is_signed_is_what_is_sent(send: Send, name: str, cloud: FakeCloud,
     assert dict(recorded.request.query).items() >= AWKWARD_PARAMS.items()
 
 
+UNUSUAL_TARGETS = (
+    *("a/../b", "a/./b", "..", ".hidden/.x", "%2e%2e/x", "a%2fb", "a//b", "a[b]", "a|b^c", "%ff%e9", "a%25b"),
+    *("a+b", "a%2Bb", "a;b=c", "a:b@c", "?x", "?x=&y", "?x=1&x=2", "?a=b/../c", "?a=%2e%2f", "?a=[b]|c", "?a+b=c%2Bd"),
+)
+
+
+@pytest.mark.parametrize("name", ["OSSV1", "OSSV4", "S3V1", "SigV4", "ACS3", "SLSV4", "FCV2"])
+def test_an_unusual_url_is_signed_as_it_is_sent(send: Send, name: str, cloud: FakeCloud, provider: Any) -> None:
+    make, verifier = SCHEMES[name]
+    signer = signing.Signer(provider, make(cloud.url), clock=cloud.clock)
+    start = "/2016-08-15/proxy/s/f/" if name == "FCV2" else "/bkt/"
+    for target in UNUSUAL_TARGETS:
+        send(signer, "GET", cloud.url + start + target, headers={"x-acs-version": "2015-12-15"})
+        assert_accepted(cloud, verifier)
+
+
 RPC_PARAMS = {"Action": "DescribeRegions", "Version": "2014-05-26"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
