@@ -109,11 +109,6 @@ class ClientProcess:
         if process is None or self._once:
             self._end()
             process = self._start()
-        elif not self._lines.empty():
-            unasked = self._lines.get()
-            if unasked is not None:
-                return Fetched("crash", f"the client printed a second answer to one fetch: {unasked.strip()}")
-            return self._crash(process)
         if not self._once and process.stdin is not None:
             with contextlib.suppress(OSError):  # it has ended, which its output says
                 process.stdin.write("fetch\n")
@@ -125,6 +120,13 @@ class ClientProcess:
     def finish(self) -> None:
         """End the process and wait for the rest of its output."""
         self._end()
+
+    def unasked(self) -> str:
+        """The first answer that no fetch asked for, once the process has ended; "" where there is none."""
+        if not self._once:
+            with contextlib.suppress(queue.Empty):
+                return (self._lines.get_nowait() or "").strip()
+        return ""
 
     def _start(self) -> subprocess.Popen[str]:
         self._lines = queue.Queue()

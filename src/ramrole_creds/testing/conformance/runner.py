@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from ramrole_creds.testing.conformance.cases import Bench, Case, all_cases, environment_of
-from ramrole_creds.testing.conformance.client import ClientProcess
+from ramrole_creds.testing.conformance.client import MAX_SHOWN_CHARACTERS, ClientProcess
+from ramrole_creds.testing.masking import mask_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,6 +91,10 @@ def _run(case: Case, command: Sequence[str], *, once: bool, time_limit: float) -
         ClientProcess(command, environment, once=once, time_limit=time_limit) as client,
     ):
         detail = case.check(Bench(cloud, client))
+        client.finish()
+    unasked = client.unasked()
+    if unasked:
+        detail = f"the client printed more than one answer to a fetch: {mask_text(unasked)[:MAX_SHOWN_CHARACTERS]}"
     seconds = time.monotonic() - begun
     return Result(case.id, case.title, case.why, not detail, detail, seconds, client.has_answered)
 
