@@ -1,7 +1,9 @@
 """What starting costs: importing, and from process start to the first credentials, beside the official client.
 
 Both clients find their default chain's metadata link against the same fake metadata service on loopback, in
-interpreters of their own that are started in turn, so that the machine's moods meet both alike.
+interpreters of their own that are started in turn, so that the machine's moods meet both alike. With `--json`
+the first signed call is measured too, also that of botocore, google-auth and azure-identity: each finds a metadata
+service of its own cloud on loopback, and makes a call that is signed, or has a token in the case of the last two.
 
     python benchmarks/startup.py [--rounds 21] [--json]
 
@@ -20,6 +22,8 @@ import sys
 import tempfile
 import time
 from importlib.metadata import version
+
+from peer_metadata import FIRST_CALLS, PeerMetadata
 
 from ramrole_creds.testing import FakeCloud
 
@@ -105,10 +109,10 @@ def as_json(rounds: int) -> dict[str, dict[str, float]]:
     """Seconds over a bare interpreter for imports, from the start of the process for the rest; peers too."""
     imports = {"ramrole-creds": OURS_IMPORT, "alibabacloud-credentials": OFFICIAL_IMPORT, **PEER_IMPORTS}
     first = {"ramrole-creds": OURS_FIRST, "alibabacloud-credentials": OFFICIAL_FIRST}
-    signed = {"ramrole-creds": OURS_SIGNED, "alibabacloud-credentials": OFFICIAL_SIGNED}
-    with FakeCloud() as cloud, tempfile.TemporaryDirectory() as home:
+    signed = {"ramrole-creds": OURS_SIGNED, "alibabacloud-credentials": OFFICIAL_SIGNED, **FIRST_CALLS}
+    with FakeCloud() as cloud, PeerMetadata() as peers, tempfile.TemporaryDirectory() as home:
         programs = [BARE, *imports.values(), *first.values(), *signed.values()]
-        figures = measure(programs, surroundings(home, cloud.url), rounds)
+        figures = measure(programs, surroundings(home, cloud.url) | peers.environment, rounds)
     return {
         "import": {name: figures[program] - figures[BARE] for name, program in imports.items()},
         "first credentials": {name: figures[program] for name, program in first.items()},
@@ -118,7 +122,8 @@ def as_json(rounds: int) -> dict[str, dict[str, float]]:
 
 def surroundings(home: str, url: str) -> dict[str, str]:
     """An environment in which both clients find the metadata service only."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ALIBABA_CLOUD_", "PYTHON"))}
+    clouds = ("ALIBABA_CLOUD_", "AWS_", "AZURE_", "GCE_", "GOOGLE_", "PYTHON")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(clouds)}
     kept = {name: value for name, value in kept.items() if not name.lower().endswith("_proxy")}
     port = url.rpartition(":")[2].rstrip("/")
     return {**kept, "HOME": home, "RAMROLE_CREDS_METADATA_ENDPOINT": url, "FAKE_PORT": port}
@@ -130,7 +135,7 @@ def measure(programs: list[str], environment: dict[str, str], rounds: int) -> di
     for number in range(rounds + 1):
         for program in programs:
             begun = time.perf_counter()
-            subprocess.run([sys.executable, "-c", program], env=environment, check=True, stderr=subprocess.DEVNULL)
+            subprocess.run([sys.executable, "-c", program], env=environment, check=True, stderr=subprocess.PIPE)
             if number:  # the first round warms the caches of files
                 seconds[program].append(time.perf_counter() - begun)
     return {program: statistics.median(values) for program, values in seconds.items()}
