@@ -161,7 +161,7 @@ def test_a_misspelt_role_is_not_a_role_without_permissions(cloud: FakeCloud) -> 
 @pytest.mark.parametrize(
     ("name", "policies", "error", "text"),
     [
-        pytest.param("wbe", [], KeyError, "no role 'wbe'. Its roles: web", id="role"),
+        pytest.param("wbe", [], KeyError, "no role or user 'wbe'. It has: web", id="role"),
         pytest.param("web", ["AliyunOssFullAccess"], KeyError, "no policy 'AliyunOssFullAccess'. Give a", id="name"),
         pytest.param("web", "ReadOnlyAccess", TypeError, "policies is a list of names and documents", id="text"),
         pytest.param("web", allow("oss:*"), TypeError, "not dict. Put it in a list", id="document"),
@@ -175,6 +175,18 @@ def test_a_mistake_in_setting_policies_is_named_and_changes_nothing(
         cloud.set_policies(name, policies)
     assert text in str(raised.value)
     assert web.allows("oss:GetObject")
+
+
+def test_policies_of_users_are_set_in_the_same_way(cloud: FakeCloud) -> None:
+    key = cloud.access_key(cloud.add_user("bob"))
+    cloud.set_policies("bob", ["ReadOnlyAccess"])
+    assert key.allows("oss:GetObject")
+    assert not key.allows("oss:PutObject")
+
+
+def test_a_role_that_there_is_not_is_named_with_those_there_are(cloud: FakeCloud) -> None:
+    with pytest.raises(KeyError, match=r"no role 'wbe'\. Its roles: web"):
+        cloud.role("wbe")
 
 
 def test_a_document_may_be_the_json_of_a_file(cloud: FakeCloud, web: IssuedCredentials) -> None:

@@ -233,8 +233,8 @@ class FakeCloud(BoundToProcess, RequestAssertions):
         self.account.delete_role(name)
 
     def set_policies(self, name: str, policies: Sequence[str | Document]) -> None:
-        """Replace the policies of a role, as `Account.set_policies` does; binds issued credentials at once too."""
-        self.account.set_policies(self.role(name), policies)
+        """Replace the policies of a role or user, see `Account.set_policies`; binds issued credentials at once too."""
+        self.account.set_policies(self.account.owner(name), policies)
 
     def role(self, name: str) -> Role:
         """The role of that name.
