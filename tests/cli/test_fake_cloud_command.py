@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -164,3 +165,16 @@ def test_a_signal_reaches_the_command_and_both_end(started: list[subprocess.Pope
     started[0].send_signal(signal.SIGTERM)
     started[0].communicate(timeout=10)
     assert started[0].returncode == 7
+
+
+def test_a_script_that_cannot_be_read_is_reported_as_such() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ramrole_creds.cli", "fake-cloud", "--script", os.devnull],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"{os.devnull} cannot be read: it is a directory, a pipe or a device" in " ".join(done.stderr.split())
+    assert "listen" not in done.stderr

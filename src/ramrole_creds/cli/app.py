@@ -16,8 +16,8 @@ from ramrole_creds.errors import REFERENCE, reference
 
 CONTEXT_SETTINGS: Final[dict[str, object]] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
-# A full disk, a quota, a limit on the size of files, a device that fails: no other call has these errors.
-OUTPUT_ERRNOS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+# A full disk, a quota, a limit on the size of files: no reading call has these errors.
+OUTPUT_ERRNOS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 INTERRUPTED: Final = 128 + signal.SIGINT  # as a shell reports Ctrl-C
 PREFIX: Final = "Error: "  # as click begins an error
 # Subcommand -> module in `ramrole_creds.cli.commands`; the object in it is called `command`.

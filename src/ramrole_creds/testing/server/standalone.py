@@ -58,8 +58,8 @@ def serve(  # noqa: PLR0913  # one keyword for each option of the command
         stop: ends the cloud when it is set; None makes one.
 
     Raises:
-        OSError: the address is taken or not local, or the script cannot be read.
-        ValueError: the script or an option is wrong.
+        OSError: the address is taken or not local.
+        ValueError: the script cannot be read, or it or an option is wrong.
     """
     given_key = control_key or os.environ.get(KEY_VARIABLE)
     key = given_key or secrets.token_urlsafe(16)
@@ -76,7 +76,7 @@ def serve(  # noqa: PLR0913  # one keyword for each option of the command
         control_key=key,
     )
     if script is not None:
-        cloud.faults.load(script)
+        _load(cloud, script)
     with _ended_by_signals(ending), cloud:
         if not given_key:
             print(f"control key (X-Fake-Key): {key}", file=sys.stderr, flush=True)  # noqa: T201  # the output of a command
@@ -86,6 +86,16 @@ def serve(  # noqa: PLR0913  # one keyword for each option of the command
             announce(cloud)
         while not ending.wait(1.0):  # a wait without end cannot be interrupted on Windows
             pass
+
+
+def _load(cloud: FakeCloud, script: str | Path) -> None:
+    try:
+        cloud.faults.load(script)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+    else:
+        return
+    raise ValueError(f"{script} cannot be read: {reason}.")
 
 
 @contextlib.contextmanager
