@@ -20,6 +20,7 @@ from ramrole_creds import (
     StaticProvider,
     signing,
 )
+from ramrole_creds.integrations import takeover
 from ramrole_creds.integrations.aiohttp import AiohttpAuth
 from ramrole_creds.integrations.function_compute import push_from_headers
 from ramrole_creds.integrations.httpx import HttpxAuth
@@ -71,6 +72,22 @@ def test_a_helper_says_what_to_pass_instead_of_something_that_is_not_a_provider(
 @pytest.mark.parametrize("name", TAKE_PROVIDERS)
 def test_a_helper_takes_the_url_of_a_provider(name: str) -> None:
     TAKE_PROVIDERS[name]("env://")
+
+
+@pytest.mark.parametrize("wrong", [name for name in WRONG if name != "none"])
+def test_a_takeover_says_what_to_pass_instead_of_something_that_is_not_a_provider(wrong: str) -> None:
+    given, says = WRONG[wrong]
+    try:
+        with pytest.raises(ConfigurationError, match=says):
+            takeover.install(given)
+    finally:
+        takeover.uninstall()
+
+
+def test_a_provider_in_place_of_a_call_is_reported() -> None:
+    provider: Any = EnvironmentProvider()
+    with pytest.raises(ConfigurationError, match="wraps a function or method, not EnvironmentProvider"):
+        retry_on_rejected(provider)(provider)
 
 
 def test_a_call_in_place_of_the_provider_is_reported_with_what_to_write() -> None:

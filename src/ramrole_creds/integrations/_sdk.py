@@ -92,6 +92,32 @@ def as_provider(provider: CredentialProvider | str) -> CredentialProvider:
     return provider
 
 
+def refuse_provider(argument: object, call: str) -> None:
+    """Refuse a provider in the place of another argument.
+
+    Args:
+        argument: what was given in that place.
+        call: the call with its arguments in their order.
+
+    Raises:
+        ConfigurationError: it is a provider.
+    """
+    if hasattr(argument, "get_credentials"):
+        raise ConfigurationError(f"The arguments are swapped: write {call}.")
+
+
+def require_text(**arguments: object) -> None:
+    """Check that arguments are texts that are not empty.
+
+    Raises:
+        ConfigurationError: one is not.
+    """
+    for name, value in arguments.items():
+        if not isinstance(value, str) or not value:
+            given = "an empty text" if isinstance(value, str) else type(value).__name__
+            raise ConfigurationError(f"{name} must be a text, not {given}.")
+
+
 def _version(distribution: str) -> str:
     try:
         return metadata.version(distribution)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ramrole_creds._regions import scope_region
 from ramrole_creds.errors import ConfigurationError
-from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, require_attribute
+from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, refuse_provider, require_attribute
 
 if TYPE_CHECKING:
     from ramrole_creds.provider import CredentialProvider
@@ -38,6 +38,7 @@ def acs_client(provider: CredentialProvider | str, region_id: str = "cn-hangzhou
     Raises:
         ConfigurationError: the SDK is not installed, its version is not supported, or an argument is not valid.
     """
+    refuse_provider(region_id, "acs_client(provider, region_id)")
     provider = as_provider(provider)
     region = scope_region(region_id, "region_id")
     module = load_sdk("aliyunsdkcore.client", "acs-client")
@@ -63,8 +64,10 @@ def use_provider(client: _Client, provider: CredentialProvider | str) -> _Client
     Raises:
         ConfigurationError: the SDK is not installed, its version is not supported, or an argument is not valid.
     """
-    if hasattr(client, "get_credentials"):
-        raise ConfigurationError("The arguments are swapped: write use_provider(client, provider).")
+    refuse_provider(client, "use_provider(client, provider)")
+    if isinstance(client, type) or not hasattr(client, "do_action_with_exception"):
+        given = f"the class {client.__name__}" if isinstance(client, type) else type(client).__name__
+        raise ConfigurationError(f"client must be an AcsClient, not {given}.")
     require_attribute(client, "_signer", "aliyun-python-sdk-core", TESTED_VERSION)
     client._signer = ProviderSigner(provider)  # type: ignore[attr-defined]  # noqa: SLF001  # no public name exists
     return client

@@ -14,14 +14,22 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds._pickling import BoundToProcess
 from ramrole_creds._regions import scope_region
-from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, require_attribute
+from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.integrations._sdk import (
+    SdkObject,
+    as_provider,
+    load_sdk,
+    refuse_provider,
+    require_attribute,
+    require_text,
+)
 from ramrole_creds.integrations.retry import retry_on_rejected
 
 load_sdk("aliyun.log", "log")
 
 import aliyun.log as sdk  # noqa: E402  # a missing SDK gets a better error above
 from aliyun.log.auth import make_auth  # noqa: E402  # as above
-from aliyun.log.consumer import ConsumerWorker  # noqa: E402  # as above
+from aliyun.log.consumer import ConsumerWorker, LogHubConfig  # noqa: E402  # as above
 
 if TYPE_CHECKING:
     import logging
@@ -78,6 +86,8 @@ class _ProviderHandler(BoundToProcess):
         log_store: str,
         **options: SdkObject,
     ) -> None:
+        refuse_provider(end_point, f"{type(self).__name__}(end_point, provider, project, log_store)")
+        require_text(end_point=end_point, project=project, log_store=log_store)
         self._provider = as_provider(provider)
         if options.get("region"):
             options["region"] = scope_region(options["region"])
@@ -127,7 +137,15 @@ def consumer_worker(
         ConfigurationError: this version of the SDK is not supported, or an argument is not valid.
     """
     provider = as_provider(provider)
-    if getattr(config, "region", None):
+    for argument in (make_processor, config):
+        refuse_provider(argument, "consumer_worker(provider, make_processor, config)")
+    if not callable(make_processor):
+        raise ConfigurationError(
+            f"make_processor must be the class of a processor, not {type(make_processor).__name__}."
+        )
+    if not isinstance(config, LogHubConfig):
+        raise ConfigurationError(f"config must be a LogHubConfig, not {type(config).__name__}.")
+    if config.region:
         config.region = scope_region(config.region)
     worker = retry_on_rejected(provider)(_make_worker)(provider, make_processor, config, args, kwargs)
     client = _healing(worker.consumer_client.mclient, provider)

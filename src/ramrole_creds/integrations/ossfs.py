@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds._regions import scope_region
 from ramrole_creds.errors import ConfigurationError
-from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, require_attribute
+from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, refuse_provider, require_attribute
 
 load_sdk("ossfs", "ossfs")
 
@@ -76,6 +76,7 @@ class OSSFileSystem(_OSSFileSystem):
         region: str | None = None,
         **options: SdkObject,
     ) -> None:
+        refuse_provider(endpoint, "OSSFileSystem(endpoint, provider)")
         super().__init__(endpoint=endpoint, **options)
         _use(self, provider, region, options)
 
@@ -90,6 +91,7 @@ class AioOSSFileSystem(_AioOSSFileSystem):
         region: str | None = None,
         **options: SdkObject,
     ) -> None:
+        refuse_provider(endpoint, "AioOSSFileSystem(endpoint, provider)")
         super().__init__(endpoint=endpoint, **options)
         _use(self, provider, region, options)
 

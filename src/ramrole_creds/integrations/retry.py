@@ -78,7 +78,7 @@ def retry_on_rejected(provider: CredentialProvider) -> Callable[[Callable[_P, _R
     provider = as_provider(provider)
 
     def decorate(call: Callable[_P, _R]) -> Callable[_P, _R]:
-        if not callable(call):
+        if not callable(call) or hasattr(call, "get_credentials"):
             raise ConfigurationError(
                 f"retry_on_rejected(provider) wraps a function or method, not {type(call).__name__}: write "
                 "retry_on_rejected(provider)(client.call), and call what it returns."

@@ -60,7 +60,14 @@ def install(provider: CredentialProvider | None = None) -> None:
     Args:
         provider: whose credentials they give. None for what each of them means: `default_provider()` for the default
             chain, the instance's role, or the credentials URI where asking the metadata service is forbidden.
+
+    Raises:
+        ConfigurationError: `provider` is not a provider.
     """
+    if provider is not None:
+        from ramrole_creds.integrations._sdk import as_provider  # only here: a start of Python should load little
+
+        provider = as_provider(provider)
     global _taken  # noqa: PLW0603  # one takeover per process
     with _lock:
         if _taken is None:

@@ -124,7 +124,7 @@ def test_no_request_of_many_threads_is_torn_by_a_rotation(stage: Stage) -> None:
 
 def test_a_client_that_has_changed_inside_is_refused() -> None:
     class Changed:
-        pass
+        do_action_with_exception = None
 
     with pytest.raises(ConfigurationError, match=r"Changed has no attribute _signer"):
         use_provider(Changed(), StaticProvider("id", "secret"))
@@ -136,6 +136,14 @@ def test_credentials_in_place_of_a_provider_are_refused() -> None:
         acs_client(credentials)
 
 
+@pytest.mark.parametrize("client", [None, "cn-hangzhou", AcsClient], ids=["none", "text", "class"])
+def test_what_is_not_a_client_is_refused(client: Any) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"client must be an AcsClient, not (NoneType|str|the class AcsClient)"
+    ):
+        use_provider(client, StaticProvider("id", "secret"))
+
+
 def test_a_region_is_that_of_an_endpoint_or_refused(stage: Stage) -> None:
     assert acs_client(stage.provider, "oss-cn-hongkong").get_region_id() == "cn-hongkong"
     with pytest.raises(ConfigurationError, match=r'region_id must be a region id.*Write "cn-hangzhou"'):
@@ -145,3 +153,6 @@ def test_a_region_is_that_of_an_endpoint_or_refused(stage: Stage) -> None:
 def test_swapped_arguments_are_reported() -> None:
     with pytest.raises(ConfigurationError, match=r"swapped: write use_provider\(client, provider\)"):
         use_provider(StaticProvider("id", "secret"), AcsClient("ak", "secret"))
+    swapped: Any = StaticProvider("id", "secret")
+    with pytest.raises(ConfigurationError, match=r"swapped: write acs_client\(provider, region_id\)"):
+        acs_client("cn-hangzhou", swapped)

@@ -282,3 +282,29 @@ def test_a_region_of_a_handler_is_that_of_an_endpoint_or_refused(stage: Stage, m
     assert handler.region == "cn-hongkong"
     with pytest.raises(ConfigurationError, match=r'region must be a region id.*Write "cn-hangzhou"'):
         make(stage.url, stage.provider, "project", "store", auth_version="v4", region="cn-hangzhou.log.aliyuncs.com")
+
+
+HANDLERS = (aliyun_log.SimpleLogHandler, aliyun_log.QueuedLogHandler, aliyun_log.UwsgiQueuedLogHandler)
+
+
+@pytest.mark.parametrize("make", HANDLERS, ids=lambda make: make.__name__)
+def test_wrong_arguments_of_a_handler_are_reported_when_they_are_given(stage: Stage, make: Any) -> None:
+    with pytest.raises(ConfigurationError, match=rf"swapped: write {make.__name__}\(end_point, provider, project"):
+        make(stage.provider, stage.url, "project", "store")
+    with pytest.raises(ConfigurationError, match="project must be a text, not NoneType"):
+        make(stage.url, stage.provider, None, "store")
+    with pytest.raises(ConfigurationError, match="log_store must be a text, not an empty text"):
+        make(stage.url, stage.provider, "project", "")
+
+
+def test_wrong_arguments_of_a_consumer_are_reported_when_they_are_given(stage: Stage) -> None:
+    config = LogHubConfig(stage.url, "", "", "project", "store", "group", "consumer")
+    wrong: list[tuple[Any, Any, str]] = [
+        (ConsumerProcessorBase(), config, "make_processor must be the class of a processor, not ConsumerProcessorBase"),
+        (ConsumerProcessorBase, "project", "config must be a LogHubConfig, not str"),
+        (stage.provider, config, r"swapped: write consumer_worker\(provider, make_processor, config\)"),
+    ]
+    for make_processor, given, says in wrong:
+        with pytest.raises(ConfigurationError, match=says):
+            aliyun_log.consumer_worker(stage.provider, make_processor, given)
+    assert not stage.cloud.requests

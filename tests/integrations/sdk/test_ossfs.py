@@ -130,3 +130,9 @@ def test_a_region_that_is_given_is_that_of_an_endpoint_or_refused(stage: Stage) 
     OSSFileSystem(**options(stage, region="oss-cn-hangzhou"))
     with pytest.raises(ConfigurationError, match=r'region must be a region id.*Write "cn-hangzhou"'):
         OSSFileSystem(**options(stage, region="https://oss-cn-hangzhou.aliyuncs.com"))
+
+
+@pytest.mark.parametrize("make", [OSSFileSystem, AioOSSFileSystem])
+def test_swapped_arguments_are_reported(stage: Stage, make: Any) -> None:
+    with pytest.raises(ConfigurationError, match=rf"swapped: write {make.__name__}\(endpoint, provider\)"):
+        make(stage.provider, stage.url)
