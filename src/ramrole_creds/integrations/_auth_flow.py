@@ -64,10 +64,11 @@ class SigningAuth:
     """
 
     def __init__(self, signer: Signer, hosts: Iterable[str] | None = None) -> None:
-        if not isinstance(signer, Signer):
-            given = f"the class {signer.__name__}" if isinstance(signer, type) else type(signer).__name__
+        given: object = signer
+        if not isinstance(given, Signer):
+            named = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
             raise ConfigurationError(
-                f"signer must be a Signer, not {given}: write Signer(provider, signing.ACS3()), or "
+                f"signer must be a Signer, not {named}: write Signer(provider, signing.ACS3()), or "
                 "another scheme of ramrole_creds.signing."
             )
         self.signer = signer

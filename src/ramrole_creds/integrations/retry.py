@@ -78,9 +78,10 @@ def retry_on_rejected(provider: CredentialProvider) -> Callable[[Callable[_P, _R
     provider = as_provider(provider)
 
     def decorate(call: Callable[_P, _R]) -> Callable[_P, _R]:
-        if not callable(call) or hasattr(call, "get_credentials"):
+        given: object = call
+        if not callable(given) or hasattr(given, "get_credentials"):
             raise ConfigurationError(
-                f"retry_on_rejected(provider) wraps a function or method, not {type(call).__name__}: write "
+                f"retry_on_rejected(provider) wraps a function or method, not {type(given).__name__}: write "
                 "retry_on_rejected(provider)(client.call), and call what it returns."
             )
         if inspect.iscoroutinefunction(call):

@@ -105,7 +105,8 @@ class SigningPool:
             headers: the headers of the request.
             fields: parameters of the query, or of a form where the method has a body and `body` is None.
             redirect: whether to follow redirects. They are followed within the host only.
-            retries: as in urllib3. Each retry is signed again. A body that cannot be rewound is not sent twice.
+            retries: as in urllib3, those of the pool by default. Each retry is signed again. A body that
+                cannot be rewound is not sent twice.
             **options: for `urlopen` (timeout, preload_content …).
 
         Raises:
@@ -113,6 +114,8 @@ class SigningPool:
             urllib3.exceptions.HTTPError: the errors of urllib3.
         """
         request = _request(method, url, body, headers, fields)
+        if retries is None:
+            retries = getattr(self._pool, "connection_pool_kw", {}).get("retries")
         call = _Call(self._auth, request, Retry.from_int(retries, redirect=redirect), redirect=redirect)
         while True:
             signed = call.sign()

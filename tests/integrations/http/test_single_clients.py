@@ -89,6 +89,15 @@ def test_urllib3_retries_are_signed_anew(cloud: FakeCloud, signer: signing.Signe
     assert len({one.header("x-acs-signature-nonce") for one in cloud.requests}) == 3
 
 
+def test_urllib3_retries_as_its_pool_says(cloud: FakeCloud, signer: signing.Signer) -> None:
+    from urllib3 import PoolManager, Retry
+
+    cloud.faults.add("*", 503, times=2)
+    pool = PoolManager(retries=Retry(3, allowed_methods=None, status_forcelist=[503], backoff_factor=0))
+    assert SigningPool(signer, pool).request("POST", cloud.url + "/", headers=ACTION).status == 200
+    assert len({one.header("x-acs-signature-nonce") for one in cloud.requests}) == 3
+
+
 def test_urllib3_gives_up_when_retries_are_used_up(cloud: FakeCloud, signer: signing.Signer) -> None:
     from urllib3 import Retry
     from urllib3.exceptions import MaxRetryError
