@@ -33,6 +33,8 @@ class SharedListener(ABC):
         self._lock = threading.RLock()  # guards the order in which `_held` is changed and shown
         self._held: dict[str, dict[int, tuple[str, float]]] = {}
         """State and end of what each provider holds: by name, and by number, since several may have the same name."""
+        self._inherited: set[int] = set()
+        """Providers that a forked child has not used yet: nobody refreshes what they hold, so it is not shown."""
         _all.add(self)
         if default:
             _defaults.add(self)
@@ -55,6 +57,8 @@ class SharedListener(ABC):
 
     def _note(self, event: events.Event) -> bool:
         """Remember what a provider holds; False where the event does not concern that."""
+        is_first_in_child = event.number in self._inherited
+        self._inherited.discard(event.number)
         held = self._held.setdefault(event.provider, {})
         state, end = held.get(event.number, ("empty", math.inf))
         if isinstance(event, events.Closed):
@@ -65,17 +69,21 @@ class SharedListener(ABC):
             held[event.number] = state, math.inf if event.expiration is None else event.expiration.timestamp()
         elif isinstance(event, events.StateChanged):
             held[event.number] = event.new, end
-        return isinstance(event, (events.Closed, events.Fetched, events.StateChanged))
+        return is_first_in_child or isinstance(event, (events.Closed, events.Fetched, events.StateChanged))
+
+    def _shown(self, name: str) -> list[tuple[str, float]]:
+        return [one for number, one in list(self._held.get(name, {}).items()) if number not in self._inherited]
 
     def _earliest_end(self, name: str) -> float:
         """When the first of the providers of this name has nothing any more, Unix time; infinity for never."""
-        return min((end for _, end in list(self._held.get(name, {}).values())), default=math.inf)
+        return min((end for _, end in self._shown(name)), default=math.inf)
 
     def _states(self, name: str) -> Counter[str]:
         """How many providers of this name are in each state."""
-        return Counter(state for state, _ in list(self._held.get(name, {}).values()))
+        return Counter(state for state, _ in self._shown(name))
 
     def _after_fork_in_child(self) -> None:
+        self._inherited = {number for held in self._held.values() for number in held}
         if self._lock.acquire(blocking=False):
             self._lock.release()
             for name in list(self._held):
