@@ -172,6 +172,20 @@ def test_a_client_that_answers_with_errors_is_asked_on(tmp_path: Path) -> None:
     assert len(play(script(tmp_path, code), "protocol/*")) > 3
 
 
+def test_a_client_that_ends_after_its_first_answer_is_not_waited_for(tmp_path: Path) -> None:
+    code = LEAKS.replace("    sys.stdout.flush()", "    sys.stdout.flush(); break")
+    begun = time.monotonic()
+    (result,) = play(script(tmp_path, code), "protocol/cached", time_limit=60.0).values()
+    assert "ended with status 0 and without an answer" in result.detail
+    assert time.monotonic() - begun < 60
+
+
+def test_a_secret_beside_the_answer_of_a_program_that_fetches_once_is_found(tmp_path: Path) -> None:
+    code = LEAKS.replace("file=sys.stderr", "file=sys.stdout")
+    (result,) = play([*script(tmp_path, code), "--once"], "answer/document-blanks", once=True).values()
+    assert "a secret was printed" in result.detail
+
+
 @pytest.mark.parametrize("case", ["normal", "cached"])
 def test_two_answers_to_one_fetch_are_noticed(tmp_path: Path, case: str) -> None:
     code = LEAKS.replace("    sys.stdout.flush()", "    print('{}'); sys.stdout.flush()")

@@ -179,6 +179,7 @@ class ClientProcess:
             printed += line
             fetched = _parsed(line)
             if fetched.kind != "crash":
+                self._output.append(printed.removesuffix(line))
                 return fetched
         if "{" not in printed:
             self._output.append(printed)
@@ -189,6 +190,7 @@ class ClientProcess:
         return Fetched("silence", f"no answer within {self._time_limit:g} s{self._last_line()}")
 
     def _crash(self, process: subprocess.Popen[str]) -> Fetched:
+        self._lines.put(None)  # for a fetch after this one
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(END_SECONDS)
         for _, reader in self._readers:
