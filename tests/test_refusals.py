@@ -20,6 +20,14 @@ URL = "https://example.com/"
 SOON = "role_session_expiration = soon"
 
 CONFIGURATIONS: dict[str, tuple[Callable[[Any], object], str]] = {
+    "a source and an ARN that are swapped": (
+        lambda _: rc.RamRoleArnProvider(ARN, rc.StaticProvider("LTAI5tFake", "secret")),  # type: ignore[arg-type]
+        "arguments are swapped",
+    ),
+    "a source that is a class": (
+        lambda _: rc.RamRoleArnProvider(rc.EnvironmentProvider, ARN),  # type: ignore[arg-type]
+        "source must be a provider, not the class EnvironmentProvider",
+    ),
     "a source that is text": (lambda _: rc.RamRoleArnProvider("x", ARN), "source must be a provider"),  # type: ignore[arg-type]
     "a token and a file": (
         lambda _: rc.OidcRoleArnProvider(ARN, "acs:ram::1:oidc-provider/x", "f", token=lambda: "t"),

@@ -71,10 +71,13 @@ class RamRoleArnProvider(StsProvider):
         **options: Unpack[StsOptions],
     ) -> None:
         super().__init__(**options)
-        if not isinstance(source, CredentialProvider):
+        given: object = source
+        if not isinstance(given, CredentialProvider):
+            if isinstance(role_arn, CredentialProvider):
+                raise ConfigurationError("The arguments are swapped: write RamRoleArnProvider(source, role_arn).")
+            named = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
             raise ConfigurationError(
-                f"source must be a provider, not {type(source).__name__}. Wrap keys in StaticProvider, a function in "
-                "FunctionProvider."
+                f"source must be a provider, not {named}. Wrap keys in StaticProvider, a function in FunctionProvider."
             )
         _require_shallow(source)
         self.source: CredentialProvider = source

@@ -141,7 +141,8 @@ class CliProfileProvider(CredentialProvider):
         return profile
 
     def _not_found(self, document: Mapping[str, object], path: Path, name: str) -> ProviderUnavailable | FetchError:
-        names = ", ".join(repr(one.get("name")) for one in profiles_of(document, path)[:20]) or "none"
+        given = [one.get("name") for one in profiles_of(document, path)[:20]]
+        names = ", ".join(repr(one) for one in given if isinstance(one, str)) or "none"
         text = f"{path} has no profile {name!r}; its profiles: {names}.{rename_hint(PROFILE_VARIABLE)}"
         if self._argument is not None:
             return ProfileError(text, unrecoverable=True)
