@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -129,7 +130,8 @@ EXPECTED: Mapping[str, Ends] = {
     "document-key-twice": bad(),
     "document-huge-number": bad(),
     "document-deep": bad(),
-    "document-deep-member": bad(),
+    # The parser of Python 3.14 has no limit below the size of the largest document.
+    "document-deep-member": good() if sys.version_info >= (3, 14) else bad(),
     "document-latin-1": bad(),
     **{f"document-character-{name}": bad("in which") for name in ("AccessKeyId", "AccessKeySecret", "SecurityToken")},
     "expired": bad("2017-11-01T05:20:01Z", "Date", requests={"credentials": 1}),
@@ -143,7 +145,7 @@ EXPECTED: Mapping[str, Ends] = {
     "role-redirect-bomb": bad(),
     "status": bad(step="credentials", requests={"credentials": 1}),
     "status-204": bad("204"),
-    "flood": bad("longer", requests={"credentials": 1}),
+    "flood": bad(requests={"credentials": 1}),  # the time is over, or http.client has counted too many
     "gzip-plain": bad("content encoding"),
     "gzip-unsaid": bad("not a JSON object"),
     "gzip-cut": bad("content encoding"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from functools import wraps
+from inspect import cleandoc
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
     Function = TypeVar("Function", bound=Callable[..., None])
 
 RULES = """
-    \b
-    The rules of the service:
-      - an instance has one role at most, and only instances in a VPC can have one
-      - the role's trust policy names the service ecs.aliyuncs.com
-      - who attaches a role needs ram:PassRole and ecs:AttachInstanceRamRole
-      - a role that was attached shows in the metadata after one or two minutes
+\b
+The rules of the service:
+  - an instance has one role at most, and only instances in a VPC can have one
+  - the role's trust policy names the service ecs.aliyuncs.com
+  - who attaches a role needs ram:PassRole and ecs:AttachInstanceRamRole
+  - a role that was attached shows in the metadata after one or two minutes
 """
 
 
@@ -44,7 +45,7 @@ def command() -> None:
     """
 
 
-command.help = f"{command.help}\n{RULES}"
+command.help = f"{cleandoc(command.help or '')}\n{RULES}"  # before Python 3.13 it is indented
 
 
 def shared_options(function: Function) -> Function:
