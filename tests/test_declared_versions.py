@@ -1,0 +1,62 @@
+"""The lowest declared version of every dependency is one that the tests run with."""
+
+from __future__ import annotations
+
+import configparser
+import importlib
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PYPROJECT: dict[str, Any] = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli").loads(
+    (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+)
+EXTRAS: dict[str, list[str]] = PYPROJECT["project"]["optional-dependencies"]
+DECLARED = {"": PYPROJECT["project"]["dependencies"], **EXTRAS}
+TOX = configparser.ConfigParser(interpolation=None)
+TOX.read(ROOT / "tox.ini", encoding="utf-8")
+LOWEST = {
+    line: line.partition("install_lowest.py ")[2].partition(" --group")[0].split()
+    for name in TOX.sections()
+    if name.startswith("testenv:lowest")
+    for line in TOX[name]["commands_pre"].replace("\\\n", " ").splitlines()
+    if line
+}
+"""What each command asks for that installs lowest versions."""
+NEWEST_ONLY = {"airflow", "duckdb", "iceberg", "lance"}
+
+
+@pytest.mark.parametrize("extra", sorted(EXTRAS.keys() - NEWEST_ONLY))
+def test_every_extra_is_tested_in_its_lowest_version(extra: str) -> None:
+    assert [command for command, asked in LOWEST.items() if extra in asked]
+
+
+def test_an_environment_of_lowest_versions_asks_for_extras_that_exist() -> None:
+    assert len(LOWEST) > 4
+    assert {extra for asked in LOWEST.values() for extra in asked} == EXTRAS.keys() - NEWEST_ONLY
+
+
+@pytest.mark.parametrize("extra", DECLARED)
+def test_every_dependency_has_a_lowest_version(extra: str) -> None:
+    unbounded = [one for one in DECLARED[extra] if not re.match(r"[\w.-]+(\[[\w,-]+\])?>=\d", one)]
+    assert not unbounded
+
+
+def test_a_dependency_of_several_extras_has_one_lowest_version() -> None:
+    bounds: dict[str, set[str]] = {}
+    for one in (one for declared in DECLARED.values() for one in declared):
+        name, _, bound = one.partition(">=")
+        bounds.setdefault(name.partition("[")[0], set()).add(bound)
+    assert {name: found for name, found in bounds.items() if len(found) > 1} == {}
+
+
+def test_what_is_held_down_besides_is_not_a_declared_dependency() -> None:
+    """A line of tests/lowest.txt would hide the declared bound."""
+    lines = (ROOT / "tests" / "lowest.txt").read_text(encoding="utf-8").splitlines()
+    held = {re.split(r"[<>=]", line)[0] for line in lines if line and not line.startswith("#")}
+    declared = {re.split(r"[\[>;]", one)[0] for found in DECLARED.values() for one in found}
+    assert not held & declared
