@@ -90,7 +90,7 @@ class ClientProcess:
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._output: list[str] = []
         self._readers: list[tuple[IO[str], threading.Thread]] = []
-        self.has_answered = False
+        self.has_answered: bool = False
 
     def __enter__(self) -> Self:
         return self
