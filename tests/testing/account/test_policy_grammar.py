@@ -73,6 +73,7 @@ REFUSED = {
     "object as value": (condition("StringEquals", {"a": "b"}), "the condition key 'k' has a value"),
     "numeric": (condition("NumericLessThan", "ten"), "NumericLessThan of 'k' does not take 'ten'; write a number"),
     "date": (condition("DateGreaterThanIfExists", "soon"), "does not take 'soon'; write a time"),
+    "basic form": (condition("DateLessThan", "20260812T170000Z"), "does not take '20260812T170000Z'; write a time"),
     "address": (condition("NotIpAddress", ["10.0.0.0/8", "office"]), "does not take 'office'; write an address"),
     "network": (condition("ForAnyValue:IpAddress", "10.0.0.0/99"), "does not take '10.0.0.0/99'"),
     "bool": (condition("Bool", "yes"), """Bool of 'k' does not take 'yes'; write "true" or "false\""""),
@@ -101,6 +102,10 @@ ACCEPTED = {
     "unquoted": condition("Bool", value=True),
     "address of one machine": condition("IpAddress", "10.1.2.3"),
     "host bits": condition("IpAddress", "10.1.2.3/8"),
+    "day": condition("DateLessThan", "2026-08-12"),
+    "minutes": condition("DateLessThan", "2026-08-12T17:00Z"),
+    "milliseconds": condition("DateLessThan", "2026-08-12T17:00:00.123Z"),
+    "unix time": condition("DateLessThan", "1786550400"),
     "offset": condition("DateLessThan", "2026-08-12T17:00:00+08:00"),
     "no statements": {"Version": "1", "Statement": []},
 }

@@ -16,6 +16,9 @@ from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+# What `datetime.fromisoformat` reads in every version of Python, with Z for UTC.
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.(\d{3}|\d{6}))?)?(Z|z|[+-]\d\d:\d\d)?)?")
+
 Context = Mapping[str, tuple[str, ...]]
 Comparison = Callable[[str, str], bool]
 
@@ -134,6 +137,8 @@ def unix_time(text: str) -> float:
     """
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
+    if _TIME.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is not a time")
     moment = datetime.fromisoformat(re.sub("[Zz]$", "+00:00", text))
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
 
