@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 BACKLOG = 512
 MAX_CONNECTIONS = 4096
 MAX_IDLE_SECONDS = 60.0
+LONG_WAIT_SECONDS = 5.0  # of a connection that is closed where no thread can be started
 JOIN_SECONDS = 5.0
 FILLERS = 8  # self-made connections that fill the queue of a blackholed listener
 
@@ -321,7 +322,7 @@ class HttpServer:
             except (RuntimeError, MemoryError):  # no thread can be started now; the next connection may find one
                 self._forget(connection, thread)
                 connection.close()
-                self._close_oldest()
+                self._close_oldest(LONG_WAIT_SECONDS)
 
     def _has_room(self) -> bool:
         """Whether one more connection may be served, perhaps in place of one that waits."""
@@ -329,13 +330,16 @@ class HttpServer:
             full = len(self._connections) >= allowed_connections(self._max_connections)
         return not full or self._close_oldest()
 
-    def _close_oldest(self) -> bool:
-        """Close the connection that has waited longest for a request; False where each is being served."""
+    def _close_oldest(self, seconds: float = 0.0) -> bool:
+        """Close the connection that has waited longest for a request; False where none has waited so many seconds."""
+        latest = time.monotonic() - seconds
         with self._lock:
-            waiting = [one for one in self._connections if one.waits_since is not None]
+            waiting = [(since, one) for one in self._connections if (since := one.waits_since) is not None]
             if not waiting:
                 return False
-            oldest = min(waiting, key=lambda one: (one.waits_since or 0.0, one.number))
+            since, oldest = min(waiting, key=lambda pair: (pair[0], pair[1].number))
+            if since > latest:
+                return False
             self._connections.discard(oldest)
         oldest.interrupt()
         return True
