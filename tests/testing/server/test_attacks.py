@@ -150,7 +150,7 @@ def test_idle_connections_do_not_keep_out_one_that_asks(small: HttpServer) -> No
 def test_a_connection_that_is_answered_is_not_closed_for_another(small: HttpServer) -> None:
     with ExitStack() as stack:
         kept = stack.enter_context(connected(small.port))
-        for _ in range(20):
+        for _ in range(8):
             for one in (kept, stack.enter_context(connected(small.port)), kept):
                 one.sendall(b"GET / HTTP/1.1\r\n\r\n")
                 assert one.recv(1000).startswith(b"HTTP/1.1 200 ")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 BACKLOG = 512
 MAX_CONNECTIONS = 4096
 MAX_IDLE_SECONDS = 60.0
+SHORT_WAIT_SECONDS = 0.1
 LONG_WAIT_SECONDS = 5.0  # of a connection that is closed where no thread can be started
 JOIN_SECONDS = 5.0
 FILLERS = 8  # self-made connections that fill the queue of a blackholed listener
@@ -325,10 +326,18 @@ class HttpServer:
                 self._close_oldest(LONG_WAIT_SECONDS)
 
     def _has_room(self) -> bool:
-        """Whether one more connection may be served, perhaps in place of one that waits."""
-        with self._lock:
-            full = len(self._connections) >= allowed_connections(self._max_connections)
-        return not full or self._close_oldest()
+        """Whether one more connection may be served, perhaps in place of one that waits.
+
+        What was answered a moment ago is perhaps about to ask again: it is closed only where nothing else waits.
+        """
+        deadline = time.monotonic() + 2 * SHORT_WAIT_SECONDS
+        while time.monotonic() < deadline and not self._stopping.is_set():
+            with self._lock:
+                full = len(self._connections) >= allowed_connections(self._max_connections)
+            if not full or self._close_oldest(SHORT_WAIT_SECONDS):
+                return True
+            self._stopping.wait(SHORT_WAIT_SECONDS / 5)
+        return self._close_oldest()
 
     def _close_oldest(self, seconds: float = 0.0) -> bool:
         """Close the connection that has waited longest for a request; False where none has waited so many seconds."""
