@@ -118,12 +118,12 @@ def _fetched(
     return logging.INFO, text, (access_key_id, identity, source, expiration or "replaced", failures_before)
 
 
-def _failed(*, error: Exception, owner: str | None, failures: int, next_attempt_in: float, **_: object) -> _Line:
+def _failed(*, error: Exception, failures: int, next_attempt_in: float, owner: str | None = None, **_: object) -> _Line:
     level = logging.WARNING if failures == 1 else logging.DEBUG
     return level, *_of(owner, "no new credentials, next attempt in %.1f s: %s", next_attempt_in, error)
 
 
-def _state_changed(*, old: str, new: str, owner: str | None, expires: bool) -> _Line:
+def _state_changed(*, old: str, new: str, expires: bool, owner: str | None = None) -> _Line:
     # Credentials without an expiry are checked every few minutes, which nobody needs to read.
     level = logging.WARNING if new in (MANDATORY, EXPIRED) else logging.INFO if expires else logging.DEBUG
     return level, *_of(owner, "credentials are %s, were %s", new, old)
