@@ -12,6 +12,7 @@ import os
 import select
 import socket
 import struct
+import sys
 import threading
 import time
 import weakref
@@ -25,6 +26,9 @@ from ramrole_creds.testing.server.http_parser import (
     response_head,
 )
 from ramrole_creds.testing.server.messages import WireRequest, WireResponse
+
+if sys.platform != "win32":
+    import resource  # here and not later: whoever imports for the first time may run a hook of the program under test
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -384,9 +388,7 @@ class HttpServer:
 
 def allowed_connections(wanted: int) -> int:
     """How many connections leave the process half of its descriptors."""
-    try:
-        import resource
-    except ModuleNotFoundError:  # Windows, where sockets have no such limit
+    if sys.platform == "win32":  # where sockets have no such limit
         return wanted
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return wanted if allowed == resource.RLIM_INFINITY else max(1, min(wanted, allowed // 2))
