@@ -35,6 +35,10 @@ class ConnectFailed(HttpError):
     """The connection was refused, the address is unreachable, or the name does not resolve."""
 
 
+class ProxyUnusable(ConnectFailed):
+    """The proxy that the environment names cannot be used; nothing reached the server."""
+
+
 class ReadTimeout(HttpError):
     """The server accepted the connection and did not answer in time."""
 

@@ -19,6 +19,7 @@ from ramrole_creds._http.errors import (
     ConnectionBroken,
     ConnectTimeout,
     HttpError,
+    ProxyUnusable,
     ReadTimeout,
     TimeLimitExceeded,
 )
@@ -108,7 +109,7 @@ _RULES = (
     _Rule((AnswerTooLong,), BodyTooLarge, "the answer is longer than any answer of this service", connected=True),
     _Rule(
         (failures.InvalidProxyURL,),
-        ConnectFailed,
+        ProxyUnusable,
         "the address of the proxy is not valid. Correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY",
     ),
     _Rule(
@@ -124,7 +125,7 @@ _RULES = (
     ),
     _Rule(
         (SocksUnsupported,),
-        ConnectFailed,
+        ProxyUnusable,
         "the proxy is a SOCKS proxy, which needs the package PySocks. Install it, or correct HTTPS_PROXY or ALL_PROXY",
     ),
     _Rule((LookupTimeout,), ConnectTimeout, "the host name was not resolved in time"),
@@ -139,7 +140,7 @@ _RULES = (
     _Rule((failures.SSLError, ssl.SSLError), ConnectFailed, "TLS failed ({reason})", "handshake", connected=True),
     _Rule(
         (failures.ProxyError,),
-        ConnectFailed,
+        ProxyUnusable,
         "the proxy that the environment names could not be used ({reason})",
         "it opened no tunnel",
         outermost=True,

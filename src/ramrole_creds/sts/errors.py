@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds._formats.credential_json import json_object, safe_code, safe_message, safe_request_id
 from ramrole_creds._formats.error_codes import ErrorKind, is_rejection_code, kind_of_code
+from ramrole_creds._http.errors import ProxyUnusable
 from ramrole_creds.errors import StsError
 
 if TYPE_CHECKING:
@@ -79,6 +80,9 @@ def is_source_rejected(error: StsError) -> bool:
 
 def unreachable(error: HttpError, call: Call) -> StsFailure:
     """The failure of a call without an answer."""
+    if isinstance(error, ProxyUnusable):
+        text = f"{call}: STS was not asked, because the proxy cannot be used. {error} Check HTTPS_PROXY and NO_PROXY."
+        return StsFailure(StsError(text), transient=error.retriable)
     return StsFailure(
         StsError(
             f"{call}: STS did not answer. {error} Check the network and HTTPS_PROXY. The endpoint can be set with "
