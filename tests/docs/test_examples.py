@@ -36,7 +36,7 @@ RUN_BY = {
     "docs/testing.md": "tests/testing/test_tutorial.py",
 }
 # Languages of blocks that say something and do nothing, and Sphinx's own.
-NOT_RUN = {"text", "{toctree}", "{eval-rst}", "{image}", "{error-texts}", "{include}"}
+NOT_RUN = {"text", "{toctree}", "{eval-rst}", "{image}", "{error-texts}", "{include}", "{index}"}
 
 
 def blocks(page: Path, language: str) -> list[str]:
