@@ -14,10 +14,13 @@ from ramrole_creds import (
     FetchError,
     ProviderChain,
     RamRoleArnProvider,
+    Signer,
     StaticProvider,
     default_provider,
     provider_from_url,
+    signing,
 )
+from ramrole_creds.sts import StsClient
 
 if TYPE_CHECKING:
     from ramrole_creds import FetchContext
@@ -101,3 +104,21 @@ class Absent(EnvironmentProvider):
 def test_a_link_that_returns_no_credentials_is_named() -> None:
     with ProviderChain(Absent()) as chain, pytest.raises(FetchError, match="fetch of env must return Credentials"):
         chain.get_credentials()
+
+
+def test_sign_says_what_it_needs_where_it_gets_something_else() -> None:
+    signer = Signer(StaticProvider("LTAI5tExample", "secret"), signing.ACS3())
+    request: Any = "https://ecs.aliyuncs.com/?SecurityToken=token"
+    with pytest.raises(ConfigurationError, match=r"needs a signing\.Request, not str") as caught:
+        signer.sign(request)
+    assert "SecurityToken" not in str(caught.value)
+    keys: Any = ("LTAI5tExample", "secret")
+    with pytest.raises(ConfigurationError, match="credentials must be Credentials of one fetch, not tuple"):
+        signer.sign(signing.Request("GET", "https://ecs.aliyuncs.com/?Action=A&Version=V"), credentials=keys)
+
+
+def test_what_is_not_a_token_is_refused_before_sts_is_asked() -> None:
+    token: Any = b"header.payload.signature"
+    client = StsClient("http://127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match="token must be the OpenID Connect token itself"):
+        client.assume_role_with_oidc(token, role_arn="acs:ram::1:role/a", oidc_provider_arn="x", session_name="s1")
