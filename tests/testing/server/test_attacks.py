@@ -18,7 +18,7 @@ from ramrole_creds.integrations.requests import RequestsAuth
 from ramrole_creds.testing import FakeCloud, WireRequest, WireResponse
 from ramrole_creds.testing.account.credential_store import CredentialStore, Identity
 from ramrole_creds.testing.server.http_parser import BadRequest, BodyBudget, RequestReader
-from ramrole_creds.testing.server.http_server import Connection, HttpServer
+from ramrole_creds.testing.server.http_server import HttpServer
 from ramrole_creds.testing.services.bucket_store import BucketStore, StoredObject
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify import NonceMemory
@@ -26,6 +26,8 @@ from tests.testing.server.attacks import ATTACKS, LINE, connected, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from ramrole_creds.testing.server.connection import Connection
 
 
 @pytest.fixture(scope="module")

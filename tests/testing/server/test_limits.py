@@ -13,9 +13,10 @@ import pytest
 from ramrole_creds.testing import FakeCloud, RequestLog, TickingClock, VirtualClock, WireRequest, WireResponse
 from ramrole_creds.testing.request_log import MAX_LOG_BYTES, RecordedRequest
 from ramrole_creds.testing.server.control import answer_control
-from ramrole_creds.testing.server.http_server import Connection, HttpServer
+from ramrole_creds.testing.server.http_server import HttpServer
 
 if TYPE_CHECKING:
+    from ramrole_creds.testing.server.connection import Connection
     from tests.testing.conftest import Ask
 
 

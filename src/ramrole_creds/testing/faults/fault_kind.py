@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ramrole_creds.testing.request_log import RecordedRequest
+    from ramrole_creds.testing.server.connection import Connection
     from ramrole_creds.testing.server.http_parser import DateHeader
-    from ramrole_creds.testing.server.http_server import Connection, Listening
+    from ramrole_creds.testing.server.http_server import Listening
     from ramrole_creds.testing.server.messages import WireResponse
 
 

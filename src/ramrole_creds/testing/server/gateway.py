@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from ramrole_creds.testing.faults.script import Faults
     from ramrole_creds.testing.request_log import RequestLog
+    from ramrole_creds.testing.server.connection import Connection
     from ramrole_creds.testing.server.http_parser import DateHeader
-    from ramrole_creds.testing.server.http_server import Connection
     from ramrole_creds.testing.services.metadata_service import MetadataService
     from ramrole_creds.testing.services.service import Service
 
