@@ -72,7 +72,7 @@ def summed(figures: list[tuple[str, dict[str, Any]]]) -> dict[str, dict[str, Any
         for name in ("workers", "fetches"):
             known[name] += one[name]
         known["most"] = max(known["most"], one["most"])
-        known["searched"] = list(dict.fromkeys([*known["searched"], *one["searched"]]))
+        known["searched"] = sorted({*known["searched"], *one["searched"]})
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import socket
 import threading
@@ -86,20 +87,24 @@ class Fetches:
             client.close()
             return
         with client, socket.create_connection(self._target) as service:
-            threading.Thread(target=_copy, args=(client, service), daemon=True).start()
+            left = threading.Event()
+            threading.Thread(target=_copy, args=(client, service, left), daemon=True).start()
             answers = b""
             for data in _received(service):
                 seen, answers = len(_KEY.findall(answers)), answers + data
+                if left.is_set():  # its patience was over, and it asks again
+                    return
                 with self._lock:
                     self.counts.update((process, key.decode()) for key in _KEY.findall(answers)[seen:])
                 with contextlib.suppress(OSError):
                     client.sendall(data)
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def _copy(source: socket.socket, target: socket.socket, ended: threading.Event) -> None:
     with contextlib.suppress(OSError):
         for data in _received(source):
             target.sendall(data)
+        ended.set()
         target.shutdown(socket.SHUT_WR)
 
 
@@ -115,16 +120,24 @@ def process_of(local_port: int, remote_port: int) -> int:
     Raises:
         LookupError: no process does.
     """
-    inode = _inode_of(local_port, remote_port)
-    holders = set()
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
-        with contextlib.suppress(OSError):
-            if str(descriptor.readlink()) == f"socket:[{inode}]":
-                holders.add(int(descriptor.parts[2]))
-    for process in holders:
-        if _parent_of(process) not in holders:
+    link = f"socket:[{_inode_of(local_port, remote_port)}]"
+    numbers = (int(name) for name in os.listdir("/proc") if name.isdigit())  # noqa: PTH208  # faster than pathlib
+    for process in sorted(numbers, reverse=True):  # the youngest first: the workers
+        if _holds(process, link):
+            while (parent := _parent_of(process)) is not None and _holds(parent, link):
+                process = parent  # noqa: PLW2901  # the search ends here
             return process
     raise LookupError(f"no process holds the connection from port {local_port}")
+
+
+def _holds(process: int, link: str) -> bool:
+    folder = f"/proc/{process}/fd"
+    with contextlib.suppress(OSError):
+        for descriptor in os.listdir(folder):  # noqa: PTH208  # as above
+            with contextlib.suppress(OSError):
+                if os.readlink(f"{folder}/{descriptor}") == link:  # noqa: PTH115  # as above
+                    return True
+    return False
 
 
 def _parent_of(process: int) -> int | None:

@@ -13,6 +13,7 @@ one says that they end at once, so lance asks for each request. So a dataset may
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import TYPE_CHECKING
 
 from ramrole_creds._checks import names_secret
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LanceTables"]
 
+_numbers = itertools.count(1)
 KEY_NAMES = ("access_key_id", "secret_access_key", "session_token")
 
 if TYPE_CHECKING:
@@ -63,11 +65,12 @@ class LanceTables(_LanceNamespace):
             )
         self._tables = RefreshingClient(provider, functools.partial(_make_directory, root, options))
         self._arguments = provider, root, options
+        self._number = next(_numbers)
 
     def namespace_id(self) -> str:
-        """A name for the tables of this address with this provider."""
+        """A name that no other object of this process has: lance keeps what it opened under it."""
         provider, root, _ = self._arguments
-        return f"LanceTables({root}, {provider.get_provider_name()} {id(provider):x})"
+        return f"LanceTables({root}, {provider.get_provider_name()} {self._number})"
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, self._arguments

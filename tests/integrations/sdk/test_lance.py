@@ -61,6 +61,12 @@ def test_a_database_is_written_and_read_over_rotations(stage: Stage) -> None:
     assert not stage.refused("s3")
 
 
+def test_no_tables_have_the_name_of_others_that_are_gone() -> None:
+    """lance keeps what it opened by this name, with the provider of that time."""
+    names = {LanceTables(EcsRamRoleProvider(str(number)), "s3://bkt").namespace_id() for number in range(20)}
+    assert len(names) == 20
+
+
 def test_a_refused_token_is_replaced_and_the_call_repeated_once(stage: Stage) -> None:
     tables = tables_of(stage)
     write(tables)
