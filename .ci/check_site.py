@@ -1,12 +1,14 @@
 """Checks the built manual: `python .ci/check_site.py build/html`, which `tox run -e docs` does.
 
-Every link within it leads to a page and a section that exist, every picture has a text, no page asks another host for
-anything or is too heavy, every section that an error of the library names is there, and the search finds what a reader
-looks for.
+Every link within it leads to a page and a section that exist, every picture has a text, headings are in order, no page
+shows markup, asks another host for anything or is too heavy, every section that an error of the library names is there,
+and the search finds what a reader looks for.
 """
 
 from __future__ import annotations
 
+import html
+import itertools
 import re
 import sys
 from html.parser import HTMLParser
@@ -15,7 +17,22 @@ from urllib.parse import unquote, urlsplit
 
 MAX_PAGE_KIB = 400  # of HTML
 MAX_LOAD_KIB = 900  # with style sheets, scripts and pictures that the page loads
-WANTED = ("kubernetes", "migrate", "export", "prometheus", "fork", "proxi", "airflow", "rotat", "pickl", "asyncio")
+WANTED = (
+    "kubernetes",
+    "migrate",
+    "export",
+    "docker",
+    "invalidaccesskeyid",
+    "prometheus",
+    "fork",
+    "proxi",
+    "airflow",
+    "rotat",
+    "pickl",
+    "asyncio",
+)
+CODE = re.compile(r"<pre\b.*?</pre>|<code\b.*?</code>|<(script|style)\b.*?</\1>", re.DOTALL)
+MARKUP = re.compile(r"\{[a-z-]+\}`|^:[a-z-]+: |`{3}|\(\*args, |<!--|\]\(|Bases: object", re.MULTILINE)
 LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "srcset", "video": "src", "audio": "src"}
 STYLES = {"stylesheet", "icon", "preload", "preconnect", "dns-prefetch"}
 
@@ -29,12 +46,15 @@ class Page(HTMLParser):
         self.sections: set[str] = set()
         self.loads: set[str] = set()
         self.without_text: list[str] = []
+        self.headings: list[int] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note what the tag refers to."""
         values = {name: value or "" for name, value in attrs}
         self.sections |= {values[name] for name in ("id", "name") if values.get(name)}
+        if re.fullmatch(r"h[1-6]", tag):
+            self.headings.append(int(tag[1]))
         if tag == "a" and "href" in values:
             self.links.add(values["href"])
         if values.get(LOADS.get(tag, "")):
@@ -43,6 +63,10 @@ class Page(HTMLParser):
             self.loads.add(values["href"])
         if tag == "img" and not values.get("alt"):
             self.without_text.append(values.get("src", ""))
+
+    def leaps(self) -> list[tuple[int, int]]:
+        """Pairs of headings that leave out a level."""
+        return [(high, low) for high, low in itertools.pairwise(self.headings) if low > high + 1]
 
 
 def check(site: Path) -> list[str]:
@@ -54,6 +78,9 @@ def check(site: Path) -> list[str]:
         problems += [f"{name}: the picture {source} has no text" for source in page.without_text]
         problems += [f"{name}: {link} leads nowhere" for link in sorted(page.links) if not leads(link, path, pages)]
         problems += [f"{name}: asks another host for {url}" for url in sorted(page.loads) if is_elsewhere(url)]
+        problems += [f"{name}: a heading of level {low} under one of level {high}" for high, low in page.leaps()]
+        shown = html.unescape(re.sub(r"<[^>]+>", "", CODE.sub("", path.read_text(encoding="utf-8"))))
+        problems += [f"{name}: shows the markup {markup!r}" for markup in sorted(set(MARKUP.findall(shown)))]
         problems += weights(name, path, page)
     for style in site.rglob("*.css"):
         for url in re.findall(r"(?:url\(|@import )['\"]?([^)'\"; ]+)", style.read_text(encoding="utf-8")):
