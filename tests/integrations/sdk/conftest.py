@@ -113,6 +113,11 @@ def used_elsewhere(value: object, code: str) -> str:
     return done.stdout.decode().strip()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _trap() -> None:
+    """No network namespace: lance's threads, which start when it is imported, would be outside of it."""
+
+
 @pytest.fixture(autouse=True)
 def _secret_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSWORD_OF_SOMETHING", ENVIRONMENT_MARKER)
