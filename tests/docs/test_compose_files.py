@@ -67,7 +67,7 @@ def test_a_file_fits_the_schema(name: str) -> None:
 def test_the_schema_notices_a_word_that_compose_does_not_know(name: str) -> None:
     document = yaml.safe_load(FILES[name])
     for service in document["services"].values():
-        service["netwroks"] = []
+        service["network_list"] = []
     assert problems(document)
 
 
