@@ -27,19 +27,35 @@ __all__ = [
 ]
 
 
+class _Numbered:
+    """Holds what is not part of the value of an event."""
+
+    __slots__ = ("_number",)
+    _number: int
+
+    @property
+    def number(self) -> int:
+        """The number of the provider in its process, since several may have the same name; 0 after pickling."""
+        return getattr(self, "_number", 0)
+
+
 @dataclass(frozen=True, slots=True)
-class Event:
+class Event(_Numbered):
     """Base of all events.
 
     Args:
         provider: the provider's name.
         at: Unix seconds by the provider's clock.
-        number: of the provider, since several in a process may have the same name.
     """
 
     provider: str
     at: float
-    number: int = field(default=0, compare=False, repr=False, kw_only=True)
+
+
+def numbered(event: Event, number: int) -> Event:
+    """The event of the provider with that number in its process."""
+    object.__setattr__(event, "_number", number)
+    return event
 
 
 @dataclass(frozen=True, slots=True)

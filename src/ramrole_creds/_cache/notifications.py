@@ -94,7 +94,7 @@ def deliver(delivery: Delivery, name: str, number: int, listener: events.EventLi
     fields = {key: value for key, value in happening.fields.items() if key not in _LOG_ONLY}
     if isinstance(error := fields.get("error"), Exception):
         fields.update(error=type(error).__name__, message=message_of(error))
-    event = getattr(events, happening.kind)(provider=name, at=happening.at, number=number, **fields)
+    event = events.numbered(getattr(events, happening.kind)(provider=name, at=happening.at, **fields), number)
     delivery.taken = None
     try:
         listener(event)

@@ -147,7 +147,6 @@ def event_as_json(event: Event, status: ProviderStatus) -> str:
         name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(event).items()
     }
     fields["at"] = _stamp(event.at)
-    del fields["number"]  # one provider is watched
     return json.dumps({"event": type(event).__name__, "state": status.state, **fields})
 
 
