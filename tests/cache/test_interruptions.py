@@ -39,6 +39,9 @@ EVERY_STRIKE = os.environ.get("RAMROLE_CREDS_STRIKES") == "all"
 # A call that waits for itself would wait for the whole of this.
 POLICY = RefreshPolicy(fetch_timeout=REAL_PATIENCE_SECONDS * 10, mandatory_wait=0.0)
 
+# What strikes a finalizer can reach nobody: Python reports it and goes on.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 class Scene:
     """A cache on a clock that the test moves."""
