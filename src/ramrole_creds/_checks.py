@@ -22,6 +22,11 @@ def is_number(value: object) -> TypeGuard[float]:
         return False
 
 
+def kind_of(given: object) -> str:
+    """How an error names an argument of the wrong kind: by its class, and a class as a class."""
+    return f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+
+
 def official_object_hint(given: object) -> str:
     """How to use a client or provider of the official library as a provider here; "" for anything else."""
     if isinstance(given, type) or type(given).__module__.partition(".")[0] != "alibabacloud_credentials":

@@ -44,7 +44,7 @@ def read_regular_file(path: Path, max_bytes: int) -> bytes:
 def write_whole_file(path: Path, text: str, *, mode: int = 0o600) -> None:
     """Write a file of which a reader sees the old content or the new one, whatever fails.
 
-    A link is replaced and not followed. What is no regular file, a pipe or a terminal, is written to.
+    A link is replaced and not followed. A pipe or a terminal is written to as it is.
 
     Args:
         path: the file.

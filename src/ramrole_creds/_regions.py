@@ -88,7 +88,7 @@ def _without_oss(region: object) -> str:
 
 
 def _region_within(text: str) -> str:
-    """The region that a zone or the name of an endpoint contains; "" if there is none."""
+    """The region that a zone or the name of an endpoint contains; "" if it contains no region."""
     match = _IN_ENDPOINT.search(text[:MAX_ENDPOINT_CHARACTERS].strip().lower())
     if match is None:
         return ""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds._cache.replacement import ensure_credentials
+from ramrole_creds._checks import kind_of
 from ramrole_creds.errors import (
     BROKEN,
     ConfigurationError,
@@ -183,9 +184,8 @@ class ProviderChain(CredentialProvider):
 
 
 def _not_a_provider(given: object) -> ConfigurationError:
-    what = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
     return ConfigurationError(
-        f"A ProviderChain takes CredentialProvider objects, not {what}. Call the class, wrap a function in "
+        f"A ProviderChain takes CredentialProvider objects, not {kind_of(given)}. Call the class, wrap a function in "
         "FunctionProvider, or keys in StaticProvider."
     )
 

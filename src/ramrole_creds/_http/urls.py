@@ -59,8 +59,7 @@ class Url:
     @property
     def authority(self) -> str:
         """Host and port as the Host header has them, without the default port of the scheme."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port in (None, DEFAULT_PORTS[self.scheme]) else f"{host}:{self.port}"
+        return authority_of(self.host, None if self.port == DEFAULT_PORTS[self.scheme] else self.port)
 
     @property
     def base(self) -> str:
@@ -140,6 +139,12 @@ def parse_authority(authority: str) -> tuple[str, int | None]:
     return _checked_host(host.lower()), port
 
 
+def authority_of(host: str, port: int | None) -> str:
+    """Host and port as a URL has them; an IPv6 address gets its brackets."""
+    shown = f"[{host}]" if ":" in host else host
+    return shown if port is None else f"{shown}:{port}"
+
+
 def parse_proxy(text: str) -> str:
     """`scheme://host[:port]` of a proxy: without its user and password, and http where no scheme is named.
 
@@ -153,8 +158,7 @@ def parse_proxy(text: str) -> str:
     if match is None or scheme not in PROXY_SCHEMES:
         raise InvalidUrlError("it is not of the form http://HOST:PORT")
     host, port = parse_authority(match.group(2).rpartition("@")[2])
-    shown = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{shown}" + (f":{port}" if port is not None else "")
+    return f"{scheme}://{authority_of(host, port)}"
 
 
 def resolve_redirect(base: Url, location: object) -> Url:

@@ -25,6 +25,16 @@ TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 LOCK_SECONDS: Final = 10.0
 NOT_FOUND_STATUS: Final = 127
 NOT_EXECUTABLE_STATUS: Final = 126
+# Sources that the SDKs ask before a credentials URI and before the role of the instance.
+WITHOUT_EARLIER_SOURCES: Final[dict[str, str | None]] = {
+    ID: None,
+    SECRET: None,
+    TOKEN: None,
+    "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": None,
+    "ALIBABA_CLOUD_OIDC_TOKEN_FILE": None,
+    "ALIBABA_CLOUD_CLI_PROFILE_DISABLED": "true",
+    "ALIBABA_CLOUD_CREDENTIALS_FILE": os.devnull,
+}
 # What a profile of the aliyun CLI may call back for: not the profile itself, which would never end.
 CALL_BACK_SOURCES: Final = ("oidc_role_arn", "ecs_ram_role")
 

@@ -9,7 +9,7 @@ import click
 
 from ramrole_creds import RamRoleError, default_provider
 from ramrole_creds.cli.child import wait_for
-from ramrole_creds.cli.handing_over import changed_environment
+from ramrole_creds.cli.handing_over import WITHOUT_EARLIER_SOURCES, changed_environment
 from ramrole_creds.integrations import takeover as takeover_module
 from ramrole_creds.local_service import LocalService, ServiceLimits
 
@@ -20,13 +20,7 @@ URI: Final = "ALIBABA_CLOUD_CREDENTIALS_URI"
 URI_OF_TERRAFORM: Final = "ALICLOUD_CREDENTIALS_URI"  # of its provider before 1.228
 # Sources that the SDKs ask before the URI. The parent has asked them already; the child gets what it found.
 ASKED_BEFORE_THE_URI: Final[dict[str, str | None]] = {
-    "ALIBABA_CLOUD_ACCESS_KEY_ID": None,
-    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": None,
-    "ALIBABA_CLOUD_SECURITY_TOKEN": None,
-    "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": None,
-    "ALIBABA_CLOUD_OIDC_TOKEN_FILE": None,
-    "ALIBABA_CLOUD_CLI_PROFILE_DISABLED": "true",
-    "ALIBABA_CLOUD_CREDENTIALS_FILE": os.devnull,
+    **WITHOUT_EARLIER_SOURCES,
     "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
 }
 # The child is alone with its service: a limit would only slow it down.

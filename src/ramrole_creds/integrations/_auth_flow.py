@@ -19,10 +19,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urljoin
 
+from ramrole_creds._checks import kind_of
 from ramrole_creds._formats.error_codes import MAX_TEXT_LENGTH, ErrorKind, kind_of_answer
-from ramrole_creds._http.urls import InvalidUrlError, parse_authority, parse_url, resolve_redirect
-from ramrole_creds.credentials import same_keys
-from ramrole_creds.errors import ConfigurationError, RamRoleError, SigningError
+from ramrole_creds._http.urls import InvalidUrlError, authority_of, parse_authority, parse_url, resolve_redirect
+from ramrole_creds.errors import ConfigurationError, SigningError
 from ramrole_creds.integrations._refresh_pause import pause_of
 from ramrole_creds.signing import Request, Signer
 from ramrole_creds.signing.mismatch import explain_mismatch
@@ -66,16 +66,12 @@ class SigningAuth:
     def __init__(self, signer: Signer, hosts: Iterable[str] | None = None) -> None:
         given: object = signer
         if not isinstance(given, Signer):
-            named = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
             raise ConfigurationError(
-                f"signer must be a Signer, not {named}: write Signer(provider, signing.ACS3()), or "
+                f"signer must be a Signer, not {kind_of(given)}: write Signer(provider, signing.ACS3()), or "
                 "another scheme of ramrole_creds.signing."
             )
         self.signer = signer
         self.hosts: tuple[str, ...] | None = None if hosts is None else _checked_hosts(hosts)
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**vars(self), "_irreplaceable": None}  # credentials stay in their process
 
     def begin(self, request: Request) -> AuthFlow:
         """The flow of a new call, for the origin of its first request.
@@ -93,18 +89,11 @@ class SigningAuth:
 
     def refresh(self, rejected: Credentials) -> Credentials | None:
         """Credentials other than the rejected ones, or None. Blocks; logs an error of the provider and returns None."""
-        provider = self.signer.provider
-        pause = pause_of(provider, self.signer.clock)
+        pause = pause_of(self.signer.provider, self.signer.clock)
         if not pause.allows(rejected):
             return None
-        refresh = getattr(provider, "refresh", None)
-        try:
-            fresh: Credentials = provider.get_credentials() if refresh is None else refresh(rejected=rejected)
-        except RamRoleError as error:
-            logger.warning("The service rejected the security token, and the provider has no other: %s", error)
-            return None
-        pause.record(fresh)
-        return None if same_keys(fresh, rejected) else fresh
+        text = "The service rejected the security token, and the provider has no other: %s"
+        return pause.refresh(self.signer.provider, rejected, logger, text)
 
 
 class AuthFlow:
@@ -290,8 +279,7 @@ def _checked_host(host: str) -> str:
     except InvalidUrlError as error:
         problem = str(error)
     else:
-        shown = f"[{name}]" if ":" in name else name
-        return f"{dot}{shown}" + (f":{port}" if port is not None else "")
+        return dot + authority_of(name, port)
     raise ConfigurationError(f"{host!r} in hosts is not a host: {problem}. Write HOST, HOST:PORT or .DOMAIN.")
 
 

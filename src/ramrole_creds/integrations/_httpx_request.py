@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import httpx
 
 from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.integrations._signed_class import signed_class, unsigned_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -102,9 +103,7 @@ class SignedRequest(httpx.Request):
         return plain if url == self.__dict__.get("signed_url") else url
 
 
-def _restored(
-    method: str, url: str, headers: list[tuple[bytes, bytes]], content: bytes | None
-) -> httpx.Request:  # fmt: skip
+def _restored(method: str, url: str, headers: list[tuple[bytes, bytes]], content: bytes | None) -> httpx.Request:
     return httpx.Request(method, url, headers=headers, content=content)
 
 
@@ -145,17 +144,6 @@ class _NoHooks:
     owned_headers: frozenset[str] = frozenset()
     first: Callable[..., Any] | None = None
     hop: Callable[..., Any] | None = None
-
-
-_SUBCLASSES: dict[type, type[httpx.Request]] = {httpx.Request: SignedRequest, SignedRequest: SignedRequest}
-
-
-def _signed_class(base: type[httpx.Request]) -> type[httpx.Request]:
-    """The class of a signed request: `SignedRequest`, or one below a subclass that the caller uses."""
-    if base not in _SUBCLASSES:
-        signed = base if issubclass(base, SignedRequest) else type(base.__name__, (SignedRequest, base), {})
-        _SUBCLASSES[base] = signed
-    return _SUBCLASSES[base]
 
 
 @functools.cache
@@ -200,7 +188,7 @@ def put_on(
     held = request.__dict__
     if "unsigned" not in held:
         held["unsigned"], held["unsigned_url"] = held["headers"], held["url"]
-        request.__class__ = _signed_class(type(request))
+        request.__class__ = signed_class(type(request), SignedRequest)
     if url is not None:
         held["url"] = held["signed_url"] = url
     held["headers"] = signed
@@ -231,4 +219,4 @@ def take_off(request: httpx.Request) -> None:
     held["extensions"] = {name: value for name, value in held["extensions"].items() if name != "trace"}
     if hooks.user_trace is not None:
         held["extensions"]["trace"] = hooks.user_trace
-    request.__class__ = next(base for base, signed in _SUBCLASSES.items() if signed is type(request))
+    request.__class__ = unsigned_class(type(request), SignedRequest)

@@ -7,10 +7,14 @@ import weakref
 from typing import TYPE_CHECKING
 
 from ramrole_creds.credentials import same_keys
+from ramrole_creds.errors import RamRoleError, on_one_line
 
 if TYPE_CHECKING:
+    import logging
+
     from ramrole_creds.clock import Clock
     from ramrole_creds.credentials import Credentials
+    from ramrole_creds.signing.signer import CredentialSource
 
 MIN_PAUSE_SECONDS = 5.0
 MAX_PAUSE_SECONDS = 300.0
@@ -38,7 +42,27 @@ class RefreshPause:
             return True
         return self._clock.monotonic() - latest[1] >= self._seconds
 
-    def record(self, fresh: Credentials) -> None:
+    def refresh(
+        self, provider: CredentialSource, rejected: Credentials, log: logging.Logger, text: str
+    ) -> Credentials | None:
+        """Credentials other than the rejected ones, None where the provider has no others.
+
+        Args:
+            provider: the provider; one without `refresh()` is asked for what it has.
+            rejected: what a service refused.
+            log: takes a warning where the provider fails.
+            text: the warning, with a place for the error.
+        """
+        refresh = getattr(provider, "refresh", None)
+        try:
+            fresh: Credentials = provider.get_credentials() if refresh is None else refresh(rejected=rejected)
+        except RamRoleError as error:
+            log.warning(text, on_one_line(error))
+            return None
+        self._record(fresh)
+        return None if same_keys(fresh, rejected) else fresh
+
+    def _record(self, fresh: Credentials) -> None:
         """Note the credentials that a refresh returned, new ones or the old ones again."""
         now = self._clock.monotonic()
         soon = self._latest is not None and now - self._latest[1] < MAX_PAUSE_SECONDS + self._seconds

@@ -96,7 +96,7 @@ def refuse_provider(argument: object, call: str) -> None:
     """Refuse a provider in the place of another argument.
 
     Args:
-        argument: what was given in that place.
+        argument: the value in that place.
         call: the call with its arguments in their order.
 
     Raises:

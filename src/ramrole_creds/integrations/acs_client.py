@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from ramrole_creds._checks import kind_of
 from ramrole_creds._regions import scope_region
 from ramrole_creds.errors import ConfigurationError
 from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, refuse_provider, require_attribute
@@ -66,8 +67,7 @@ def use_provider(client: _Client, provider: CredentialProvider | str) -> _Client
     """
     refuse_provider(client, "use_provider(client, provider)")
     if isinstance(client, type) or not hasattr(client, "do_action_with_exception"):
-        given = f"the class {client.__name__}" if isinstance(client, type) else type(client).__name__
-        raise ConfigurationError(f"client must be an AcsClient, not {given}.")
+        raise ConfigurationError(f"client must be an AcsClient, not {kind_of(client)}.")
     require_attribute(client, "_signer", "aliyun-python-sdk-core", TESTED_VERSION)
     client._signer = ProviderSigner(provider)  # type: ignore[attr-defined]  # noqa: SLF001  # no public name exists
     return client

@@ -21,6 +21,7 @@ from ramrole_creds._tracebacks import clear_locals
 from ramrole_creds.errors import SigningError
 from ramrole_creds.integrations._auth_flow import ERROR_STATUSES, REDIRECT_STATUSES, NextStep, SigningAuth
 from ramrole_creds.integrations._sdk import require_attribute
+from ramrole_creds.integrations._signed_class import signed_class
 from ramrole_creds.signing import Request
 
 if TYPE_CHECKING:
@@ -155,21 +156,10 @@ class _SignedRequest(ClientRequest):
         super().__setattr__(name, value)
 
 
-_SIGNED_CLASSES: dict[type, type[ClientRequest]] = {ClientRequest: _SignedRequest}
-
-
-def _signed_class(base: type[ClientRequest]) -> type[ClientRequest]:
-    """The class of a signed request: `_SignedRequest`, or one below a subclass that the session uses."""
-    if base not in _SIGNED_CLASSES:
-        signed = base if issubclass(base, _SignedRequest) else type(base.__name__, (_SignedRequest, base), {})
-        _SIGNED_CLASSES[base] = signed
-    return _SIGNED_CLASSES[base]
-
-
 async def _send_only_where_covered(
     request: ClientRequest, flow: AuthFlow, handler: ClientHandlerType
 ) -> ClientResponse:
-    request.__class__ = _signed_class(type(request))
+    request.__class__ = signed_class(type(request), _SignedRequest)
     before = request.__dict__.get("flow")
     request.__dict__["flow"] = flow
     try:

@@ -14,8 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.clock import DEFAULT_CLOCK
-from ramrole_creds.credentials import same_keys
-from ramrole_creds.errors import RamRoleError, on_one_line
+from ramrole_creds.errors import RamRoleError
 from ramrole_creds.integrations._refresh_pause import pause_of
 from ramrole_creds.integrations._sdk import SdkObject, as_provider, load_sdk, require_attribute
 from ramrole_creds.integrations.retry import is_rejection
@@ -133,14 +132,8 @@ class RefreshingProducer:
         _log.info(
             "Simple Log Service rejected the credentials of %s: refreshing them", self._provider.get_provider_name()
         )
-        try:
-            fresh = self._provider.refresh(rejected=used)
-        except RamRoleError as problem:
-            text = "Simple Log Service rejected the credentials, and the provider has no others: %s"
-            _log.warning(text, on_one_line(problem))
-            return False
-        pause.record(fresh)
-        if same_keys(fresh, used):
+        text = "Simple Log Service rejected the credentials, and the provider has no others: %s"
+        if pause.refresh(self._provider, used, _log, text) is None:
             return False
         self._manager._next_refresh = 0.0  # noqa: SLF001  # no public name exists
         self._manager.refresh_if_due()

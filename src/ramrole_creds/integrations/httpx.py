@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 
+from ramrole_creds._http.urls import authority_of
 from ramrole_creds.errors import SigningError
 from ramrole_creds.integrations._auth_flow import ERROR_STATUSES, NextStep, SigningAuth
 from ramrole_creds.integrations._httpx_request import put_on, require_withdrawal, take_off
@@ -276,7 +277,7 @@ def _wire_url(request: WireRequest) -> str:
     if not url.target.startswith(b"/"):
         return url.target.decode("ascii", "replace")
     host = url.host.decode("ascii", "replace")
-    authority = (f"[{host}]" if ":" in host else host) + (f":{url.port}" if url.port else "")
+    authority = authority_of(host, url.port or None)
     return f"{url.scheme.decode('ascii', 'replace')}://{authority}{url.target.decode('ascii', 'replace')}"
 
 

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from ramrole_creds._formats import error_codes
 from ramrole_creds.clock import DEFAULT_CLOCK
-from ramrole_creds.credentials import same_keys
 from ramrole_creds.errors import ConfigurationError, RamRoleError
 from ramrole_creds.integrations._refresh_pause import pause_of
 from ramrole_creds.integrations._sdk import as_provider
@@ -190,13 +189,9 @@ class _Repetition:
         if not is_rejection(error) or not self._pause.allows(self._used):
             return False
         logger.info("A service rejected the credentials of %s: refreshing them", self._provider.get_provider_name())
-        try:
-            fresh = self._provider.refresh(rejected=self._used)
-        except RamRoleError as problem:
-            logger.warning("A service rejected the credentials, and the provider has no others: %s", problem)
-            return False
-        self._pause.record(fresh)
-        if same_keys(fresh, self._used) or not self._repeatable:
+        text = "A service rejected the credentials, and the provider has no others: %s"
+        fresh = self._pause.refresh(self._provider, self._used, logger, text)
+        if fresh is None or not self._repeatable:
             return False
         for file, position in self._files:
             file.seek(position)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 from ramrole_creds._checks import is_number
+from ramrole_creds._descriptors import at_most_half
 from ramrole_creds.errors import ConfigurationError
 
 
@@ -49,11 +50,4 @@ class ServiceLimits:
 
 def within_descriptors(limits: ServiceLimits) -> ServiceLimits:
     """The limits with connections that leave the process half of its descriptors."""
-    try:
-        import resource
-    except ModuleNotFoundError:  # Windows, where sockets have no such limit
-        return limits
-    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if allowed == resource.RLIM_INFINITY:
-        return limits
-    return replace(limits, max_connections=max(1, min(limits.max_connections, allowed // 2)))
+    return replace(limits, max_connections=at_most_half(limits.max_connections))

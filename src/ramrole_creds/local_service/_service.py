@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import uvicorn
 
-from ramrole_creds._checks import is_number
+from ramrole_creds._checks import is_number, kind_of
 from ramrole_creds._pickling import BoundToProcess
 from ramrole_creds.errors import ConfigurationError, RamRoleError
 from ramrole_creds.local_service._admin import admin_app
@@ -233,8 +233,9 @@ def _check_arguments(
     provider: object, socket_path: object, items: Collection[str], hosts: Collection[str], *, metadata: bool
 ) -> None:
     if not isinstance(provider, (CredentialProvider, ClientRules)):
-        what = f"the class {provider.__name__}" if isinstance(provider, type) else type(provider).__name__
-        raise ConfigurationError(f"LocalService takes a CredentialProvider object or ClientRules, not {what}.")
+        raise ConfigurationError(
+            f"LocalService takes a CredentialProvider object or ClientRules, not {kind_of(provider)}."
+        )
     for name, names in (("items", items), ("hosts", hosts)):
         if isinstance(names, str):
             raise ConfigurationError(f"{name} must be a list of names, not the text {names!r}.")

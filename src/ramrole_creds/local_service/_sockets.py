@@ -8,6 +8,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from ramrole_creds._http.urls import authority_of
 from ramrole_creds.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class UnixSocket:
 
 def base_url(host: str, port: int) -> str:
     """The URL of an address."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{authority_of(host, port)}"
 
 
 def _remove_stale(path: Path) -> None:

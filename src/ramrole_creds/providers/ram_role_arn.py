@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ramrole_creds._checks import kind_of
 from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import ConfigurationError, FetchTimeout, StsError, WaitTimeout
 from ramrole_creds.provider import CredentialProvider
@@ -75,9 +76,9 @@ class RamRoleArnProvider(StsProvider):
         if not isinstance(given, CredentialProvider):
             if isinstance(role_arn, CredentialProvider):
                 raise ConfigurationError("The arguments are swapped: write RamRoleArnProvider(source, role_arn).")
-            named = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
             raise ConfigurationError(
-                f"source must be a provider, not {named}. Wrap keys in StaticProvider, a function in FunctionProvider."
+                f"source must be a provider, not {kind_of(given)}. Wrap keys in StaticProvider, a function in "
+                "FunctionProvider."
             )
         _require_shallow(source)
         self.source: CredentialProvider = source

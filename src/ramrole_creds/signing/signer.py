@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from ramrole_creds._checks import official_object_hint
+from ramrole_creds._checks import kind_of, official_object_hint
 from ramrole_creds._pickling import PickledWithSlots
 from ramrole_creds._tracebacks import hide_frames
 from ramrole_creds.clock import DEFAULT_CLOCK
@@ -102,8 +102,7 @@ class Signer(PickledWithSlots):
             provider = _FixedSource(provider)
         _require_provider(provider, scheme)
         if isinstance(scheme, type) or not hasattr(scheme, "sign"):
-            given = f"the class {scheme.__name__}" if isinstance(scheme, type) else type(scheme).__name__
-            raise ConfigurationError(f"A Signer needs a scheme such as signing.ACS3(), not {given}.")
+            raise ConfigurationError(f"A Signer needs a scheme such as signing.ACS3(), not {kind_of(scheme)}.")
         self.provider: CredentialSource = provider
         self.scheme: Scheme = scheme
         self._get_credentials = provider.get_credentials

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from ramrole_creds._http.urls import authority_of
 from ramrole_creds._pickling import BoundToProcess
 from ramrole_creds.metadata.answered import forget_answered
 from ramrole_creds.metadata.client import DEFAULT_ENDPOINT
@@ -173,9 +174,7 @@ class FakeCloud(BoundToProcess, RequestAssertions):
     def url(self) -> str:
         """Base URL of all services, for instance "http://127.0.0.1:40123"."""
         everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # a port of all addresses is at loopback too
-        host = everywhere.get(self.host, self.host)
-        host = f"[{host}]" if ":" in host else host
-        return f"http://{host}:{self.port}"
+        return f"http://{authority_of(everywhere.get(self.host, self.host), self.port)}"
 
     @property
     def metadata_endpoint(self) -> str:

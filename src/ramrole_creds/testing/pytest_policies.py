@@ -156,7 +156,7 @@ def _path(config: pytest.Config, option: str) -> Path | None:
 def _refuse_unwritable(path: Path) -> None:
     problem = ""
     if not path.parent.is_dir():
-        problem = f"there is no directory {path.parent}"
+        problem = f"the directory {path.parent} does not exist"
     elif path.is_dir():
         problem = "it is a directory"
     elif not os.access(path if path.exists() else path.parent, os.W_OK):

@@ -53,7 +53,7 @@ def field(response: WireResponse, name: str) -> str:
 # Object storage.
 
 REFUSED: dict[str, tuple[str, str, Mapping[str, str], Mapping[str, str], bytes, str]] = {
-    "a list from a token that is none": (
+    "a list from a malformed token": (
         "GET", "/bkt", {}, {"list-type": "2", "continuation-token": "%"}, b"", "InvalidArgument",
     ),
     "the part 0": ("PUT", "/bkt/up", {}, {"uploadId": "1", "partNumber": "0"}, b"x", "InvalidArgument"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import sys
 import threading
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ramrole_creds.cli.child import wait_for
-from ramrole_creds.cli.handing_over import changed_environment
+from ramrole_creds.cli.handing_over import WITHOUT_EARLIER_SOURCES, changed_environment
 
 if TYPE_CHECKING:
     from ramrole_creds.testing import FakeCloud
@@ -19,15 +18,9 @@ if TYPE_CHECKING:
 
 # Sources that SDKs ask before the role of the instance.
 HIDDEN: Final[dict[str, str | None]] = {
-    "ALIBABA_CLOUD_ACCESS_KEY_ID": None,
-    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": None,
-    "ALIBABA_CLOUD_SECURITY_TOKEN": None,
-    "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": None,
-    "ALIBABA_CLOUD_OIDC_TOKEN_FILE": None,
+    **WITHOUT_EARLIER_SOURCES,
     "ALIBABA_CLOUD_CREDENTIALS_URI": None,
     "ALIBABA_CLOUD_ECS_METADATA_DISABLED": None,
-    "ALIBABA_CLOUD_CLI_PROFILE_DISABLED": "true",
-    "ALIBABA_CLOUD_CREDENTIALS_FILE": os.devnull,
 }
 
 

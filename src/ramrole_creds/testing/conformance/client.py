@@ -122,7 +122,7 @@ class ClientProcess:
         self._end()
 
     def unasked(self) -> str:
-        """The first answer that no fetch asked for, once the process has ended; "" where there is none."""
+        """The first answer that no fetch asked for, once the process has ended; "" if every answer was asked for."""
         if not self._once:
             with contextlib.suppress(queue.Empty):
                 return (self._lines.get_nowait() or "").strip()
@@ -199,7 +199,7 @@ class ClientProcess:
         return Fetched("crash", text)
 
     def _last_line(self) -> str:
-        """The end of what the client wrote besides answers, which says most about why there is none."""
+        """The end of what the client wrote besides answers, which says most about a missing answer."""
         lines = "".join(self._output).strip().splitlines()
         return f"; it wrote: {lines[-1].strip()}" if lines else ""
 

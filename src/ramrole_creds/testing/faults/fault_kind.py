@@ -24,7 +24,7 @@ class FaultKind:
     """A kind of fault with its options; derive from `Modifier`, `Replacement` or `PortFault`.
 
     Raises:
-        TypeError: there is no such option, or one is missing.
+        TypeError: an option is unknown or missing.
         ValueError: an option has a value that it does not accept.
     """
 

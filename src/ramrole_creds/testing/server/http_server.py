@@ -10,18 +10,15 @@ import contextlib
 import errno
 import os
 import socket
-import sys
 import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from ramrole_creds._descriptors import at_most_half
 from ramrole_creds.testing.server.connection import Connection, readable_of
 from ramrole_creds.testing.server.http_parser import MAX_REQUEST_SECONDS, BadRequest, BodyBudget, RequestReader
 from ramrole_creds.testing.server.messages import WireRequest, WireResponse
-
-if sys.platform != "win32":
-    import resource  # here and not later: whoever imports for the first time may run a hook of the program under test
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -262,7 +259,7 @@ class HttpServer:
         deadline = time.monotonic() + 2 * SHORT_WAIT_SECONDS
         while time.monotonic() < deadline and not self._stopping.is_set():
             with self._lock:
-                full = len(self._connections) >= allowed_connections(self._max_connections)
+                full = len(self._connections) >= at_most_half(self._max_connections)
             if not full or self._close_oldest(SHORT_WAIT_SECONDS):
                 return True
             self._stopping.wait(SHORT_WAIT_SECONDS / 5)
@@ -309,14 +306,6 @@ class HttpServer:
         with self._lock:
             self._connections.discard(connection)
             self._threads.discard(thread)
-
-
-def allowed_connections(wanted: int) -> int:
-    """How many connections leave the process half of its descriptors."""
-    if sys.platform == "win32":  # where sockets have no such limit
-        return wanted
-    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return wanted if allowed == resource.RLIM_INFINITY else max(1, min(wanted, allowed // 2))
 
 
 _servers: weakref.WeakSet[HttpServer] = weakref.WeakSet()

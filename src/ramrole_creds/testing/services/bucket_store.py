@@ -107,7 +107,7 @@ class BucketStore:
         """Refuse to keep so many bytes more where the store is full, so that no client fills the memory.
 
         Raises:
-            ServiceError: there is no room.
+            ServiceError: the store is full.
         """
         with self.lock:
             self._kept += count

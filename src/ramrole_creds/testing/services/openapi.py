@@ -115,7 +115,7 @@ class OpenApi:
     def _signer(self, request: WireRequest, call: Call) -> IssuedCredentials | None:
         scheme = "acs3" if request.header("Authorization") else "rpc"
         if scheme == "rpc" and "Signature" not in call.parameters:
-            return None if call.action in self.anonymous else call.caller  # raises: there is none
+            return None if call.action in self.anonymous else call.caller  # which raises for an unsigned call
         verdict = VERIFIERS[scheme](request, self.account.issuer, request.at, self._nonces)
         if isinstance(verdict, Accepted):
             return verdict.issued
