@@ -5,12 +5,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
-import importlib
 import inspect
 import io
 import json
-import logging
-import os
 import pickle
 import pprint
 import xmlrpc.client
@@ -43,8 +40,10 @@ from ramrole_creds.metadata import MetadataClient
 from ramrole_creds.providers.sign_in.oauth import OAuthProvider, OAuthTokens
 from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.masking import leaked_marker
+from tests.libraries import library, logged_text
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import ModuleType
@@ -151,11 +150,6 @@ OF_A_CLOUD: dict[str, Callable[[FakeCloud], object]] = {
 OF_A_FILE: dict[str, Callable[[Path], object]] = {"cli profile": cli_profile, "ini profile": ini_profile}
 
 
-def library(name: str) -> Any:
-    """The library, which must be there in the environment made for these tests."""
-    return importlib.import_module(name) if os.environ.get("SERIALIZERS") == "required" else pytest.importorskip(name)
-
-
 def everything(value: object) -> object:
     """What a generic encoder may look at."""
     kind = type(value)
@@ -195,13 +189,8 @@ def inspected(value: object, rich: ModuleType) -> str:
 
 
 def logged(value: object, formatter: logging.Formatter) -> str:
-    text = io.StringIO()
-    handler = logging.StreamHandler(text)
-    handler.setFormatter(formatter)
-    logger = logging.Logger("separate")  # noqa: LOG001  # one that no other handler hears
-    logger.addHandler(handler)
-    logger.warning("held %s", value, extra={"held": value, "nested": {"held": [value]}})
-    return text.getvalue()
+    extra = {"held": value, "nested": {"held": [value]}}
+    return logged_text(formatter, lambda logger: logger.warning("held %s", value, extra=extra))
 
 
 def dumped_by_jsons(value: object) -> object:

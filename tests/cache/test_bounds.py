@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
+from operator import contains
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,6 +33,7 @@ from ramrole_creds.clock import SYSTEM_CLOCK
 from ramrole_creds.testing.clocks import TickingClock
 from tests.cachesim.upstream import Upstream
 from tests.cachesim.world import World
+from tests.eventually import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,14 +42,6 @@ if TYPE_CHECKING:
 
 MAX_SECONDS = 20.0
 KEY = Credentials("LTAI5tkey", "secret")
-
-
-def eventually(holds: object, seconds: float = MAX_SECONDS) -> bool:
-    end = time.monotonic() + seconds
-    assert callable(holds)
-    while not holds() and time.monotonic() < end:
-        time.sleep(0.005)
-    return bool(holds())
 
 
 def test_a_source_that_never_returns_holds_few_threads_and_the_error_says_that_they_hang() -> None:
@@ -132,7 +126,7 @@ def test_of_many_that_fall_due_at_once_a_few_fetch_at_a_time_and_the_neediest_fi
     assert eventually(lambda: len(started) == MAX_BACKGROUND_FETCHES)
     assert sorted(started) == [float(number) for number in range(MAX_BACKGROUND_FETCHES)]
     for number in range(40):
-        assert eventually(lambda number=number: float(number) in started)
+        assert eventually(partial(contains, started, float(number)))
         assert len(started) <= number + MAX_BACKGROUND_FETCHES
         due[float(number)].finish(refresher)
     assert started == sorted(started)

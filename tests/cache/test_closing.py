@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ramrole_creds import ConfigurationError, Credentials, FunctionProvider, events
 from ramrole_creds._cache.credential_cache import CredentialCache
 from ramrole_creds._cache.threads import ThreadRuntime
+from tests.eventually import REAL_PATIENCE_SECONDS, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REAL_PATIENCE_SECONDS = 20.0
 KEYS = Credentials("LTAIkey", "secret")
 
 
 def kinds(received: list[events.Event]) -> list[str]:
     return [type(event).__name__ for event in received]
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    end = time.monotonic() + REAL_PATIENCE_SECONDS
-    while not holds() and time.monotonic() < end:
-        time.sleep(0.002)
-    return holds()
 
 
 def test_closing_twice_is_reported_once_and_nothing_follows() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,13 +14,10 @@ from ramrole_creds._cache.notifications import Happening
 from ramrole_creds._cache.snapshot import NO_SNAPSHOT
 from ramrole_creds._cache.state import MAX_PENDING_EVENTS, CacheState
 from ramrole_creds.testing.clocks import VirtualClock
+from tests.eventually import REAL_PATIENCE_SECONDS, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pytest
-
-REAL_PATIENCE_SECONDS = 20.0
 
 
 class SlowListener:
@@ -43,13 +39,6 @@ class SlowListener:
 def minted(clock: VirtualClock, number: list[int]) -> Credentials:
     number[0] += 1
     return Credentials(f"STS.NT{number[0]:012d}", "secret", "token", clock.now() + timedelta(hours=1))
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    end = time.monotonic() + REAL_PATIENCE_SECONDS
-    while not holds() and time.monotonic() < end:
-        time.sleep(0.002)
-    return holds()
 
 
 def test_callers_are_not_held_by_a_listener_and_events_keep_their_order() -> None:

@@ -22,7 +22,6 @@ from ramrole_creds import (
     CredentialsUriProvider,
     EcsRamRoleProvider,
     FetchContext,
-    FetchError,
     FunctionProvider,
     OAuthProvider,
     OAuthTokens,
@@ -45,6 +44,7 @@ from ramrole_creds.metadata import MetadataClient
 from ramrole_creds.signing import Request
 from ramrole_creds.signing._signing_keys import SigningKeys
 from ramrole_creds.sts import StsClient
+from tests.failing_provider import provider_that_fails_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,17 +111,6 @@ class EchoServer(ThreadingHTTPServer):
 
 
 ANSWERS = ("document", "refusal", "short refusal", "text", "redirect", "cut")
-
-
-class Silent(CredentialProvider):
-    """A provider of somebody else that fails with a secret among its variables."""
-
-    name = "silent"
-
-    def fetch(self, context: FetchContext) -> Credentials:
-        """Fail."""
-        found = {"secret": SECRET}
-        raise FetchError(f"{len(found)} answer")
 
 
 def fetch(provider: CredentialProvider) -> object:
@@ -304,7 +293,7 @@ def doors_of_integrations(urls: dict[str, str]) -> Iterator[tuple[str, Door]]:
     """HTTP clients whose provider fails, or that find nobody. Frames of httpx and requests are not cut."""
     url = f"{CLOSED}/?Action=A&Version=V"
     for post in (post_with_aiohttp, post_with_httpx, post_with_requests, post_with_urllib3):
-        yield f"{post.__name__} provider", partial(post, url, Signer(Silent(), signing.RPC()))
+        yield f"{post.__name__} provider", partial(post, url, Signer(provider_that_fails_with(SECRET), signing.RPC()))
     for post in (post_with_aiohttp, post_with_urllib3):
         for scheme in (signing.ACS3(), signing.RPC()):
             signer = Signer(StaticProvider("LTAI", SECRET, TOKEN), scheme)

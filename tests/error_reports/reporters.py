@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import io
 import json
 import logging
-import os
 import pickle
 import traceback
 import warnings
@@ -15,17 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.libraries import library, logged_text
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 LONG = 100_000
-
-
-def library(name: str) -> Any:
-    """The library, which must be there in the environment made for these tests."""
-    if os.environ.get("SERIALIZERS") == "required":
-        return importlib.import_module(name)
-    return pytest.importorskip(name)
 
 
 def frames_of(error: BaseException) -> list[dict[str, Any]]:
@@ -75,13 +68,8 @@ def with_json_logger(error: BaseException) -> str:
 
 
 def _logged(error: BaseException, formatter: logging.Formatter) -> str:
-    text = io.StringIO()
-    handler = logging.StreamHandler(text)
-    handler.setFormatter(formatter)
-    logger = logging.Logger("separate")  # noqa: LOG001  # one that no other handler hears
-    logger.addHandler(handler)
-    logger.error("failed: %s", error, exc_info=error, extra={"error": error, "arguments": error.args})
-    return text.getvalue()
+    extra = {"error": error, "arguments": error.args}
+    return logged_text(formatter, lambda logger: logger.error("failed: %s", error, exc_info=error, extra=extra))
 
 
 def with_opentelemetry(error: BaseException) -> str:

@@ -10,11 +10,9 @@ import pytest
 
 from ramrole_creds import (
     CredentialProvider,
-    Credentials,
     CredentialsUriProvider,
     EcsRamRoleProvider,
     FetchContext,
-    FetchError,
     OidcRoleArnProvider,
     ProcessProvider,
     ProviderChain,
@@ -24,19 +22,12 @@ from ramrole_creds import (
 )
 from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.masking import leaked_marker
+from tests.failing_provider import provider_that_fails_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SECRET = "MarkerSecretMarkerSecret"
-
-
-class Vault(CredentialProvider):
-    name = "vault"
-
-    def fetch(self, context: FetchContext) -> Credentials:
-        answer = {"secret": SECRET}
-        raise FetchError(f"{len(answer)} answers")
 
 
 def of_the_instance(cloud: FakeCloud) -> CredentialProvider:
@@ -71,7 +62,7 @@ def of_a_chain(cloud: FakeCloud) -> CredentialProvider:
 
 
 def of_a_plug_in(_cloud: FakeCloud) -> CredentialProvider:
-    return Vault()
+    return provider_that_fails_with(SECRET)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
@@ -18,11 +18,8 @@ from prometheus_client import CollectorRegistry
 from ramrole_creds import Credentials, FunctionProvider, ProviderChain, events
 from ramrole_creds.integrations.opentelemetry import OpenTelemetryMetrics
 from ramrole_creds.integrations.prometheus import PrometheusMetrics
+from tests.eventually import REAL_PATIENCE_SECONDS, eventually
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-REAL_PATIENCE_SECONDS = 10.0
 Shown = dict[Any, float]
 """Seconds left by provider, and the number of providers by provider and state."""
 
@@ -86,13 +83,6 @@ def provider_of(
     )
     provider.get_credentials()
     return provider
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    end = time.monotonic() + REAL_PATIENCE_SECONDS
-    while not holds() and time.monotonic() < end:
-        time.sleep(0.002)
-    return holds()
 
 
 def test_a_closed_provider_is_shown_no_longer(metrics: Prometheus | OpenTelemetry) -> None:
