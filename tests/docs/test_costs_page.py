@@ -76,6 +76,12 @@ def test_every_peer_is_measured_in_the_same_run(peer: str) -> None:
     assert DATA["versions"][peer]
 
 
+@pytest.mark.parametrize("topic", ["import", "start of a process to its first signed call"])
+def test_a_start_is_compared_with_every_peer(topic: str) -> None:
+    subjects = {each["subject"].split()[0] for each in DATA["figures"] if each["topic"] == topic}
+    assert subjects == {"ramrole-creds", "alibabacloud-credentials", "botocore", "google-auth", "azure-identity"}
+
+
 @pytest.mark.parametrize("policy", ["ramrole-creds", "alibabacloud-credentials", "botocore"])
 @pytest.mark.parametrize("scenario", ["second life", "outage"])
 def test_every_policy_of_the_fleet_is_played_in_the_same_run(policy: str, scenario: str) -> None:
