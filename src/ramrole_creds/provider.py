@@ -108,7 +108,7 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
 
     @abstractmethod
     def fetch(self, context: FetchContext) -> Credentials:
-        """One retrieval from upstream, without a cache.
+        """One retrieval from the source, without a cache.
 
         Args:
             context: the time left (`remaining()`), `valid_for`, `rejected` and the `clock`.

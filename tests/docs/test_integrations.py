@@ -30,3 +30,13 @@ def test_every_defect_names_a_test_that_exists() -> None:
     for file, test in named:
         path = ROOT / "tests" / "integrations" / (file if "/" in file else f"sdk/{file}")
         assert f"def {test}(" in path.read_text(encoding="utf-8"), (file, test)
+
+
+def test_every_page_that_counts_the_sdks_counts_those_of_the_table() -> None:
+    table = runpy.run_path(str(ROOT / "docs" / "integrations_table.py"))
+
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    counts = {page.name: re.findall(r"\b(\d+) SDKs\b", page.read_text(encoding="utf-8")) for page in pages}
+    found = {page: set(counted) for page, counted in counts.items() if counted}
+    assert found.keys() >= {"index.md", "start.md"}
+    assert set().union(*found.values()) == {str(len(table["SDKS"]))}

@@ -106,5 +106,5 @@ class RefreshPolicy:
         return max(self.retry_initial, least + random_fraction * (longest - least))
 
     def delay_after_unchanged(self, left: float, random_fraction: float) -> float:
-        """Seconds to the next attempt after upstream returned the same credentials inside the advisory window."""
+        """Seconds to the next attempt after the source returned the same credentials inside the advisory window."""
         return max(self.retry_initial, (0.5 + random_fraction / 2) * min(self.retry_max, left / 10))
