@@ -253,6 +253,14 @@ def test_an_unfinished_provider_can_be_shown() -> None:
     assert repr(StaticProvider.__new__(StaticProvider)) == "<StaticProvider without arguments>"
 
 
+def test_the_text_of_a_provider_is_its_own_and_stays() -> None:
+    """What keeps objects by the texts of their arguments, as fsspec does, mixes up no two providers."""
+    one, other = (FunctionProvider(lambda: Credentials("LTAI", "s", "t")) for _ in range(2))
+    before = repr(one)
+    one.get_credentials()
+    assert repr(one) == before != repr(other)
+
+
 def test_the_causes_of_an_error_lose_their_frames_too() -> None:
     def fail() -> None:
         secret = "FAKESECRET"

@@ -207,8 +207,9 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
         self.close()
 
     def __repr__(self) -> str:
+        """The same for the life of the object, and another one for each: fsspec finds file systems by it."""
         try:
-            return f"<{type(self).__name__} {self.get_provider_name()} {self.status().state}>"
+            return f"<{type(self).__name__} {self.get_provider_name()} at {id(self):#x}>"
         except AttributeError:  # a traceback shows it before its constructor has ended
             return f"<{type(self).__name__} without arguments>"
 

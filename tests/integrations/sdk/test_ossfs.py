@@ -11,7 +11,7 @@ import fsspec
 import pandas as pd
 import pytest
 
-from ramrole_creds import ConfigurationError, EcsRamRoleProvider
+from ramrole_creds import ConfigurationError, EcsRamRoleProvider, RamRoleArnProvider
 from ramrole_creds.integrations.retry import retry_on_rejected
 
 with warnings.catch_warnings():
@@ -21,6 +21,7 @@ with warnings.catch_warnings():
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ramrole_creds import CredentialProvider
     from tests.integrations.sdk.conftest import Stage
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
@@ -35,7 +36,7 @@ def _fresh_instances() -> Iterator[None]:
 
 
 def options(stage: Stage, **more: Any) -> dict[str, Any]:
-    return {"endpoint": stage.url, "provider": stage.provider, **more}
+    return {"endpoint": stage.url, "provider": stage.provider} | more
 
 
 @pytest.mark.parametrize("region", [None, "cn-hangzhou"])
@@ -104,6 +105,30 @@ def test_a_pickled_file_system_goes_on_with_its_provider(stage: Stage) -> None:
     fs.pipe_file("bkt/key", b"body")
 
     assert stage.accepted("oss") == [provider.get_credentials().access_key_id]
+
+
+@pytest.mark.parametrize("protocol", ["oss", "simplecache"])
+def test_the_file_systems_of_two_roles_are_two_and_each_stays_the_same(stage: Stage, protocol: str) -> None:
+    """fsspec keeps file systems by the texts of their options, also those of one behind another."""
+    register()
+    roles = [
+        RamRoleArnProvider(stage.provider, stage.cloud.add_role(name).arn, endpoint=stage.url, clock=stage.clock)
+        for name in ("first", "second")
+    ]
+
+    def of(provider: CredentialProvider) -> Any:
+        storage = options(stage, provider=provider)
+        behind = {"target_protocol": "oss", "target_options": storage}
+        return fsspec.filesystem(protocol, **(storage if protocol == "oss" else behind))
+
+    before = [of(provider) for provider in roles]
+    for number, fs in enumerate(before):
+        with fs.open(f"bkt/key-{number}", "wb") as file:
+            file.write(b"body")
+
+    keys = [provider.get_credentials().access_key_id for provider in roles]
+    assert list(dict.fromkeys(stage.accepted("oss"))) == keys
+    assert [of(provider) for provider in roles] == before
 
 
 def test_keys_beside_a_provider_are_refused(stage: Stage) -> None:
