@@ -1,6 +1,7 @@
 """The tables of tested libraries and engines, made from the results of their tests, which `docs/tested.json` keeps.
 
-A run of the tests writes its results there and the tables into the manual; without a run, the tables are written anew:
+A run of the tests writes its results there, and the tables and the picture of engines into the manual. Without a run,
+they are written anew:
 
     RECORD_RESULTS=1 tox run -e sdk-data,engine-celery
     python docs/integrations_table.py
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -114,13 +116,14 @@ def record(libraries: dict[str, str], engines: dict[str, dict[str, Any]]) -> Non
 
 
 def write() -> None:
-    """Put the tables into the manual."""
+    """Put the tables and the picture into the manual."""
     for page, name, table in _tables():
         begin, end = BEGIN.format(name), END.format(name)
         before, found, rest = page.read_text(encoding="utf-8").partition(begin)
         if not found:
             raise SystemExit(f"{page} has no line: {begin}")
         page.write_text(f"{before}{begin}\n{table}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+    runpy.run_path(str(ROOT / "docs" / "make_pictures.py"))["draw"]("machines")
 
 
 def is_current() -> bool:
@@ -159,7 +162,6 @@ def _row(distribution: str, version: str) -> str:
 def _engine_row(name: str, figures: dict[str, Any]) -> str:
     title, runs, module = ENGINES[name]
     searched = ", ".join(figures["searched"]) or "no file is written"
-    figures = {"workers": figures.get("processes"), "most": "2 (bound)", **figures}  # of a run that did not count them
     numbers = [str(figures[one]) for one in ("rotations", "workers", "fetches", "most")]
     return "| " + " | ".join([title, figures["version"], runs, *numbers, searched, module]) + " |"
 

@@ -1,13 +1,14 @@
 """Draws the manual's pictures from the code: `python docs/make_pictures.py` writes docs/pictures/*.svg.
 
 Each picture has a light and a dark form. A test draws them again and compares. The picture of the demo is its output:
-the test compares its steps.
+the test compares its steps. `python docs/make_pictures.py machines` writes that picture only.
 """
 
 from __future__ import annotations
 
 import io
 import re
+import runpy
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from ramrole_creds import RefreshPolicy, default_provider
 if TYPE_CHECKING:
     from ramrole_creds.cli.screen import ProgressBar
 
+FOLDER = Path(__file__).with_name("pictures")
 LIFE_SECONDS = 6 * 3600
 THEMES = {
     "light": {"ink": "#1f2328", "muted": "#57606a", "line": "#8c959f", "fill": "#f6f8fa"},
@@ -173,11 +175,16 @@ def fixture(colours: Colours) -> str:
 
 
 def machines(colours: Colours) -> str:
-    """Where fetches happen when tasks run on other machines."""
-    drawing = Drawing(760, 250, "Where fetches happen when tasks run on other machines", colours)
-    drawing.box(20, 90, 170, 60)
-    drawing.text(105, 115, "your program")
-    drawing.text(105, 135, "provider", colour="muted", size=12)
+    """Where fetches happen when tasks run on other machines, and what the tests of each engine counted."""
+    table = runpy.run_path(str(Path(__file__).with_name("integrations_table.py")))
+    counted = table["results"]()["engines"]
+    engines = [(title, counted[name]) for name, (title, _, _) in table["ENGINES"].items() if name in counted]
+    columns = 5
+    rows = -(-len(engines) // columns)
+    drawing = Drawing(760, 300 + 72 * rows, "Where fetches happen when tasks run on other machines", colours)
+    drawing.box(20, 60, 170, 160)
+    drawing.text(105, 136, "your program")
+    drawing.text(105, 156, "provider", colour="muted", size=12)
     for number, name in enumerate(("machine A", "machine B")):
         y = 20 + 120 * number
         drawing.box(330, y, 200, 100, fill="none")
@@ -185,13 +192,23 @@ def machines(colours: Colours) -> str:
         for worker in range(2):
             drawing.box(342 + 92 * worker, y + 34, 84, 52)
             drawing.text(384 + 92 * worker, y + 55, "worker", size=12)
-            drawing.text(384 + 92 * worker, y + 73, "1 fetch", colour=STATES["fresh"], size=12)
+            drawing.text(384 + 92 * worker, y + 73, "1 fetch a set", colour=STATES["fresh"], size=12)
         drawing.arrow(530, y + 60, 600, y + 60)
         drawing.box(600, y + 35, 140, 50)
         drawing.text(670, y + 56, "its own", size=12)
         drawing.text(670, y + 74, "metadata service", size=12)
         drawing.arrow(190, y + 60, 330, y + 60)
         drawing.text(260, y + 50, "configuration only", colour="muted", size=11)
+    said = "Counted in the tests: how often one process fetched one set of credentials, at most"
+    drawing.text(20, 282, said, anchor="start")
+    for number, (title, one) in enumerate(engines):
+        x, y = 20 + 146 * (number % columns), 294 + 72 * (number // columns)
+        drawing.box(x, y, 136, 62)
+        drawing.text(x + 68, y + 20, title, size=12)
+        workers = f"{one['workers']} worker{'s' * (one['workers'] > 1)}"
+        drawing.text(x + 68, y + 37, f"{workers}, {one['fetches']} fetches", colour="muted", size=11)
+        state = "fresh" if one["most"] == 1 else "mandatory"
+        drawing.text(x + 68, y + 53, f"{one['most']} a set and process", colour=STATES[state], size=11)
     return drawing.svg()
 
 
@@ -233,17 +250,22 @@ def demo() -> dict[str, str]:
 PICTURES = {"machines": machines, "life": life, "chain": chain, "call": call, "fixture": fixture}
 
 
-def main() -> int:
-    """Write all pictures."""
-    folder = Path(__file__).with_name("pictures")
-    folder.mkdir(exist_ok=True)
-    for name, draw in PICTURES.items():
-        for theme, colours in THEMES.items():
-            (folder / f"{name}-{theme}.svg").write_text(draw(colours), encoding="utf-8")
-    for theme, drawn in demo().items():
-        (folder / f"demo-{theme}.svg").write_text(drawn, encoding="utf-8")
+def draw(name: str) -> None:
+    """Write one picture in both forms."""
+    for theme, colours in THEMES.items():
+        (FOLDER / f"{name}-{theme}.svg").write_text(PICTURES[name](colours), encoding="utf-8")
+
+
+def main(names: list[str]) -> int:
+    """Write these pictures, or all."""
+    FOLDER.mkdir(exist_ok=True)
+    for name in names or PICTURES:
+        draw(name)
+    if not names:
+        for theme, drawn in demo().items():
+            (FOLDER / f"demo-{theme}.svg").write_text(drawn, encoding="utf-8")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

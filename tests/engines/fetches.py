@@ -81,31 +81,65 @@ class Fetches:
             threading.Thread(target=self._serve, args=(client, address[1]), daemon=True).start()
 
     def _serve(self, client: socket.socket, client_port: int) -> None:
+        # Refused: the cloud has ended. Without a process: it has ended and reads no answer.
+        with (
+            client,
+            contextlib.suppress(ConnectionRefusedError, LookupError),
+            socket.create_connection(self._target) as service,
+        ):
+            self._relay(client, client_port, service)
+
+    def _relay(self, client: socket.socket, client_port: int, service: socket.socket) -> None:
+        """Pass one connection's requests and answers on.
+
+        What a client did not read was not fetched: its patience was over, and it asks again.
+        """
+        requests = _Requests(client, service)
+        requests.start()
+        fetched: Counter[tuple[int, str]] = Counter()
+        answers = b""
+        for data in _received(service):
+            known, answers = len(_KEY.findall(answers)), answers + data
+            keys = _KEY.findall(answers)[known:]
+            new = Counter((process_of(client_port, self.port), key.decode()) for key in keys)
+            if requests.left:
+                return
+            fetched += new
+            with self._lock:
+                self.counts += new
+            with contextlib.suppress(OSError):
+                client.sendall(data)
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_WR)
+        requests.join()
+        if requests.unread:
+            with self._lock:
+                self.counts -= fetched
+
+
+class _Requests(threading.Thread):
+    """Passes on what a client sends, until it leaves."""
+
+    def __init__(self, client: socket.socket, service: socket.socket) -> None:
+        super().__init__(daemon=True)
+        self._client = client
+        self._service = service
+        self.left = False
+        self.unread = False
+        """The client closed the connection without reading all of the answer: Linux then resets it."""
+
+    def run(self) -> None:
         try:
-            process = process_of(client_port, self.port)
-        except LookupError:  # it has ended and reads no answer
-            client.close()
-            return
-        with client, socket.create_connection(self._target) as service:
-            left = threading.Event()
-            threading.Thread(target=_copy, args=(client, service, left), daemon=True).start()
-            answers = b""
-            for data in _received(service):
-                seen, answers = len(_KEY.findall(answers)), answers + data
-                if left.is_set():  # its patience was over, and it asks again
-                    return
-                with self._lock:
-                    self.counts.update((process, key.decode()) for key in _KEY.findall(answers)[seen:])
+            while data := self._client.recv(CHUNK):
                 with contextlib.suppress(OSError):
-                    client.sendall(data)
-
-
-def _copy(source: socket.socket, target: socket.socket, ended: threading.Event) -> None:
-    with contextlib.suppress(OSError):
-        for data in _received(source):
-            target.sendall(data)
-        ended.set()
-        target.shutdown(socket.SHUT_WR)
+                    self._service.sendall(data)
+        except ConnectionResetError:
+            self.unread = True
+        except OSError:  # closed on this side
+            pass
+        self.left = True
+        with contextlib.suppress(OSError):
+            self._service.shutdown(socket.SHUT_WR)
 
 
 def _received(source: socket.socket) -> Iterator[bytes]:
