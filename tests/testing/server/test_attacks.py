@@ -20,6 +20,7 @@ from ramrole_creds.testing.account.credential_store import CredentialStore, Iden
 from ramrole_creds.testing.server.http_parser import BadRequest, BodyBudget, RequestReader
 from ramrole_creds.testing.server.http_server import HttpServer
 from ramrole_creds.testing.services.bucket_store import BucketStore, StoredObject
+from ramrole_creds.testing.services.oss import OssService
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify import NonceMemory
 from tests.testing.server.attacks import ATTACKS, LINE, connected, send
@@ -190,20 +191,19 @@ def test_a_port_that_no_descriptor_is_left_for_is_opened_as_soon_as_there_is_one
 # --- what is kept ----------------------------------------------------------------------------------------------------
 
 
-def test_objects_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ramrole_creds.testing.services.bucket_store.MAX_STORED_BYTES", 1000)
+def test_objects_do_not_fill_the_memory() -> None:
     store = BucketStore()
-    store.require_room(900)
-    store.require_room(600)  # what was counted before is not there: it was replaced, or deleted
+    store.room.max_bytes = 3000
+    store.room.take(1700)
+    store.room.take(1700)  # what was counted before is not there: it was replaced, or deleted
     store.create("b", 0.0).objects["kept"] = StoredObject.of(bytes(600), {}, 0.0)
-    with pytest.raises(ServiceError, match="at most 1000 bytes"):
-        store.require_room(600)
+    with pytest.raises(ServiceError, match="at most 3000 bytes"):
+        store.room.take(1700)
 
 
-def test_parts_that_copy_one_object_again_and_again_do_not_fill_the_memory(
-    exposed: FakeCloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ramrole_creds.testing.services.bucket_store.MAX_STORED_BYTES", 5000)
+def test_parts_that_copy_one_object_again_and_again_do_not_fill_the_memory(exposed: FakeCloud) -> None:
+    oss = next(one for one in exposed.services if isinstance(one, OssService))
+    oss.store.room.max_bytes = 8000
     key = exposed.access_key()
     signer = Signer(Credentials(key.access_key_id, key.access_key_secret), signing.OSSV4("cn-hangzhou", "data"))
     url = f"{exposed.url.replace('0.0.0.0', '127.0.0.1')}/data"

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import json
+from email.utils import formatdate
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -90,6 +95,24 @@ class Endpoints:
         """Sign a request, send it, and get the answer."""
         request = signing.Request(method, f"http://{host}{path}", headers, params, body)
         return self.answer(self.sent(self.signer(scheme, key).sign(request)))
+
+    def ask_datahub(self, method: str, path: str) -> WireResponse:
+        """Sign a request to DataHub, for which this library has no scheme: the refusal shows the string to sign."""
+
+        def wire(signature: str) -> WireRequest:
+            headers = {
+                "Host": HOST,
+                "Content-Type": "application/json",
+                "Date": formatdate(self.clock.time(), usegmt=True),
+                "x-datahub-security-token": self.key.security_token or "",
+                "Authorization": f"DATAHUB {self.key.access_key_id}:{signature}",
+            }
+            return WireRequest(method, path, tuple(headers.items()), b"", self.clock.time())
+
+        refused = self.answer(wire("unsigned"))
+        string_to_sign = json.loads(refused.body)["ErrorMessage"].partition("The string to sign is: ")[2]
+        digest = hmac.digest(self.key.access_key_secret.encode(), string_to_sign.encode(), hashlib.sha1)
+        return self.answer(wire(base64.b64encode(digest).decode()))
 
     def deny(self, action: str) -> None:
         """Take one action away from the role, from this moment on."""

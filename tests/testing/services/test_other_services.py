@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 import re
 from dataclasses import replace
@@ -13,11 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ramrole_creds import signing
-from ramrole_creds.testing.server.messages import WireRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ramrole_creds.testing.server.messages import WireResponse
     from tests.testing.services.conftest import Endpoints
 
@@ -199,37 +193,13 @@ def test_an_invocation_gives_its_body_back(endpoints: Endpoints) -> None:
     assert (triggered.status, triggered.body) == (200, b"hello")
 
 
-# DataHub's signature has no signer here; the service's own answer tells what to sign.
-
-
-def datahub(endpoints: Endpoints, sign: Callable[[str], str], method: str, path: str) -> WireResponse:
-    def wire(signature: str) -> WireRequest:
-        headers = {
-            "Host": "127.0.0.1:8080",
-            "Content-Type": "application/json",
-            "Date": "Thu, 01 Jan 2026 00:00:00 GMT",
-            "x-datahub-security-token": endpoints.key.security_token or "",
-            "Authorization": f"DATAHUB {endpoints.key.access_key_id}:{signature}",
-        }
-        return WireRequest(method, path, tuple(headers.items()), b"", endpoints.clock.time())
-
-    refused = endpoints.answer(wire("unsigned"))
-    told = json.loads(refused.body)["ErrorMessage"].partition("The string to sign is: ")[2]
-    return endpoints.answer(wire(sign(told)))
-
-
 def test_datahub_keeps_projects(endpoints: Endpoints) -> None:
-    def sign(text: str) -> str:
-        return base64.b64encode(
-            hmac.digest(endpoints.key.access_key_secret.encode(), text.encode(), hashlib.sha1)
-        ).decode()
-
-    assert datahub(endpoints, sign, "POST", "/projects/proj").status == 201
-    assert error_code(datahub(endpoints, sign, "POST", "/projects/proj")) == "ProjectAlreadyExist"
-    assert json.loads(datahub(endpoints, sign, "GET", "/projects").body) == {"ProjectNames": ["proj"]}
-    assert json.loads(datahub(endpoints, sign, "GET", "/projects/proj").body)["Creator"]
-    assert datahub(endpoints, sign, "DELETE", "/projects/proj").status == 200
-    assert error_code(datahub(endpoints, sign, "GET", "/projects/proj")) == "NoSuchProject"
-    assert error_code(datahub(endpoints, sign, "GET", "/projects/proj/topics")) == "NoSuchTopic"
+    assert endpoints.ask_datahub("POST", "/projects/proj").status == 201
+    assert error_code(endpoints.ask_datahub("POST", "/projects/proj")) == "ProjectAlreadyExist"
+    assert json.loads(endpoints.ask_datahub("GET", "/projects").body) == {"ProjectNames": ["proj"]}
+    assert json.loads(endpoints.ask_datahub("GET", "/projects/proj").body)["Creator"]
+    assert endpoints.ask_datahub("DELETE", "/projects/proj").status == 200
+    assert error_code(endpoints.ask_datahub("GET", "/projects/proj")) == "NoSuchProject"
+    assert error_code(endpoints.ask_datahub("GET", "/projects/proj/topics")) == "NoSuchTopic"
     endpoints.policies.clear()
-    assert error_code(datahub(endpoints, sign, "GET", "/projects")) == "NoPermission"
+    assert error_code(endpoints.ask_datahub("GET", "/projects")) == "NoPermission"

@@ -234,10 +234,33 @@ def test_attaching_and_detaching_need_the_role_and_the_policy(
     assert call(cloud.access_key(operator), action, "2015-05-01", **named).status == 200
 
 
-def test_a_role_takes_five_custom_policies(ram: Api) -> None:
+def test_a_role_takes_ten_custom_policies(ram: Api) -> None:
     codes = []
-    for number in range(6):
+    for number in range(11):
         ram("CreatePolicy", PolicyName=f"p-{number}", PolicyDocument=READ_OSS)
         answer = ram("AttachPolicyToRole", RoleName="web", PolicyType="Custom", PolicyName=f"p-{number}")
         codes.append(answer.json.get("Code"))
-    assert codes == [None] * 5 + ["LimitExceeded.Role.Policy"]
+    assert codes == [None] * 10 + ["LimitExceeded.Role.Policy"]
+
+
+@pytest.mark.parametrize("action", ["CreateRole", "CreatePolicy"])
+def test_an_account_takes_so_many_and_no_more(cloud: FakeCloud, ram: Api, action: str) -> None:
+    for number in range(1500):
+        cloud.account.put_policy(f"p-{number}", READ_OSS)
+    for number in range(len(cloud.account.roles), 1000):
+        cloud.add_role(f"r-{number}", policies=())
+    documents = {"AssumeRolePolicyDocument": TRUST_ECS, "PolicyDocument": READ_OSS}
+    refused = ram(action, RoleName="more", PolicyName="more", **documents)
+    assert (refused.status, refused.json["Code"]) == (409, f"LimitExceeded.{action.removeprefix('Create')}")
+
+
+@pytest.mark.parametrize(
+    ("action", "parameter"),
+    [("CreateRole", "Description"), ("UpdateRole", "NewDescription"), ("CreatePolicy", "Description")],
+)
+def test_a_description_has_a_length(ram: Api, action: str, parameter: str) -> None:
+    documents = {"AssumeRolePolicyDocument": TRUST_ECS, "PolicyDocument": READ_OSS}
+    name = "web" if action == "UpdateRole" else "new"
+    refused = ram(action, RoleName=name, PolicyName=name, **documents, **{parameter: "x" * 1025})
+    assert refused.json["Code"] == f"InvalidParameter.{parameter}.Length"
+    assert ram(action, RoleName=name, PolicyName=name, **documents, **{parameter: "x" * 1024}).status == 200

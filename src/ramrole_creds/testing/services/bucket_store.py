@@ -7,10 +7,10 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.services.service import ServiceError
+from ramrole_creds.testing.services.room import ENTRY_BYTES, Room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
 MAX_STORED_BYTES = 1024 * 1024 * 1024
@@ -37,6 +37,15 @@ class StoredObject:
         """An object whose ETag is the MD5 of its body, as on the service."""
         return cls(body, dict(headers), now, hashlib.md5(body).hexdigest().upper(), kind)  # noqa: S324  # the protocol's
 
+    def size(self, key: str = "") -> int:
+        """What it takes of the store's room."""
+        return object_size(key, len(self.body), self.headers, self.tags) + len(self.target or "")
+
+
+def object_size(key: str, length: int, headers: Mapping[str, str], tags: Iterable[tuple[str, str]] = ()) -> int:
+    """What an object with a body of that length takes of the store's room."""
+    return ENTRY_BYTES + len(key) + length + sum(len(name) + len(value) for name, value in (*headers.items(), *tags))
+
 
 @dataclass(slots=True)
 class Upload:
@@ -46,6 +55,11 @@ class Upload:
     key: str
     headers: Mapping[str, str]
     parts: dict[int, StoredObject] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """What it takes of the store's room without its parts."""
+        return object_size(self.key, 0, self.headers)
 
 
 @dataclass(slots=True)
@@ -70,7 +84,7 @@ class BucketStore:
         self._buckets: dict[str, Bucket] = {}
         self._deleted: set[str] = set()
         self._uploads = 0
-        self._kept = 0  # bytes that were stored, perhaps more than there still are
+        self.room: Room = Room(self._sizes, "EntityTooLarge", MAX_STORED_BYTES)
 
     def names(self) -> list[str]:
         """The names of the buckets in their order."""
@@ -85,17 +99,16 @@ class BucketStore:
     def use(self, name: str, now: float) -> Bucket | None:
         """The bucket, made at its first use; None for one that was deleted."""
         with self.lock:
-            if name not in self._buckets:
-                if name in self._deleted:
-                    return None
-                self._buckets[name] = Bucket(name, now)
-            return self._buckets[name]
+            return None if name in self._deleted else self.create(name, now)
 
     def create(self, name: str, now: float) -> Bucket:
         """The bucket, made where there is none, deleted or not."""
         with self.lock:
-            self._deleted.discard(name)
-            return self._buckets.setdefault(name, Bucket(name, now))
+            if name not in self._buckets:
+                self.room.take(ENTRY_BYTES + len(name))
+                self._deleted.discard(name)
+                self._buckets[name] = Bucket(name, now)
+            return self._buckets[name]
 
     def delete(self, name: str) -> None:
         """Forget the bucket."""
@@ -103,27 +116,13 @@ class BucketStore:
             self._buckets.pop(name, None)
             self._deleted.add(name)
 
-    def require_room(self, count: int) -> None:
-        """Refuse to keep so many bytes more where the store is full, so that no client fills the memory.
-
-        Raises:
-            ServiceError: the store is full.
-        """
-        with self.lock:
-            self._kept += count
-            if self._kept > MAX_STORED_BYTES:  # count again: objects were deleted or replaced
-                self._kept = count + sum(len(one.body) for one in self._everything())
-            if self._kept > MAX_STORED_BYTES:
-                self._kept -= count
-                raise ServiceError(
-                    "EntityTooLarge", f"The fake cloud keeps at most {MAX_STORED_BYTES} bytes of objects and parts."
-                )
-
-    def _everything(self) -> Iterator[StoredObject]:
+    def _sizes(self) -> Iterator[int]:
+        yield from (ENTRY_BYTES + len(name) for name in (*self._buckets, *self._deleted))
         for bucket in self._buckets.values():
-            yield from bucket.objects.values()
+            yield from (one.size(key) for key, one in bucket.objects.items())
             for upload in bucket.uploads.values():
-                yield from upload.parts.values()
+                yield upload.size
+                yield from (part.size() for part in upload.parts.values())
 
     def new_upload_id(self) -> str:
         """An id for an upload, 32 upper-case hex digits as the service makes them."""

@@ -6,11 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.services.markup import json_response
+from ramrole_creds.testing.services.room import entry_size
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import VERBS, SignedCall, SignedService
 from ramrole_creds.testing.verify.error_catalogs import DATAHUB
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
     from ramrole_creds.testing.verify import Rejected
@@ -24,11 +27,16 @@ class DatahubService(SignedService):
     request_id_form = "hex"
     mark = "x-datahub-"
     product = "dhs"
+    full_code = "LimitExceeded"
     request_id_header = "x-datahub-request-id"
 
     def __init__(self, issuer: CredentialStore) -> None:
         super().__init__(issuer)
         self._projects: dict[str, float] = {}
+
+    def kept_sizes(self) -> Iterable[int]:
+        """Projects."""
+        return map(entry_size, self._projects)
 
     def permission(self, call: SignedCall) -> tuple[str, str]:
         """One action on a project, a topic or a subscription.
@@ -71,6 +79,7 @@ class DatahubService(SignedService):
         if call.method == "POST":
             if project in self._projects:
                 raise ServiceError("ProjectAlreadyExist", "The project already exists.")
+            self.room.take(entry_size(project))
             self._projects[project] = call.request.at
             return json_response({}, status=201)
         if project not in self._projects:

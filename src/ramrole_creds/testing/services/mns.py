@@ -1,4 +1,4 @@
-"""Message Service: queues that hold messages, topics that take them."""
+"""Message Service: queues that hold messages, topics that count them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.markup import document, error_content, texts
+from ramrole_creds.testing.services.room import entry_size
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
 from ramrole_creds.testing.verify.canonical import decimal
 from ramrole_creds.testing.verify.error_catalogs import MNS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
@@ -39,8 +40,11 @@ class _Message:
 
 @dataclass(slots=True)
 class _Queue:
+    """A queue with its messages, or a topic, which only counts them."""
+
     created_at: float
     messages: list[_Message] = field(default_factory=list)
+    published: int = 0
 
 
 class MnsService(SignedService):
@@ -56,6 +60,12 @@ class MnsService(SignedService):
         self._queues: dict[str, _Queue] = {}
         self._topics: dict[str, _Queue] = {}
         self._numbers = 0
+
+    def kept_sizes(self) -> Iterator[int]:
+        """Queues with their messages, and topics."""
+        for name, queue in (*self._queues.items(), *self._topics.items()):
+            yield entry_size(name)
+            yield from (entry_size(message.body) for message in queue.messages)
 
     def own_headers(self, request_id: str) -> tuple[tuple[str, str], ...]:
         """The id of the request, and the version of the protocol."""
@@ -89,22 +99,38 @@ class MnsService(SignedService):
         if name is None:
             return _list(call, kind, held)
         if messages is None:
-            return _manage(call, kind, name, held)
-        return self._exchange(call, _found(kind, name, held))
+            return self._manage(call, kind, name, held)
+        return self._exchange(call, kind, _found(kind, name, held))
 
-    def _exchange(self, call: SignedCall, queue: _Queue) -> WireResponse:
+    def _manage(self, call: SignedCall, kind: str, name: str, held: dict[str, _Queue]) -> WireResponse:
+        if call.method == "PUT":
+            known = name in held
+            if not known:
+                self.room.take(entry_size(name))
+                held[name] = _Queue(call.request.at)
+            return WireResponse(204 if known else 201, (("Location", f"http://{call.host}/{kind}/{name}"),))
+        if call.method == "DELETE":
+            held.pop(name, None)
+            return WireResponse(204)
+        return _described(call, kind, name, _found(kind, name, held))
+
+    def _exchange(self, call: SignedCall, kind: str, queue: _Queue) -> WireResponse:
         if call.method == "POST":
-            return self._send(call, queue)
+            return self._send(call, kind, queue)
         return _delete(call, queue) if call.method == "DELETE" else _receive(call, queue)
 
-    def _send(self, call: SignedCall, queue: _Queue) -> WireResponse:
+    def _send(self, call: SignedCall, kind: str, queue: _Queue) -> WireResponse:
         sent: list[Node] = []
         bodies = texts(call.request.body, "MessageBody")
         if not bodies:
             raise ServiceError("MalformedXML", "The XML you provided was not well-formed.")
+        if kind == "queues":
+            self.room.take(sum(map(entry_size, bodies)))
         for body in bodies:
             self._numbers += 1
-            queue.messages.append(_Message(self._numbers, body, call.request.at, call.request.at))
+            queue.published += 1
+            if kind == "queues":
+                queue.messages.append(_Message(self._numbers, body, call.request.at, call.request.at))
             sent.append({"MessageId": f"{self._numbers:032X}", "MessageBodyMD5": _md5(body)})
         if b"<Messages" in call.request.body:
             return _answer("Messages", {"Message": sent}, 201)
@@ -118,16 +144,7 @@ def _list(call: SignedCall, kind: str, held: dict[str, _Queue]) -> WireResponse:
     return _answer(root, {element: entries})
 
 
-def _manage(call: SignedCall, kind: str, name: str, held: dict[str, _Queue]) -> WireResponse:
-    if call.method == "PUT":
-        known = name in held
-        held.setdefault(name, _Queue(call.request.at))
-        location = ("Location", f"http://{call.host}/{kind}/{name}")
-        return WireResponse(204 if known else 201, (location,))
-    if call.method == "DELETE":
-        held.pop(name, None)
-        return WireResponse(204)
-    queue = _found(kind, name, held)
+def _described(call: SignedCall, kind: str, name: str, queue: _Queue) -> WireResponse:
     element = kind[:-1].title()
     content: dict[str, Node] = {
         f"{element}Name": name,
@@ -142,7 +159,7 @@ def _manage(call: SignedCall, kind: str, name: str, held: dict[str, _Queue]) -> 
         content |= {"ActiveMessages": len(queue.messages) - hidden, "InactiveMessages": hidden, "DelayMessages": 0}
         content |= {"DelaySeconds": 0, "VisibilityTimeout": VISIBILITY_SECONDS, "PollingWaitSeconds": 0}
     else:
-        content |= {"MessageCount": len(queue.messages)}
+        content |= {"MessageCount": queue.published}
     return _answer(element, content)
 
 

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.server.messages import WireResponse
-from ramrole_creds.testing.services.bucket_store import StoredObject, Upload
+from ramrole_creds.testing.services.bucket_store import StoredObject, Upload, object_size
 from ramrole_creds.testing.services.markup import texts, xml_response
 from ramrole_creds.testing.services.object_operations import copy_source, no_such_key, put_actions, require_no_callback
 from ramrole_creds.testing.services.service import ServiceError
@@ -25,6 +25,7 @@ def initiate_upload(call: StorageCall) -> WireResponse:
     call.permit(*put_actions(call))
     with call.store.lock:
         upload = Upload(call.store.new_upload_id(), call.key, call.kept_headers())
+        call.store.room.take(upload.size)
         call.bucket().uploads[upload.upload_id] = upload
     content = {"Bucket": call.bucket_name or "", "Key": call.key, "UploadId": upload.upload_id}
     return xml_response("InitiateMultipartUploadResult", content)
@@ -40,8 +41,8 @@ def upload_part(call: StorageCall) -> WireResponse:
         raise ServiceError("InvalidArgument", f"Part number must be an integer between 1 and {MAX_PARTS}.", 400)
     with call.store.lock:
         body = call.body if source is None else _copied(call)
-        call.store.require_room(len(body))
         part = StoredObject.of(body, {}, call.now)
+        call.store.room.take(part.size())
         _upload(call).parts[number] = part
     if source is None:
         return WireResponse(200, (("ETag", f'"{part.etag}"'),))
@@ -62,7 +63,8 @@ def complete_upload(call: StorageCall) -> WireResponse:
         parts = [upload.parts[number] for number in chosen]
         if not parts:
             raise ServiceError("InvalidPart", "An upload is completed with one part at least.", 400)
-        call.store.require_room(sum(len(part.body) for part in parts))
+        length = sum(len(part.body) for part in parts)
+        call.store.room.take(object_size(call.key, length, upload.headers))
         digests = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts))  # noqa: S324  # the protocol's
         etag = f"{digests.hexdigest().upper()}-{len(parts)}"
         body = b"".join(part.body for part in parts)

@@ -45,8 +45,10 @@ def delete_tagging(call: StorageCall) -> WireResponse:
 
 def _set_tags(call: StorageCall, tags: tuple[tuple[str, str], ...]) -> None:
     with call.store.lock:
-        stored = find_object(call)
-        call.bucket().objects[call.key] = replace(stored, tags=tags)
+        find_object(call)
+        tagged = replace(call.bucket().objects[call.key], tags=tags)  # of a symbolic link itself
+        call.store.room.take(tagged.size(call.key))
+        call.bucket().objects[call.key] = tagged
 
 
 def put_symlink(call: StorageCall) -> WireResponse:
@@ -57,6 +59,7 @@ def put_symlink(call: StorageCall) -> WireResponse:
         raise ServiceError("InvalidArgument", "The header x-oss-symlink-target is missing.")
     link = replace(StoredObject.of(b"", call.kept_headers(), call.now, "Symlink"), target=target)
     with call.store.lock:
+        call.store.room.take(link.size(call.key))
         call.bucket().objects[call.key] = link
     return WireResponse(200, (("ETag", f'"{link.etag}"'),))
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.bucket_listing import acl_document
-from ramrole_creds.testing.services.bucket_store import StoredObject
+from ramrole_creds.testing.services.bucket_store import StoredObject, object_size
 from ramrole_creds.testing.services.markup import xml_response
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify.canonical import decode
@@ -28,7 +28,7 @@ def put_object(call: StorageCall) -> WireResponse:
     stored = replace(StoredObject.of(call.body, call.kept_headers(), call.now), tags=tags)
     with call.store.lock:
         _require_absent_if_asked(call)
-        call.store.require_room(len(call.body))
+        call.store.room.take(stored.size(call.key))
         call.bucket().objects[call.key] = stored
     return WireResponse(200, (("ETag", f'"{stored.etag}"'),))
 
@@ -65,6 +65,7 @@ def copy_object(call: StorageCall) -> WireResponse:
         replaced = (call.own_header("metadata-directive") or "COPY").upper() == "REPLACE"
         headers = call.kept_headers() if replaced else source.headers
         stored = StoredObject(source.body, headers, call.now, source.etag, source.kind)
+        call.store.room.take(stored.size(call.key))
         call.bucket().objects[call.key] = stored
     content = {"LastModified": utc_text(stored.modified_at), "ETag": f'"{stored.etag}"'}
     return xml_response("CopyObjectResult", content, ("ETag", f'"{stored.etag}"'))
@@ -82,8 +83,8 @@ def append_object(call: StorageCall) -> WireResponse:
         length = len(old.body) if old else 0
         if position != str(length):
             raise ServiceError("PositionNotEqualToLength", "Position is not equal to file length", 409)
-        call.store.require_room(length + len(call.body))
         headers = old.headers if old else call.kept_headers()
+        call.store.room.take(object_size(call.key, length + len(call.body), headers))
         stored = StoredObject.of((old.body if old else b"") + call.body, headers, call.now, "Appendable")
         objects[call.key] = stored
     return WireResponse(

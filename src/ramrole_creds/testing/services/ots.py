@@ -10,6 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.server.messages import WireResponse
+from ramrole_creds.testing.services.room import entry_size
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
 from ramrole_creds.testing.verify import ots_response_authorization
@@ -17,6 +18,8 @@ from ramrole_creds.testing.verify.error_catalogs import OTS
 from ramrole_creds.testing.verify.times import utc_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
     from ramrole_creds.testing.verify import Rejected
@@ -30,10 +33,15 @@ class OtsService(SignedService):
     request_id_form = "uuid"
     product = "ots"
     mark = "x-ots-"
+    full_code = "OTSQuotaExhausted"
 
     def __init__(self, issuer: CredentialStore) -> None:
         super().__init__(issuer)
-        self._tables: dict[str, list[str]] = {}
+        self._tables: set[tuple[str, str]] = set()  # instance and name
+
+    def kept_sizes(self) -> Iterable[int]:
+        """Tables."""
+        return (entry_size(*one) for one in self._tables)
 
     def permission(self, call: SignedCall) -> tuple[str, str]:
         """One operation on a table, or on the instance.
@@ -47,14 +55,36 @@ class OtsService(SignedService):
     def answer(self, call: SignedCall) -> WireResponse:
         """Tables are created, listed and deleted."""
         with self._lock:
-            tables = self._tables.setdefault(_instance(call), [])
-            body = _perform(_operation(call), call.request.body, tables)
+            body = self._perform(_operation(call), _instance(call), call.request.body)
         return self._signed(call.request, call.request_id, 200, body)
 
     def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
         """A protocol buffer with code and message."""
         body = _text_field(1, refused.code) + _text_field(2, refused.message)
         return self._signed(request, request_id, refused.status, body)
+
+    def _perform(self, operation: str, instance: str, body: bytes) -> bytes:
+        if operation == "ListTable":
+            names = sorted(name for owner, name in self._tables if owner == instance)
+            return b"".join(_text_field(1, name) for name in names)
+        if operation == "CreateTable":
+            return self._create(instance, _first_text(_first_bytes(body) or b""))
+        if operation == "DeleteTable":
+            table = (instance, _first_text(body) or "")
+            if table not in self._tables:
+                raise ServiceError("OTSObjectNotExist", "Requested table does not exist.", 404)
+            self._tables.remove(table)
+            return b""
+        raise ServiceError("OTSUnsupportOperation", f"The fake cloud does not serve {operation}.")
+
+    def _create(self, instance: str, name: str | None) -> bytes:
+        if name is None:
+            raise ServiceError("OTSParameterInvalid", "Table name is missing.")
+        if (instance, name) in self._tables:
+            raise ServiceError("OTSObjectAlreadyExist", "Requested table already exists.", 409)
+        self.room.take(entry_size(instance, name))
+        self._tables.add((instance, name))
+        return b""
 
     def _signed(self, request: WireRequest, request_id: str, status: int, body: bytes) -> WireResponse:
         digest = hashlib.md5(body).digest()  # noqa: S324  # the protocol's checksum
@@ -83,29 +113,6 @@ def _table(call: SignedCall) -> str | None:
     first = _first_bytes(call.request.body)
     nested = None if first is None else _first_bytes(first)
     return _first_text(call.request.body) if nested is None else nested.decode("utf-8", "replace")
-
-
-def _perform(operation: str, body: bytes, tables: list[str]) -> bytes:
-    if operation == "ListTable":
-        return b"".join(_text_field(1, name) for name in sorted(tables))
-    if operation == "CreateTable":
-        return _create(_first_text(_first_bytes(body) or b""), tables)
-    if operation == "DeleteTable":
-        name = _first_text(body)
-        if name not in tables:
-            raise ServiceError("OTSObjectNotExist", "Requested table does not exist.", 404)
-        tables.remove(name)
-        return b""
-    raise ServiceError("OTSUnsupportOperation", f"The fake cloud does not serve {operation}.")
-
-
-def _create(name: str | None, tables: list[str]) -> bytes:
-    if name is None:
-        raise ServiceError("OTSParameterInvalid", "Table name is missing.")
-    if name in tables:
-        raise ServiceError("OTSObjectAlreadyExist", "Requested table already exists.", 409)
-    tables.append(name)
-    return b""
 
 
 # Protocol buffers, as far as a name and an error need them: length-delimited fields, of which field 1 is read.

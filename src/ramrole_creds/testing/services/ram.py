@@ -1,4 +1,7 @@
-"""RAM of the fake cloud: roles, and the policies that are attached to them."""
+"""RAM of the fake cloud: roles, and the policies that are attached to them.
+
+The limits are those of RAM's "Limits": 1,000 roles, and 10 custom and 20 system policies of each.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from ramrole_creds.testing.services.ram_policies import (
     check_name,
     describe_policy,
     find_policy,
+    given_description,
     parsed_document,
     permit,
     policy_actions,
@@ -25,7 +29,8 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.account.account import Document, Role
 
 MAX_SESSION_SECONDS = 43200
-MAX_CUSTOM_POLICIES_OF_ROLE = 5
+MAX_ROLES = 1000
+MAX_CUSTOM_POLICIES_OF_ROLE = 10
 MAX_SYSTEM_POLICIES_OF_ROLE = 20
 MAX_ROLE_NAME_CHARACTERS = 64
 MAX_TRUST_CHARACTERS = 2048
@@ -62,10 +67,13 @@ class RamService(OpenApi):
         check_name(name, "RoleName", MAX_ROLE_NAME_CHARACTERS, "._-")
         trust = _trust(call, "AssumeRolePolicyDocument")
         longest = _max_session(call, DEFAULT_MAX_SESSION_SECONDS)
+        description = given_description(call, "Description")
         if self.account.role(name) is not None:
             raise ServiceError("EntityAlreadyExists.Role", f"The role already exists: {name}.", 409)
+        if len(self.account.roles) >= MAX_ROLES:
+            raise ServiceError("LimitExceeded.Role", "The count of roles beyond the current limits.", 409)
         role = self.account.add_role(name, trust=trust, policies=(), max_session_seconds=longest)
-        role.description = call.parameters.get("Description", "")
+        role.description = description
         role.created_at = call.at
         return {"Role": _described(role)}
 
@@ -83,7 +91,7 @@ class RamService(OpenApi):
             role.trust = _trust(call, "NewAssumeRolePolicyDocument")
         if call.parameters.get("NewMaxSessionDuration"):
             role.max_session_seconds = _max_session(call, role.max_session_seconds, "NewMaxSessionDuration")
-        role.description = call.parameters.get("NewDescription", role.description)
+        role.description = given_description(call, "NewDescription", role.description)
         return {"Role": _described(role)}
 
     def _delete_role(self, call: Call) -> Answer:

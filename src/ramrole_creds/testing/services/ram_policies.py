@@ -1,7 +1,8 @@
 """RAM of the fake cloud: custom policies and their versions.
 
-Codes and limits are those of RAM's "Error codes" and of the pages of each API: five versions, documents of at most
-6,144 characters, names of at most 128. Assumed: the texts, which changed over the years.
+Codes and limits are those of RAM's "Error codes", its "Limits" and the pages of each API: 1,500 policies, five versions
+of each, documents of at most 6,144 characters, names of at most 128, descriptions of at most 1,024. Assumed: the texts,
+which changed over the years.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 MAX_POLICY_NAME_CHARACTERS = 128
 MAX_POLICY_CHARACTERS = 6144
+MAX_CUSTOM_POLICIES = 1500
+MAX_DESCRIPTION_CHARACTERS = 1024
 ROTATING = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
 
 _VERSION_ID = re.compile(r"v[0-9]{1,9}")
@@ -67,6 +70,19 @@ def check_name(name: str, parameter: str, longest: int, marks: str) -> None:
     if re.fullmatch(f"[A-Za-z0-9{re.escape(marks)}]+", name) is None:
         text = f'The parameter - "{parameter}" contains invalid chars.'
         raise ServiceError(f"InvalidParameter.{parameter}.InvalidChars", text)
+
+
+def given_description(call: Call, parameter: str, default: str = "") -> str:
+    """The description that a parameter holds.
+
+    Raises:
+        ServiceError: `InvalidParameter.<parameter>.Length`.
+    """
+    text = call.parameters.get(parameter, default)
+    if len(text) > MAX_DESCRIPTION_CHARACTERS:
+        problem = f'The parameter - "{parameter}" beyond the length limit.'
+        raise ServiceError(f"InvalidParameter.{parameter}.Length", problem)
+    return text
 
 
 def parsed_document(text: str, parameter: str, longest: int, parse: Callable[[str], Document]) -> Document:
@@ -122,12 +138,14 @@ def _create(call: Call, account: Account) -> Answer:
     name = call.required("PolicyName")
     permit(call, account, f"policy/{name}")
     check_name(name, "PolicyName", MAX_POLICY_NAME_CHARACTERS, "-")
-    document = _document(call)
+    document, description = _document(call), given_description(call, "Description")
     with account.lock:
         if name in account.custom_policies:
             raise ServiceError("EntityAlreadyExists.Policy", f"The policy already exists: {name}.", 409)
+        if len(account.custom_policies) >= MAX_CUSTOM_POLICIES:
+            raise ServiceError("LimitExceeded.Policy", "The count of policies beyond the current limits.", 409)
         account.put_policy(name, document, at=call.at)
-        account.custom_policies[name].description = call.parameters.get("Description", "")
+        account.custom_policies[name].description = description
     return {"Policy": describe_policy(name, "Custom", account)}
 
 

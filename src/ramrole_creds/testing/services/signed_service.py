@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.services.denial import Denial
+from ramrole_creds.testing.services.room import Room
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify import NonceMemory, Rejected, find_verifier
 from ramrole_creds.testing.verify.canonical import decode, query_pairs
@@ -99,7 +100,8 @@ class SignedService(ABC):
 
     Subclasses set `name`, which is also that of their verifiers' service, `catalog`, `mark`, with which their own
     headers begin, `product`, as policies name it, and where their answers repeat the id of the request,
-    `request_id_header` and the id's form.
+    `request_id_header` and the id's form. One that keeps what clients send takes room for it in `room`, says in
+    `kept_sizes` what it keeps, and in `full_code` how it refuses more.
 
     Args:
         issuer: knows the keys that requests may be signed with.
@@ -109,11 +111,13 @@ class SignedService(ABC):
     catalog: ClassVar[ErrorCatalog]
     request_id_header: ClassVar[str] = ""
     request_id_form: ClassVar[str] = "short"
+    full_code: ClassVar[str] = "QuotaExceeded"
     mark: ClassVar[str]
     product: ClassVar[str]
 
     def __init__(self, issuer: CredentialStore) -> None:
         self.issuer = issuer
+        self.room: Room = Room(self.kept_sizes, self.full_code)
         self._nonces = NonceMemory()
         self._lock = threading.RLock()  # guards what the service keeps
 
@@ -149,6 +153,10 @@ class SignedService(ABC):
     def own_headers(self, request_id: str) -> tuple[tuple[str, str], ...]:
         """The headers with which every answer of the service begins."""
         return ((self.request_id_header, request_id),) if self.request_id_header else ()
+
+    def kept_sizes(self) -> Iterable[int]:
+        """The sizes of what the service keeps for its clients."""
+        return ()
 
     def looks_familiar(self, request: WireRequest) -> bool:
         """True for an unsigned request that is meant for this service: one with a header that begins with `mark`."""

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.markup import json_response
+from ramrole_creds.testing.services.room import entry_size
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import VERBS, SignedCall, SignedService
 from ramrole_creds.testing.verify.error_catalogs import SLS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
@@ -41,6 +42,10 @@ class SlsService(SignedService):
     def __init__(self, issuer: CredentialStore) -> None:
         super().__init__(issuer)
         self._logstores: set[tuple[str, str]] = set()
+
+    def kept_sizes(self) -> Iterable[int]:
+        """Logstores."""
+        return (entry_size(*one) for one in self._logstores)
 
     def permission(self, call: SignedCall) -> tuple[str, str]:
         """One action on the project or on what is in it.
@@ -76,7 +81,7 @@ class SlsService(SignedService):
         logstore, below = match[1], match[2] or ""
         if below in ("shards/lb", "track", "shards/route"):
             with self._lock:
-                self._logstores.add((project, logstore))
+                self._keep(project, logstore)
             return json_response(None)
         return _reading(call, logstore, below)
 
@@ -93,8 +98,13 @@ class SlsService(SignedService):
             name = _field(call.request.body, "logstoreName")
             if (project, name) in self._logstores:
                 raise ServiceError("LogStoreAlreadyExist", f"logstore {name} already exists")
-            self._logstores.add((project, name))
+            self._keep(project, name)
             return json_response(None)
+
+    def _keep(self, project: str, logstore: str) -> None:
+        if (project, logstore) not in self._logstores:
+            self.room.take(entry_size(project, logstore))
+            self._logstores.add((project, logstore))
 
 
 def _reading(call: SignedCall, logstore: str, below: str) -> WireResponse:
