@@ -2,9 +2,9 @@
 
     python docs/conformance_scores.py
 
-runs every case against every client that is installed, and writes the table with their versions and the date. A client
-that is not installed, or not named, keeps its row. The adapter for Node.js needs `NODE_PATH`, or
-`npm install --prefix tests/testing/node`.
+runs every case against every client that is installed, and writes the table with their versions and the date of each
+run. A client that is not installed, or not named, keeps its row and its date. The adapter for Node.js needs
+`NODE_PATH`, or `npm install --prefix tests/testing/node`.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ def command(adapter: str) -> list[str]:
     return ["node", path] if adapter.endswith(".js") else [sys.executable, "-W", "ignore", path]
 
 
-def row(client: str, release: str, results: list[Result]) -> str:
+def row(client: str, release: str, results: list[Result], day: dt.date) -> str:
     """The client's row of the table."""
-    cells = [client, release]
+    cells = [client, release, f"{day.day} {day:%B %Y}"]
     for group in GROUPS:
         held = [one.held is True for one in results if one.id.partition("/")[0] == group]
         cells.append(f"{sum(held)} of {len(held)}")
@@ -80,25 +80,21 @@ def main() -> None:
     parser.add_argument("clients", nargs="*", help="their distributions; all where none is named")
     given = parser.parse_args()
     page = PAGE.read_text("utf-8")
-    kept, total = rows(page), 0
-    lines = []
+    kept, total, lines = rows(page), 0, []
+    today = dt.datetime.now(dt.timezone.utc).date()
     for client, (distribution, adapter) in ADAPTERS.items():
         release = installed(distribution)
         if release is None or (given.clients and distribution not in given.clients):
             print(f"{client}: not run, its row is kept")  # noqa: T201  # a script
-            lines.append(kept.get(client, f"| {client} | not run |" + " |" * (len(GROUPS) + 1)))
+            lines.append(kept.get(client, f"| {client} | not run |" + " |" * (len(GROUPS) + 2)))
             continue
         results = list(run_cases(command(adapter), jobs=given.jobs))
         total = len(results)
-        lines.append(row(client, release, results))
+        lines.append(row(client, release, results, today))
         print(lines[-1], *(f"  {one.id}: {one.detail}" for one in results if not one.held), sep="\n")  # noqa: T201  # as above
-    head = ["client", "version", *GROUPS.values(), f"all {total}"]
-    today = dt.datetime.now(dt.timezone.utc).date()
-    said = f"Run on {today.day} {today:%B %Y} with `python docs/conformance_scores.py`."
+    head = ["client", "version", "run on", *GROUPS.values(), f"all {total}"]
     table = "\n".join([f"| {' | '.join(head)} |", "|" + "---|" * len(head), *lines])
-    written = re.sub(
-        f"{re.escape(BEGIN)}.*{re.escape(END)}", f"{BEGIN}\n{table}\n\n{said}\n{END}", page, flags=re.DOTALL
-    )
+    written = re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", f"{BEGIN}\n{table}\n{END}", page, flags=re.DOTALL)
     PAGE.write_text(written, "utf-8")
 
 
