@@ -54,7 +54,7 @@ def test_a_recorder_remembers_a_key_for_as_long_as_it_is_held(tmp_path: Path) ->
     source.life = timedelta(minutes=30)
     for _ in range(50):
         source.provider.refresh()  # what ends sooner is not taken
-    recorder.dump(tmp_path / "held.jsonl")
+    recorder.dump(str(tmp_path / "held.jsonl"))
     _, (record,) = read_recording((tmp_path / "held.jsonl").read_text(encoding="utf-8").splitlines())
     assert record["held"]["key"] == 1
     assert record["fetched"]["key"] == 51

@@ -18,6 +18,8 @@ from ramrole_creds.errors import ConfigurationError, NoCredentialsError, Provide
 from ramrole_creds.provider import CredentialProvider
 
 if TYPE_CHECKING:
+    import os
+
     from ramrole_creds._cache.decisions import View
     from ramrole_creds._cache.settlement import Outcome, Settlement
     from ramrole_creds._cache.snapshot import Snapshot
@@ -53,7 +55,7 @@ class Recorder:
     def __len__(self) -> int:
         return len(self._records)
 
-    def dump(self, path: Path) -> None:
+    def dump(self, path: str | os.PathLike[str]) -> None:
         """Write the recording as JSON lines: a header, then one line per fetch, oldest first.
 
         Args:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ramrole_creds._files import write_whole_file
 from ramrole_creds.testing.account.rsa_signature import PrivateKey, PublicKey
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
-    from pathlib import Path
 
     from ramrole_creds.clock import Clock
 
@@ -95,10 +97,23 @@ class OidcIssuer:
         signed = f"{_part({'alg': 'RS256', 'kid': KEY_ID, 'typ': 'JWT'})}.{_part(body)}"
         return f"{signed}.{_base64url(self.key.sign(signed.encode()))}"
 
-    def write_token(self, path: Path, subject: str = SUBJECT, *, lifetime: float = 3600) -> Path:
-        """Write a new token to a file, as the kubelet does; gives the path."""
-        path.write_text(self.token(subject, lifetime=lifetime), encoding="ascii")
-        return path
+    def write_token(self, path: str | os.PathLike[str], subject: str = SUBJECT, *, lifetime: float = 3600) -> Path:
+        """Write a new token to a file of mode 0600. A reader sees the old token or the new one, as with the kubelet.
+
+        Args:
+            path: the file.
+            subject: of the token, `system:serviceaccount:NAMESPACE:NAME`.
+            lifetime: in seconds.
+
+        Returns:
+            The path.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        file = Path(path)
+        write_whole_file(file, self.token(subject, lifetime=lifetime))
+        return file
 
     def trust(self, subject: str | None = None) -> Mapping[str, Any]:
         """A trust policy for roles that this issuer's tokens may assume, all of them or one subject's."""
