@@ -4,11 +4,14 @@
     database().sql("SELECT * FROM 's3://bucket/key.parquet'")
 
 DuckDB keeps keys in a secret. The handle replaces the secret when the credentials change, and returns the connection.
-Call it for each query. A query that is still running when its token expires fails.
+Call it for each query. A query that is still running when its token expires fails. A transaction uses the secret of its
+beginning: call the handle before it, with `valid_for` if it takes long. Two roles on one database need two values of
+`scope`, the addresses that each is for.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from ramrole_creds._pickling import BoundToProcess
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["duckdb_connection"]
 
+FIND = "SELECT name FROM duckdb_secrets() WHERE name = ? AND contains(secret_string, ?)"
+
 
 def duckdb_connection(
     provider: CredentialProvider | str, connection: SdkObject, *, valid_for: float = 0.0, **options: str | bool
@@ -33,12 +38,20 @@ def duckdb_connection(
         connection: the connection; the extension httpfs must be loaded.
         valid_for: how many seconds the credentials must still live.
         options: `endpoint`, `region`, `url_style`, `use_ssl`, `scope` and the other options of a secret of type s3.
+            Of two handles with the same `scope`, the one that was called last signs.
     """
-    return RefreshingClient(provider, _DuckdbHandle(connection, options), valid_for=valid_for)
+    return _DuckdbConnection(provider, _DuckdbHandle(connection, options), valid_for=valid_for)
+
+
+class _DuckdbConnection(RefreshingClient["SdkObject"]):
+    """A handle that looks after its secret at each call."""
+
+    def __call__(self) -> SdkObject:
+        return self._make(self._provider.get_credentials(valid_for=self._valid_for))
 
 
 class _DuckdbHandle(BoundToProcess):
-    """Replaces the secret of a connection."""
+    """Replaces the secret of a database, unless it holds these credentials already."""
 
     _instead = (
         "its connection belongs to this process. Send the provider, and make the connection and its handle where they "
@@ -48,13 +61,23 @@ class _DuckdbHandle(BoundToProcess):
     def __init__(self, connection: SdkObject, options: dict[str, str | bool]) -> None:
         self._connection = connection
         self._options = options
+        scope = str(options.get("scope", ""))
+        self._name = f"ramrole_creds_{hashlib.sha256(scope.encode()).hexdigest()[:16]}" if scope else "ramrole_creds"
+        self._held: Credentials | None = None
 
     def __call__(self, snapshot: Credentials) -> SdkObject:
-        return _replace_secret(self._connection, self._options, snapshot)
+        # On a cursor: a statement on the connection itself would end a result that is being read, and a rollback there
+        # would bring the old secret back.
+        with self._connection.cursor() as cursor:
+            found = cursor.execute(FIND, [self._name, f"key_id={snapshot.access_key_id};"]).fetchall()
+            if snapshot is not self._held or not found:
+                _replace_secret(cursor, self._name, self._options, snapshot)
+                self._held = snapshot
+        return self._connection
 
 
 @hide_frames
-def _replace_secret(connection: SdkObject, options: dict[str, str | bool], snapshot: Credentials) -> SdkObject:
+def _replace_secret(cursor: SdkObject, name: str, options: dict[str, str | bool], snapshot: Credentials) -> None:
     parts = {
         **options,
         "key_id": snapshot.access_key_id,
@@ -62,8 +85,7 @@ def _replace_secret(connection: SdkObject, options: dict[str, str | bool], snaps
         "session_token": snapshot.security_token or "",
     }
     settings = ", ".join(f"{name} {_literal(value)}" for name, value in parts.items())
-    connection.execute(f"CREATE OR REPLACE SECRET ramrole_creds (TYPE s3, {settings})")
-    return connection
+    cursor.execute(f"CREATE OR REPLACE SECRET {name} (TYPE s3, {settings})")
 
 
 def _literal(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import duckdb
 import pytest
 from duckdb_extensions import import_extension
 
-from ramrole_creds import EcsRamRoleProvider
+from ramrole_creds import EcsRamRoleProvider, RamRoleArnProvider
 from ramrole_creds.integrations.duckdb import duckdb_connection
 from ramrole_creds.integrations.retry import retry_on_rejected
 
@@ -18,14 +19,16 @@ if TYPE_CHECKING:
     from tests.integrations.sdk.conftest import Stage
 
 
+def options_of(stage: Stage) -> dict[str, Any]:
+    return {"endpoint": stage.address, "region": "cn-hangzhou", "url_style": "path", "use_ssl": False}
+
+
 @pytest.fixture
 def database(stage: Stage) -> RefreshingClient[Any]:
     import_extension("httpfs")  # from the package index: `INSTALL httpfs` would ask another host
     connection = duckdb.connect()
     connection.execute("LOAD httpfs")
-    return duckdb_connection(
-        stage.provider, connection, endpoint=stage.address, region="cn-hangzhou", url_style="path", use_ssl=False
-    )
+    return duckdb_connection(stage.provider, connection, **options_of(stage))
 
 
 def write(database: RefreshingClient[Any]) -> None:
@@ -47,6 +50,61 @@ def test_a_refused_token_is_replaced_and_the_query_repeated_once(stage: Stage, d
     retry_on_rejected(stage.provider)(write)(database)
 
     assert stage.accepted("s3")[-1] == stage.provider.get_credentials().access_key_id
+
+
+def test_two_roles_on_one_connection_sign_for_their_addresses(stage: Stage, database: RefreshingClient[Any]) -> None:
+    write(database)
+    roles = [
+        RamRoleArnProvider(stage.provider, stage.cloud.add_role(name).arn, endpoint=stage.url, clock=stage.clock)
+        for name in ("first", "second")
+    ]
+    handles = [
+        duckdb_connection(role, database(), scope=f"s3://bkt/{number}", **options_of(stage))
+        for number, role in enumerate(roles)
+    ]
+    stage.cloud.requests.clear()
+
+    for number in (0, 1, 0):
+        handles[number]().execute(f"COPY (SELECT 1 AS a) TO 's3://bkt/{number}.csv'")
+
+    keys = [role.get_credentials().access_key_id for role in roles]
+    assert [key for key, _ in itertools.groupby(stage.accepted("s3"))] == [keys[0], keys[1], keys[0]]
+
+
+def test_the_handle_that_was_called_last_signs(stage: Stage, database: RefreshingClient[Any]) -> None:
+    role = RamRoleArnProvider(stage.provider, stage.cloud.add_role("other").arn, endpoint=stage.url, clock=stage.clock)
+    other = duckdb_connection(role, database(), **options_of(stage))
+
+    for handle in (database, other, database):
+        write(handle)
+
+    keys = [key for key, _ in itertools.groupby(stage.accepted("s3"))]
+    assert keys == [one.get_credentials().access_key_id for one in (stage.provider, role, stage.provider)]
+
+
+def test_a_rollback_brings_no_old_secret_back(stage: Stage, database: RefreshingClient[Any]) -> None:
+    write(database)
+    database().execute("BEGIN")
+    new = stage.rotate()
+    database().execute("ROLLBACK")
+
+    write(database)
+
+    assert stage.accepted("s3")[-1] == new.access_key_id
+
+
+def test_a_result_is_read_to_its_end_while_the_secret_is_replaced(
+    stage: Stage, database: RefreshingClient[Any]
+) -> None:
+    rows = 1_000_000
+    result = database().execute(f"SELECT * FROM range({rows})")
+    result.fetchone()
+    stage.rotate()
+
+    write_beside = database().cursor()
+
+    assert len(result.fetchall()) == rows - 1
+    write_beside.close()
 
 
 def test_the_secret_is_not_shown(stage: Stage, database: RefreshingClient[Any]) -> None:
