@@ -81,7 +81,7 @@ DATA_STACK = {
 # engine: (name, what runs, module). Of gunicorn and the others the distribution has the same name.
 ENGINES = {
     "airflow": ("Airflow", "a task of a DAG, by `RamRoleHook`", "`ramrole_creds.integrations.airflow`"),
-    "celery": ("Celery", "prefork, threads and gevent, replaced workers; Redis as broker", "not needed"),
+    "celery": ("Celery", "prefork, threads, gevent, eventlet, solo; replaced workers; Redis as broker", "not needed"),
     "dask": ("Dask", "tasks on worker processes", "not needed"),
     "gunicorn": ("gunicorn", "workers, cold, preloaded, with threads, replaced, reloaded", "not needed"),
     "joblib": ("joblib", "loky and multiprocessing, functions and methods", "not needed"),

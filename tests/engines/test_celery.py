@@ -79,7 +79,7 @@ def worker_of(pool: str, log: Path, *options: str) -> Iterator[None]:
             worker.wait(WAIT_SECONDS)
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads", "gevent"])
+@pytest.mark.parametrize("pool", ["prefork", "threads", "gevent", "eventlet", "solo"])
 @pytest.mark.parametrize("sent", [False, True], ids=["module", "argument"])
 def test_tasks_outlive_rotations_with_one_fetch_per_process(
     fetches: Fetches, tasks: Any, tmp_path: Path, figures: Figures, pool: str, sent: bool
