@@ -28,7 +28,7 @@ def test_every_service_has_its_row() -> None:
 
 
 def test_what_it_says_to_refuse_with_501_is_refused_so() -> None:
-    (listed,) = re.findall(r"\*\*501 `NotImplemented`\*\*.*?play: (.*?)\. Buckets", PAGE, re.DOTALL)
+    (listed,) = re.findall(r"\*\*501 `NotImplemented`\*\*.*?support: (.*?)\. Buckets", PAGE, re.DOTALL)
     names = re.findall(r"`([\w-]+)`", listed)
     assert len(names) > 20
     with FakeCloud() as cloud, EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock) as provider:
