@@ -136,7 +136,8 @@ class RamRoleArnProvider(StsProvider):
 
     def explain(self) -> str:
         """What a fetch would do."""
-        return f"would assume {self._role_arn} at {self._client.url} with the credentials of {self.source!r}"
+        source = self.source.get_provider_name()
+        return f"would assume {self._role_arn} at {self._client.url} with the credentials of {source}"
 
     def _source_credentials(self, context: FetchContext) -> Credentials:
         patience = context.remaining()
