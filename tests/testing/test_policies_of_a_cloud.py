@@ -165,7 +165,7 @@ def test_a_misspelt_role_is_not_a_role_without_permissions(cloud: FakeCloud) -> 
         pytest.param("web", ["AliyunOssFullAccess"], KeyError, "no policy 'AliyunOssFullAccess'. Give a", id="name"),
         pytest.param("web", "ReadOnlyAccess", TypeError, "policies is a list of names and documents", id="text"),
         pytest.param("web", allow("oss:*"), TypeError, "not dict. Put it in a list", id="document"),
-        pytest.param("web", ['{"Version": "1"}'], ValueError, "a list of statements", id="json"),
+        pytest.param("web", ['{"Version": "1"}'], ValueError, "with Version and Statement", id="json"),
     ],
 )
 def test_a_mistake_in_setting_policies_is_named_and_changes_nothing(

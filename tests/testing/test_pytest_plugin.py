@@ -265,10 +265,10 @@ def test_a_failure_shows_the_faults_that_no_request_met(pytester: pytest.Pyteste
         """
         def test_misspelt(ramrole_cloud, ramrole_provider):
             ramrole_cloud.faults.add("role", "latency", seconds=0)
-            ramrole_cloud.faults.add("credentails", 503)
+            ramrole_cloud.faults.add("AsumeRole", 503)
             ramrole_provider.get_credentials()
             assert False
         """
     )
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
-    result.stdout.fnmatch_lines(["Faults that no request met: status(status=503) at 'credentails'"])
+    result.stdout.fnmatch_lines(["Faults that no request met: status(status=503) at 'AsumeRole'"])

@@ -210,4 +210,6 @@ def _unix(start: datetime | float | None) -> float:
         return float(int(time.time()))
     if isinstance(start, datetime):
         return (start if start.tzinfo else start.replace(tzinfo=timezone.utc)).timestamp()
+    if not isinstance(start, (int, float)):
+        raise TypeError(f"The clock does not start at {start!r}. Give a datetime, or Unix seconds.")
     return float(start)

@@ -11,6 +11,21 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireRequest
 
 ANY_REQUEST = "*"
+STEPS = ("token", "role", "credentials", "item", "metadata")
+
+
+def require_place(where: str) -> None:
+    """Refuse a misspelt step of a metadata client: it would match no request, and an assertion would always hold.
+
+    Raises:
+        ValueError: the name is close to a step.
+    """
+    if where.isidentifier() and where.islower() and where not in STEPS:
+        import difflib  # only names of services get here
+
+        close = difflib.get_close_matches(where, STEPS, n=1, cutoff=0.8)
+        if close:
+            raise ValueError(f"{where!r} is not a step of a metadata client; did you mean {close[0]!r}?")
 
 
 def matches(where: str, request: WireRequest, names: Collection[str]) -> bool:

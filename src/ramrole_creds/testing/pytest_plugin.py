@@ -5,7 +5,7 @@ Nothing happens, and nothing else of this package is imported, until a test uses
 - `ramrole_cloud`: a running `FakeCloud`. Connections to 100.100.100.200:80 reach it, so code on the official SDKs
   works unchanged; the environment is isolated (home directory, ALIBABA_CLOUD_*, proxies); every provider and signer
   that was given no clock follows the cloud's clock.
-- `ramrole_clock`: its `VirtualClock`.
+- `ramrole_clock`: its `VirtualClock`, or that of the module's or run's cloud.
 - `ramrole_role`: name of the attached role, "web" by default; override the fixture or use the marker.
 - `ramrole_provider`: an `EcsRamRoleProvider` on that cloud and clock, closed afterwards.
 - `ramrole_module_cloud`, `ramrole_session_cloud`: one cloud for a module or for the whole run.
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Collection, Generator, Iterator, Mapping
     from pathlib import Path
 
     from _pytest.nodes import Node
@@ -39,12 +39,8 @@ if TYPE_CHECKING:
 
 DEFAULT_ROLE = "web"
 MAX_FOREIGN_KEYS = 100_000
-_FIXTURES = frozenset(
-    {
-        *("ramrole_cloud", "ramrole_clock", "ramrole_role", "ramrole_provider"),
-        *("ramrole_module_cloud", "ramrole_session_cloud", "no_metadata"),
-    }
-)
+_CLOUDS = ("ramrole_cloud", "ramrole_module_cloud", "ramrole_session_cloud")
+_FIXTURES = frozenset({*_CLOUDS, "ramrole_clock", "ramrole_role", "ramrole_provider", "no_metadata"})
 _CLOUD: pytest.StashKey[Any] = pytest.StashKey()
 _HOME: pytest.StashKey[Any] = pytest.StashKey()
 _ISSUED: pytest.StashKey[Any] = pytest.StashKey()  # AccessKey ID -> the test whose cloud issued it
@@ -105,41 +101,40 @@ def ramrole_role(request: pytest.FixtureRequest) -> str | None:
 
 @pytest.fixture
 def ramrole_clock(request: pytest.FixtureRequest) -> VirtualClock:
-    """The clock of the fake cloud, the providers and the signers: `ramrole_clock.advance(hours=6)`."""
-    from ramrole_creds.testing.clocks import VirtualClock
-
-    return VirtualClock(_marked(request).get("start"))
+    """The clock of the test's cloud, of the providers and the signers: `ramrole_clock.advance(hours=6)`."""
+    if "no_metadata" in request.fixturenames:
+        return _new_clock(_marked(request))
+    return _cloud_of(request).clock
 
 
 @pytest.fixture
-def ramrole_cloud(
-    request: pytest.FixtureRequest, ramrole_clock: VirtualClock, ramrole_role: str | None
-) -> Iterator[FakeCloud]:
+def ramrole_cloud(request: pytest.FixtureRequest, ramrole_role: str | None) -> Iterator[FakeCloud]:
     """A fake cloud with a role attached; see the plugin's own description."""
-    with _cloud(request, ramrole_role, ramrole_clock) as cloud:
+    with _cloud(request, ramrole_role) as cloud:
         yield cloud
 
 
 @pytest.fixture(scope="module")
 def ramrole_module_cloud(request: pytest.FixtureRequest) -> Iterator[FakeCloud]:
     """One fake cloud for all tests of a module; its clock is `ramrole_module_cloud.clock`."""
-    with _cloud_from_marker(request) as cloud:
+    with _cloud(request, DEFAULT_ROLE) as cloud:
         yield cloud
 
 
 @pytest.fixture(scope="session")
 def ramrole_session_cloud(request: pytest.FixtureRequest) -> Iterator[FakeCloud]:
     """One fake cloud for the whole run; its clock is `ramrole_session_cloud.clock`."""
-    with _cloud_from_marker(request) as cloud:
+    with _cloud(request, DEFAULT_ROLE) as cloud:
         yield cloud
 
 
 @pytest.fixture
-def ramrole_provider(ramrole_cloud: FakeCloud, ramrole_clock: VirtualClock) -> Iterator[EcsRamRoleProvider]:
-    """A provider of the attached role's credentials, on the fake cloud and its clock."""
+def ramrole_provider(request: pytest.FixtureRequest) -> Iterator[EcsRamRoleProvider]:
+    """A provider of the attached role's credentials, on the test's cloud and its clock."""
     from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
 
-    with EcsRamRoleProvider(endpoint=ramrole_cloud.url, clock=ramrole_clock) as provider:
+    cloud = _cloud_of(request)
+    with EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock) as provider:
         yield provider
 
 
@@ -168,20 +163,31 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     report: pytest.TestReport = outcome.get_result()
     if not report.failed:
         return
+    names = getattr(item, "fixturenames", ())
     nodes = [node for node in item.listchain() if _CLOUD in node.stash]
-    if not nodes and _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+    if not nodes and _FIXTURES.isdisjoint(names):
         return
     from ramrole_creds.testing.masking import leaked_marker, mask_text
     from ramrole_creds.testing.pytest_report import describe
 
     for node in nodes:
         _remember_keys(node, node.stash[_CLOUD])
-    for node in nodes:
-        requests = describe(node.stash[_CLOUD], item.config.stash[_ISSUED])
-        report.sections.append(("Requests to the fake cloud", requests))
+    for node in (one for one in nodes if one is item or _uses(names, one)):
+        requests = describe(node.stash[_CLOUD], item.config.stash[_ISSUED], report.longreprtext)
+        title = "Requests to the fake cloud" + ("" if node is item else f" of the {_scope(node)}")
+        report.sections.append((title, requests))
     report.sections = [(title, mask_text(text)) for title, text in report.sections]
     if leaked_marker(report.longreprtext) is not None:
         report.longrepr = mask_text(report.longreprtext)
+
+
+def _scope(node: Node) -> str:
+    return "run" if isinstance(node, pytest.Session) else "module"
+
+
+def _uses(names: Collection[str], node: Node) -> bool:
+    """True for a test with these fixtures that uses the cloud of this module or session."""
+    return ("ramrole_session_cloud" if isinstance(node, pytest.Session) else "ramrole_module_cloud") in names
 
 
 def _put_on_top(item: pytest.Item) -> None:
@@ -207,22 +213,27 @@ def _keep_rules() -> None:
         network.keep_rules()
 
 
-@contextmanager
-def _cloud_from_marker(request: pytest.FixtureRequest) -> Iterator[FakeCloud]:
+def _cloud_of(request: pytest.FixtureRequest) -> FakeCloud:
+    """The cloud of the narrowest scope that the test uses; one of its own where it uses none."""
+    used = next((name for name in _CLOUDS if name in request.fixturenames), "ramrole_cloud")
+    cloud: FakeCloud = request.getfixturevalue(used)
+    return cloud
+
+
+def _new_clock(options: Mapping[str, Any]) -> VirtualClock:
     from ramrole_creds.testing.clocks import VirtualClock
 
-    options = _marked(request)
-    with _cloud(request, options.get("role", DEFAULT_ROLE), VirtualClock(options.get("start"))) as cloud:
-        yield cloud
+    return VirtualClock(options.get("start"))
 
 
 @contextmanager
-def _cloud(request: pytest.FixtureRequest, role: str | None, clock: VirtualClock) -> Iterator[FakeCloud]:
+def _cloud(request: pytest.FixtureRequest, default_role: str | None) -> Iterator[FakeCloud]:
     from ramrole_creds.testing.fake_cloud import FakeCloud
     from ramrole_creds.testing.in_place import cloud_in_place
     from ramrole_creds.testing.network import usable_sockets
 
     options = _marked(request)
+    role, clock = options.get("role", default_role), _new_clock(options)
     faults = options.pop("faults", ())
     redirect, move = options.pop("redirect", True), options.pop("system_time", False)
     for name in ("role", "start"):

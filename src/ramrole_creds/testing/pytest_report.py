@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from ramrole_creds.testing.account.ram_policy import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,16 +15,19 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.fake_cloud import FakeCloud
 
 REPORTED_DIFFERENCE_SECONDS = 60.0
+SHOWN_DENIALS = 5
+_ID = re.compile(r"(?:STS\.NTFAKE|LTAI5tFAKE)[0-9A-Za-z]+")
 
 
-def describe(cloud: FakeCloud, foreign_keys: Mapping[str, str]) -> str:
+def describe(cloud: FakeCloud, foreign_keys: Mapping[str, str], text: str = "") -> str:
     """The requests to a cloud, and what explains most failures.
 
     Args:
         cloud: the cloud of the test.
         foreign_keys: the AccessKey IDs that other clouds issued, with the tests that had these clouds.
+        text: how the test failed; a key of another cloud may stand in it.
     """
-    explained = _unmet(cloud) + _clock_difference(cloud) + _keys_of_others(cloud, foreign_keys)
+    explained = _unmet(cloud) + _denials(cloud) + _clock_difference(cloud) + _keys_of_others(cloud, foreign_keys, text)
     return f"{cloud.requests}\n{explained}seed: {cloud.credential_store.seed}"
 
 
@@ -29,6 +35,18 @@ def _unmet(cloud: FakeCloud) -> str:
     """The faults that struck nothing: one whose place is misspelt looks like this."""
     unmet = ", ".join(f"{one} at {one.where!r}" for one in cloud.faults if not one.is_port_fault and not one.played)
     return f"Faults that no request met: {unmet}\n" if unmet else ""
+
+
+def _denials(cloud: FakeCloud) -> str:
+    """A line for each of the latest accesses that RAM policies refused, which not every client shows."""
+    lines = []
+    for one in cloud.account.authorizer.judged():
+        what = f"{one.action} on {one.resource}"
+        if one.decision is Decision.EXPLICIT_DENY:
+            lines.append(f"A RAM policy of {one.principal!r} denies {what}.\n")
+        elif one.decision is Decision.IMPLICIT_DENY:
+            lines.append(f"No RAM policy of {one.principal!r} allows {what}.\n")
+    return "".join(lines[-SHOWN_DENIALS:])
 
 
 def _clock_difference(cloud: FakeCloud) -> str:
@@ -45,9 +63,9 @@ def _clock_difference(cloud: FakeCloud) -> str:
     )
 
 
-def _keys_of_others(cloud: FakeCloud, foreign_keys: Mapping[str, str]) -> str:
+def _keys_of_others(cloud: FakeCloud, foreign_keys: Mapping[str, str], text: str) -> str:
     """A line about the keys that the cloud of another test issued: a client that outlives its test keeps them."""
-    used = {one.access_key_id for one in cloud.requests if one.access_key_id}
+    used = {one.access_key_id for one in cloud.requests if one.access_key_id} | set(_ID.findall(text))
     foreign = sorted(one for one in used if one in foreign_keys and cloud.credential_store.lookup(one) is None)
     if not foreign:
         return ""

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, overload
 
 from ramrole_creds.testing.masking import leaked_marker, mask_header, mask_text
-from ramrole_creds.testing.patterns import matches
+from ramrole_creds.testing.patterns import matches, require_place
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireRequest
@@ -176,6 +176,7 @@ class RequestLog(Sequence[RecordedRequest]):
 
     def to(self, where: str) -> list[RecordedRequest]:
         """The requests that match a step, a service, or a path pattern."""
+        require_place(where)
         return [one for one in list(self._entries) if one.matches(where)]
 
     def counts(self) -> dict[str, int]:

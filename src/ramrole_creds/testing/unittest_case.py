@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ramrole_creds.providers.ecs_ram_role import EcsRamRoleProvider
 from ramrole_creds.testing.fake_cloud import FakeCloud
 from ramrole_creds.testing.in_place import cloud_in_place
-from ramrole_creds.testing.network import usable_sockets
+from ramrole_creds.testing.network import forbid_metadata, usable_sockets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,9 +33,23 @@ class RamRoleTestCase(unittest.TestCase):
     clock: VirtualClock
     provider: EcsRamRoleProvider
 
+    if not TYPE_CHECKING:  # hidden from type checkers, which would accept any attribute
+
+        def __getattr__(self, name: str) -> object:
+            if name in ("cloud", "clock", "provider"):
+                raise AttributeError(
+                    f"self.{name} does not exist yet: setUp of RamRoleTestCase did not run. "
+                    "Begin your own setUp with super().setUp()."
+                )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
-        """Run the test; where pytest-socket has disabled sockets, it may use loopback."""
-        with usable_sockets():
+        """Run the test.
+
+        Without the cloud, as in a `setUp` that does not call this one's, a connection to the real metadata address
+        raises. Where pytest-socket has disabled sockets, the test may use loopback.
+        """
+        with usable_sockets(), forbid_metadata():
             return super().run(result)
 
     def setUp(self) -> None:

@@ -65,8 +65,10 @@ def _parsed(document: str | Document, problem_of: Callable[[Mapping[str, Any]], 
 
 
 def _problem_of_document(parsed: object) -> str | None:
-    if not isinstance(parsed, Mapping) or not isinstance(parsed.get("Statement"), list):
-        return "a policy is an object with a list of statements"
+    if not isinstance(parsed, Mapping) or "Statement" not in parsed:
+        return "a policy is an object with Version and Statement"
+    if not isinstance(parsed["Statement"], list):
+        return "the Statement of a policy is a list of objects"
     if parsed.get("Version") != "1":
         found = repr(parsed["Version"]) if "Version" in parsed else "missing"
         return f'the Version of a policy is "1"; here it is {found}'

@@ -3,8 +3,9 @@
 The language is that of RAM's documentation ("Policy elements", alibabacloud.com/help/en/ram/policy-elements): an
 explicit deny wins, and nothing is allowed that no statement allows. A request for the resource "*" is one of an API
 that knows no resources: only a statement whose resource is "*" covers it. RAM's documents name no policy variables:
-`${…}` is compared as it is written. Assumed: actions are compared without regard to case, resources with it; a
-wildcard does not reach over the colons between service, region, account and name of a resource.
+`${…}` is compared as it is written. Actions are compared without regard to case ("in most cases", the page says).
+Assumed: resources are compared with it; a wildcard does not reach over the colons between service, region, account and
+name of a resource.
 """
 
 from __future__ import annotations

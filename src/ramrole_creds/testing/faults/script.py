@@ -21,7 +21,7 @@ from ramrole_creds.errors import install_command
 from ramrole_creds.testing.faults.fault_kind import FaultKind, Modifier, PortFault, Replacement
 from ramrole_creds.testing.faults.kinds import KINDS, Status
 from ramrole_creds.testing.faults.options import TEXT, Rule, integer, is_text, number, option, or_none, require_rules
-from ramrole_creds.testing.patterns import ANY_REQUEST, matches
+from ramrole_creds.testing.patterns import ANY_REQUEST, matches, require_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -63,6 +63,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         require_rules(self)
+        require_place(self.where)
         if self.is_port_fault and (self.where != ANY_REQUEST or self.times is not None):
             raise ValueError(
                 f'The fault {self.what!r} is about the port itself: where must be "*", and times cannot be counted.'
