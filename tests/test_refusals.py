@@ -148,7 +148,7 @@ def test_no_region_anywhere_is_said_with_what_was_looked_at(tmp_path: Path, monk
     monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
     with pytest.raises(ProviderUnavailable, match="No region is configured") as raised:
         rc.default_region()
-    assert "names no region" in str(raised.value)
+    assert "does not name a region" in str(raised.value)
 
 
 def test_sts_that_throttles_says_what_helps() -> None:

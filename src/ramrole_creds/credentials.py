@@ -242,7 +242,7 @@ def _text_complaint(field: str, value: object) -> str:
         return f"{field} is empty. Pass the value that the console or the service gave you."
     if "\n" in value or "\r" in value:
         return (
-            f"{field} contains a line break. Keys and tokens are one line: look at where it was copied from, for "
+            f"{field} contains a line break. Keys and tokens are one line. Check where it was copied from, for "
             "instance a wrapped terminal line or a file that ends with a line break."
         )
     if not value.isascii() or not value.isprintable() or " " in value:

@@ -99,7 +99,9 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
         if policy is not None and not isinstance(policy, RefreshPolicy):
             raise ConfigurationError(f"policy must be a RefreshPolicy, not {type(policy).__name__}.")
         if clock is not None and not all(callable(getattr(clock, name, None)) for name in ("time", "monotonic")):
-            raise ConfigurationError(f"clock must have time() and monotonic(), as {type(clock).__name__} has not.")
+            raise ConfigurationError(
+                f"clock must have time() and monotonic() methods; {type(clock).__name__} does not."
+            )
         if on_event is not None and not callable(on_event):
             raise ConfigurationError(f"on_event must be callable, not {type(on_event).__name__}.")
         self._policy = policy
@@ -296,8 +298,8 @@ def _complaint_about_rejected(rejected: object) -> str:
     if rejected is None or isinstance(rejected, Credentials):
         return ""
     return (
-        f"rejected must be the Credentials that a service refused, not {type(rejected).__name__}: hand back what "
-        "get_credentials() gave for that request."
+        f"rejected must be the Credentials that a service rejected, not {type(rejected).__name__}. Pass the "
+        "credentials that get_credentials() returned for that request."
     )
 
 
@@ -312,7 +314,9 @@ class _WeakFetch:
     def __call__(self, context: FetchContext) -> Credentials:
         provider = self._provider()
         if provider is None:
-            raise FetchError("The provider no longer exists.")
+            raise FetchError(
+                "The provider no longer exists. Keep a reference to it for as long as its credentials are used."
+            )
         return fetch_from(provider, context)
 
 

@@ -43,7 +43,7 @@ TRUST_ECS: dict[str, object] = {
 _HINTS = {
     "EntityAlreadyExists.Role": "A role of that name exists. Attach it, or choose another name.",
     "DeleteConflict.Role.Policy": "Detach the role's policies first.",
-    "EntityNotExist.Policy": "There is no policy of that name. Look at its type: system or custom.",
+    "EntityNotExist.Policy": "There is no policy of that name. Check its type: system or custom.",
     "EntityNotExist.Role": "There is no role of that name. Create it first.",
     "InvalidRamRole.NotFound": "There is no role of that name. Create it first.",
     "InvalidRamRole.NotEcsRole": "The role's trust policy must name the service ecs.aliyuncs.com.",
@@ -303,7 +303,10 @@ class InstanceRoles:
                 answer.body, lambda what: FetchError(f"{where} was answered with {what}. Check the endpoint.")
             )
         except HttpError as error:
-            raise RoleApiError(f"{action} failed. {error}") from None
+            raise RoleApiError(
+                f"{where} failed. {error} Check the network and HTTPS_PROXY; inside a VPC without internet access set "
+                "the endpoint to one that can be reached."
+            ) from None
         except FetchError as error:
             raise RoleApiError(str(error)) from None
         if answer.status == 200:
@@ -332,7 +335,9 @@ class _Pages:
         if marker and marker in self._seen:
             raise RoleApiError(f"{self._action} repeats a page of its list. The list is not used. Check the endpoint.")
         if self.taken >= MAX_PAGES:
-            raise RoleApiError(f"{self._action} has more than {MAX_PAGES} pages. The list is not used.")
+            raise RoleApiError(
+                f"{self._action} has more than {MAX_PAGES} pages. The list is not used. Check the endpoint."
+            )
         self._seen.add(marker)
         self.taken += 1
         return str(self.taken)

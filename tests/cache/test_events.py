@@ -273,7 +273,8 @@ def test_credentials_that_are_dead_on_arrival_are_no_use(stage: Stage) -> None:
     stage.upstream.answers = "dead"
     error = stage.world.call(stage.cache.get).error
     assert message_of(error) == (
-        "source returned credentials that had expired 2 s before. Compare this machine's clock with the server's."
+        "source returned credentials that had expired 2 s before. Get new credentials from their source, "
+        "or correct this machine's clock."
     )
 
 
@@ -352,7 +353,7 @@ def test_credentials_that_end_before_they_can_be_used_are_asked_for_three_times(
     error, fetches = asked(lambda cache: cache.get())
     assert isinstance(error, CredentialsExpired), error
     assert message_of(error) == (
-        "source returned credentials that had already expired, 3 times. Check the lifetime it issues."
+        "source returned credentials that had already expired, 3 times. Check the lifetime that it sets."
     )
     assert fetches == 3
 

@@ -296,7 +296,7 @@ def no_sts_for_a_pod(cloud: FakeCloud, env: pytest.MonkeyPatch, home: Path) -> N
 SET_UPS: list[tuple[SetUp, str, str]] = [
     (half_a_pair, f"Cause: {ID} is set and {SECRET} is not", f"Set both, or unset {ID}. Then the attached role web"),
     (dead_keys, "of env: the AccessKey does not exist (InvalidAccessKeyId.NotFound)", "Then the attached role web is"),
-    (dead_token_in_a_profile, "Cause: STS refuses the credentials STS.NTgone of cli_profile", "Then the attached role"),
+    (dead_token_in_a_profile, "Cause: STS rejects the credentials STS.NTgone of cli_profile", "Then the attached role"),
     (broken_profile, "config.json cannot be used", "ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true. Then the attached role"),
     (unreadable_profile, "folder.ini is", "Correct or remove the section of the ini file. Then the attached role web"),
     (wrong_role_pinned, "ALIBABA_CLOUD_ECS_METADATA=db pins a role that is not attached", "Attach db, or unset"),
@@ -313,8 +313,8 @@ SET_UPS: list[tuple[SetUp, str, str]] = [
     ),
     (metadata_403, "refuses all requests (403)", "HttpEndpoint=enabled"),
     (metadata_500, "The metadata service fails (HTTP 500)", "Try again in a minute"),
-    (tokens_refused, "refuses session tokens (HTTP 401, step role)", "Look for a proxy between"),
-    (token_call_refused, "refuses session tokens (HTTP 400, step token)", "Look for a proxy between"),
+    (tokens_refused, "rejects session tokens (HTTP 401, step role)", "Look for a proxy between"),
+    (token_call_refused, "rejects session tokens (HTTP 400, step token)", "Look for a proxy between"),
     (oidc_token_missing, "Cause: The OIDC token file", "ack-pod-identity-webhook"),
     (oidc_token_expired, "Cause: The OIDC token has expired", "restart the pod"),
     (trust_policy, "trust policy does not accept this pod's OIDC token", "oidc:iss, oidc:aud and oidc:sub"),
@@ -336,7 +336,7 @@ SET_UPS: list[tuple[SetUp, str, str]] = [
     (other_account_expected, "belong to web of the account 1234567890123456", "change RAMROLE_CREDS_EXPECT_ACCOUNT"),
     (uri_without_a_service, "The credentials URI did not answer", "Check that its service is running, or unset"),
     (oidc_in_part, "and ALIBABA_CLOUD_OIDC_PROVIDER_ARN are not: RRSA is configured in part", "set all three"),
-    (oidc_token_empty, "token is empty", "Look at the kubelet"),
+    (oidc_token_empty, "token is empty", "Check the kubelet"),
     (oidc_token_garbage, "as an OIDC token (AuthenticationFail.OIDCToken.Invalid)", "Mount the projected token"),
     (oidc_role_missing, "The account has no role acs:ram::", "Correct ALIBABA_CLOUD_ROLE_ARN, or create the role."),
     (oidc_role_is_not_an_arn, "must be the ARN of a role", "Correct ALIBABA_CLOUD_ROLE_ARN, or unset it."),
@@ -346,7 +346,7 @@ SET_UPS: list[tuple[SetUp, str, str]] = [
     (pod_without_a_role, "no metadata service answers", "Give the pod's service account a role (RRSA"),
     (stray_blank, f"Cause: {SECRET} has a blank in it", f"Set {SECRET} again"),
     (stray_letter, f"Cause: {ID} has a character that no key has in it", f"Set {ID} again"),
-    (dead_source_of_a_role, "STS refuses the keys of cli_profile", "Then the attached role web"),
+    (dead_source_of_a_role, "STS rejects the keys of cli_profile", "Then the attached role web"),
     (no_sts_for_a_pod, "STS does not answer, and the pod's role needs it", "HTTPS_PROXY"),
 ]
 
@@ -486,7 +486,7 @@ def test_the_source_in_use_has_the_name_that_its_credentials_have(cloud: FakeClo
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        (STS, "http://", f"FAILED: STS cannot be asked: {STS} must be a host"),
+        (STS, "http://", f"FAILED: STS cannot be called: {STS} must be a host"),
         ("ALIBABA_CLOUD_REGION_ID", "cn hangzhou", "FAILED: The region is not valid: ALIBABA_CLOUD_REGION_ID must be"),
         (TOKEN, "token", f"WARNING: {TOKEN} is set without a key pair: nothing reads it."),
     ],
@@ -553,7 +553,7 @@ def test_a_foreign_variable_beside_ours_with_the_same_value_is_fine(monkeypatch:
 
 def test_metadata_is_not_asked_where_that_is_forbidden(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
-    assert "The metadata service is not asked: a variable forbids it." in run("doctor").output
+    assert "The metadata service was not called: a variable forbids it." in run("doctor").output
     cloud.requests.assert_not_called("metadata")
 
 

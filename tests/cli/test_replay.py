@@ -44,7 +44,7 @@ def test_a_broken_promise_ends_with_one_and_is_shrunk(tmp_path: Path) -> None:
         ],
     )
     assert done.exit_code == 1
-    assert json.loads(done.output)[0]["promise"] == "credentials are held past their end"
+    assert json.loads(done.output)[0]["promise"] == "credentials are held after they expired"
     assert len((tmp_path / "small.jsonl").read_text(encoding="utf-8").splitlines()) == 2
     (case,) = json.loads((tmp_path / "case.json").read_text(encoding="utf-8"))
     Player(case).play()

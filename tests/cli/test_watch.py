@@ -132,7 +132,7 @@ def test_a_source_that_nobody_knows_is_an_error(ramrole_cloud: FakeCloud) -> Non
         pytest.param(RefreshForced("x", 0.0, False), "x: a fetch was requested", id="asked"),
         pytest.param(
             RefreshForced("x", 0.0, True),
-            "x: a fetch was requested, because a service refused the credentials",
+            "x: a fetch was requested, because a service rejected the credentials",
             id="rejected",
         ),
     ],

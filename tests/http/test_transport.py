@@ -347,7 +347,7 @@ def test_the_time_limit_holds_for_name_resolution(monkeypatch: pytest.MonkeyPatc
         with pytest.raises(HttpError):
             transport(connect_timeout=0.001).request("GET", "http://service.example/", time_limit=10)
     assert sum(thread.name == "ramrole-creds-lookup" for thread in threading.enumerate()) <= 16
-    with pytest.raises(ConnectFailed, match="was not looked up, since lookups of others have not ended"):
+    with pytest.raises(ConnectFailed, match="was not resolved, because earlier lookups have not ended"):
         transport(connect_timeout=0.1).request("GET", "http://service.example/", time_limit=10)
     gate.set()
 

@@ -40,7 +40,7 @@ def test_a_pinned_role_is_asked_for_directly(cloud: FakeCloud) -> None:
 
 
 def test_a_pinned_role_that_is_not_the_attached_one_names_both(cloud: FakeCloud) -> None:
-    with pytest.raises(MetadataError, match="'db' is not attached to this instance, 'web' is") as raised:
+    with pytest.raises(MetadataError, match=r"'db' is not attached to .* role is 'web'") as raised:
         client_of(cloud).role_credentials("db")
     assert (raised.value.step, raised.value.status, raised.value.unrecoverable) == ("role", 404, True)
     cloud.assert_called_once("role")
@@ -101,7 +101,7 @@ def test_of_several_roles_the_first_is_used_with_a_warning_and_all_are_listed(
         assert client_of(cloud).attached_role_credentials(None).identity == "web"
     assert "several roles" in caplog.text
     assert client_of(cloud).role_names() == ("web", "db")
-    with pytest.raises(MetadataError, match="'other' is not attached to this instance, 'web', 'db' is"):
+    with pytest.raises(MetadataError, match=r"'other' is not attached to .* role is 'web', 'db'"):
         client_of(cloud).role_credentials("other")
 
 

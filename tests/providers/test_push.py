@@ -42,7 +42,7 @@ class TestPush:
         provider.update(Credentials("first", "s", "t", ends))
         assert provider.get_credentials().access_key_id == "first"
         cloud.clock.advance(minutes=11)
-        with pytest.raises((CredentialsExpired, FetchError), match=r"update\(\) was not called"):
+        with pytest.raises((CredentialsExpired, FetchError), match=r"update\(\) has not been called"):
             provider.get_credentials()
         provider.update(Credentials("second", "s", "t", ends + timedelta(hours=1)))
         assert provider.get_credentials().access_key_id == "second"
@@ -55,7 +55,7 @@ class TestPush:
     def test_refused_ones_are_not_given_again(self) -> None:
         provider = PushProvider()
         provider.update(Credentials("first", "s", "t"))
-        with pytest.raises(FetchError, match="refused"):
+        with pytest.raises(FetchError, match="rejected"):
             provider.refresh(rejected=provider.get_credentials())
 
     def test_many_threads_that_push_leave_the_last_one(self) -> None:

@@ -144,7 +144,7 @@ def ends_sooner(view: View, outcome: Outcome) -> Settlement:
 
 
 CLOCK_FAULTS = [
-    (held_too_long, -8 * 3600.0, 0.0, 0, "credentials are held past their end"),
+    (held_too_long, -8 * 3600.0, 0.0, 0, "credentials are held after they expired"),
     (thrown_away, 0.0, 7200.0, 0, "newer credentials are thrown away"),
     (ends_sooner, -7200.0, 0.0, 20, "credentials are replaced by ones that end sooner"),
 ]

@@ -187,8 +187,8 @@ def test_the_wish_of_a_caller_is_recorded_and_a_promise_to_it_is_checked(tmp_pat
     policy, records = source.recorded(tmp_path / "wish.jsonl")
     assert records[0]["valid_for"] == 7200.0
     broken = {one.promise: one.detail for one in replay(policy, records).broken}
-    assert broken["a caller gets credentials that live shorter than it asks for"] == "7200 s asked for, 3600 s left"
-    assert "credentials are held past their end" in broken
+    assert broken["a caller gets credentials that live shorter than it requested"] == "7200 s asked for, 3600 s left"
+    assert "credentials are held after they expired" in broken
 
 
 def test_a_recording_from_before_wishes_were_recorded_is_played(tmp_path: Path) -> None:

@@ -248,7 +248,7 @@ def test_sts_goes_through_the_proxy_of_the_environment_and_loopback_does_not(
     monkeypatch.delenv("no_proxy", raising=False)
     assert assume(StsClient(cloud.url, clock=cloud.clock), cloud, user).security_token
     far = StsClient("sts.example.invalid", clock=cloud.clock, sleep=lambda _: None)
-    with pytest.raises(StsError, match=r"STS was not asked, because the proxy cannot be used\. .*connection refused"):
+    with pytest.raises(StsError, match=r"STS was not called, because the proxy cannot be used\. .*connection refused"):
         far.get_caller_identity(user, FetchContext.create(5.0))
 
 

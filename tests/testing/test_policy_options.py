@@ -154,7 +154,7 @@ def test_the_policy_of_failed_tests_comes_with_a_warning(pytester: pytest.Pytest
     pytester.makepyfile(APP + "        assert False\n")
     result = pytester.runpytest_subprocess("--ramrole-policy=policy.json")
     result.assert_outcomes(passed=1, failed=1)
-    assert "1 test(s) failed: calls that they did not come to are missing from it." in lines(result)
+    assert "1 test(s) failed: the calls after the failures are missing from it." in lines(result)
     result = pytester.runpytest_subprocess("--ramrole-policy=policy.json", "-p", "cacheprovider", "--lf")
     assert "Only tests that failed before were run (--lf)" in lines(result)
 

@@ -271,4 +271,4 @@ def test_a_failure_shows_the_faults_that_no_request_met(pytester: pytest.Pyteste
         """
     )
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
-    result.stdout.fnmatch_lines(["Faults that no request met: status(status=503) at 'AsumeRole'"])
+    result.stdout.fnmatch_lines(["Faults that no request matched: status(status=503) at 'AsumeRole'"])

@@ -63,33 +63,36 @@ def lifetime_error(
 def ended_error(name: str, seconds: float) -> FetchError:
     """What upstream returned had expired already."""
     return FetchError(
-        f"{name} returned credentials that had expired {seconds:.0f} s before. "
-        "Compare this machine's clock with the server's."
+        f"{name} returned credentials that had expired {seconds:.0f} s before. Get new credentials from their source, "
+        "or correct this machine's clock."
     )
 
 
 def never_usable_error(name: str, fetches: int) -> CredentialsExpired:
     """Upstream's credentials expire before they can be used."""
     return CredentialsExpired(
-        f"{name} returned credentials that had already expired, {fetches} times. Check the lifetime it issues."
+        f"{name} returned credentials that had already expired, {fetches} times. Check the lifetime that it sets."
     )
 
 
 def wait_error(name: str) -> WaitTimeout:
     """The caller's own `timeout` ran out."""
     return WaitTimeout(
-        f"No credentials of {name} within this call's timeout. The fetch continues in the background: "
-        "call again, or allow more time."
+        f"{name} returned no credentials within this call's timeout. The fetch continues in the background: call "
+        "again, or pass a longer timeout."
     )
 
 
 def timeout_error(name: str, seconds: float, hanging: int) -> FetchTimeout:
     """A fetch took longer than `fetch_timeout`, as `hanging` fetches did that have not returned."""
-    text = f"{name} did not answer within fetch_timeout ({seconds:g} s); that fetch was abandoned."
+    text = (
+        f"{name} did not answer within fetch_timeout ({seconds:g} s), and the fetch was abandoned. Check what it waits "
+        "for, or allow more time: RefreshPolicy(fetch_timeout=…)."
+    )
     if hanging > 1:
         text += (
-            f" {hanging} abandoned fetches hang and hold a thread each, so further ones start ever more slowly. "
-            "Give whatever they wait for a time limit."
+            f" {hanging} abandoned fetches hang, and each holds a thread, so new fetches start later and later. Set a "
+            "time limit for what they wait for."
         )
     error = FetchTimeout(text)
     error.hanging = hanging
@@ -99,17 +102,17 @@ def timeout_error(name: str, seconds: float, hanging: int) -> FetchTimeout:
 def reentry_error(name: str) -> FetchError:
     """A thread asks for what it is fetching itself, or for what waits for it."""
     return FetchError(
-        f"The credentials of {name} were requested from within their own fetch, and none are held that could be "
-        "returned. A fetch, and what interrupts it (a signal handler, a log handler, a finalizer), cannot wait for "
-        "that fetch: request them before, or later."
+        f"The credentials of {name} were requested from within their own fetch, and no valid credentials are held. "
+        "A fetch cannot wait for itself. What interrupts it (a signal handler, a log handler, a "
+        "finalizer) cannot wait for it either. Request the credentials before the fetch or after it."
     )
 
 
 def hanging_error(name: str, hanging: int) -> FetchError:
     """Too many abandoned fetches have not returned yet."""
     return FetchError(
-        f"{hanging} fetches of {name} hang: they were abandoned after fetch_timeout and have not returned. No other "
-        "starts now. Give whatever they wait for a time limit."
+        f"{hanging} fetches of {name} hang: they were abandoned after fetch_timeout and have not returned. No new "
+        "fetch starts. Set a time limit for what they wait for."
     )
 
 
@@ -117,7 +120,9 @@ def no_thread_error(error: Exception) -> FetchError:
     """A worker could not be started, for want of a thread or for another reason."""
     kind = type(error).__name__
     if isinstance(error, (RuntimeError, MemoryError)):
-        return FetchError(f"No thread could be started to fetch credentials: {str(error) or kind}")
+        return FetchError(
+            f"No thread could be started to fetch credentials: {str(error) or kind}. Check the limits of this process."
+        )
     return FetchError(f"The fetch of credentials could not be started: {kind}{f': {error}' if str(error) else ''}")
 
 

@@ -32,7 +32,7 @@ class FetchContext(BoundToProcess):
 
     __slots__ = ("_deadline", "_monotonic", "clock", "refetch_after", "rejected", "server_time", "valid_for")
 
-    _instead = "it measures the time of a fetch in this process. Send what remaining() returns."
+    _instead = "it measures the time of a fetch in this process. Send the number that remaining() returns."
 
     def __init__(
         self,

@@ -57,5 +57,5 @@ def default_region(region: str | None = None, *, endpoint: str | None = None) ->
             continue
         if found and is_region(found):
             return found
-        passed.append(f"{name}: names no region")
+        passed.append(f"{name}: does not name a region")
     raise ProviderUnavailable("No region is configured; set ALIBABA_CLOUD_REGION_ID. Tried:\n  " + "\n  ".join(passed))

@@ -133,16 +133,16 @@ _RULES = (
     _Rule(
         (LookupLimit,),
         ConnectFailed,
-        "the host name was not looked up, since lookups of others have not ended. Check this machine's name servers",
+        "the host name was not resolved, because earlier lookups have not ended. Check this machine's name servers",
         local=True,
     ),
-    _Rule((failures.ConnectTimeout,), ConnectTimeout, "no answer to the attempt to connect", outermost=True),
+    _Rule((failures.ConnectTimeout,), ConnectTimeout, "the attempt to connect was not answered", outermost=True),
     _Rule((failures.SSLError, ssl.SSLError), ConnectFailed, "TLS failed ({reason})", "handshake", connected=True),
     _Rule(
         (failures.ProxyError,),
         ProxyUnusable,
         "the proxy that the environment names could not be used ({reason})",
-        "it opened no tunnel",
+        "it did not open a tunnel",
         outermost=True,
         retriable=True,
     ),
@@ -153,7 +153,7 @@ _RULES = (
     _Rule(
         (TimeoutError, wire_failures.ReadTimeoutError, failures.Timeout),
         ReadTimeout,
-        "connected, but no answer came in time",
+        "the connection was made, but no answer came in time",
         connected=True,
         retriable=True,
     ),

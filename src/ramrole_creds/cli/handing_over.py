@@ -122,7 +122,7 @@ def execute(command: Sequence[str], changes: Mapping[str, str | None]) -> NoRetu
 
 def fail_to_run(program: str, error: OSError) -> NoReturn:
     """End as a shell does where a program cannot be run."""
-    click.echo(f"Error: {program} cannot be run: {error.strerror or error}.", err=True)
+    click.echo(f"Error: {program} cannot be run: {error.strerror or error}. Check its name, path and mode.", err=True)
     sys.exit(NOT_FOUND_STATUS if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE_STATUS)
 
 

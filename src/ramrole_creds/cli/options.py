@@ -26,6 +26,6 @@ def only_option(function: Callable[..., Any]) -> Callable[..., Any]:
         multiple=True,
         metavar="SOURCE",
         shell_complete=_complete,
-        help="Sources of the chain to use, as explain names them; repeatable.",
+        help="Use only this source of the chain, as `explain` names it; repeatable.",
     )
     return option(function)

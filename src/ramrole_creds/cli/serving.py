@@ -286,7 +286,7 @@ def _reload(service: LocalService, sources: Sources) -> None:
         rules = sources.rules()
     except RamRoleError as error:
         sources.retired += free
-        click.echo(f"The configuration was not read again, the old one stays: {error}", err=True)
+        click.echo(f"The new configuration is not valid, and the old one stays in use: {error}", err=True)
         return
     service.replace_rules(rules)
     for provider in free:

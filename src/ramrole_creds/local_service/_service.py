@@ -242,7 +242,7 @@ def _check_arguments(
     if socket_path is not None and not hasattr(socket, "AF_UNIX"):
         raise ConfigurationError("This system has no Unix sockets. Use host and port instead.")
     if items and not metadata:
-        raise ConfigurationError("items are passed on by the metadata protocol: set metadata=True.")
+        raise ConfigurationError("items are passed on by the metadata protocol: set metadata=True (--metadata).")
 
 
 def _check_address(host: object, port: object, admin_port: object) -> None:

@@ -61,7 +61,7 @@ def _identity_changed(event: kinds.IdentityChanged) -> str:
 
 
 def _forced(event: kinds.RefreshForced) -> str:
-    return "a fetch was requested" + (", because a service refused the credentials" if event.rejected else "")
+    return "a fetch was requested" + (", because a service rejected the credentials" if event.rejected else "")
 
 
 def _closed(_: kinds.Closed) -> str:

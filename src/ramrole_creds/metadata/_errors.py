@@ -118,7 +118,7 @@ def no_such_item(request_line: str) -> MetadataError:
 def tokens_refused(request_line: str, step: str, pause: float) -> MetadataError:
     """The error for a service that refuses the tokens it has just issued, and is not asked for some time."""
     return MetadataError(
-        f"{request_line} answered 401: it refuses the token that it has just issued. Requests may reach different "
+        f"{request_line} answered 401: it rejects the token that it has just issued. Requests may reach different "
         f"servers: look for a proxy at this address. The next request is sent in {pause:.0f} s.",
         step=step,
         status=401,
@@ -144,8 +144,8 @@ def other_role(wanted: str, attached: Sequence[str], request_line: str) -> Metad
     """The error for a role that is not attached while another one is."""
     names = ", ".join(repr(name) for name in attached)
     return MetadataError(
-        f"The role {wanted!r} is not attached to this instance, {names} is ({request_line} answered 404). Attach "
-        f"{wanted!r}, or request {names}.",
+        f"The role {wanted!r} is not attached to this instance; the attached role is {names} ({request_line} answered "
+        f"404). Attach {wanted!r}, or request {names}.",
         step="role",
         status=404,
         unrecoverable=True,
@@ -190,14 +190,14 @@ def _hint_for_refusal(status: int, token_mode: TokenMode, *, with_token: bool) -
     """What 401 or 403 means; None for any other status."""
     if status == 403 and with_token:
         return (
-            "It refuses even with a token: metadata access is switched off for this instance (HttpEndpoint), or a "
+            "It refuses requests with a token too: metadata access is disabled for this instance (HttpEndpoint), or a "
             "proxy blocks it."
         )
     if status in (401, 403) and token_mode == OFF:
         return "The instance requires the hardened mode: do not set token_mode='off'."
     if status in (401, 403):
         return (
-            "Either metadata access is switched off (HttpEndpoint), or the hardened mode is required and something "
+            "Either metadata access is disabled (HttpEndpoint), or the hardened mode is required and something "
             "keeps tokens away, such as a proxy that adds X-Forwarded-For, or in a container a hop limit of 1 "
             "(HttpPutResponseHopLimit)."
         )

@@ -73,13 +73,13 @@ class TokenCache:
         self.token_service_seen = True
 
     def forget(self, token: str) -> None:
-        """Drop a token that the service refused. A newer one of another thread stays."""
+        """Drop a token that the service rejected. A newer one of another thread stays."""
         held = self._held()
         if held is not None and held[0] == token:
             self._held = sealed(None)
 
     def mark_refused(self) -> float:
-        """The service refused a token that it had just issued: the seconds until it is asked again, doubling."""
+        """The service rejected a token that it had just issued: the seconds until it is asked again, doubling."""
         count = self._refusals[0] + 1
         pause = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(count - 1, 10))
         self._refusals = (count, self._clock.monotonic() + pause)
@@ -91,7 +91,7 @@ class TokenCache:
             self._refusals = (0, NEVER)
 
     def refusal_pause(self) -> float:
-        """Seconds for which the service is not asked, since it refuses every new token; 0 if it does not."""
+        """Seconds for which the service is not asked, because it rejects every new token; 0 if it does not."""
         return max(0.0, self._refusals[1] - self._clock.monotonic())
 
     def token_service_absent(self) -> bool:

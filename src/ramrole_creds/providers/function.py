@@ -97,7 +97,7 @@ class FunctionProvider(CredentialProvider):
         if not isinstance(key_id, str) or not isinstance(secret, str):
             raise FetchError(
                 f"The function of provider {self._name!r} must return Credentials, not {type(given).__name__}. An "
-                "object with access_key_id, access_key_secret and security_token is taken too."
+                "object with access_key_id, access_key_secret and security_token is accepted too."
             )
         if is_number(end):  # the official library counts seconds; 0 stands for unknown
             end = datetime.fromtimestamp(end, timezone.utc) if 0 < end < MAX_UNIX_SECONDS else None

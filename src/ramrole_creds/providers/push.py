@@ -78,7 +78,7 @@ class PushProvider(CredentialProvider):
 
         Raises:
             ProviderUnavailable: `update` has not been called yet; that is certain, since nothing else is asked.
-            FetchError: the credentials have expired, or a service refused them.
+            FetchError: the credentials have expired, or a service rejected them.
         """
         given = self._given
         if given is None:
@@ -86,12 +86,12 @@ class PushProvider(CredentialProvider):
         if given.expiration is not None and given.expiration.timestamp() <= context.clock.time():
             raise FetchError(
                 f"The credentials of this PushProvider expired at {given.expiration:%Y-%m-%dT%H:%M:%SZ}, and update() "
-                "was not called since. Call it with new ones."
+                "has not been called since. Call it with new credentials."
             )
         if context.rejected is not None and context.rejected == given:
             raise FetchError(
-                "A service refused the credentials of this PushProvider, and update() was not called since. Call it "
-                "with new ones."
+                "A service rejected the credentials of this PushProvider, and update() has not been called since. Call "
+                "it with new credentials."
             )
         return given
 

@@ -168,6 +168,6 @@ def _require_shallow(source: CredentialProvider) -> None:
         depth, inner = depth + 1, inner.source
     if depth > MAX_CHAINED_ROLES:
         raise ConfigurationError(
-            f"At most {MAX_CHAINED_ROLES} roles can be assumed one with the credentials of another. Assume the last "
-            "one with fewer steps."
+            f"A chain of assumed roles can have at most {MAX_CHAINED_ROLES} roles. Remove roles between the first and "
+            "the last one."
         )

@@ -66,7 +66,7 @@ def checked_role_arn(role_arn: str | None) -> str:
     if _ROLE_ARN.fullmatch(role_arn) is None:
         raise ConfigurationError(
             "role_arn must be the ARN of a role, acs:ram::ACCOUNT-ID:role/NAME; "
-            + ("it is not set." if not role_arn else "the value given is not one.")
+            + ("it is not set." if not role_arn else "the value given is not an ARN.")
         )
     return role_arn
 

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 MAX_LIFE_SECONDS: Final = 36 * 3600.0
 MAX_NUMBER: Final = 1e12
 TOLERANCE_SECONDS: Final = 5.0
-SERVED_TOO_LONG: Final = "credentials are held past their end"
-SERVED_TOO_SHORT: Final = "a caller gets credentials that live shorter than it asks for"
+SERVED_TOO_LONG: Final = "credentials are held after they expired"
+SERVED_TOO_SHORT: Final = "a caller gets credentials that live shorter than it requested"
 THROWN_AWAY: Final = "newer credentials are thrown away"
 ENDS_SOONER: Final = "credentials are replaced by ones that end sooner"
-DECIDED_OTHERWISE: Final = "this version decides otherwise"
+DECIDED_OTHERWISE: Final = "this version decides differently"
 
 Record = dict[str, Any]
 

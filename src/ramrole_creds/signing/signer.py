@@ -196,8 +196,8 @@ class Signer(PickledWithSlots):
             left = math.floor(credentials.expiration.timestamp() - math.floor(now))
             if left < 1:
                 raise SigningError(
-                    "The credentials end within this second: no service would accept a URL signed with them. Try again "
-                    "when the provider has new ones."
+                    "The credentials expire within this second: no service would accept a URL signed with them. Try "
+                    "again when the provider has new ones."
                 )
             if left < life:
                 _log.warning(
@@ -257,8 +257,8 @@ class Signer(PickledWithSlots):
             raise SigningError("expires_in must be a number of seconds, not NaN.")
         if not longest:
             raise SigningError(
-                f"{self._scheme.name} has no presigned URLs. OSSV1, OSSV4, SigV4, S3V1 and FCV2 (HTTP triggers) have; "
-                "with this scheme sign the request itself with sign()."
+                f"{self._scheme.name} has no presigned URLs; OSSV1, OSSV4, SigV4, S3V1 and FCV2 (HTTP triggers) have. "
+                "With this scheme sign the request itself: sign()."
             )
         if expires_in < 1 or expires_in > longest:
             limits = f"from 1 to {longest:.0f}" if longest < math.inf else "of at least 1"

@@ -26,17 +26,19 @@ _HINTS = {
     "InvalidParameter.PolicySize": "A session policy has at most 2048 characters: use wildcards, or attach a policy.",
     "InvalidTimeStamp.Expired": "This machine's clock is wrong: set it, with chrony for instance.",
     "SignatureDoesNotMatch": "The AccessKey secret does not belong to the AccessKey ID, or was cut when it was copied.",
-    "InvalidAccessKeyId.NotFound": "The source's AccessKey does not exist (any more), or its token was left out.",
+    "InvalidAccessKeyId.NotFound": "The source's AccessKey does not exist, or its security token is missing.",
     "InvalidAccessKeyId.Inactive": "The source's AccessKey is disabled: enable it in RAM, or use another.",
-    "InvalidSecurityToken.Expired": "The source's security token has expired.",
-    "MissingSecurityToken": "The source's key is temporary and came without its security token.",
+    "InvalidSecurityToken.Expired": "The source's security token has expired: get new credentials from the source.",
+    "MissingSecurityToken": "The source's key is temporary and its security token is missing: set the token too.",
     "AuthenticationFail.OIDCToken.Expired": (
         "The OIDC token has expired. The kubelet should replace the file before that: check when it was written."
     ),
     "AuthenticationFail.OIDCToken.AudienceNotMatch": (
         "The identity provider in RAM does not accept the token's audience (sts.aliyuncs.com for RRSA)."
     ),
-    "AuthenticationFail.OIDCToken.IssuerNotMatch": "Another cluster issued the token than the provider names.",
+    "AuthenticationFail.OIDCToken.IssuerNotMatch": (
+        "The token was issued by a cluster other than the one that the identity provider in RAM names."
+    ),
 }
 
 
@@ -74,14 +76,14 @@ class StsFailure:
 
 
 def is_source_rejected(error: StsError) -> bool:
-    """True if STS refused the credentials that signed the call: new ones may be accepted."""
+    """True if STS rejected the credentials that signed the call: new ones may be accepted."""
     return is_rejection_code(error.code)
 
 
 def unreachable(error: HttpError, call: Call) -> StsFailure:
     """The failure of a call without an answer."""
     if isinstance(error, ProxyUnusable):
-        text = f"{call}: STS was not asked, because the proxy cannot be used. {error} Check HTTPS_PROXY and NO_PROXY."
+        text = f"{call}: STS was not called, because the proxy cannot be used. {error} Check HTTPS_PROXY and NO_PROXY."
         return StsFailure(StsError(text), transient=error.retriable)
     return StsFailure(
         StsError(

@@ -103,7 +103,7 @@ class PolicyPlugin:
     def _written(self, path: Path, session: pytest.Session) -> bool:
         """Write the policy of a run that came to its end; true unless that fails."""
         if session.exitstatus not in _COMPLETE or self._config.getoption("collectonly"):
-            self._said.append(f"The run did not come to its end: no RAM policy was written to {path}.")
+            self._said.append(f"The run did not finish: no RAM policy was written to {path}.")
             return True
         accesses = [JudgedAccess("", "AssumedRoleUser", *each, Decision.ALLOW) for each in sorted(self._accesses)]
         text = json.dumps(least_policy(accesses, self._width), indent=2) + "\n"
@@ -120,7 +120,7 @@ class PolicyPlugin:
         """What stands against using the policy as it is."""
         said = []
         if failed:
-            said.append(f"{failed} test(s) failed: calls that they did not come to are missing from it.")
+            said.append(f"{failed} test(s) failed: the calls after the failures are missing from it.")
         if self._left_out:
             said.append(f"{self._left_out} test(s) were deselected: their calls are missing from it.")
         if self._config.getoption("lf", default=False):

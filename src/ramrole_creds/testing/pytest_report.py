@@ -34,7 +34,7 @@ def describe(cloud: FakeCloud, foreign_keys: Mapping[str, str], text: str = "") 
 def _unmet(cloud: FakeCloud) -> str:
     """The faults that struck nothing: one whose place is misspelt looks like this."""
     unmet = ", ".join(f"{one} at {one.where!r}" for one in cloud.faults if not one.is_port_fault and not one.played)
-    return f"Faults that no request met: {unmet}\n" if unmet else ""
+    return f"Faults that no request matched: {unmet}\n" if unmet else ""
 
 
 def _denials(cloud: FakeCloud) -> str:

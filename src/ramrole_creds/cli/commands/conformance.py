@@ -8,16 +8,29 @@ import click
 
 
 @click.command(
-    short_help="Play the metadata service, good and odd, to a client.",
+    short_help="Test a client against a fake metadata service.",
     context_settings={"ignore_unknown_options": True},
 )
 @click.option("--only", multiple=True, metavar="PATTERN", help="Cases to run, such as 'protocol/*'; repeatable.")
 @click.option("--once", is_flag=True, help="The client fetches once, prints one line and ends.")
-@click.option("--all", "every_answer", is_flag=True, help="Play every odd answer, not one of each family.")
-@click.option("--time-limit", default=20.0, show_default=True, type=click.FloatRange(1), help="Seconds for a fetch.")
-@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="Cases at the same time.")
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the results here.")
-@click.option("--junit", "junit_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML here.")
+@click.option("--all", "every_answer", is_flag=True, help="Play every unusual answer, not one of each kind.")
+@click.option(
+    "--time-limit",
+    default=20.0,
+    show_default=True,
+    type=click.FloatRange(1),
+    metavar="SECONDS",
+    help="Time limit of a fetch.",
+)
+@click.option(
+    "--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="Number of cases to run at the same time."
+)
+@click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the results to this file."
+)
+@click.option(
+    "--junit", "junit_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML to this file."
+)
 @click.argument("client", nargs=-1, required=True, type=click.UNPROCESSED)
 def command(  # one argument for each option
     only: tuple[str, ...],
@@ -29,14 +42,15 @@ def command(  # one argument for each option
     junit_file: Path | None,
     client: tuple[str, ...],
 ) -> None:
-    """Play the metadata service, good and odd, to any program and say what held.
+    """Test any program that reads the metadata service: play usual and unusual answers, and report what it did wrong.
 
     CLIENT is a program in any language, after `--`. For each line `fetch` on its standard input it prints one line: a
     JSON object with access_key_id, access_key_secret and security_token, or {"error": "..."}. With --once it reads
     nothing, prints one such object and ends. It finds the metadata service in CONFORMANCE_METADATA_ENDPOINT; a client
     in Python, Node.js or Java that connects to 100.100.100.200 reaches it there.
 
-    Exit status: 0 when all cases held, 1 otherwise; 126 when the client cannot be executed, 127 when it is not found.
+    Exit status: 0 when the client passes all cases, 1 otherwise; 126 when the client cannot be executed, 127 when it is
+    not found.
 
     \b
     Examples:

@@ -8,12 +8,14 @@ import click
 
 
 @click.command(short_help="Show the library at work on a fake cloud.")
-@click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 64), help="Threads that make calls.")
+@click.option(
+    "--threads", default=4, show_default=True, type=click.IntRange(1, 64), help="Number of threads that make calls."
+)
 @click.option("--seed", type=int, help="Make keys and jitter repeatable.")
 def command(threads: int, seed: int | None) -> None:
     """Show the library at work on a fake cloud: rotation under load, an outage, a changed policy.
 
-    Stays on this machine and ignores your own configuration.
+    It stays on this machine and ignores your own configuration.
 
     Exit status: 0 when every check held, 1 when one did not.
 

@@ -9,13 +9,13 @@ import click
 
 @click.command(short_help="Find out why there are credentials here, or why not.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the details of each check.")
-@click.option("--offline", is_flag=True, help="Do not ask STS or the region's endpoint.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for scripts.")
+@click.option("--offline", is_flag=True, help="Do not call STS or the region's endpoint.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for scripts.")
 def command(*, verbose: bool, offline: bool, as_json: bool) -> None:
     """Find out why a program gets credentials here, or why it does not. Never prints a secret.
 
-    Looks at the place, variables, files, the metadata service, and STS through the proxy that a program uses. The last
-    line is the verdict: who a program is here, or the cause and the fix.
+    It checks where it runs, variables, files, the metadata service, and STS through the proxy that a program uses. The
+    last line is the verdict: which identity a program has here, or the cause and the fix.
 
     Exit status: 0 when a program gets credentials that are accepted, 1 when it does not.
 
@@ -35,7 +35,7 @@ def command(*, verbose: bool, offline: bool, as_json: bool) -> None:
         click.echo(json.dumps(report.as_dict(), indent=2))
         sys.exit(0 if report.verdict.usable else 1)
     screen = open_screen()
-    with screen.waiting("Asking the sources of credentials …"):
+    with screen.waiting("Calling the sources of credentials …"):
         report = examine(offline=offline)
     for check in report.checks:
         screen.mark(check.mark, check.text)

@@ -12,7 +12,7 @@ from ramrole_creds.cli.options import only_option
     short_help="Run a command with one snapshot of the credentials.",
     context_settings={"ignore_unknown_options": True},
 )
-@click.option("--valid-for", default=0.0, type=click.FloatRange(0), metavar="SECONDS", help="Least life left.")
+@click.option("--valid-for", default=0.0, type=click.FloatRange(0), metavar="SECONDS", help="Minimum remaining life.")
 @only_option
 @click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND…")
 def command(*, valid_for: float, only: tuple[str, ...], arguments: tuple[str, ...]) -> None:

@@ -6,12 +6,12 @@ import click
 
 
 @click.command(short_help="Show what each source of credentials would do here.")
-@click.option("--json", "as_json", is_flag=True, help="A JSON list with one object for each source.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list with one object for each source.")
 def command(*, as_json: bool) -> None:
     """Show what each source of credentials would do here, in the order in which they are asked.
 
-    Sends no request. A source that is configured and broken stops the search: its line says so, and the lines below it
-    say that their sources are not reached.
+    It sends no request. A source that is configured and broken stops the search: its line says so, and the lines below
+    it say that their sources are not reached.
 
     Exit status: 0, or 1 when a setting is not valid.
 

@@ -13,16 +13,16 @@ STYLES = ("env", "dotenv", "powershell", "json", "process", "ini", CLI)
 @click.command(short_help="Print the credentials for another program.")
 @click.option("--format", "style", default="env", show_default=True, type=click.Choice(STYLES))
 @click.option("--write", metavar="NAME", help="With aliyun-cli: add the profile NAME to the CLI's file.")
-@click.option("--valid-for", default=0.0, type=click.FloatRange(0), metavar="SECONDS", help="Least life left.")
+@click.option("--valid-for", default=0.0, type=click.FloatRange(0), metavar="SECONDS", help="Minimum remaining life.")
 @only_option
 @click.option("--yes", is_flag=True, help="Print secrets on a terminal too.")
 def command(*, style: str, write: str | None, valid_for: float, only: tuple[str, ...], yes: bool) -> None:
     """Print the credentials that a program gets here, for another program.
 
-    The output holds secrets, so it goes to a pipe or a file; on a terminal only with --yes. The exception is
-    aliyun-cli: a profile that calls this command back whenever the CLI needs credentials.
+    The output holds secrets, so it goes to a pipe or a file; on a terminal only with --yes. The format
+    aliyun-cli holds no secret: it is a profile of the CLI that runs this command whenever the CLI needs credentials.
 
-    Exit status: 0, or 1 when there are no credentials, 2 for a wrong option.
+    Exit status: 0; 1 when there are no credentials; 2 when the command line is not valid.
 
     \b
     Examples:
@@ -37,7 +37,7 @@ def command(*, style: str, write: str | None, valid_for: float, only: tuple[str,
     from ramrole_creds.cli import handing_over
 
     if write is not None and style != CLI:
-        raise click.UsageError(f"--write goes with --format {CLI}.")
+        raise click.UsageError(f"--write needs --format {CLI}.")
     if style == CLI:
         if write is None:
             click.echo(json.dumps(handing_over.cli_profile("ramrole"), indent=2))

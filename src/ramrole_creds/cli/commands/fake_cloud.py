@@ -26,11 +26,26 @@ HIDDEN: Final[dict[str, str | None]] = {
 
 @click.command(short_help="Run a fake cloud for programs in any language.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Local address to bind; accepted as Host.")
-@click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port.")
+@click.option(
+    "--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Local port; 0 takes a free one."
+)
 @click.option("--role", default="web", show_default=True, help="Role attached to the instance; '' attaches none.")
-@click.option("--mode", default="normal", show_default=True, type=click.Choice(["normal", "hardened"]))
+@click.option(
+    "--mode",
+    default="normal",
+    show_default=True,
+    type=click.Choice(["normal", "hardened"]),
+    help="Mode of the metadata service.",
+)
 @click.option("--script", type=click.Path(exists=True, dir_okay=False), help="Faults to play, as JSON or YAML.")
-@click.option("--lifetime", default=21600.0, show_default=True, type=click.FloatRange(2), help="Seconds keys live.")
+@click.option(
+    "--lifetime",
+    default=21600.0,
+    show_default=True,
+    type=click.FloatRange(2),
+    metavar="SECONDS",
+    help="Life of the credentials that it issues.",
+)
 @click.option("--allow-host", multiple=True, metavar="NAME", help="Accept this in the Host header too; repeatable.")
 @click.option("--control-key", envvar="RAMROLE_CREDS_FAKE_KEY", help="Key of the control API below /_fake/.")
 @click.option("--seed", help="Make all issued values repeatable.")
@@ -50,8 +65,8 @@ def command(  # noqa: PLR0913, PLR0917  # one argument for each option
     """Run a fake cloud for programs in any language, until SIGTERM or Ctrl-C, or while a command runs.
 
     Prints one line with its URL when it is ready: metadata service, STS, OSS and the other services share this URL.
-    Standard error gets the `export` lines that point a program at it. Time passes as it does; `POST
-    /_fake/clock/advance` with the control key in X-Fake-Key jumps ahead.
+    Standard error gets the `export` lines that point a program at it. The clock runs in real
+    time; `POST /_fake/clock/advance` with the control key in X-Fake-Key moves it ahead.
 
     With a command nothing is printed. The command finds the cloud at 100.100.100.200, unless it ignores `http_proxy`,
     and its URL and control key in RAMROLE_CREDS_FAKE_URL and RAMROLE_CREDS_FAKE_KEY.

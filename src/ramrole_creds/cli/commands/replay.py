@@ -11,7 +11,7 @@ MAX_RECORDING_BYTES = 64 * 1024 * 1024
 
 @click.command(short_help="Play a recording against the engine.")
 @click.argument("recording", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Draw the timeline into this file.")
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Write the timeline to this file, as SVG.")
 @click.option(
     "--shrink",
     "shrunk",
@@ -21,9 +21,9 @@ MAX_RECORDING_BYTES = 64 * 1024 * 1024
 @click.option(
     "--scenario",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the same as a case for the project's tests/scenarios.",
+    help="Write them as a case for the project's tests/scenarios.",
 )
-@click.option("--json", "as_json", is_flag=True, help="A JSON list with one object for each broken promise.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list with one object for each broken promise.")
 def command(*, recording: Path, svg: Path | None, shrunk: Path | None, scenario: Path | None, as_json: bool) -> None:
     """Play a recording of ramrole_creds.recorder against the engine of this version.
 

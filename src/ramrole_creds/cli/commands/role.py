@@ -23,8 +23,8 @@ RULES = """
 The rules of the service:
   - an instance has one role at most, and only instances in a VPC can have one
   - the role's trust policy names the service ecs.aliyuncs.com
-  - who attaches a role needs ram:PassRole and ecs:AttachInstanceRamRole
-  - a role that was attached shows in the metadata after one or two minutes
+  - to attach a role you need ram:PassRole and ecs:AttachInstanceRamRole
+  - an attached role shows in the metadata after one or two minutes
 """
 
 
@@ -32,10 +32,11 @@ The rules of the service:
 def command() -> None:
     """Create RAM roles for instances, attach, detach, describe, list, delete and audit them.
 
-    The calls are signed with the credentials that this command finds. All subcommands may be repeated: what is done
-    already is not done again. `--dry-run` prints the calls that would change something.
+    The calls are signed with the credentials that this command finds. You can repeat each subcommand: what is
+    done already is not done again. `--dry-run` prints the calls that would change something.
 
-    Exit status: 0; 1 when a service refuses a call, or when `audit` finds something; 2 for a wrong option.
+    Exit status: 0; 1 when a service refuses a call, or when `audit` finds something; 2 when the command
+    line is not valid.
 
     \b
     Examples:
@@ -51,10 +52,10 @@ command.help = f"{cleandoc(command.help or '')}\n{RULES}"  # before Python 3.13 
 def shared_options(function: Function) -> Function:
     """The options of every subcommand."""
     options = [
-        click.option("--region", metavar="ID", help="Region of the instances; else what `default_region()` finds."),
+        click.option("--region", metavar="ID", help="Region of the instances; default: what `default_region()` finds."),
         click.option("--ecs-endpoint", metavar="HOST", help="Host or URL of the ECS API."),
         click.option("--ram-endpoint", metavar="HOST", help="Host or URL of the RAM API."),
-        click.option("--json", "as_json", is_flag=True, help="JSON on standard output, for scripts."),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts."),
     ]
     for option in reversed(options):
         function = option(function)
@@ -104,15 +105,24 @@ def open_roles(options: dict[str, object]) -> InstanceRoles:
     )
 
 
-_instance_option = click.option("--instance", "instances", multiple=True, required=True, metavar="ID")
+_instance_option = click.option(
+    "--instance", "instances", multiple=True, required=True, metavar="ID", help="Instance; repeatable."
+)
 
 
 @command.command(short_help="Create a role that instances can have.")
 @click.argument("name")
 @click.option("--policy", "policies", multiple=True, metavar="NAME", help="System policy to attach; repeatable.")
 @click.option("--custom-policy", "custom", multiple=True, metavar="NAME", help="Policy of the account; repeatable.")
-@click.option("--description", default="", help="Free text.")
-@click.option("--max-session", default=3600.0, show_default=True, type=click.FloatRange(3600, 43200), help="Seconds.")
+@click.option("--description", default="", help="Description of the role.")
+@click.option(
+    "--max-session",
+    default=3600.0,
+    show_default=True,
+    type=click.FloatRange(3600, 43200),
+    metavar="SECONDS",
+    help="Maximum length of a session of the role, up to 43200.",
+)
 @plan_command
 def create(
     roles: InstanceRoles,
@@ -137,10 +147,10 @@ def create(
 @command.command(short_help="Attach a role to instances.")
 @click.argument("name")
 @_instance_option
-@click.option("--replace", is_flag=True, help="Detach another role that an instance has.")
+@click.option("--replace", is_flag=True, help="Detach another role that the instance has.")
 @plan_command
 def attach(roles: InstanceRoles, *, name: str, instances: tuple[str, ...], replace: bool) -> Plan:
-    """Attach a role to instances; its credentials are there one or two minutes later.
+    """Attach a role to instances. Its credentials are available one or two minutes later.
 
     \b
     Example:
@@ -156,7 +166,7 @@ def attach(roles: InstanceRoles, *, name: str, instances: tuple[str, ...], repla
 @_instance_option
 @plan_command
 def detach(roles: InstanceRoles, *, name: str | None, instances: tuple[str, ...]) -> Plan:
-    """Detach a role, or whichever is attached; what was issued stays valid until it expires.
+    """Detach a role, or, without NAME, the role that is attached. Issued credentials stay valid until they expire.
 
     \b
     Example:
@@ -171,7 +181,7 @@ def detach(roles: InstanceRoles, *, name: str | None, instances: tuple[str, ...]
 @click.argument("name")
 @plan_command
 def delete(roles: InstanceRoles, *, name: str) -> Plan:
-    """Delete a role that no instance of the region has, after its policies were detached.
+    """Detach the policies of a role, and delete it. No instance of the region may have the role.
 
     \b
     Example:
@@ -205,8 +215,8 @@ def show_command(function: Callable[..., list[dict[str, str]]]) -> Callable[...,
 
 
 @command.command(short_help="Show which instances have which role.")
-@click.option("--instance", "instances", multiple=True, metavar="ID", help="Repeatable.")
-@click.option("--name", metavar="ROLE", help="All instances with this role.")
+@click.option("--instance", "instances", multiple=True, metavar="ID", help="Show this instance; repeatable.")
+@click.option("--name", metavar="ROLE", help="Show all instances with this role.")
 @show_command
 def describe(roles: InstanceRoles, *, instances: tuple[str, ...], name: str | None) -> list[dict[str, str]]:
     """Show which instances have which role.
@@ -234,13 +244,15 @@ def list_all(roles: InstanceRoles) -> list[dict[str, str]]:
     return [{"name": one.name, "arn": one.arn} for one in roles.list_roles()]
 
 
-@command.command(short_help="List instances without a role that fits.")
-@click.option("--instance", "instances", multiple=True, metavar="ID", help="Only these; all of the region otherwise.")
+@command.command(short_help="List instances whose role is missing or wrong.")
+@click.option("--instance", "instances", multiple=True, metavar="ID", help="Check only this instance; repeatable.")
 @show_command
 def audit(roles: InstanceRoles, *, instances: tuple[str, ...]) -> list[dict[str, str]]:
-    """List instances without a role, and those whose role does not exist or does not trust ECS.
+    """List instances without a role, and instances whose role does not exist or does not trust ECS.
 
-    Exit status: 1 when there are any.
+    It checks all instances of the region if none is named.
+
+    Exit status: 1 when it lists an instance.
 
     \b
     Example:

@@ -11,13 +11,15 @@ from ramrole_creds.cli.options import only_option
 
 @click.command(short_help="Serve credentials to the other programs of this host.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Local address to bind.")
-@click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port.")
+@click.option(
+    "--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Local port; 0 takes a free one."
+)
 @click.option("--socket", "socket_path", type=click.Path(dir_okay=False), help="Unix socket instead of TCP.")
 @click.option("--socket-mode", default="0600", show_default=True, help="Mode of the Unix socket, in octal.")
 @click.option("--metadata", is_flag=True, help="Answer the metadata protocol too, in security-hardened mode.")
 @click.option("--allow-item", multiple=True, metavar="ITEM", help="Metadata item to pass on; repeatable.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="Accept this in the Host header too; repeatable.")
-@click.option("--map", "maps", multiple=True, metavar="CLIENT=ROLE", help="Who gets which role; repeatable.")
+@click.option("--map", "maps", multiple=True, metavar="CLIENT=ROLE", help="Which client gets which role; repeatable.")
 @click.option("--config", type=click.Path(dir_okay=False), help="JSON file with map and only; read again at SIGHUP.")
 @only_option
 @click.option("--env-file", type=click.Path(dir_okay=False), help="Write the variables for clients here, mode 0600.")
@@ -32,8 +34,8 @@ from ramrole_creds.cli.options import only_option
 def command(**options: object) -> None:
     """Serve credentials to the other programs of this host, in any language, until SIGTERM or Ctrl-C.
 
-    Prints one line when it is ready: the URI that ALIBABA_CLOUD_CREDENTIALS_URI must be. On TCP the URI holds a random
-    secret, so only those who are given it get credentials. All clients share one fetch.
+    When it is ready it prints one line: the value for ALIBABA_CLOUD_CREDENTIALS_URI. On TCP the URI holds a random
+    secret, so only programs that have the URI get credentials. All clients share one fetch.
 
     CLIENT is uid:NUMBER, user:NAME (both by the peer of the Unix socket), addr:NETWORK or *. ROLE is self (the
     credentials that this command finds), the name or the ARN of a role to assume with them, or a provider URL. With
@@ -42,7 +44,7 @@ def command(**options: object) -> None:
     SIGTERM finishes the requests in progress and ends; SIGHUP reads the configuration again. Needs the extra `serve`:
     pip install '.[cli,serve]' in a checkout.
 
-    Exit status: 0 after SIGTERM or Ctrl-C, 1 when it cannot start, 2 for a wrong option.
+    Exit status: 0 after SIGTERM or Ctrl-C, 1 when it cannot start, 2 when the command line is not valid.
 
     \b
     Examples:

@@ -11,14 +11,23 @@ from ramrole_creds.cli.options import only_option
 
 @click.command(short_help="Watch the credentials live.")
 @only_option
-@click.option("--interval", default=1.0, show_default=True, type=click.FloatRange(0.1), help="Seconds between looks.")
-@click.option("--for", "seconds", type=click.FloatRange(0), help="End after so many seconds; else at Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each event, for scripts.")
+@click.option(
+    "--interval",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0.1),
+    metavar="SECONDS",
+    help="Time between updates.",
+)
+@click.option(
+    "--for", "seconds", type=click.FloatRange(0), metavar="SECONDS", help="End after this time; the default is Ctrl-C."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on a line for each event, for scripts.")
 def command(*, only: tuple[str, ...], interval: float, seconds: float | None, as_json: bool) -> None:
     """Watch the credentials of a program live: state, life left, fetches and failures.
 
-    On a terminal a panel with the life as a bar, both refresh windows in it, and a timeline; in a pipe one line for
-    each event.
+    On a terminal it draws a panel: the life of the credentials as a bar with both refresh windows, and a timeline. In
+    a pipe it prints one line for each event.
 
     Exit status: 0 at Ctrl-C or after --for, 1 when a setting is not valid.
 

@@ -8,14 +8,14 @@ import click
 
 
 @click.command(short_help="Show the credentials here, and their source.")
-@click.option("--expect-role", metavar="NAME", help="Refuse credentials of any other role.")
+@click.option("--expect-role", metavar="NAME", help="Fail if the credentials are of any other role.")
 @click.option("--verify", is_flag=True, help="Ask STS (GetCallerIdentity) whose credentials these are.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for scripts.")
 def command(*, expect_role: str | None, verify: bool, as_json: bool) -> None:
     """Show which credentials a program gets here, and from which source. Never prints a secret.
 
     Exit status: 0 with credentials, 1 without (standard error has a line for each source), or when
-    --verify is refused.
+    STS rejects them (--verify).
 
     \b
     Examples:

@@ -83,7 +83,7 @@ def _why_it_says(answer: Answer) -> tuple[str, str]:
     """The cause and the fix as the error itself states them."""
     error, source = answer.error, answer.source
     if isinstance(error, StsError) and error.code in REFUSALS:
-        cause = f"STS refuses the keys of {source}: {REFUSALS[error.code]} ({error.code})."
+        cause = f"STS rejects the keys of {source}: {REFUSALS[error.code]} ({error.code})."
         return cause, f"{REMOVE.get(source, 'Get new keys')}."
     cause, advice = _split_advice(message_of(error))
     return cause, _advice_for(answer, cause, advice)
@@ -134,10 +134,10 @@ def _why_oidc_is_broken(answer: Answer) -> tuple[str, str] | None:
     if not os.access(file, os.R_OK):
         return (
             f"The OIDC token file {file} cannot be read.",
-            "Mount it: look at the annotations by which ack-pod-identity-webhook injects it, and at its mode.",
+            "Mount it: check the annotations by which ack-pod-identity-webhook injects it, and its mode.",
         )
     if Path(file).is_file() and not Path(file).stat().st_size:
-        return f"The OIDC token file {file} is empty.", "Look at the kubelet, which writes it; restart the pod."
+        return f"The OIDC token file {file} is empty.", "Check the kubelet, which writes it; restart the pod."
     return None
 
 
@@ -146,7 +146,7 @@ def _why_sts_refuses_oidc(error: StsError) -> tuple[str, str] | None:
     if error.code == "AuthenticationFail.OIDCToken.Expired":
         return (
             "The OIDC token has expired: the kubelet has not replaced the file.",
-            "Look at the time of the token file and at the kubelet; restart the pod to get a new token.",
+            "Check the time of the token file and the kubelet; restart the pod to get a new token.",
         )
     if error.code.startswith("AuthenticationFail.OIDCToken."):
         return (
@@ -160,7 +160,7 @@ def _why_sts_refuses_oidc(error: StsError) -> tuple[str, str] | None:
     if error.status is None:
         return (
             "STS does not answer, and the pod's role needs it.",
-            f"Look at the network and HTTPS_PROXY; inside a VPC set {REGION_VARIABLE} and {VPC_VARIABLE}=true.",
+            f"Check the network and HTTPS_PROXY; inside a VPC set {REGION_VARIABLE} and {VPC_VARIABLE}=true.",
         )
     return None
 
@@ -177,7 +177,7 @@ def _why_metadata_is_broken(answer: Answer, place: Place) -> tuple[str, str] | N
     if error.step == "role" and error.status == 404 and pinned:
         return (
             f"{ROLE_VARIABLE}={pinned} pins a role that is not attached to this instance.",
-            f"Attach {pinned}, or unset {ROLE_VARIABLE} to use whatever role is attached.",
+            f"Attach {pinned}, or unset {ROLE_VARIABLE} to use the role that is attached.",
         )
     if error.status == 403 and answer.tokens_lost:
         where = "this container" if place.container else "this program"
@@ -187,7 +187,7 @@ def _why_metadata_is_broken(answer: Answer, place: Place) -> tuple[str, str] | N
         )
     if error.status == 403:
         return (
-            "The metadata service refuses all requests (403): access to it is switched off for this instance.",
+            "The metadata service refuses all requests (403): access to it is disabled for this instance.",
             "Set HttpEndpoint=enabled with ModifyInstanceMetadataOptions; in a container, also look at the hop limit.",
         )
     if error.status is None and _TIME.search(error.message) is None:
@@ -199,7 +199,7 @@ def _why_metadata_fails(status: int, step: str) -> tuple[str, str]:
     if status >= 500 or status == 429:
         return (
             f"The metadata service fails (HTTP {status}).",
-            "Try again in a minute; if it stays so, open a ticket for this instance.",
+            "Try again in a minute; if the failure remains, open a ticket for this instance.",
         )
     if 300 <= status < 400:
         return (
@@ -213,15 +213,15 @@ def _why_metadata_fails(status: int, step: str) -> tuple[str, str]:
         )
     if status == 401 or (status and step == "token"):
         return (
-            f"The metadata service refuses session tokens (HTTP {status}, step {step}).",
+            f"The metadata service rejects session tokens (HTTP {status}, step {step}).",
             "Look for a proxy between this program and 100.100.100.200; in a container, raise HttpPutResponseHopLimit.",
         )
     if status == 200:
         return (
-            "What answers at the address of the metadata service gives no usable credentials.",
+            "The program that answers at the address of the metadata service returns no usable credentials.",
             "Look for a proxy or a sign-in page that answers in its place; `-v` shows what came back.",
         )
     return (
-        "The metadata service does not give a usable answer in time.",
-        "Look for a proxy, a VPN or a firewall that holds its packets; in a container, raise HttpPutResponseHopLimit.",
+        "The metadata service does not return a usable answer in time.",
+        "Look for a proxy, a VPN or a firewall that delays packets; in a container, raise HttpPutResponseHopLimit.",
     )

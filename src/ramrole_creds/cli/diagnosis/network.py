@@ -77,9 +77,9 @@ def check_verification(verification: Verification) -> Check:
         return Check("sts", "ok", f"{where} accepts the credentials: {verification.caller.arn}.")
     details = (message_of(verification.error),)
     if isinstance(verification.error, ConfigurationError):
-        return Check("sts", "failed", f"STS cannot be asked: {message_of(verification.error)}")
+        return Check("sts", "failed", f"STS cannot be called: {message_of(verification.error)}")
     if verification.refused and isinstance(verification.error, StsError):
-        return Check("sts", "failed", f"{where} refuses the credentials: {verification.error.code}.", details)
+        return Check("sts", "failed", f"{where} rejects the credentials: {verification.error.code}.", details)
     return Check("sts", "warning", f"{where} does not answer: the credentials are not verified.", details)
 
 
@@ -96,7 +96,7 @@ def check_clock(difference: float | None) -> Check:
         return Check("clock", "ok", f"This machine's clock and the server's differ by {abs(difference):.0f} s.")
     if abs(difference) <= MAX_SIGNATURE_AGE_SECONDS:
         return Check("clock", "warning", f"{text}: set it, with chrony for instance.")
-    return Check("clock", "failed", f"{text}: services refuse signatures that are 15 minutes off. Set the clock.")
+    return Check("clock", "failed", f"{text}: services reject signatures whose time is 15 minutes off. Set the clock.")
 
 
 def describe_clock(difference: float) -> str:

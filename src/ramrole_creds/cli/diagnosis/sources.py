@@ -155,16 +155,16 @@ def check_metadata(survey: Survey, overlay: list[str]) -> Iterator[Check]:
                 "overlay",
                 "warning",
                 f"This machine has the address {address}, of 100.64.0.0/10: an overlay network such as Tailscale "
-                "takes the metadata service's packets. Turn its packet filter off (tailscale up "
-                "--netfilter-mode=off), or route 100.100.100.200/32 past it.",
+                "receives the packets to the metadata service. Turn its packet filter off (tailscale up "
+                "--netfilter-mode=off), or give 100.100.100.200 a separate route.",
             )
     elif isinstance(error, MetadataError):
         status = "nothing usable" if error.status is None else f"HTTP {error.status}"
         yield Check("metadata", "failed", f"The metadata service answers {status} (step: {error.step}).", said)
     elif isinstance(error, ProviderUnavailable):
-        yield Check("metadata", "skipped", "The metadata service is not asked: a variable forbids it.", said)
+        yield Check("metadata", "skipped", "The metadata service was not called: a variable forbids it.", said)
     else:
-        yield Check("metadata", "failed", "The metadata service cannot be asked.", said)
+        yield Check("metadata", "failed", "The metadata service was not called: a setting is not valid.", said)
 
 
 def check_sources(survey: Survey) -> Iterator[Check]:

@@ -13,6 +13,7 @@ from ramrole_creds.cli.diagnosis.report import Verdict
 from ramrole_creds.cli.diagnosis.sources import METADATA
 from ramrole_creds.cli.diagnosis.variables import TEMPORARY_PREFIX, TOKEN
 from ramrole_creds.credentials import shorten_id, shown_identity
+from ramrole_creds.metadata.client import ENDPOINT_VARIABLES
 from ramrole_creds.providers.ecs_ram_role import DISABLED_VARIABLE
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from ramrole_creds.cli.diagnosis.sources import Answer, Survey
 
 ATTACH: Final = (
-    "Attach a role in the ECS console, or run `ramrole-creds role attach NAME --instance ID` on a machine that may; it "
-    "works a minute or two later."
+    "Attach a role in the ECS console, or run `ramrole-creds role attach NAME --instance ID` on a machine with the "
+    "permission; its credentials are available a minute or two later."
 )
 
 
@@ -66,13 +67,15 @@ def _usable(credentials: Credentials, verification: Verification | None, ahead: 
     text = f"{text}." if verification is None or verification.caller else f"{text}; not verified."
     if ahead is not None and abs(ahead) > MAX_SIGNATURE_AGE_SECONDS:
         # This library learns the server's time from its answers; the other SDKs do not.
-        text = f"{text} {describe_clock(ahead)}: set it, since services refuse what other SDKs sign by it."
+        text = f"{text} {describe_clock(ahead)}: set it, because services reject what other SDKs sign with it."
     return Verdict(usable=True, text=text)
 
 
 def _until(credentials: Credentials) -> str:
     if credentials.expiration is None:
-        return "with a security token of unknown life" if credentials.security_token else "with a key that never ends"
+        return (
+            "with a security token of unknown expiry" if credentials.security_token else "with a key that never expires"
+        )
     left = timedelta(seconds=int((credentials.expiration - datetime.now(timezone.utc)).total_seconds()))
     return f"until {credentials.expiration:%Y-%m-%dT%H:%M:%SZ} (in {left})"
 
@@ -89,7 +92,7 @@ def _refused(survey: Survey, winner: Answer, verification: Verification) -> Verd
     if winner.credentials.access_key_id.startswith(TEMPORARY_PREFIX) and winner.credentials.security_token is None:
         reason = REFUSALS["MissingSecurityToken"]
         advice = f"Set {TOKEN} too, or unset all three." if winner.source == "env" else advice
-    cause = f"STS refuses the credentials {key} of {winner.source}: {reason} ({code})."
+    cause = f"STS rejects the credentials {key} of {winner.source}: {reason} ({code})."
     if code.startswith("InvalidTimeStamp"):
         return Verdict(usable=False, cause=cause, fix="Set this machine's clock, with chrony for instance.")
     return Verdict(usable=False, cause=cause, fix=advice + _then_the_role(survey, winner))
@@ -123,19 +126,26 @@ def _nothing_found(survey: Survey, place: Place) -> Verdict:
             return Verdict(
                 usable=False,
                 cause="This is an ECS instance, and its metadata service does not answer.",
-                fix="Look for a VPN or a firewall that takes packets to 100.100.100.200; `-v` shows what was tried.",
+                fix=_correct_the_address()
+                + "Look for a VPN or a firewall that drops packets to 100.100.100.200; `-v` shows what was tried.",
             )
         return Verdict(
             usable=False,
             cause="No source of credentials is configured here, and no metadata service answers.",
-            fix=_where_a_role_comes_from(place),
+            fix=_correct_the_address() + _where_a_role_comes_from(place),
         )
     return Verdict(
         usable=False,
-        cause=f"No source of credentials is configured here, and {DISABLED_VARIABLE}=true forbids to ask the metadata "
-        "service.",
+        cause=f"No source of credentials is configured here, and {DISABLED_VARIABLE}=true forbids requests to the "
+        "metadata service.",
         fix=f"Unset {DISABLED_VARIABLE} to use the instance's role.",
     )
+
+
+def _correct_the_address() -> str:
+    """The advice for an address that a variable sets, where nothing answers."""
+    variable = next((name for name in ENDPOINT_VARIABLES if os.environ.get(name)), None)
+    return "" if variable is None else f"Correct {variable}, or unset it: nothing answers at its address. Or: "
 
 
 def _where_a_role_comes_from(place: Place) -> str:
