@@ -1,6 +1,7 @@
 """Rotating credentials for DuckDB, which reads and writes the S3-compatible endpoint of OSS.
 
-    database = duckdb_connection(provider, connection, endpoint="s3.oss-cn-hangzhou.aliyuncs.com", region="cn-hangzhou")
+    endpoint = "s3.oss-cn-hangzhou.aliyuncs.com"
+    database = duckdb_connection(provider, connection, endpoint=endpoint, region="cn-hangzhou")
     database().sql("SELECT * FROM 's3://bucket/key.parquet'")
 
 DuckDB keeps keys in a secret. The handle replaces the secret when the credentials change, and returns the connection.

@@ -1,6 +1,7 @@
 """Rotating credentials for obstore, which reads and writes the S3-compatible endpoint of OSS.
 
-    store = S3Store("bucket", endpoint=endpoint, region=region, credential_provider=ObstoreCredentials(provider))
+    credentials = ObstoreCredentials(provider)
+    store = S3Store("bucket", endpoint=endpoint, region=region, credential_provider=credentials)
 
 obstore keeps a snapshot until five minutes before its end. The reported life is shorter, so it asks for each request,
 but at most every 100 ms. That costs little, because the provider answers from memory.

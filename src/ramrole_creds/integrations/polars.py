@@ -1,6 +1,7 @@
 """Rotating credentials for polars, which reads and writes the S3-compatible endpoint of OSS.
 
-    polars.scan_parquet("s3://bucket/key", credential_provider=PolarsCredentials(provider), storage_options=options)
+    credentials = PolarsCredentials(provider)
+    polars.scan_parquet("s3://bucket/key", credential_provider=credentials, storage_options=options)
 
 polars caches what the function returns until it expires. The options hold no key: `aws_endpoint_url`, `aws_region`.
 """
