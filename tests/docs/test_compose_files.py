@@ -35,10 +35,11 @@ every_file = pytest.mark.parametrize("name", FILES)
 def problems(document: dict[str, Any]) -> list[str]:
     """What the schema of compose, as check-jsonschema carries it, says against a file."""
     pytest.importorskip("check_jsonschema", reason="check-jsonschema has the schema")
-    from jsonschema.validators import validator_for
+    from jsonschema.validators import Draft7Validator, validator_for
 
     schema = json.loads(files("check_jsonschema.builtin_schemas.vendor").joinpath("compose-spec.json").read_text())
-    return [f"{one.json_path}: {one.message}" for one in validator_for(schema)(schema).iter_errors(document)]
+    validator = validator_for(schema, default=Draft7Validator)(schema)  # older releases spell draft 7 with https
+    return [f"{one.json_path}: {one.message}" for one in validator.iter_errors(document)]
 
 
 def commands(document: dict[str, Any]) -> list[list[str]]:

@@ -19,6 +19,8 @@ PAGES = [
     "servers.md",
     "start.md",
 ]
+NEWER = {"command process timed out after": "external.py"}
+"""Texts that came with a module which old releases do not have."""
 BLOCK = re.compile(r"(?:^<!-- needs: (\w+) -->\n)?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -57,11 +59,14 @@ def test_the_errors_of_the_other_library_are_in_its_own_words(page: str, package
     if spec is None or spec.submodule_search_locations is None:
         pytest.skip(f"{package} is not installed")
     (folder,) = spec.submodule_search_locations
-    source = "".join(file.read_text(encoding="utf-8", errors="replace") for file in Path(folder).rglob("*.py"))
+    files = list(Path(folder).rglob("*.py"))
+    source = "".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
     table = (DOCS / page).read_text(encoding="utf-8").partition("| if you see |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
     assert len(rows) >= 3
-    assert sum(text not in source for text in rows) <= foreign, [text for text in rows if text not in source]
+    older = {text for text, module in NEWER.items() if module not in {file.name for file in files}}
+    missing = [text for text in rows if text not in source and text not in older]
+    assert len(missing) <= foreign, missing
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("migrate-")])
