@@ -49,9 +49,12 @@ class Stage:
         state = CacheState(NO_SNAPSHOT, Backoff(), "empty")
         self.cell = StateCell(state.change(*(happening(number) for number in range(3))))
         self.raises: BaseException | None = None
+        self.meanwhile: Callable[[], None] | None = None
 
     def _hear(self, event: events.Event) -> None:
         self.received.append(event.at)
+        if self.meanwhile is not None:
+            self.meanwhile()
         if self.raises is not None:
             raise self.raises
 
@@ -176,6 +179,67 @@ def test_an_event_that_arrives_as_the_delivery_ends_is_delivered_too() -> None:
     stage.workers.work[0]()
     assert stage.received == [0.0, 1.0, 2.0, 3.0]
     assert cell.latest().delivery is None
+
+
+class InterruptedClock:
+    """What strikes where the time is read, once."""
+
+    def __init__(self, strikes: BaseException | None) -> None:
+        self.strikes = strikes
+
+    def time(self) -> float:
+        strikes, self.strikes = self.strikes, None
+        if strikes is not None:
+            raise strikes
+        return 9.0
+
+    def monotonic(self) -> float:
+        return 9.0
+
+
+def collected(strikes: BaseException | None = None) -> Stage:
+    """A source whose cache was collected where no thread could be started."""
+    stage = Stage(RuntimeError("can't start new thread"))
+    stage.events.report_end({stage.workers.process_id(): stage.cell}, InterruptedClock(strikes))
+    assert stage.received == []
+    return stage
+
+
+def test_an_end_whose_report_was_interrupted_is_reported_by_the_next_call() -> None:
+    stage, other = collected(KeyboardInterrupt()), Stage()
+    with pytest.raises(KeyboardInterrupt):
+        other.events.ensure(other.cell, wait=False)
+    for _ in range(2):
+        other.events.ensure(other.cell, wait=False)
+    assert stage.received == [0.0, 1.0, 2.0, 9.0]
+
+
+def test_an_end_that_cannot_be_reported_is_no_error_of_the_next_call() -> None:
+    stage, other = collected(OSError("no clock")), Stage()
+    for _ in range(2):
+        other.events.ensure(other.cell, wait=False)
+    assert stage.received == []
+
+
+@pytest.mark.parametrize("raises", [None, KeyboardInterrupt()], ids=["whole", "interrupted"])
+def test_a_listener_of_an_end_may_make_calls_and_hears_each_event_once(raises: BaseException | None) -> None:
+    stage, other = collected(), Stage()
+    stage.meanwhile, stage.raises = lambda: other.events.ensure(other.cell, wait=False), raises
+    with contextlib.suppress(KeyboardInterrupt):
+        other.events.ensure(other.cell, wait=False)
+    stage.meanwhile = stage.raises = None
+    other.events.ensure(other.cell, wait=False)
+    assert stage.received == [0.0, 1.0, 2.0, 9.0]
+
+
+def test_the_end_of_a_cache_that_this_process_never_used_is_reported_once() -> None:
+    stage, other = Stage(RuntimeError("can't start new thread")), Stage()
+    stage.raises = KeyboardInterrupt()
+    stage.events.report_end({}, InterruptedClock(None))
+    with pytest.raises(KeyboardInterrupt):
+        other.events.ensure(other.cell, wait=False)
+    other.events.ensure(other.cell, wait=False)
+    assert stage.received == [9.0]
 
 
 def test_an_interrupt_in_a_log_handler_loses_no_event() -> None:

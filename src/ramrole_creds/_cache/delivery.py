@@ -73,9 +73,10 @@ class EventDelivery:
                 _postponed.append(report)
 
     def _report_end(self, cells: dict[int, StateCell], clock: Clock) -> None:
-        cell = cells.get(self._runtime.process_id())
+        """Report it, or what is left of it after an interrupt."""
+        cell = cells.get(process := self._runtime.process_id())
         if cell is None:  # a forked child that never used it
-            cell = self._runtime.cell(CacheState(NO_SNAPSHOT, Backoff(), EMPTY))
+            cell = cells.setdefault(process, self._runtime.cell(CacheState(NO_SNAPSHOT, Backoff(), EMPTY)))
         ended = Happening("Closed", clock.time())
         while not (state := cell.latest()).closed:
             cell.swap(state, state.change(ended, closed=True, in_flight=None, snapshot=NO_SNAPSHOT))
@@ -89,9 +90,7 @@ class EventDelivery:
 
         While a fetch is in flight its worker will deliver.
         """
-        while _postponed:
-            with suppress(IndexError):  # another thread took it
-                _postponed.popleft()()
+        _report_postponed()
         state = cell.latest()
         delivery = state.delivery
         if delivery is None:
@@ -144,3 +143,16 @@ class EventDelivery:
                 pending = (taken, *pending)
             cell.swap(state, state.change(delivery=None, pending=pending))
         delivery.finish()
+
+
+def _report_postponed() -> None:
+    """Report the ends that no thread could. Each stays in the queue until then, since an interrupt may strike."""
+    for report in _postponed.copy():
+        try:
+            with suppress(Exception):  # as in a finalizer
+                report()
+        except BaseException:
+            _postponed.append(report)  # what ran meanwhile may have removed it
+            raise
+        with suppress(ValueError):
+            _postponed.remove(report)
