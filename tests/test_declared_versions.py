@@ -27,7 +27,7 @@ LOWEST = {
     if line
 }
 """What each command asks for that installs lowest versions."""
-NEWEST_ONLY = {"airflow", "duckdb", "iceberg", "lance"}
+NEWEST_ONLY = {"airflow"}
 
 
 @pytest.mark.parametrize("extra", sorted(EXTRAS.keys() - NEWEST_ONLY))

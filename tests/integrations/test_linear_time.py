@@ -41,6 +41,7 @@ READERS: dict[str, Callable[[str], object]] = {
 PIECES = {
     "token": "token ",
     "head": "ACCESS_DENIED during Head",
+    "duckdb": "HTTP Error: Unable to connect to URL a",
     "letters": "InvalidSecurityToken.a",
     "tablestore": "OTSAuthFailed ",
     "open-element": "<StringToSign>",

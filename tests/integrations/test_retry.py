@@ -266,6 +266,21 @@ def test_a_refused_head_of_the_rust_object_store_is_worth_a_refresh(retries: str
     assert is_rejection(OSError(HEAD_OF_OBJECT_STORE.format(retries, status))) is rejected
 
 
+@pytest.mark.parametrize(
+    ("text", "rejected"),
+    [
+        ('"http://127.0.0.1:40653/bkt/key.csv": 403 (Forbidden).\n\nAuthentication Failure', True),
+        ("s3://bkt/key.csv: Forbidden (HTTP code 403)", True),
+        ('"http://127.0.0.1:40653/bkt/key.csv": 404 (Not Found).', False),
+        ("s3://bkt/key.csv: Not Found (HTTP code 404)", False),
+    ],
+    ids=["1.2", "1.5", "1.2-missing", "1.5-missing"],
+)
+def test_a_refused_head_of_duckdb_is_worth_a_refresh(text: str, rejected: bool) -> None:
+    """Releases before 1.5.5 ask for the length of a file first."""
+    assert is_rejection(OSError(f"HTTP Error: Unable to connect to URL {text}")) is rejected
+
+
 class Bucket:
     """A client that can be pickled."""
 

@@ -78,6 +78,17 @@ def test_the_fetch_learns_the_time_of_sts(client: StsClient, cloud: FakeCloud, u
     assert context.server_time is not None
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_where_a_redirect_points_is_never_asked(
+    client: StsClient, cloud: FakeCloud, user: Credentials, status: int
+) -> None:
+    with FakeCloud() as elsewhere:
+        cloud.faults.add("*", "redirect", status=status, location=elsewhere.url + "/")
+        with pytest.raises(StsError, match=str(status)):
+            assume(client, cloud, user)
+        elsewhere.assert_not_called()
+
+
 def test_throttling_is_waited_out_with_jitter_and_signed_anew(
     client: StsClient, cloud: FakeCloud, user: Credentials, pauses: list[float]
 ) -> None:

@@ -37,12 +37,14 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _T = TypeVar("_T")
 
-# The answer to HEAD has no body. For a refused one botocore reports the status as its code, pyarrow the first text, and
-# object_store (polars, obstore, deltalake) the second. Only a refresh can tell whether the token was the reason.
+# The answer to HEAD has no body. For a refused one botocore reports the status as its code, pyarrow the first text,
+# object_store (polars, obstore, deltalake) the second, and DuckDB before 1.5.5 the last two. Only a refresh can tell
+# whether the token was the reason.
 _HEAD_REFUSED = re.compile(
     r"ACCESS_DENIED during Head\w{1,40} operation: No response body"
     r"|Error performing HEAD [^\s]{1,2048} in [^\s]{1,40}(?:, after \d{1,4} retries[^-]{0,200})? - "
     r"Server returned non-2xx status code: 403 "
+    r"|HTTP Error: Unable to connect to URL [^\s]{1,2048}: (?:403 \(Forbidden\)|Forbidden \(HTTP code 403\))"
 )
 
 _CODE_NAMES = ("code", "error_code", "errorCode", "err_code", "_errorCode", "type")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
-from duckdb_extensions import import_extension
+from duckdb_extensions.extension_importer import import_extension
 
 from ramrole_creds import EcsRamRoleProvider, RamRoleArnProvider
 from ramrole_creds.integrations.duckdb import duckdb_connection

@@ -25,6 +25,10 @@ class TestCloudSso:
         credentials = self.provider(gate).get_credentials()
         assert (credentials.access_key_id, credentials.provider_name) == ("STS.sso", "cloud_sso")
 
+    def test_another_host_than_this_machine_is_asked_by_https(self) -> None:
+        provider = CloudSsoProvider("http://signin.example/start/login", "123", "ac-1", access_token="sso-token")
+        assert "https://signin.example/" in provider.explain()
+
     def test_an_expired_sign_in_says_how_to_sign_in_again(self, gate: FakeCloud) -> None:
         with pytest.raises(FetchError, match="aliyun configure --mode CloudSSO"):
             self.provider(gate, access_token_expire=gate.clock.time() - 1).get_credentials()
