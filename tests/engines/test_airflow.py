@@ -65,7 +65,6 @@ def airflow(cloud: FakeCloud, fetches: Fetches, tmp_path: Path) -> Mapping[str, 
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "rotation.py").write_text(DAG, encoding="utf-8")
     run(environment, "db", "migrate")
-    run(environment, "dags", "reserialize")  # releases before 3.2 run only what is in the database
     return environment
 
 
