@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.bucket_store import StoredObject
 from ramrole_creds.testing.services.markup import texts, xml_response
-from ramrole_creds.testing.services.object_operations import find_object, no_such_key
+from ramrole_creds.testing.services.object_operations import find_object, no_such_key, put_actions
 from ramrole_creds.testing.services.service import ServiceError
 
 if TYPE_CHECKING:
@@ -53,11 +53,11 @@ def _set_tags(call: StorageCall, tags: tuple[tuple[str, str], ...]) -> None:
 
 def put_symlink(call: StorageCall) -> WireResponse:
     """`PUT /bucket/key?symlink`."""
-    call.permit("PutObject")
+    call.permit(*put_actions(call))
     target = unquote(call.own_header("symlink-target") or "")
     if not target:
         raise ServiceError("InvalidArgument", "The header x-oss-symlink-target is missing.")
-    link = replace(StoredObject.of(b"", call.kept_headers(), call.now, "Symlink"), target=target)
+    link = replace(StoredObject.of(b"", call.kept_headers(), call.now, "Symlink"), target=target, tags=call.given_tags)
     with call.store.lock:
         call.store.room.take(link.size(call.key))
         call.bucket().objects[call.key] = link

@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.bucket_listing import acl_document
@@ -24,8 +23,7 @@ def put_object(call: StorageCall) -> WireResponse:
     """`PUT /bucket/key`."""
     call.permit(*put_actions(call))
     require_no_callback(call)
-    tags = tuple(parse_qsl(call.own_header("tagging") or "", keep_blank_values=True))
-    stored = replace(StoredObject.of(call.body, call.kept_headers(), call.now), tags=tags)
+    stored = replace(StoredObject.of(call.body, call.kept_headers(), call.now), tags=call.given_tags)
     with call.store.lock:
         _require_absent_if_asked(call)
         call.store.room.take(stored.size(call.key))
@@ -73,7 +71,7 @@ def copy_object(call: StorageCall) -> WireResponse:
 
 def append_object(call: StorageCall) -> WireResponse:
     """`POST /bucket/key?append&position=n`."""
-    call.permit("PutObject")
+    call.permit(*put_actions(call))
     position = call.query.get("position", "")
     with call.store.lock:
         objects = call.bucket().objects
@@ -83,10 +81,10 @@ def append_object(call: StorageCall) -> WireResponse:
         length = len(old.body) if old else 0
         if position != str(length):
             raise ServiceError("PositionNotEqualToLength", "Position is not equal to file length", 409)
-        headers = old.headers if old else call.kept_headers()
-        call.store.room.take(object_size(call.key, length + len(call.body), headers))
+        headers, tags = (old.headers, old.tags) if old else (call.kept_headers(), call.given_tags)
+        call.store.room.take(object_size(call.key, length + len(call.body), headers, tags))
         stored = StoredObject.of((old.body if old else b"") + call.body, headers, call.now, "Appendable")
-        objects[call.key] = stored
+        objects[call.key] = replace(stored, tags=tags)
     return WireResponse(
         200, (("ETag", f'"{stored.etag}"'), (f"{call.prefix}next-append-position", str(len(stored.body))))
     )

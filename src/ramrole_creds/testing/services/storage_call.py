@@ -69,6 +69,11 @@ class StorageCall:
         """The value of the protocol's header `x-…-name`."""
         return self.headers.get(self.prefix + name)
 
+    @property
+    def given_tags(self) -> tuple[tuple[str, str], ...]:
+        """The tags that the request gives to an object."""
+        return tuple(parse_qsl(self.own_header("tagging") or "", keep_blank_values=True))
+
     def needs(self, action: str, bucket: str | None = None, key: str | None = None) -> Access:
         """An action of OSS on this call's bucket or object, or on another.
 
@@ -92,7 +97,7 @@ class StorageCall:
             conditions |= {"oss:Prefix": self.query.get("prefix", ""), "oss:Delimiter": self.query.get("delimiter", "")}
         if acl := self.own_header("acl"):
             conditions["oss:x-oss-acl"] = acl
-        for name, value in parse_qsl(self.own_header("tagging") or "", keep_blank_values=True):
+        for name, value in self.given_tags:
             conditions[f"oss:RequestObjectTag/{name}"] = value
         held = self.store.find(bucket or "")
         stored = None if held is None or not key else held.objects.get(key)
