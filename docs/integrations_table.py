@@ -90,6 +90,7 @@ ENGINES = {
     "pyspark": ("Spark", "two executors with Python workers; closures and broadcast variables", "not needed"),
     "spark-jvm": ("Spark, the JVM side", "Java's HTTP client in the JVMs of two executors", "`ramrole-creds serve`"),
     "uvicorn": ("uvicorn", "workers, replaced and reloaded ones too", "not needed"),
+    "uwsgi": ("uWSGI", "workers, lazy and preloaded, with and without threads, replaced", "not needed"),
 }
 TABLES = {"": ("SDK", SDKS), " of the data stack": ("library", DATA_STACK)}
 ALL = SDKS | DATA_STACK

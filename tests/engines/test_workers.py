@@ -1,4 +1,4 @@
-"""Workers of gunicorn and uvicorn, replaced and reloaded ones too, and of Dask, over two rotations."""
+"""Workers of gunicorn, uvicorn and uWSGI, replaced and reloaded ones too, and of Dask, over two rotations."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ TASKS = 4
 WAIT_SECONDS = 90
 GUNICORN = ["gunicorn", "--workers", str(WORKERS), "--timeout", "90", "worker_app:application"]
 UVICORN = ["uvicorn", "worker_app:asgi"]
+UWSGI = ["uwsgi", "--master", "--die-on-term", "--processes", str(WORKERS), "--module", "worker_app:application"]
 SERVERS = {
     "gunicorn": GUNICORN,
     "gunicorn-threads": [*GUNICORN, "--threads", "2"],
@@ -43,6 +44,11 @@ SERVERS = {
     "uvicorn": [*UVICORN, "--workers", str(WORKERS)],
     "uvicorn-max-requests": [*UVICORN, "--workers", str(WORKERS), "--limit-max-requests", "2"],
     "uvicorn-reload": [*UVICORN, "--reload", "--reload-dir", "{folder}"],
+    # Without its option for threads, uWSGI gives threads no time between two requests.
+    "uwsgi-preload": UWSGI,
+    "uwsgi": [*UWSGI, "--lazy-apps"],
+    "uwsgi-threads": [*UWSGI, "--lazy-apps", "--enable-threads", "--threads", "2"],
+    "uwsgi-max-requests": [*UWSGI, "--lazy-apps", "--max-requests", "1", "--min-worker-lifetime", "0"],
 }
 
 pytestmark = [
@@ -63,17 +69,22 @@ def address(cloud: FakeCloud, fetches: Fetches, tmp_path: Path, request: pytest.
     touched = folder / "touched.py"
     touched.touch()
     server, *arguments = [one.format(folder=folder, touched=touched) for one in SERVERS[request.param]]
-    listen = ["--bind", f"127.0.0.1:{port}"] if server == "gunicorn" else ["--port", str(port)]
-    level = ["--log-level", "debug"]
+    host = f"127.0.0.1:{port}"
+    options = {
+        "gunicorn": ["--bind", host, "--log-level", "debug"],
+        "uvicorn": ["--port", str(port), "--log-level", "debug"],
+        "uwsgi": ["--http-socket", host],
+    }
+    program = [str(Path(sys.executable).with_name(server))] if server == "uwsgi" else [sys.executable, "-m", server]
     environment = {
         **os.environ,
         "CLOUD_URL": cloud.url,
         "METADATA_URL": fetches.url,
-        "WARM": "yes" if "--preload" in arguments else "",
+        "WARM": "yes" if "preload" in request.param else "",
         "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
         "PYTHONWARNINGS": "ignore",
     }
-    command = [sys.executable, "-m", server, *listen, *level, *arguments]
+    command = [*program, *options[server], *arguments]
     with (
         (tmp_path / "server.log").open("wb") as log,
         subprocess.Popen(command, cwd=HERE, env=environment, stdout=log, stderr=log) as process,
@@ -108,7 +119,8 @@ def test_workers_of_a_web_server_outlive_rotations_with_one_fetch_each(
     workers = fetches.assert_one_per_process_and_set(reports, beside=others)
     assert_no_secret_below([tmp_path])
     name = server.partition("-")[0]
-    figures.record(name, metadata.version(name), workers, fetches, ["server log"])
+    version = metadata.version("pyuwsgi" if name == "uwsgi" else name)
+    figures.record(name, version, workers, fetches, ["server log"])
 
 
 def answer_of(address: str) -> Report:
