@@ -63,7 +63,7 @@ class SchedulingClock(Protocol):
         """Seconds on the clock's own scale."""
 
     def call_at(self, when: float, callback: Callable[[], Pending | None]) -> Cancellable:
-        """Run `callback` when `monotonic()` reaches `when`; what it returns is waited for before time moves on."""
+        """Run `callback` when `monotonic()` reaches `when`. The clock waits for its result before time moves on."""
 
 
 def is_scheduling(clock: Clock) -> TypeGuard[SchedulingClock]:

@@ -1,7 +1,7 @@
 """What a provider reports: typed, frozen events without secrets.
 
-Give a callable as `on_event=` to a provider; it is called outside all locks, by one thread at a time and in the order
-in which things happened, and what it raises is logged and swallowed. Logging and metrics are built on these.
+Pass a callable as `on_event=` to a provider. It is called outside all locks, by one thread at a time, in the order of
+the events. An exception that it raises is logged and has no other effect. Logging and metrics use these events.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class IdentityChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class RefreshForced(Event):
-    """Somebody called `refresh()`; `rejected`: a service had rejected the credentials."""
+    """The program called `refresh()`; `rejected`: a service had rejected the credentials."""
 
     rejected: bool
 

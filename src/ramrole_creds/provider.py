@@ -48,12 +48,12 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
     """Base class of all providers.
 
     Args:
-        policy: when to refresh and how long to wait; `default_policy` of the class where None.
-        clock: by which credentials live; the system's where None.
-        on_event: takes the provider's events (see `ramrole_creds.events`).
+        policy: when to refresh and how long to wait; None means `default_policy` of the class.
+        clock: the time for refreshing and expiry; None means the clock of the system.
+        on_event: called with the provider's events (see `ramrole_creds.events`).
 
-    A subclass need not call this constructor. Constructor arguments are what a pickled provider carries, so they
-    must be configuration: a class whose arguments are secrets refuses in `__reduce__`.
+    A subclass need not call this constructor. The pickle of a provider contains the arguments of its constructor, so
+    these must not be secrets. A class whose arguments are secrets raises an error in `__reduce__`.
     """
 
     __signature__: ClassVar[ConstructorSignature] = ConstructorSignature()
@@ -116,23 +116,23 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
             context: the time left (`remaining()`), `valid_for`, `rejected` and the `clock`.
 
         Raises:
-            ProviderUnavailable: this source does not apply here.
-            FetchError: it applies and could not give credentials.
+            ProviderUnavailable: the source is not configured here.
+            FetchError: the source is configured and returned no credentials.
         """
 
     def get_credentials(self, valid_for: float = 0.0, timeout: float | None = None) -> Credentials:
         """Credentials that are valid now; cached, refreshed in the background, thread-safe.
 
         Args:
-            valid_for: seconds that they must still live.
-            timeout: this caller's patience in seconds where it must wait; it never cuts the fetch.
+            valid_for: seconds for which they must be valid.
+            timeout: seconds that this call waits at most; the fetch continues after that.
 
         Raises:
-            ProviderUnavailable: this source does not apply here.
-            FetchError: it could not give any, and none are held.
-            CredentialsExpired: those held have expired and could not be replaced.
-            LifetimeTooShort: none live for `valid_for`.
-            WaitTimeout: `timeout` ran out.
+            ProviderUnavailable: the source is not configured here.
+            FetchError: the fetch failed, and there are no held credentials.
+            CredentialsExpired: the held credentials have expired and could not be replaced.
+            LifetimeTooShort: no credentials are valid for `valid_for` seconds.
+            WaitTimeout: the fetch took longer than `timeout`.
         """
         try:
             cache = self._cache
@@ -146,14 +146,14 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
         return cache.get(valid_for, timeout)
 
     async def get_credentials_async(self, valid_for: float = 0.0, timeout: float | None = None) -> Credentials:
-        """The same for coroutines: same cache, same fetch in flight, any number of loops; never blocks one."""
+        """`get_credentials` for coroutines: same cache, same fetch in flight, any number of event loops."""
         return await self._open_cache().get_async(valid_for, timeout)
 
     def refresh(self, rejected: Credentials | None = None) -> Credentials:
         """Fetch now; callers at the same time share one fetch.
 
         Args:
-            rejected: the credentials that a service refused; nothing is fetched where they were replaced already.
+            rejected: the credentials that a service refused; if they were replaced already, nothing is fetched.
 
         Raises:
             ProviderUnavailable, FetchError: what the fetch raised.
@@ -177,13 +177,13 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
         Raises:
             ProviderUnavailable, NoCredentialsError, FetchError: the last error when the time is over.
             WaitTimeout: the time is over, and the first fetch has not ended.
-            IdentityMismatch: at once, where the credentials are not of the expected role or account.
-            ConfigurationError: at once, where the provider is closed, or `timeout` is not valid.
+            IdentityMismatch: at once, if the credentials are not of the expected role or account.
+            ConfigurationError: at once, if the provider is closed, or `timeout` is not valid.
         """
         return wait_until_ready(self.get_credentials, self._clock or DEFAULT_CLOCK.target, timeout)
 
     def status(self) -> ProviderStatus:
-        """What is held and what is going on, without secrets; never fetches."""
+        """The state of the provider and of its credentials, without secrets; never fetches."""
         return self._open_cache().status()
 
     def observe_fetches(self, observer: Callable[..., None]) -> None:
@@ -209,7 +209,7 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
         self.close()
 
     def __repr__(self) -> str:
-        """The same for the life of the object, and another one for each: fsspec finds file systems by it."""
+        """Constant for the life of the object, and different for each: fsspec finds file systems by it."""
         try:
             return f"<{type(self).__name__} {self.get_provider_name()} at {id(self):#x}>"
         except AttributeError:  # a traceback shows it before its constructor has ended

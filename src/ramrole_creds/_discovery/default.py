@@ -88,21 +88,21 @@ def shared_provider(
 ) -> ProviderChain:
     """The one default chain of this process for these arguments and this environment.
 
-    For code that makes a client per request or per task: a hundred calls of `default_provider()` make a hundred
-    providers that each fetch, a hundred calls of `shared_provider()` return the same one. After `close()`, the next
-    call makes a new one. The environment means the variables that providers read when they are made.
+    Use it in code that makes a client for each request or task. A hundred calls of `default_provider()` make a hundred
+    providers, and each one fetches. A hundred calls of `shared_provider()` return the same one. After `close()`, the
+    next call makes a new one. The environment means the variables that providers read when they are made.
 
     Args:
-        only: see `default_provider`, as all arguments.
-        expect_role: see there.
-        expect_account: see there.
-        endpoint: see there.
-        sts_endpoint: see there.
-        on_error: see there.
-        options: see there.
+        only: names of the providers to keep, as for `default_provider`.
+        expect_role: refuse credentials of any other role.
+        expect_account: refuse credentials of any other account.
+        endpoint: base URL of the metadata service.
+        sts_endpoint: host or URL of STS.
+        on_error: "continue" skips a provider that is here but broken.
+        options: `policy`, `clock` and `on_event`, as for every provider.
 
     Raises:
-        ConfigurationError: see there.
+        ConfigurationError: a name in `only` is unknown, or another argument is not valid.
     """
     if isinstance(only, str):
         only = (only,)

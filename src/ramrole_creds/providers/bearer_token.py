@@ -92,7 +92,7 @@ class BearerTokenProvider:
         """The current token.
 
         Raises:
-            ProviderUnavailable: no token is configured. That is certain: only settings are looked at.
+            ProviderUnavailable: no token is configured. That is certain: only settings are read.
             FetchError: the value is not a token, or the callable raised an error that is not of this library.
         """
         token: object = self._call()

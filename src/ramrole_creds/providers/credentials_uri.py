@@ -67,7 +67,7 @@ class CredentialsUriProvider(CredentialProvider):
         """Ask the URL now.
 
         Raises:
-            ProviderUnavailable: no URL is configured. That is certain: only settings are looked at.
+            ProviderUnavailable: no URL is configured. That is certain: only settings are read.
             FetchError: the URL is not allowed, does not answer, or its answer cannot be used.
         """
         uri = self._uri()

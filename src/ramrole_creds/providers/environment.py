@@ -27,7 +27,7 @@ class EnvironmentProvider(CredentialProvider):
         """The credentials in the variables now.
 
         Raises:
-            ProviderUnavailable: neither ID nor secret is set. That is certain: nothing else is looked at.
+            ProviderUnavailable: neither ID nor secret is set. That is certain: nothing else is read.
             FetchError: only one of the two is set, or a value is not a key.
         """
         credentials = self._read()

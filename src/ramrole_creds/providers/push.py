@@ -48,7 +48,7 @@ class PushProvider(CredentialProvider):
         security_token: str | None = None,
         expiration: datetime | None = None,
     ) -> None:
-        """Serve these credentials from now on; passing the same again is a no-op.
+        """Return these credentials from now on. Passing the same ones again has no effect.
 
         Args:
             credentials: all parts in one object. Or the parts:

@@ -56,7 +56,7 @@ class Replay:
     """A played recording.
 
     Args:
-        records: what was played.
+        records: the records of the recording.
         broken: the promises that do not hold, oldest first.
     """
 

@@ -94,7 +94,7 @@ class Request:
             raise
 
     def header(self, name: str) -> str | None:
-        """The value of a header, in any case of its name; repeated ones joined by a comma, None if there is none."""
+        """The value of a header, or None. Case does not matter, and a comma joins repeated headers."""
         wanted = name.lower()
         values = [value for given, value in self.headers if given.lower() == wanted]
         return ", ".join(values) if values else None

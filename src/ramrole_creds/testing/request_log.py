@@ -35,7 +35,7 @@ class RecordedRequest:
         access_key_id: the key that signed it, None for an unsigned request.
         fault: the faults that struck it, in words.
         number: 1 for the first request.
-        status: the status of the answer, None where there is none (yet).
+        status: the status of the answer, None before it is sent.
         over: True once it is answered.
         body_dropped: True where the log was full: `request` has no body then.
     """

@@ -36,7 +36,7 @@ def _allow_all() -> Policies:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a credential stands for.
+    """The owner of credentials: a role session, a user or the account.
 
     Args:
         arn: the caller's ARN, e.g. "acs:ram::1234567890123456:assumed-role/web/vm-ram-i-bp1fake".
@@ -57,7 +57,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class IssuedCredentials:
-    """One credential as issued, with the identity it stands for.
+    """Credentials as they were issued, with the identity of their owner.
 
     Args:
         access_key_id: "STS.NTFAKE…" (29 characters), or "LTAI5tFAKE…" (24) for a long-term key.
@@ -65,7 +65,7 @@ class IssuedCredentials:
         security_token: begins CAIS, 524 characters with the marker FAKETOKEN; None for a long-term key.
         issued_at: Unix seconds.
         expires_at: Unix seconds, None for never.
-        identity: who it stands for.
+        identity: the identity of the owner.
         session_policy: the policy given when the session was made, which can only narrow.
         public_key: the public half of a key pair; signatures with it need no secret.
     """
@@ -163,7 +163,7 @@ class CredentialStore:
         """Issue a new credential.
 
         Args:
-            identity: who it stands for.
+            identity: the identity of the owner.
             now: Unix seconds.
             lifetime: seconds until it expires; None makes a long-term key without a token.
             session_policy: narrows what the credential may do.
@@ -196,7 +196,7 @@ class CredentialStore:
         Args:
             public_key_id: the ID of the public key.
             public_key: the public half.
-            owner: whom the key pair stands for.
+            owner: credentials of the owner of the key pair.
         """
         with self._lock:
             self._issued[public_key_id] = replace(owner, access_key_id=public_key_id, public_key=public_key)

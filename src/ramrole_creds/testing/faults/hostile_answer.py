@@ -21,7 +21,7 @@ class HostileAnswer:
         id: a short name; members of one family share the part before "/": "token-5xx-twice/503".
         title: what the client meets, in a few words.
         outcome: how a careful client ends.
-        faults: what the cloud plays, as `Faults.load` takes it.
+        faults: the faults that make the answer, as `Faults.load` takes them.
         role: the role of the instance, None for no role.
     """
 

@@ -42,13 +42,13 @@ class Fault:
     Args:
         where: the requests that it strikes.
         kind: what it does.
-        times: how many requests it strikes, None for all.
+        times: number of requests that it affects, None for all.
         starts: Unix time from which on it is active.
         ends: Unix time at which it ends.
-        skip: how many matching requests it still leaves alone.
-        probability: how likely it strikes a matching request.
+        skip: number of matching requests that it does not affect at first.
+        probability: with which it affects a matching request.
         label: its name in the request log.
-        played: how many requests it has struck.
+        played: number of requests that it has affected.
     """
 
     where: str = field(metadata={"rule": PLACE})
@@ -156,15 +156,15 @@ class Faults:
                 "ecs", "oss" …), an action ("AssumeRole"), "*" for everything, or a pattern of the path, with or
                 without a method before it (`/latest/meta-data/*`, "PUT /latest/api/token").
             what: an HTTP status, the name of a kind ("reset", "drip" …, see the manual), or a `FaultKind`.
-            times: how many requests it strikes; None for every one.
+            times: number of requests that it affects; None for every one.
             between: when: two numbers, seconds from now by the cloud's clock, or two aware datetimes.
-            skip: leave the first requests alone, so many.
-            probability: strike a request with this probability.
+            skip: number of requests that it does not affect at first.
+            probability: affect a request with this probability.
             label: its name in the request log.
             **options: the options of the kind.
 
         Returns:
-            The fault; its `played` counts the requests it has struck.
+            The fault; its `played` is the number of requests that it has affected.
 
         Raises:
             TypeError: the kind has no such option, or one is missing.
@@ -231,7 +231,7 @@ class Faults:
         return len(self._faults)
 
     def match(self, request: WireRequest, names: Collection[str]) -> MatchedFaults:
-        """The faults that strike this request; counts them.
+        """The faults that affect this request; counts the request for them.
 
         Args:
             request: the request.
