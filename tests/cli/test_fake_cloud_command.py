@@ -152,6 +152,15 @@ except urllib.error.HTTPError as error:
     assert "shop" in beside(sys.executable, "-c", code).stdout
 
 
+def test_a_command_asks_the_sts_of_the_cloud() -> None:
+    code = """
+from ramrole_creds import default_provider
+from ramrole_creds.sts import StsClient
+print(StsClient().get_caller_identity(default_provider().get_credentials()).arn)
+"""
+    assert "assumed-role/shop/" in beside(sys.executable, "-c", code).stdout
+
+
 @pytest.mark.parametrize(
     ("command", "status"), [(["sh", "-c", "exit 3"], 3), (["sh", "-c", "kill -9 $$"], 137), (["no-such-program"], 127)]
 )

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from ramrole_creds import (
     CredentialProvider,
     EcsRamRoleProvider,
+    RamRoleArnProvider,
     RamRoleError,
     Signer,
     default_provider,
@@ -238,3 +239,25 @@ class TestUnittestWithTheFixture(unittest.TestCase):
 
     def test_it_runs_as_the_role(self) -> None:
         assert "assumed-role/web/" in whoami(self.cloud.url, MODULE_LEVEL)
+
+
+def test_a_role_that_the_app_assumes_without_an_endpoint(ramrole_cloud: FakeCloud, ramrole_clock: VirtualClock) -> None:
+    role = ramrole_cloud.add_role("reports")
+    with RamRoleArnProvider(default_provider(), role.arn, region="cn-hangzhou") as provider:
+        first = provider.get_credentials()
+        assert ramrole_cloud.is_valid(first.access_key_id, first.security_token)
+        ramrole_clock.advance(hours=2)
+        assert provider.get_credentials() != first
+
+
+def test_a_pod_that_assumes_its_role_by_a_token_of_the_cluster(
+    ramrole_cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    role = ramrole_cloud.add_role("pod", trust=ramrole_cloud.oidc.trust("system:serviceaccount:default:app"))
+    token = tmp_path / "token"
+    token.write_text(ramrole_cloud.oidc.token("system:serviceaccount:default:app"))
+    monkeypatch.setenv("ALIBABA_CLOUD_ROLE_ARN", role.arn)
+    monkeypatch.setenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", ramrole_cloud.oidc.provider_arn)
+    monkeypatch.setenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE", str(token))
+    assert default_provider().get_credentials().provider_name == "default/oidc_role_arn"
+    ramrole_cloud.assert_called_once("AssumeRoleWithOIDC", status=200)

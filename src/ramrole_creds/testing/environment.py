@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ENDPOINT_VARIABLE = "RAMROLE_CREDS_METADATA_ENDPOINT"
+STS_ENDPOINT_VARIABLE = "ALIBABA_CLOUD_STS_ENDPOINT"
 # Where clients of other packages look for the metadata service: OpenDAL and other programs on reqsign, for instance.
 OTHER_ENDPOINT_VARIABLE = "ALIBABA_CLOUD_ECS_METADATA_SERVICE_ENDPOINT"
 

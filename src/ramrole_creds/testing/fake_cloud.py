@@ -14,6 +14,7 @@ from ramrole_creds.testing.account.credential_store import CredentialStore
 from ramrole_creds.testing.account.least_privilege import least_policy, unused_permissions
 from ramrole_creds.testing.account.policy_grammar import parse_policy
 from ramrole_creds.testing.clocks import VirtualClock
+from ramrole_creds.testing.environment import ENDPOINT_VARIABLE, STS_ENDPOINT_VARIABLE
 from ramrole_creds.testing.faults.script import Faults
 from ramrole_creds.testing.request_log import RequestAssertions, RequestLog
 from ramrole_creds.testing.server.gateway import Gateway
@@ -189,7 +190,8 @@ class FakeCloud(BoundToProcess, RequestAssertions):
     def environment(self) -> dict[str, str]:
         """Variables that point this library in a child process at this cloud, without a proxy."""
         direct = "127.0.0.1,localhost,100.100.100.200"
-        return {"RAMROLE_CREDS_METADATA_ENDPOINT": self.url, "NO_PROXY": direct, "no_proxy": direct}
+        endpoints = {ENDPOINT_VARIABLE: self.url, STS_ENDPOINT_VARIABLE: self.sts_endpoint}
+        return {**endpoints, "NO_PROXY": direct, "no_proxy": direct}
 
     @property
     def clock(self) -> VirtualClock:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.children import reach_children
 from ramrole_creds.testing.clock_in_place import process_clock
-from ramrole_creds.testing.environment import isolated_environment
+from ramrole_creds.testing.environment import STS_ENDPOINT_VARIABLE, changed_environment, isolated_environment
 from ramrole_creds.testing.network import forbid_metadata, redirect_metadata
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class _Place:
     def enter(self, stack: contextlib.ExitStack) -> None:
         clock = self.cloud.clock
         stack.enter_context(machine_in_place(self.cloud.url, clock, self.home, redirect=self.redirect))
+        stack.enter_context(changed_environment({STS_ENDPOINT_VARIABLE: self.cloud.sts_endpoint}))
         if self.move_system_time:
             from ramrole_creds.testing.machine_time import system_time
 

@@ -117,9 +117,8 @@ def command(  # noqa: PLR0913, PLR0917  # one argument for each option
 
 def _announce(cloud: FakeCloud) -> None:
     """The URL on standard output, for scripts; the variables on standard error, for people."""
-    variables = {**cloud.environment(), "ALIBABA_CLOUD_STS_ENDPOINT": cloud.url}
     click.echo("# Point a program at this cloud (STS, OSS and the other services are at the same URL):", err=True)
-    for name, value in variables.items():
+    for name, value in cloud.environment().items():
         click.echo(f"export {name}={value}", err=True)
     click.echo(cloud.url)
 
@@ -133,6 +132,7 @@ def _environment(cloud: FakeCloud) -> dict[str, str | None]:
         **proxy_environment(cloud.url),
         **child_environment(cloud.url),
         "RAMROLE_CREDS_METADATA_ENDPOINT": cloud.url,
+        "ALIBABA_CLOUD_STS_ENDPOINT": cloud.sts_endpoint,
         "RAMROLE_CREDS_FAKE_URL": cloud.url,
         "RAMROLE_CREDS_FAKE_KEY": cloud.control_key,
     }
