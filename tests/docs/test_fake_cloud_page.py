@@ -13,7 +13,11 @@ from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.request_log import MAX_LOG_BYTES
 from ramrole_creds.testing.server.http_parser import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from ramrole_creds.testing.server.http_server import MAX_CONNECTIONS, MAX_IDLE_SECONDS
+from ramrole_creds.testing.services.bucket_store import MAX_STORED_BYTES
 from ramrole_creds.testing.services.openapi import OpenApi
+from ramrole_creds.testing.services.ram import MAX_ROLES
+from ramrole_creds.testing.services.ram_policies import MAX_CUSTOM_POLICIES
+from ramrole_creds.testing.services.room import MAX_KEPT_BYTES
 from tests.testing.services.conftest import Endpoints
 
 PAGE = (Path(__file__).parents[2] / "docs" / "fake-cloud.md").read_text(encoding="utf-8")
@@ -43,8 +47,12 @@ def test_what_it_says_to_refuse_with_501_is_refused_so() -> None:
 
 
 def test_its_limits_are_those_of_the_server() -> None:
-    limits = [MAX_BODY_BYTES >> 20, MAX_HEAD_BYTES >> 10, MAX_LOG_BYTES >> 20, int(MAX_IDLE_SECONDS), MAX_CONNECTIONS]
-    stated = re.findall(r"(\d[\d,]*) (?:MiB|KiB|seconds|connections)", PAGE.partition("## Limits")[2])
+    limits = [
+        *(MAX_BODY_BYTES >> 20, MAX_HEAD_BYTES >> 10, MAX_LOG_BYTES >> 20, int(MAX_IDLE_SECONDS), MAX_CONNECTIONS),
+        *(MAX_STORED_BYTES >> 30, MAX_KEPT_BYTES >> 20, MAX_ROLES, MAX_CUSTOM_POLICIES),
+    ]
+    units = "GiB|MiB|KiB|seconds|connections|roles|policies"
+    stated = re.findall(rf"(\d[\d,]*) (?:{units})", PAGE.partition("## Limits")[2])
     assert [int(number.replace(",", "")) for number in stated] == limits
 
 
