@@ -187,3 +187,15 @@ def test_a_key_of_another_test_is_explained_where_only_the_assertion_has_it(pyte
         assert ramrole_cloud.is_valid(kept[0].access_key_id, kept[0].security_token)
     """
     assert "was issued by the fake cloud of" in outcome(pytester, body, passed=1, failed=1)
+
+
+def test_a_client_that_speaks_tls_fails_at_once_and_the_report_says_why(pytester: pytest.Pytester) -> None:
+    body = """
+    import requests
+
+    def test_it(ramrole_cloud):
+        requests.get(ramrole_cloud.url.replace("http:", "https:"), timeout=60)
+    """
+    printed = outcome(pytester, body, failed=1)
+    assert "SSLError" in printed
+    assert "A client spoke TLS, which the fake cloud does not. Give it the URL http://127.0.0.1:" in printed

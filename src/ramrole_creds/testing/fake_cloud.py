@@ -194,6 +194,11 @@ class FakeCloud(BoundToProcess, RequestAssertions):
         return {**endpoints, "NO_PROXY": direct, "no_proxy": direct}
 
     @property
+    def tls_attempts(self) -> int:
+        """On how many connections a client spoke TLS, which the fake cloud does not."""
+        return self._server.tls_attempts
+
+    @property
     def clock(self) -> VirtualClock:
         """The cloud's clock: `cloud.clock.advance(hours=6)`. A clock given to the constructor is this one."""
         return self._clock  # type: ignore[return-value]  # a caller that passed another clock knows its type

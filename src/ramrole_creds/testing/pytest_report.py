@@ -27,7 +27,13 @@ def describe(cloud: FakeCloud, foreign_keys: Mapping[str, str], text: str = "") 
         foreign_keys: the AccessKey IDs that other clouds issued, with the tests that had these clouds.
         text: how the test failed; a key of another cloud may stand in it.
     """
-    explained = _unmet(cloud) + _denials(cloud) + _clock_difference(cloud) + _keys_of_others(cloud, foreign_keys, text)
+    explained = (
+        _unmet(cloud)
+        + _tls(cloud)
+        + _denials(cloud)
+        + _clock_difference(cloud)
+        + _keys_of_others(cloud, foreign_keys, text)
+    )
     return f"{cloud.requests}\n{explained}seed: {cloud.credential_store.seed}"
 
 
@@ -35,6 +41,13 @@ def _unmet(cloud: FakeCloud) -> str:
     """The faults that struck nothing: one whose place is misspelt looks like this."""
     unmet = ", ".join(f"{one} at {one.where!r}" for one in cloud.faults if not one.is_port_fault and not one.played)
     return f"Faults that no request matched: {unmet}\n" if unmet else ""
+
+
+def _tls(cloud: FakeCloud) -> str:
+    """A line about clients that spoke TLS, whose errors seldom say that the other side does not."""
+    if not cloud.tls_attempts:
+        return ""
+    return f"A client spoke TLS, which the fake cloud does not. Give it the URL {cloud.url}, or switch TLS off.\n"
 
 
 def _denials(cloud: FakeCloud) -> str:

@@ -23,6 +23,7 @@ MAX_BODIES_BYTES = 2 * MAX_BODY_BYTES  # of all connections together
 MAX_REQUEST_SECONDS = 120.0
 RECEIVED_BYTES = 65536
 DRAIN_SECONDS = 0.05
+TLS_HANDSHAKE = b"\x16\x03"  # a record of the kind handshake, of any version
 
 # Of an answer: Unix seconds, a text that is sent as it is, or None for no header.
 DateHeader = float | str | None
@@ -40,6 +41,13 @@ class BadRequest(Exception):
         super().__init__(why)
         self.status = status
         self.page: bytes = f"{why}\n".encode()
+
+
+class TlsNotSpoken(BadRequest):
+    """The client begins a TLS handshake."""
+
+    def __init__(self) -> None:
+        super().__init__(400, "The fake cloud does not speak TLS. Use its URL, which begins with http://.")
 
 
 class BodyBudget:
@@ -149,6 +157,8 @@ class RequestReader:
                 del self._buffer[:4]
                 self._start_clock()
                 return head
+            if self._buffer.startswith(TLS_HANDSHAKE):
+                raise TlsNotSpoken
             if len(self._buffer) > MAX_HEAD_BYTES:
                 raise BadRequest(431, "Request head too large")
             if self._buffer:

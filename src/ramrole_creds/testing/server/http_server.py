@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from ramrole_creds._descriptors import at_most_half
 from ramrole_creds.testing.server.connection import Connection, readable_of
-from ramrole_creds.testing.server.http_parser import MAX_REQUEST_SECONDS, BadRequest, BodyBudget, RequestReader
+from ramrole_creds.testing.server.http_parser import (
+    MAX_REQUEST_SECONDS,
+    BadRequest,
+    BodyBudget,
+    RequestReader,
+    TlsNotSpoken,
+)
 from ramrole_creds.testing.server.messages import WireRequest, WireResponse
 
 if TYPE_CHECKING:
@@ -67,6 +73,7 @@ class HttpServer:
     ) -> None:
         self.host: str = host
         self.port: int = port
+        self.tls_attempts: int = 0  # connections on which a client spoke TLS
         self._application = application
         self._now = now
         self._max_idle = max_idle
@@ -287,6 +294,7 @@ class HttpServer:
                 try:
                     request = reader.next(self._now)
                 except BadRequest as bad:
+                    self.tls_attempts += isinstance(bad, TlsNotSpoken)
                     connection.respond(WireResponse(bad.status, (), bad.page), date=self._now(), keep=False)
                     break
                 sock.settimeout(self._max_idle)
