@@ -5,6 +5,10 @@ from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 from pathlib import Path
 
+from sphinx.util import inspect
+
+from ramrole_creds.credentials import hidden_property
+
 sys.path.insert(0, str(Path(__file__).parent))  # generated.py and reference.py
 
 project = "ramrole-creds"
@@ -49,6 +53,8 @@ myst_html_meta = {
 # Docstrings write code between single backticks.
 default_role = "code"
 autodoc_preserve_defaults = True
+# Properties that return a secret are none of Python's, so that serializers do not find them.
+inspect.isproperty = lambda found: isinstance(found, (property, hidden_property))
 # Signatures of the integrations are shown without the SDKs.
 _SDKS = (
     "aiohttp",

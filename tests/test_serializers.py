@@ -161,6 +161,16 @@ def everything(value: object) -> object:
     ]
 
 
+def properties(value: object) -> object:
+    """What an encoder writes that looks for the properties of a class, as deepdiff does."""
+    return {
+        name: getattr(value, name, None)
+        for base in type(value).__mro__
+        for name, found in vars(base).items()
+        if isinstance(found, property)
+    }
+
+
 def attributes(value: object, depth: int = 4) -> str:
     """What a debugger shows that opens every attribute of every attribute."""
     inner: list[object] = list(value.items()) if isinstance(value, dict) else []
@@ -250,6 +260,8 @@ WRITERS: dict[str, Callable[[Any], object]] = {
     "pickle": pickle.dumps,
     "xmlrpc": lambda value: xmlrpc.client.dumps((value,), allow_none=True),
     "attributes": attributes,
+    "properties": properties,
+    "deepdiff": lambda value: library("deepdiff").DeepDiff([value], [1], verbose_level=2).to_json(),
     "jsonpickle-plain": lambda value: library("jsonpickle").encode(value, unpicklable=False),
     "dill-recurse": lambda value: library("dill").dumps(value, recurse=True),
     "devtools": lambda value: library("devtools").pformat(value),
@@ -285,6 +297,10 @@ def test_a_serializer_finds_neither_secret_nor_token(writer: str, kind: str, val
 class Open:
     secret: str = SECRET
 
+    @property
+    def token(self) -> str:
+        return TOKEN
+
 
 @pytest.mark.parametrize(
     "writer",
@@ -300,6 +316,7 @@ class Open:
         "cattrs",
         "json-logger",
         "jsons",
+        "properties",
     ],
 )
 def test_the_check_notices_a_value_that_is_open(writer: str) -> None:

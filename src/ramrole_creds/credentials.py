@@ -20,6 +20,25 @@ SHOWN_TAIL_CHARACTERS: Final = 4
 ValueT = TypeVar("ValueT")
 
 
+if TYPE_CHECKING:
+    hidden_property = property
+else:
+
+    class hidden_property:  # noqa: N801  # as `property`
+        """A `property` that is not found by tools which write out all properties of a class."""
+
+        def __init__(self, read: Callable[[object], object]) -> None:
+            self.__doc__ = read.__doc__
+            self.fget = read
+
+        def __get__(self, instance: object, owner: type | None = None) -> object:
+            return self if instance is None else self.fget(instance)
+
+        def __set__(self, instance: object, value: object) -> NoReturn:
+            del value  # the traceback shows this frame
+            raise AttributeError(f"{self.fget.__name__!r} of {type(instance).__name__} cannot be set.")
+
+
 class CredentialsFields(TypedDict, total=False):
     """The fields of `Credentials`, as `Credentials.replace` takes them."""
 
@@ -90,12 +109,12 @@ class Credentials(SdkCredentialsMixin):
         """The AccessKey ID."""
         return self._access_key_id
 
-    @property
+    @hidden_property
     def access_key_secret(self) -> str:
         """The secret that signs."""
         return self._secrets()[0]
 
-    @property
+    @hidden_property
     def security_token(self) -> str | None:
         """The STS token, None for a long-term key."""
         return self._secrets()[1]

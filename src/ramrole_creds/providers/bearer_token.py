@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 
 from ramrole_creds._tracebacks import describe_exception, hide_frames
-from ramrole_creds.credentials import sealed
+from ramrole_creds.credentials import hidden_property, sealed
 from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError, cannot_be_pickled
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class BearerCredential:
     def __init__(self, bearer_token: str) -> None:
         self._token = sealed(bearer_token)
 
-    @property
+    @hidden_property
     def bearer_token(self) -> str:
         """The token."""
         return self._token()

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from ramrole_creds._cache.policy import RefreshPolicy
 from ramrole_creds._checks import is_number
 from ramrole_creds._formats.credential_json import CAMEL_CASE, PASCAL_CASE, read_credentials, text_of
-from ramrole_creds.credentials import sealed
+from ramrole_creds.credentials import hidden_property, sealed
 from ramrole_creds.errors import ConfigurationError, FetchError, cannot_be_pickled, on_one_line
 from ramrole_creds.provider import CredentialProvider
 from ramrole_creds.providers.sign_in._client import SignInClient, SignInRefused
@@ -56,12 +56,12 @@ class OAuthTokens:
         object.__setattr__(self, "_tokens", sealed((access_token, refresh_token)))
         object.__setattr__(self, "_expire", access_token_expire)
 
-    @property
+    @hidden_property
     def access_token(self) -> str:
         """What is exchanged for credentials."""
         return self._tokens()[0]
 
-    @property
+    @hidden_property
     def refresh_token(self) -> str | None:
         """What renews the access token, once."""
         return self._tokens()[1]
