@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -84,7 +85,18 @@ class Vault(CredentialProvider):
 
 
 class FailingConnection:
-    execute = fail
+    """Fails where the keys are handed over."""
+
+    def cursor(self) -> contextlib.AbstractContextManager[FailingConnection]:
+        return contextlib.nullcontext(self)
+
+    def execute(self, statement: str, *_: object) -> FailingConnection:
+        if statement.startswith("CREATE"):
+            fail()
+        return self
+
+    def fetchall(self) -> list[object]:
+        return []
 
 
 def oidc(token: Any) -> CredentialProvider:
