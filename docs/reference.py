@@ -36,8 +36,10 @@ def bases(_app: object, _name: str, _value: object, _options: object, found: lis
     found[:] = public or [object]
 
 
-def docstring(_app: object, _what: str, _name: str, _value: object, _options: object, lines: list[str]) -> None:
-    """Indented examples become blocks of code, as a reader of the source sees them."""
+def docstring(_app: object, what: str, _name: str, value: object, _options: object, lines: list[str]) -> None:
+    """Indented examples become blocks of code; a value does not show the docstring of its type, such as `str`."""
+    if what == "data" and " ".join(lines).split() == (type(value).__doc__ or "").split():
+        lines.clear()
     found: list[str] = []
     inside = ""
     for number, line in enumerate(lines):

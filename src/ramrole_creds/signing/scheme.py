@@ -51,7 +51,7 @@ class Scheme(PickledWithSlots, ABC):
     __slots__ = ()
 
     name: ClassVar[str]
-    """The name of its class: "OSSV4"."""
+    """The name of the scheme, which is the name of its class."""
 
     owned_headers: ClassVar[frozenset[str]] = frozenset()
     """Headers that it sets, in lower case: they must not reach another host."""
