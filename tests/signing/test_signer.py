@@ -255,7 +255,7 @@ def test_presign_with_a_token_of_unknown_end_clamps_nothing() -> None:
 
 def test_presign_with_a_token_about_to_end_is_refused() -> None:
     clock = Clock()
-    with pytest.raises(SigningError, match="end within this second"):
+    with pytest.raises(SigningError, match="expire within this second"):
         Signer(Source(clock, life=0.5), signing.OSSV4("r"), clock).presign(Request("GET", URL), 60)
 
 
