@@ -18,6 +18,7 @@ from ramrole_creds import CredentialProvider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TypeGuard
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "providers"
@@ -89,6 +90,29 @@ def with_tables(text: str) -> str:
     return re.sub(pattern, made, text, flags=re.DOTALL)
 
 
+# Modules that hold texts which become a part of an error: by the name of the error, paths below src/ramrole_creds.
+PARTS: dict[str, tuple[str, ...]] = {
+    "ConfigurationError": ("_checks.py", "_http/urls.py", "credentials.py", "providers/session_arguments.py"),
+    "FetchError": ("_formats/credential_json.py", "_http/connection.py", "_http/failures.py"),
+    "MetadataError": ("metadata/_errors.py", "metadata/_parsing.py"),
+    "ProcessError": ("providers/process.py",),
+    "ProfileError": (
+        "providers/profiles/_file_lock.py",
+        "providers/profiles/_ini_document.py",
+        "providers/profiles/_options.py",
+        "providers/profiles/cli_config.py",
+        "providers/profiles/cli_modes.py",
+        "providers/profiles/cli_profile.py",
+        "providers/profiles/files.py",
+        "providers/profiles/ini_profile.py",
+        "providers/profiles/source_settings.py",
+    ),
+    "RoleApiError": ("roles.py",),
+    "StsError": ("sts/client.py", "sts/errors.py"),
+}
+MIN_WORDS_OF_A_PART = 4
+
+
 def error_classes() -> list[str]:
     """The names of the public errors."""
     return [name for name in ramrole_creds.__all__ if _is_error(getattr(ramrole_creds, name))]
@@ -99,14 +123,42 @@ def _is_error(value: object) -> bool:
 
 
 def error_texts(name: str) -> list[str]:
-    """The texts with which the code raises this error, in the order of the alphabet; … is what it fills in."""
+    """The texts of this error in the code, in the order of the alphabet; … is what it fills in.
+
+    They are the arguments of its class, and the hints and parts that the modules of `PARTS` add to its texts.
+    """
     found: set[str] = set()
     for file in sorted((ROOT / "src").rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name and node.args:
-                found |= set(_texts(node.args[0]))
-    long_enough = {re.sub(r"…(?:\s*…)+", "…", text).strip() for text in found}
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        parts: list[ast.AST] = [
+            node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and _raises(node, name)
+        ]
+        if file.relative_to(ROOT / "src/ramrole_creds").as_posix() in PARTS.get(name, ()):
+            parts.append(tree)
+        found |= {text for part in parts for text in _literals(part) if len(text.split()) >= MIN_WORDS_OF_A_PART}
+        found |= {text for node in ast.walk(tree) if _is_call_of(node, name) for text in _texts(node.args[0])}
+    long_enough = {re.sub(r"…(?:\s*…)+", "…", re.sub(r"{\w+}", "…", text)).strip() for text in found}
     return sorted((text for text in long_enough if len(re.sub(r"[\W_]", "", text)) > 8), key=str.lower)
+
+
+def _is_call_of(node: ast.AST, name: str) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name and bool(node.args)
+
+
+def _raises(function: ast.FunctionDef, name: str) -> bool:
+    """True if the function makes the error from a text that it has in a variable."""
+    calls = (node.args[0] for node in ast.walk(function) if _is_call_of(node, name))
+    return any(isinstance(text, ast.Name | ast.IfExp) for text in calls)
+
+
+def _literals(tree: ast.AST) -> Iterator[str]:
+    """The texts of a module or a function, without docstrings and the texts of log records."""
+    outer = (ast.JoinedStr, ast.Expr)
+    inside = {id(part) for node in ast.walk(tree) if isinstance(node, outer) for part in ast.iter_child_nodes(node)}
+    for node in ast.walk(tree):
+        is_text = isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+        if is_text and id(node) not in inside:
+            yield from (text for text in _texts(node) if "%s" not in text)
 
 
 def _texts(node: ast.expr) -> Iterator[str]:

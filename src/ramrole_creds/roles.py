@@ -63,6 +63,8 @@ class RoleApiError(RamRoleError):
         request_id: the service's request ID, for a support ticket.
     """
 
+    _section = "roleapierror"
+
     def __init__(self, message: str = "", *, code: str = "", request_id: str = "") -> None:
         super().__init__(message)
         self.code: str = code

@@ -65,6 +65,9 @@ def test_the_shell_completes(monkeypatch: pytest.MonkeyPatch, words: str, expect
 
 def test_an_unknown_subcommand_ends_with_a_usage_error() -> None:
     assert invoke("frobnicate")[0] == 2
+    status, output = invoke("explan")
+    assert status == 2
+    assert "No such command 'explan'. Did you mean 'explain'?" in output
 
 
 def test_the_version_is_that_of_the_package() -> None:

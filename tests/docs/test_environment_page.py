@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -16,6 +17,40 @@ def test_the_page_and_the_code_know_the_same_variables() -> None:
     code = {name for file in (ROOT / "src").rglob("*.py") for name in NAME.findall(file.read_text(encoding="utf-8"))}
     assert code - page == set()
     assert page - code == set()
+
+
+def names_read(tree: ast.Module) -> set[str]:
+    """What a module reads from `os.environ` by a literal name, and the constants that hold names of variables."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("environ.get", "getenv")):
+            found |= texts_of(node.args[0])
+        elif isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("environ"):
+            found |= texts_of(node.slice)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            if ast.unparse(target).endswith(("_VARIABLE", "_VARIABLES")) or ast.unparse(target) == "MULTIPROCESS":
+                found |= texts_of(node.value)
+    return found
+
+
+def texts_of(expression: ast.expr) -> set[str]:
+    """The names of variables in an expression."""
+    nodes = list(ast.walk(expression))
+    if any(isinstance(node, ast.comprehension) for node in nodes):  # made of parts of names
+        return set()
+    constants = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    return {
+        value for value in constants if isinstance(value, str) and re.fullmatch(r"[A-Z][A-Z0-9_]+|[a-z_]{8,}", value)
+    }
+
+
+def test_the_page_has_every_variable_that_the_code_reads_by_name() -> None:
+    page = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "environment.md").read_text(encoding="utf-8")))
+    sources = (ROOT / "src").rglob("*.py")
+    read = {name for file in sources for name in names_read(ast.parse(file.read_text(encoding="utf-8")))}
+    assert {"HOME", "POD_NAME", "FC_FUNCTION_NAME", "ALIBABA_CLOUD_ROLE_ARN"} <= read
+    assert {name for name in read if name not in page and name.upper() not in page} == set()
 
 
 def test_the_page_says_how_to_rename_what_other_tools_read() -> None:

@@ -102,6 +102,11 @@ def test_every_error_class_has_a_section_of_its_name() -> None:
     assert {name.lower() for name in public} <= SECTIONS
 
 
+def test_the_text_of_a_public_error_leads_to_the_section_of_its_class() -> None:
+    classes = [getattr(ramrole_creds, name) for name in ramrole_creds.__all__ if is_ours(name)]
+    assert [cls.__name__ for cls in classes if not cls("m").section.startswith(cls.__name__.lower())] == []
+
+
 def test_every_section_that_the_code_names_is_there() -> None:
     named = set(re.findall(r'_section = "([\w-]+)"|reference\("([\w-]+)"\)|": "(stserror-[\w-]+)"', "\n".join(
         file.read_text(encoding="utf-8") for file in SOURCES
@@ -184,4 +189,30 @@ def test_the_lists_of_texts_are_made_from_every_class_and_are_not_empty() -> Non
     listed = re.findall(r"^```\{error-texts\} (\w+)$", PAGE, re.MULTILINE)
     assert set(listed) == set(generated["error_classes"]()) - {"RamRoleError"}
     for name in listed:
-        assert generated["error_texts"](name) or name in {"NoCredentialsError", "LifetimeTooShort"}, name
+        assert generated["error_texts"](name) or name == "NoCredentialsError", name
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("ConfigurationError", "contains a line break"),
+        ("FetchError", "the attempt to connect was not answered"),
+        ("FetchTimeout", "did not answer within fetch_timeout"),
+        ("LifetimeTooShort", "cannot provide credentials valid for"),
+        ("MetadataError", "do not set token_mode='off'"),
+        ("ProfileError", "source_profile leads back to itself"),
+        ("RoleApiError", "The caller needs ram:PassRole"),
+        ("StsError", "The OIDC token has expired"),
+    ],
+)
+def test_the_list_of_an_error_has_the_parts_that_its_texts_are_made_of(name: str, part: str) -> None:
+    generated = runpy.run_path(str(ROOT / "docs" / "generated.py"))
+    assert any(part in text for text in generated["error_texts"](name))
+
+
+def test_every_module_whose_texts_are_parts_of_an_error_is_there() -> None:
+    parts = runpy.run_path(str(ROOT / "docs" / "generated.py"))["PARTS"]
+    assert set(parts) <= set(ramrole_creds.__all__)
+    assert [
+        name for names in parts.values() for name in names if not (ROOT / "src/ramrole_creds" / name).is_file()
+    ] == []

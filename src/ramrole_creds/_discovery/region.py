@@ -45,7 +45,7 @@ def default_region(region: str | None = None, *, endpoint: str | None = None) ->
         value = os.environ.get(variable)
         if value and (is_region(value) or variable.startswith("ALI")):
             return region_id(value, variable)
-    passed = [f"the variables {', '.join(REGION_VARIABLES)} name no region"]
+    passed = [f"the variables {', '.join(REGION_VARIABLES)} do not name a region"]
     sources: list[tuple[str, Callable[[], str | None]]] = [("cli_profile", region_of_cli), ("profile", region_of_ini)]
     if not env_flag(DISABLED_VARIABLE):
         sources.append(("metadata", lambda: MetadataClient(endpoint, default_token_mode()).get("region-id").strip()))

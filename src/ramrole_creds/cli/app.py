@@ -69,6 +69,17 @@ class LazyGroup(click.Group):
             click.echo(f"{PREFIX}The output cannot be written: {error.strerror}.", err=True)
         sys.exit(1)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The subcommand; the error for an unknown one has the nearest name."""
+        if args and args[0] not in COMMANDS:
+            from difflib import get_close_matches
+
+            if close := get_close_matches(args[0], COMMANDS, 1):
+                ctx.fail(f"No such command {args[0]!r}. Did you mean {close[0]!r}?")
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The subcommand of that name, None for an unknown name."""
         module = COMMANDS.get(cmd_name)

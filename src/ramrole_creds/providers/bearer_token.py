@@ -97,7 +97,9 @@ class BearerTokenProvider:
         """
         token: object = self._call()
         if not token:
-            raise ProviderUnavailable(f"There is no bearer token: {TOKEN_VARIABLE} is not set, and none was passed in.")
+            raise ProviderUnavailable(
+                f"There is no bearer token: {TOKEN_VARIABLE} is not set, and no token was given. Set it or pass token=."
+            )
         if not isinstance(token, str):
             raise FetchError(f"The callable returned {type(token).__name__}. It must return the bearer token as a str.")
         token = token.strip()

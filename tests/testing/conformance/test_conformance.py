@@ -279,7 +279,7 @@ def test_an_unknown_case_is_an_error() -> None:
     from ramrole_creds.cli.app import app
 
     result = testing.CliRunner().invoke(app, ["conformance", "--only", "nothing/*", "--", "true"])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "No case has such an id" in result.output
 
 

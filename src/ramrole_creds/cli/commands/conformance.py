@@ -9,7 +9,7 @@ import click
 
 @click.command(
     short_help="Test a client against a fake metadata service.",
-    context_settings={"ignore_unknown_options": True},
+    context_settings={"allow_interspersed_args": False},
 )
 @click.option("--only", multiple=True, metavar="PATTERN", help="Cases to run, such as 'protocol/*'; repeatable.")
 @click.option("--once", is_flag=True, help="The client fetches once, prints one line and ends.")
@@ -73,7 +73,7 @@ def command(  # one argument for each option
             raise
         fail_to_run(client[0], error)
     if not results:
-        raise click.ClickException("No case has such an id. Run without --only to see the ids in the results.")
+        raise click.UsageError("No case has such an id. Run without --only to see the ids in the results.")
     click.echo(summary(results))
     if not results[0].answered:
         click.echo(

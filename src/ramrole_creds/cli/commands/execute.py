@@ -10,7 +10,7 @@ from ramrole_creds.cli.options import only_option
 @click.command(
     "exec",
     short_help="Run a command with one snapshot of the credentials.",
-    context_settings={"ignore_unknown_options": True},
+    context_settings={"allow_interspersed_args": False},
 )
 @click.option("--valid-for", default=0.0, type=click.FloatRange(0), metavar="SECONDS", help="Minimum remaining life.")
 @only_option

@@ -10,7 +10,7 @@ from ramrole_creds.cli.options import only_option
 
 
 @click.command(
-    short_help="Run a command with credentials that stay fresh.", context_settings={"ignore_unknown_options": True}
+    short_help="Run a command with credentials that stay fresh.", context_settings={"allow_interspersed_args": False}
 )
 @only_option
 @click.option("--no-takeover", is_flag=True, help="Leave the official SDKs of a Python child as they are.")

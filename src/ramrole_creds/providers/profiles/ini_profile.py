@@ -120,9 +120,9 @@ class IniProfileProvider(CredentialProvider):
             raise self._not_found(path, name, list(sections), hint)
         section = IniSection(path, name, sections[name])
         if section.text("enable").lower() == "false":
-            raise ProviderUnavailable(f"Section [{name}] in {path} has enable = false.")
+            raise ProviderUnavailable(f"Section [{name}] in {path} has enable = false. Set enable = true to use it.")
         if self._argument is None and _is_unconfigured(section.fields):
-            raise ProviderUnavailable(f"Section [{name}] in {path} has no credentials.")
+            raise ProviderUnavailable(f"Section [{name}] in {path} has no credentials. Add its type and keys.")
         return section
 
     def _open(self) -> tuple[IniSection, CredentialProvider]:
