@@ -86,6 +86,7 @@ ENGINES = {
     "gunicorn": ("gunicorn", "workers, cold, preloaded, with threads, replaced, reloaded", "not needed"),
     "joblib": ("joblib", "loky and multiprocessing, functions and methods", "not needed"),
     "multiprocessing": ("multiprocessing", "`Pool` and `ProcessPoolExecutor`: spawn, forkserver, fork", "not needed"),
+    "torch": ("PyTorch", "workers of a `DataLoader`: spawn, forkserver, fork", "not needed"),
     "ray": ("Ray", "tasks, actors and the object store, `runtime_env`", "not needed"),
     "pyspark": ("Spark", "two executors with Python workers; closures and broadcast variables", "not needed"),
     "spark-jvm": ("Spark, the JVM side", "Java's HTTP client in the JVMs of two executors", "`ramrole-creds serve`"),

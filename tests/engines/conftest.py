@@ -28,7 +28,15 @@ if TYPE_CHECKING:
 
 # The import names that each file needs. `pools` and `workers` need several and take minutes: they run in their own
 # environment only.
-NEEDS = {"airflow": "airflow", "celery": "celery", "pools": "", "pyspark": "pyspark", "ray": "ray", "workers": ""}
+NEEDS = {
+    "airflow": "airflow",
+    "celery": "celery",
+    "pools": "",
+    "pyspark": "pyspark",
+    "ray": "ray",
+    "torch": "torch",
+    "workers": "",
+}
 LIFE_SECONDS = 6.0
 # ENGINE_TESTS, where it is set, names the file that must run: a missing engine fails instead of going unseen.
 REQUIRED = os.environ.get("ENGINE_TESTS", "").split()
