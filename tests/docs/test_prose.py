@@ -29,7 +29,15 @@ WORDS = {
     r"\bseamless\w*|\bpowerful\b|\brobust\b|\bblazing\w*": "say what it does",
     r"\bamongst\b|\bwhilst\b|\bhence\b|\bthereof\b": "among, while, so",
     r"\bfor ever\b": "forever",
+    r"\bpatien(?:ce|t)\b": "timeout, how long a call waits",
+    r"\bupstreams?\b": "source",
+    r"\bof (?:yours|ours)\b": "your, that you write",
+    r"\bat hand\b|\bin vain\b|\banew\b": "current; unused; again",
+    r"\bhand(?:s|ed|ing)? (?:out|over)\b": "return, pass",
+    r"\bwarm\b": "has credentials already",
 }
+FRONT_PAGES = ("README.md", "docs/index.md", "docs/start.md", "docs/quick-start.md", "docs/why.md")
+ABBREVIATIONS = {"ACK", "ARN", "ECS", "OIDC", "OSS", "RAM", "RRSA", "STS"}
 
 
 def prose(page: Path) -> str:
@@ -61,3 +69,11 @@ def test_no_page_has_a_word_of_the_list(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_no_sentence_is_too_long(page: Path) -> None:
     assert [one for one in sentences(page) if len(one.split()) > MAX_WORDS] == []
+
+
+def test_the_glossary_defines_each_abbreviation_of_the_front_pages() -> None:
+    """A reader who is new to Alibaba Cloud meets them there first."""
+    used = {word for name in FRONT_PAGES for word in re.findall(r"\b[A-Z]{3,4}\b", prose(ROOT / name))}
+    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    assert used & ABBREVIATIONS >= {"ECS", "OSS", "RAM", "STS"}
+    assert used & ABBREVIATIONS <= set(re.findall(r"^([A-Z]+)$", glossary, re.MULTILINE))
