@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import socket
 import unittest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ramrole_creds.testing import FakeCloud, RamRoleTestCase, VirtualClock
+from ramrole_creds.testing import FakeCloud, RamRoleTestCase, VirtualClock, cloud_in_place
 
 if TYPE_CHECKING:
     from ramrole_creds import EcsRamRoleProvider
@@ -83,6 +84,21 @@ class TestOverriddenRole:
 def test_a_start_that_is_no_time_is_refused_with_what_to_give() -> None:
     with pytest.raises(TypeError, match="Give a datetime, or Unix seconds"):
         VirtualClock("2030-01-01T00:00:00Z")  # type: ignore[arg-type]  # a mistake
+
+
+@pytest.mark.parametrize("span", ["3h", dt.timedelta(hours=3), None], ids=["text", "timedelta", "none"])
+def test_a_span_that_is_no_number_is_refused_with_what_to_give(ramrole_clock: VirtualClock, span: Any) -> None:
+    with pytest.raises(TypeError, match=r"Give a number: advance\(hours=3\)"):
+        ramrole_clock.advance(span)
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["not started", "stopped"])
+def test_a_cloud_that_does_not_run_takes_no_place(stopped: bool) -> None:
+    cloud = FakeCloud(role="web")
+    if stopped:
+        cloud.start().stop()
+    with pytest.raises(RuntimeError, match="is not running"), cloud_in_place(cloud):
+        pass
 
 
 @pytest.mark.parametrize("step", ["credentails", "tokens", "roles", "metdata"])

@@ -197,6 +197,9 @@ def _finish(call: ScheduledCall) -> None:
 
 
 def _span(seconds: float, minutes: float, hours: float, days: float) -> float:
+    for given in (seconds, minutes, hours, days):
+        if not isinstance(given, (int, float)):
+            raise TypeError(f"The clock cannot advance by {given!r}. Give a number: advance(hours=3), or seconds.")
     span = seconds + 60 * minutes + 3600 * hours + 86400 * days
     if span < 0:
         raise ValueError(f"The clock cannot advance by {span} s. To set the wall clock back, call step_wall().")

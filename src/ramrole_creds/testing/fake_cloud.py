@@ -132,6 +132,11 @@ class FakeCloud(BoundToProcess, RequestAssertions):
             self._started = True
         return self
 
+    @property
+    def is_running(self) -> bool:
+        """True from `start()` to `stop()`."""
+        return self._started
+
     def stop(self) -> None:
         """Stop answering. Every thread and socket is released, and requests that hang are ended."""
         self._started = False

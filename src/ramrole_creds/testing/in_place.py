@@ -34,7 +34,12 @@ def cloud_in_place(
         redirect: False raises at connections to 100.100.100.200 instead.
         move_system_time: let the time of the process follow the cloud's clock too; see `system_time`.
         home: an empty directory to use as the home directory; None creates a temporary one.
+
+    Raises:
+        RuntimeError: the cloud is not running.
     """
+    if not cloud.is_running:
+        raise RuntimeError("The fake cloud is not running. Start it first: with FakeCloud(…) as cloud.")
     place = _Place(cloud, redirect, move_system_time, home)
     _places.append(place)
     try:
