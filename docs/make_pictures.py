@@ -206,9 +206,9 @@ def machines(colours: Colours) -> str:
         drawing.box(x, y, 136, 62)
         drawing.text(x + 68, y + 20, title, size=12)
         workers = f"{one['workers']} worker{'s' * (one['workers'] > 1)}"
-        drawing.text(x + 68, y + 37, f"{workers}, {one['fetches']} fetches", colour="muted", size=11)
+        drawing.text(x + 68, y + 37, f"{workers}, {one['fetches']} fetches", colour="muted", size=10)
         state = "fresh" if one["most"] == 1 else "mandatory"
-        drawing.text(x + 68, y + 53, f"{one['most']} a set and process", colour=STATES[state], size=11)
+        drawing.text(x + 68, y + 53, f"{one['most']} per set and process", colour=STATES[state], size=11)
     return drawing.svg()
 
 
