@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterator, Mapping
+    from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from _pytest.nodes import Node
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 DEFAULT_ROLE = "web"
 MAX_FOREIGN_KEYS = 100_000
+_NOT_BOTH = "A test has either a fake cloud or no_metadata, not both."
 _CLOUDS = ("ramrole_cloud", "ramrole_module_cloud", "ramrole_session_cloud")
 _FIXTURES = frozenset({*_CLOUDS, "ramrole_clock", "ramrole_role", "ramrole_provider", "no_metadata"})
 _CLOUD: pytest.StashKey[Any] = pytest.StashKey()
@@ -148,7 +149,7 @@ def no_metadata(request: pytest.FixtureRequest) -> Iterator[str]:
     from ramrole_creds.testing.network import usable_sockets
 
     if "ramrole_cloud" in request.fixturenames:
-        raise pytest.UsageError("A test has either ramrole_cloud or no_metadata, not both.")
+        raise pytest.UsageError(_NOT_BOTH)
     with usable_sockets(), socket.socket() as nothing_listens:
         nothing_listens.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nothing_listens.getsockname()[1]}"
@@ -161,21 +162,23 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     """Print the requests to the cloud with a failure, and mask secrets in the whole report."""
     outcome = yield
     report: pytest.TestReport = outcome.get_result()
-    if not report.failed:
-        return
-    names = getattr(item, "fixturenames", ())
     nodes = [node for node in item.listchain() if _CLOUD in node.stash]
-    if not nodes and _FIXTURES.isdisjoint(names):
-        return
+    if report.failed and (nodes or not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))):
+        _complete(report, item, nodes)
+
+
+def _complete(report: pytest.TestReport, item: pytest.Item, nodes: Sequence[Node]) -> None:
+    """Add the requests to the clouds that the test uses, and mask secrets."""
     from ramrole_creds.testing.masking import leaked_marker, mask_text
     from ramrole_creds.testing.pytest_report import describe
 
     for node in nodes:
         _remember_keys(node, node.stash[_CLOUD])
-    for node in (one for one in nodes if one is item or _uses(names, one)):
-        requests = describe(node.stash[_CLOUD], item.config.stash[_ISSUED], report.longreprtext)
-        title = "Requests to the fake cloud" + ("" if node is item else f" of the {_scope(node)}")
-        report.sections.append((title, requests))
+    for node in nodes:
+        if node is item or _uses(getattr(item, "fixturenames", ()), node):
+            requests = describe(node.stash[_CLOUD], item.config.stash[_ISSUED], report.longreprtext)
+            title = "Requests to the fake cloud" + ("" if node is item else f" of the {_scope(node)}")
+            report.sections.append((title, requests))
     report.sections = [(title, mask_text(text)) for title, text in report.sections]
     if leaked_marker(report.longreprtext) is not None:
         report.longrepr = mask_text(report.longreprtext)
@@ -215,6 +218,8 @@ def _keep_rules() -> None:
 
 def _cloud_of(request: pytest.FixtureRequest) -> FakeCloud:
     """The cloud of the narrowest scope that the test uses; one of its own where it uses none."""
+    if "no_metadata" in request.fixturenames:
+        raise pytest.UsageError(_NOT_BOTH)
     used = next((name for name in _CLOUDS if name in request.fixturenames), "ramrole_cloud")
     cloud: FakeCloud = request.getfixturevalue(used)
     return cloud
