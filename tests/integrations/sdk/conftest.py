@@ -51,7 +51,7 @@ NEEDS = {
     "acs_client": "aliyunsdkecs",
     "aiobotocore": "aiobotocore",
     "boto3": "boto3",
-    "credentials_client": "alibabacloud_credentials",
+    "credentials_client": "alibabacloud_credentials alibabacloud_sts20150401 alibabacloud_tea_openapi",
     "daft": "daft",
     "datahub": "datahub",
     "deltalake": "deltalake pyarrow",
