@@ -78,6 +78,34 @@ CASES = {
         {"append": None, "position": 0},
         b"1",
     ),
+    "oss get version": Case(
+        OSS, "GET", "/bkt/k", ("oss:GetObject bkt/k", "oss:GetObjectVersion bkt/k"), params={"versionId": "v"}
+    ),
+    "oss delete version": Case(
+        OSS, "DELETE", "/bkt/k", ("oss:DeleteObject bkt/k", "oss:DeleteObjectVersion bkt/k"), params={"versionId": "v"}
+    ),
+    "oss tags of version": Case(
+        OSS,
+        "GET",
+        "/bkt/k",
+        ("oss:GetObjectTagging bkt/k", "oss:GetObjectVersionTagging bkt/k"),
+        params={"tagging": None, "versionId": "v"},
+    ),
+    "oss copy version": Case(
+        OSS,
+        "PUT",
+        "/bkt/new",
+        ("oss:GetObject other/k", "oss:GetObjectVersion other/k", "oss:PutObject bkt/new"),
+        {"x-oss-copy-source": "/other/k?versionId=v"},
+    ),
+    "oss delete many versions": Case(
+        OSS,
+        "POST",
+        "/bkt",
+        ("oss:DeleteObject bkt/a", "oss:DeleteObjectVersion bkt/a"),
+        params={"delete": None},
+        body=b"<Delete><Object><Key>a</Key><VersionId>v</VersionId></Object></Delete>",
+    ),
     "oss process": Case(OSS, "GET", "/bkt/k", ("oss:GetObject bkt/k",), params={"x-oss-process": "image/info"}),
     "oss list": Case(OSS, "GET", "/bkt", ("oss:ListObjects bkt",), params={"list-type": 2}),
     "oss info": Case(OSS, "GET", "/bkt", ("oss:GetBucketInfo bkt",), params={"bucketInfo": None}),

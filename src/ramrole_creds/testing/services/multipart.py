@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.bucket_store import StoredObject, Upload, object_size
 from ramrole_creds.testing.services.markup import texts, xml_response
-from ramrole_creds.testing.services.object_operations import copy_source, no_such_key, put_actions, require_no_callback
+from ramrole_creds.testing.services.object_operations import (
+    copy_source,
+    no_such_key,
+    put_actions,
+    reads_of_source,
+    require_no_callback,
+)
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify.canonical import decimal
 from ramrole_creds.testing.verify.times import utc_text
@@ -34,8 +40,7 @@ def initiate_upload(call: StorageCall) -> WireResponse:
 def upload_part(call: StorageCall) -> WireResponse:
     """`PUT /bucket/key?partNumber=n&uploadId=id`, from the body or from another object."""
     source = call.own_header("copy-source")
-    reads = () if source is None else (call.needs("GetObject", *copy_source(call)),)
-    call.permit(*reads, "PutObject")
+    call.permit(*(() if source is None else reads_of_source(call)), "PutObject")
     number = decimal(call.query.get("partNumber", ""))
     if number is None or not 1 <= number <= MAX_PARTS:
         raise ServiceError("InvalidArgument", f"Part number must be an integer between 1 and {MAX_PARTS}.", 400)

@@ -16,7 +16,10 @@ from ramrole_creds.testing.verify.canonical import decode
 from ramrole_creds.testing.verify.times import http_time, utc_text
 
 if TYPE_CHECKING:
+    from ramrole_creds.testing.account.access import Access
     from ramrole_creds.testing.services.storage_call import StorageCall
+
+VERSION_OF_SOURCE = "?versionId="
 
 
 def put_object(call: StorageCall) -> WireResponse:
@@ -45,15 +48,23 @@ def require_no_callback(call: StorageCall) -> None:
 
 def copy_source(call: StorageCall) -> tuple[str, str]:
     """Bucket and key of the object to copy from; a `+` is a blank, as Go's clients write it."""
-    source, _, _ = (call.own_header("copy-source") or "").partition("?versionId=")
+    source, _, _ = (call.own_header("copy-source") or "").partition(VERSION_OF_SOURCE)
     bucket, _, key = decode(source, plus_is_space=True).lstrip("/").partition("/")
     return bucket, key
+
+
+def reads_of_source(call: StorageCall) -> list[Access]:
+    """What reading the object to copy from needs."""
+    read = call.needs("GetObject", *copy_source(call))
+    if VERSION_OF_SOURCE not in (call.own_header("copy-source") or ""):
+        return [read]
+    return [read, call.needs("GetObjectVersion", *copy_source(call))]
 
 
 def copy_object(call: StorageCall) -> WireResponse:
     """`PUT /bucket/key` with a source header."""
     source_bucket, source_key = copy_source(call)
-    call.permit(call.needs("GetObject", source_bucket, source_key), *put_actions(call))
+    call.permit(*reads_of_source(call), *put_actions(call))
     with call.store.lock:
         _require_absent_if_asked(call)
         bucket = call.store.find(source_bucket)

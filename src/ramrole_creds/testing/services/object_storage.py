@@ -96,7 +96,8 @@ def _delete_objects(call: StorageCall) -> WireResponse:
     keys = texts(call.body, "Key")
     if not keys:
         raise ServiceError("MalformedXML", "The XML you provided was not well-formed.", 400)
-    call.permit(*(call.needs("DeleteObject", key=key) for key in keys))
+    actions = ["DeleteObject", *(["DeleteObjectVersion"] if texts(call.body, "VersionId") else [])]
+    call.permit(*(call.needs(action, key=key) for key in keys for action in actions))
     with call.store.lock:
         for key in keys:
             call.bucket().objects.pop(key, None)

@@ -29,6 +29,16 @@ KEPT_HEADERS = (
     "expires",
 )
 
+OF_A_VERSION: Mapping[str, str] = {
+    "GetObject": "GetObjectVersion",
+    "DeleteObject": "DeleteObjectVersion",
+    "GetObjectAcl": "GetObjectVersionAcl",
+    "PutObjectAcl": "PutObjectVersionAcl",
+    "GetObjectTagging": "GetObjectVersionTagging",
+    "PutObjectTagging": "PutObjectVersionTagging",
+    "DeleteObjectTagging": "DeleteObjectVersionTagging",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class StorageCall:
@@ -106,8 +116,16 @@ class StorageCall:
         return conditions
 
     def permit(self, *accesses: str | Access) -> None:
-        """Judge actions on this bucket or object, or other accesses, and refuse the call where one is denied."""
+        """Judge actions on this bucket or object, or other accesses, and refuse the call where one is denied.
+
+        Known, from the page of each API of OSS: a call with `versionId` needs the permission for versions. Assumed: it
+        needs the other one too.
+        """
         needed = [self.needs(one) if isinstance(one, str) else one for one in accesses]
+        if "versionId" in self.query:
+            needed += [
+                self.needs(OF_A_VERSION[one]) for one in accesses if isinstance(one, str) and one in OF_A_VERSION
+            ]
         self.require(needed)
 
     def bucket(self) -> Bucket:
