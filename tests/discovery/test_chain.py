@@ -527,6 +527,12 @@ def test_a_package_adds_a_provider_by_an_entry_point(cloud: FakeCloud) -> None:
         default_provider(endpoint="http://127.0.0.1:9").get_credentials()  # what is installed changes no identity
 
 
+@pytest.mark.usefixtures("sample_package")
+def test_an_installed_provider_is_not_even_imported_where_nothing_names_it(cloud: FakeCloud) -> None:
+    assert chain(cloud).get_credentials().identity == "web"
+    assert "sample_vault" not in sys.modules
+
+
 def test_a_function_that_returns_something_else_is_named_in_a_chain_too() -> None:
     nothing: Any = lambda: None  # noqa: E731
     with pytest.raises(FetchError, match="must return Credentials, not NoneType"):
