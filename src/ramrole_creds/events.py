@@ -81,7 +81,7 @@ class Fetched(Event):
 
 @dataclass(frozen=True, slots=True)
 class FetchedUnchanged(Event):
-    """Upstream gave the same credentials again, or ones that end sooner than those held; these are kept.
+    """The source gave the same credentials again, or ones that end sooner than those held; these are kept.
 
     Args:
         next_attempt_in: seconds until the next try.

@@ -75,7 +75,7 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
             cls.__init__ = hide_frames(cls.__init__)  # type: ignore[method-assign]  # as above
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
-        """Note the arguments: they are all that travels in a pickle."""
+        """Note the arguments: a pickle contains nothing else."""
         # Before Python complains about what is missing: the missing one is often misspelt.
         unknown = next((name for name in kwargs if _is_unknown(cls, name)), None)
         if unknown is not None:
@@ -271,7 +271,7 @@ def _constructors(cls: type) -> list[Any]:
 
 @functools.cache
 def _argument_names(cls: type) -> frozenset[str]:
-    """The names that constructors of ours take. Without inspect, whose import takes a tenth of a start."""
+    """The names that constructors of this library take. Without inspect, whose import takes a tenth of a start."""
     names: set[str] = set()
     for constructor in _constructors(cls):
         code = getattr(constructor, "__wrapped__", constructor).__code__
@@ -284,9 +284,9 @@ def _is_unknown(cls: type, name: str) -> bool:
 
 
 def restart_providers() -> None:
-    """Make every provider that has no clock of its own as new: nothing fetched, and the environment read again.
+    """Reset every provider that was given no clock: nothing is fetched, and the environment is read again.
 
-    For a test toolkit that has just put another default clock or another environment in place.
+    For a test toolkit that has put another default clock or another environment in place.
     """
     discard_all()
     for provider in list(_providers.values()):

@@ -78,7 +78,7 @@ class RoleDescription:
     Args:
         name: its name.
         arn: its ARN.
-        trusts_ecs: True if its trust policy lets ECS instances assume it; None if the answer does not tell.
+        trusts_ecs: True if its trust policy lets ECS instances assume it; None if the answer does not say.
     """
 
     name: str
@@ -321,7 +321,7 @@ class InstanceRoles:
 
 
 class _Pages:
-    """Counts the pages of one list, which a service that is broken would continue for ever."""
+    """Counts the pages of one list, which a broken service would continue forever."""
 
     def __init__(self, action: str) -> None:
         self._action = action

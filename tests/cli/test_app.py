@@ -82,6 +82,15 @@ def test_whoami_names_source_role_and_expiry(ramrole_cloud: FakeCloud) -> None:
     ramrole_cloud.requests.assert_called_once("credentials")
 
 
+@pytest.mark.usefixtures("no_metadata")
+def test_whoami_says_that_a_long_term_key_never_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tExampleExample")
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret")
+    assert ["expiration", "never"] in [line.split() for line in invoke("whoami")[1].splitlines()]
+    monkeypatch.setenv("ALIBABA_CLOUD_SECURITY_TOKEN", "token")
+    assert ["expiration", "unknown"] in [line.split() for line in invoke("whoami")[1].splitlines()]
+
+
 @pytest.mark.usefixtures("ramrole_cloud")
 def test_whoami_gives_json_to_scripts() -> None:
     status, output = invoke("whoami", "--json")

@@ -89,7 +89,7 @@ EXPECTED: Mapping[str, Ends] = {
     "token-cut": bad("the connection ended", step="token", requests={"token": 3, "role": 0}),
     "token-503-then-reset": bad("no usable answer", step="token", requests={"token": 3, "role": 0}),
     "credentials-401-once": good(token=2, role=1, credentials=2),
-    "credentials-401": bad("401", "it has just issued", step="credentials", status=401, requests={"token": 2, "role": 1, "credentials": 2}),
+    "credentials-401": bad("401", "it issued a moment ago", step="credentials", status=401, requests={"token": 2, "role": 1, "credentials": 2}),
     "role-403": bad("requests with a token too", "HttpEndpoint", step="role", status=403, requests={"token": 1, "role": 1}),
     "role-none": bad("No RAM role is attached", "404", "AttachInstanceRamRole", error=RoleNotAttached, requests={"role": 1, "credentials": 0}),
     "role-empty": bad("an empty listing", "try again", step="role", status=200, requests={"role": 3, "credentials": 0}),

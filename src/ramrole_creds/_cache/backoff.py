@@ -26,8 +26,8 @@ class Backoff:
         failures: failures in a row.
         error: the last one, None after a success.
         retry_at: no fetch starts on its own before this moment of the cache's clock.
-        refused_generation: the generation that a service rejected and that upstream was already asked to replace.
-        too_short: a generation, and the longest life that upstream has for it until it may issue the next.
+        refused_generation: the generation that a service rejected and that the source was already asked to replace.
+        too_short: a generation, and the longest life that the source has for it until it may issue the next.
     """
 
     failures: int = 0
@@ -41,19 +41,19 @@ class Backoff:
         return replace(self, failures=0, error=None, retry_at=-math.inf)
 
     def with_refused(self, generation: int) -> Backoff:
-        """A service rejected this generation, and upstream is asked to replace it."""
+        """A service rejected this generation, and the source is asked to replace it."""
         return replace(self, refused_generation=generation)
 
     def with_too_short(self, generation: int, longest: float) -> Backoff:
-        """Upstream has nothing for this generation that lives longer."""
+        """The source has nothing for this generation that lives longer."""
         return replace(self, too_short=(generation, longest))
 
     def after_leap(self) -> Backoff:
-        """The clocks contradict each other: ask at once, unless upstream is failing."""
+        """The clocks contradict each other: ask at once, unless the source is failing."""
         return self if self.failures else replace(self, retry_at=-math.inf)
 
     def after_unchanged(self, policy: RefreshPolicy, snapshot: Snapshot, now: float, random_fraction: float) -> Backoff:
-        """Upstream returned nothing better, which is neither a success nor a failure."""
+        """The source returned nothing better, which is neither a success nor a failure."""
         delay = policy.delay_after_unchanged(snapshot.expires_at - now, random_fraction)
         if snapshot.refetch_after is not None:  # such a source is asked again sooner
             delay = max(policy.retry_initial, min(delay, snapshot.refetch_after))

@@ -56,9 +56,9 @@ class CredentialCache(FetchRunner):
     """Keeps the credentials of one source fresh.
 
     Args:
-        fetch: one retrieval from upstream; runs on a worker, at most one at a time.
+        fetch: one retrieval from the source; runs on a worker, at most one at a time.
         name: the source's name in events and messages.
-        policy: windows, delays and patience.
+        policy: windows, delays and how long a call waits.
         clock: the clock in which credentials live.
         on_event: receives the events of this cache.
         runtime: threads, processes and chance.
@@ -111,11 +111,11 @@ class CredentialCache(FetchRunner):
 
         Args:
             valid_for: seconds that they must still live.
-            timeout: this caller's patience in seconds, None for as long as the fetch may take.
+            timeout: how long this caller waits, in seconds, None for as long as the fetch may take.
 
         Raises:
             CredentialsExpired: those held have expired and could not be replaced.
-            LifetimeTooShort: upstream has none that live that long.
+            LifetimeTooShort: the source has none that live that long.
             WaitTimeout: `timeout` ran out.
             RamRoleError: what the fetch raised, where there are none.
         """
@@ -150,7 +150,7 @@ class CredentialCache(FetchRunner):
 
         Args:
             rejected: the credentials that a service rejected. Where they were replaced already, nothing is fetched;
-                where upstream failed or returned them again just now, its delay is kept.
+                where the source failed or returned them again a moment ago, its delay is kept.
 
         Raises:
             RamRoleError: what the fetch raised.

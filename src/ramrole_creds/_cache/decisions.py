@@ -38,7 +38,7 @@ class View(NamedTuple):
     Args:
         state: what is held and what happened before.
         now: seconds of the cache's clock.
-        real_now: the runtime's seconds, in which patience is measured.
+        real_now: the runtime's seconds, in which timeouts are measured.
         own: True where the fetch in flight cannot end before the asking thread goes on.
         policy: windows and delays.
         name: of the source, for errors.
@@ -57,7 +57,7 @@ class Ask(NamedTuple):
 
     Args:
         valid_for: seconds that the credentials must still live.
-        deadline: end of the caller's patience, in the runtime's seconds.
+        deadline: end of the caller's wait, in the runtime's seconds.
         waited: it has waited briefly, and takes what is valid.
         for_result: it waits for the outcome of a fetch, since nothing held suffices.
         landed: that fetch has ended.
@@ -84,7 +84,7 @@ class Serve(NamedTuple):
 
 
 class Fail(NamedTuple):
-    """Raise this; `too_short`: remember the longest life that upstream has for the held generation."""
+    """Raise this; `too_short`: remember the longest life that the source has for the held generation."""
 
     error: Exception
     too_short: float | None = None
@@ -136,7 +136,7 @@ def _decide_advisory(view: View, held: Credentials) -> Decision:
 
 
 def _decide_mandatory(view: View, held: Credentials) -> Decision:
-    """Wait briefly for the fetch in flight; start one where there is none and none failed just now."""
+    """Wait briefly for the fetch in flight; start one if there is none and none failed a moment ago."""
     state = view.state
     if state.in_flight is not None:
         return Join(brief=True)

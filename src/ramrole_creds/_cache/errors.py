@@ -1,4 +1,4 @@
-"""The errors that callers of a cache get, each a copy of its own."""
+"""The errors that callers of a cache get; each caller gets its own copy."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def lifetime_error(
 
 
 def ended_error(name: str, seconds: float) -> FetchError:
-    """What upstream returned had expired already."""
+    """What the source returned had expired already."""
     return FetchError(
         f"{name} returned credentials that had expired {seconds:.0f} s before. Get new credentials from their source, "
         "or correct this machine's clock."
@@ -69,7 +69,7 @@ def ended_error(name: str, seconds: float) -> FetchError:
 
 
 def never_usable_error(name: str, fetches: int) -> CredentialsExpired:
-    """Upstream's credentials expire before they can be used."""
+    """The source's credentials expire before they can be used."""
     return CredentialsExpired(
         f"{name} returned credentials that had already expired, {fetches} times. Check the lifetime that it sets."
     )

@@ -28,7 +28,7 @@ class StateKeeper(ABC):
 
     Args:
         name: the source's name in events and messages.
-        policy: windows, delays and patience.
+        policy: windows, delays and how long a call waits.
         clock: the clock in which credentials live.
         on_event: receives the events of this cache.
         runtime: threads, processes and chance.

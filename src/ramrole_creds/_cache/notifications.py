@@ -126,7 +126,7 @@ def _failed(*, error: Exception, failures: int, next_attempt_in: float, owner: s
 def _state_changed(*, old: str, new: str, expires: bool, owner: str | None = None) -> _Line:
     # Credentials without an expiry are checked every few minutes, which nobody needs to read.
     level = logging.WARNING if new in (MANDATORY, EXPIRED) else logging.INFO if expires else logging.DEBUG
-    return level, *_of(owner, "credentials are %s, were %s", new, old)
+    return level, *_of(owner, "the state of the credentials is %s (was %s)", new, old)
 
 
 def _of(owner: str | None, text: str, *values: object) -> tuple[str, tuple[object, ...]]:

@@ -47,7 +47,7 @@ def reckon_expiry(
     finer one; otherwise the server may have been almost a second further.
 
     Args:
-        credentials: what upstream returned.
+        credentials: what the source returned.
         server_time: Unix seconds by the server when it answered, and the cache's clock at that moment.
         now: seconds of the cache's clock.
         wall: Unix seconds by the local wall clock.
@@ -81,7 +81,7 @@ def server_time_fits(expiration: float, server_time: tuple[float, float] | None,
 
 
 def should_keep_held(held: Snapshot, new: Credentials, now: float, rejected: Credentials | None) -> bool:
-    """True where the held credentials stay: upstream returned them again, or returned ones that end sooner.
+    """True where the held credentials stay: the source returned them again, or returned ones that end sooner.
 
     Two sets of one source are compared by the issuer's own two expirations: the ends on our clock may have been
     computed with two different clocks.

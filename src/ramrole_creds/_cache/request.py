@@ -16,9 +16,9 @@ class CredentialRequest:
     """One call.
 
     Args:
-        now: the runtime's seconds, in which patience is measured.
+        now: the runtime's seconds, in which timeouts are measured.
         valid_for: seconds that the credentials must still live.
-        timeout: the caller's patience in seconds, None for as long as the fetch may take.
+        timeout: how long the caller waits, in seconds, None for as long as the fetch may take.
         may_block: False for a coroutine, which must not run a fetch itself.
 
     Raises:

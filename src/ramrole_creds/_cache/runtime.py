@@ -63,7 +63,7 @@ class Runtime(Protocol):
         """The id of the process that runs now."""
 
     def monotonic(self) -> float:
-        """Seconds in which patience and time limits are measured."""
+        """Seconds in which timeouts and time limits are measured."""
 
     def random(self) -> float:
         """A random number, 0 to 1."""

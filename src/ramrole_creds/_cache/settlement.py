@@ -63,7 +63,7 @@ class Replaced(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """Upstream returned nothing better; a late outcome changes nothing at all."""
+    """The source returned nothing better; a late outcome changes nothing at all."""
 
     snapshot: Snapshot
     backoff: Backoff
@@ -123,8 +123,8 @@ def needs_second_look(held: Snapshot, outcome: Outcome, now: float) -> bool:
 def _reckoned(held: Snapshot, outcome: Outcome, new: Credentials, now: float) -> Reckoning:
     """When they end; where only the local clock is left, and finds them past or absurdly far, by what else is known.
 
-    The held ones end at a known moment, or the source issues anew at each call. Otherwise those that are past are not
-    used: what has expired is never handed out.
+    The held ones end at a known moment, or the source issues new ones at each call. Otherwise those that are past are
+    not used: what has expired is never returned.
     """
     reckoning = reckon_expiry(new, outcome.server_time, now, outcome.wall)
     if reckoning.certain or new.expiration is None:

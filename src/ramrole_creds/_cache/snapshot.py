@@ -32,7 +32,7 @@ class Snapshot:
         credentials: what is held, None for nothing.
         generation: 1 for the first credentials, one more for each replacement.
         fetched_at: when they were fetched.
-        checked_at: when upstream last returned these credentials.
+        checked_at: when the source last returned these credentials.
         fresh_until: `advisory_at`, or minus infinity where the fast path must not serve them before a check, as after
             a fork.
         advisory_at: when the advisory window opens.
@@ -42,7 +42,7 @@ class Snapshot:
             credentials that have one.
         wall_offset: wall clock minus the cache's clock at the check; NaN for nothing held.
         doubtful: True where the clocks leave it open when they end: they are treated as in the mandatory window.
-        certain: False where no clock can tell when they end.
+        certain: False if no clock shows when they expire.
         earlier_offset: `wall_offset` before the wall clock leapt, where no server shows which of the two is right.
     """
 
@@ -62,7 +62,7 @@ class Snapshot:
 
     @property
     def expires(self) -> bool:
-        """False for a long-term key, which may be used for ever, and for nothing held."""
+        """False for a long-term key, which does not expire, and if nothing is held."""
         held = self.credentials
         return held is not None and (held.expiration is not None or held.security_token is not None)
 
@@ -87,7 +87,7 @@ class Snapshot:
 
     @property
     def next_issue_at(self) -> float:
-        """When upstream may issue the next credentials: those that issue ahead do so 30 minutes before the end."""
+        """When the source may issue the next credentials: those that issue ahead do so 30 minutes before the end."""
         return min(self.advisory_at, self.expires_at - min(OVERLAP_SECONDS, OVERLAP_FRACTION * self.life))
 
     def next_transition(self, now: float) -> float:
@@ -110,7 +110,7 @@ class Snapshot:
         return replace(self, fresh_until=-math.inf)
 
     def doubted(self) -> Snapshot:
-        """The same, treated as in the mandatory window until upstream was asked again."""
+        """The same, treated as in the mandatory window until the source was asked again."""
         start = -math.inf
         return replace(self, fresh_until=start, advisory_at=start, mandatory_at=start, doubtful=True)
 

@@ -61,7 +61,7 @@ class _QueryFilter(logging.Filter):
 
 
 _here = threading.local()
-"""Says whether this thread makes a request of ours: the log of other users of urllib3 is not changed."""
+"""Says whether this thread makes a request of this library: the log of other users of urllib3 is not changed."""
 logging.getLogger("urllib3.connectionpool").addFilter(_QueryFilter())
 
 
@@ -126,7 +126,7 @@ class Exchange:
         return response.status_code, answered, _decoded(content, answered.get("content-encoding", ""), max_body)
 
     def explain(self, error: Exception, where: str) -> HttpError:
-        """The failure as one of ours. Its text contains nothing of what was sent or read."""
+        """The failure as an error of this library. Its text contains nothing of what was sent or read."""
         if self._has_proxy and isinstance(error, failures.InvalidURL):
             error = failures.InvalidProxyURL()  # the URL itself is valid, since it was sent to the proxy
         failure = failure_of(error, self._handled, where, late=time.monotonic() >= self._deadline)

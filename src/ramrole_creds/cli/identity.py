@@ -49,7 +49,8 @@ def run_whoami(*, expect_role: str | None, verify: bool, as_json: bool) -> int:
         return 0
     for name, value in facts.items():
         remaining = time_left(status.expiration) if name == "expiration" else ""
-        line = f"{name.replace('_', ' '):{LABEL_WIDTH}} {value or 'unknown'}{remaining}"
+        missing = "never" if name == "expiration" and credentials.security_token is None else "unknown"
+        line = f"{name.replace('_', ' '):{LABEL_WIDTH}} {value or missing}{remaining}"
         click.echo(wrap_lines(line, indent=" " * (LABEL_WIDTH + 1)))
     return 0
 

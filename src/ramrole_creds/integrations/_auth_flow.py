@@ -112,7 +112,7 @@ class AuthFlow:
         """The host, with the port where it is not the scheme's own."""
 
     def next_hop(self) -> AuthFlow:
-        """The flow of the next hop of a redirect: for the same origin, with attempts of its own."""
+        """The flow of the next hop of a redirect: for the same origin; it counts its own attempts."""
         return AuthFlow(self._auth, self.origin)
 
     def covers(self, request: Request) -> bool:

@@ -1,4 +1,4 @@
-"""What the listeners for metrics share: what each provider holds, by events, and how they travel and are forked."""
+"""What the listeners for metrics share: what each provider holds, by events, and how they are pickled and forked."""
 
 from __future__ import annotations
 

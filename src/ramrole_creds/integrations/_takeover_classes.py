@@ -1,4 +1,4 @@
-"""What the classes of the official SDKs get in place of their own methods, and the providers behind it."""
+"""What the classes of the official SDKs get in place of their methods, and the providers behind it."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ async def _ask_async(find: Callable[[], CredentialProvider], role: str | None = 
 
 @contextmanager
 def _credential_exceptions() -> Iterator[None]:
-    """Raise the official library's exception in place of ours."""
+    """Raise the official library's exception in place of the one of this library."""
     from alibabacloud_credentials.exceptions import CredentialException
 
     from ramrole_creds.errors import RamRoleError

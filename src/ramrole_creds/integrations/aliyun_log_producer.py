@@ -3,7 +3,7 @@
     with RefreshingProducer(provider, endpoint=endpoint) as producer:
         producer.writer("project", "logstore").send({"key": "value"})
 
-The producer accepts credentials of its own class only and keeps a copy. It sends in the background, where no caller can
+The producer accepts only credentials of its class and keeps a copy. It sends in the background, where no caller can
 repeat a rejected call. `RefreshingProducer` refreshes a rejected token and sends the log again.
 """
 

@@ -4,7 +4,7 @@
     daft.read_parquet("s3://bucket/key", io_config=IOConfig(s3=s3))
 
 daft asks for each request, because the reported life has ended already. That costs little: the provider answers from
-memory, and daft uses what it got for the request at hand. So a query may run longer than a token lives.
+memory, and daft uses what it got for the current request. So a query may run longer than a token lives.
 
 An `IOConfig` that daft has used holds the latest keys, and its pickle holds them too. Send `DaftCredentials` or a new
 `IOConfig` to other processes.

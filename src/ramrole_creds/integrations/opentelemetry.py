@@ -28,7 +28,7 @@ PROVIDER, OUTCOME, STATE = "ramrole_creds.provider", "ramrole_creds.outcome", "r
 class OpenTelemetryMetrics(SharedListener):
     """An event listener. Create one, and give it to every provider.
 
-    Made without arguments, it travels with a pickled provider and arrives as the one of the receiving process.
+    Made without arguments, it is sent with a pickled provider and arrives as the one of the receiving process.
 
     Args:
         meter: creates the instruments; None takes that of the global meter provider.

@@ -27,7 +27,7 @@ MULTIPROCESS = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
 class PrometheusMetrics(SharedListener):
     """An event listener. Create one per registry, and give it to every provider.
 
-    With the default registry it travels with a pickled provider and arrives as the one of the receiving process.
+    With the default registry it is sent with a pickled provider and arrives as the one of the receiving process.
 
     Args:
         registry: where the metrics are registered.

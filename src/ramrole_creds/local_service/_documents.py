@@ -17,7 +17,7 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"  # the only one that every official SDK reads
 
 
 class LongTermKey(ProviderUnavailable):
-    """The provider holds a long-term key, which this service does not hand out."""
+    """The provider holds a long-term key, which this service does not serve."""
 
 
 def credential_document(credentials: Credentials, now: float) -> bytes:
@@ -32,8 +32,8 @@ def credential_document(credentials: Credentials, now: float) -> bytes:
     """
     if credentials.security_token is None:
         raise LongTermKey(
-            f"{credentials.provider_name or 'The provider'} holds a long-term key, which this service does not hand "
-            "out. Run it where a role is attached, or give it a role to assume."
+            f"{credentials.provider_name or 'The provider'} holds a long-term key, which this service does not "
+            "serve. Run it where a role is attached, or give it a role to assume."
         )
     moment = datetime.fromtimestamp(now, timezone.utc)
     expiration = credentials.expiration or moment + timedelta(seconds=UNKNOWN_LIFE_SECONDS)

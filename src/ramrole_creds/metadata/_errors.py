@@ -116,9 +116,9 @@ def no_such_item(request_line: str) -> MetadataError:
 
 
 def tokens_refused(request_line: str, step: str, pause: float) -> MetadataError:
-    """The error for a service that refuses the tokens it has just issued, and is not asked for some time."""
+    """The error for a service that refuses the tokens that it issues, and is not asked for some time."""
     return MetadataError(
-        f"{request_line} answered 401: it rejects the token that it has just issued. Requests may reach different "
+        f"{request_line} answered 401: it rejects the token that it issued a moment ago. Requests may reach different "
         f"servers: look for a proxy at this address. The next request is sent in {pause:.0f} s.",
         step=step,
         status=401,

@@ -79,7 +79,7 @@ class TokenCache:
             self._held = sealed(None)
 
     def mark_refused(self) -> float:
-        """The service rejected a token that it had just issued: the seconds until it is asked again, doubling."""
+        """The service rejected a token that it issued a moment ago: the seconds until it is asked again, doubling."""
         count = self._refusals[0] + 1
         pause = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(count - 1, 10))
         self._refusals = (count, self._clock.monotonic() + pause)

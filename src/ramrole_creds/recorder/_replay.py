@@ -203,7 +203,7 @@ def _view(policy: RefreshPolicy, held: Snapshot, now: float) -> View:
 
 
 def _is_served(policy: RefreshPolicy, record: Record, now: float, valid_for: float = 0.0) -> bool:
-    """Whether a call at this moment gets what was recorded to be held, once it has waited for a fetch in vain."""
+    """Whether a call at this moment gets what was recorded to be held, after it waited for a fetch without a result."""
     view = _view(policy, _snapshot(record["held"], record), now)
     return isinstance(decide(view, Ask(valid_for=valid_for, waited=True)), Serve)
 

@@ -90,7 +90,7 @@ def _passed(before: Record, record: Record) -> Iterator[Step]:
 
 
 def _answer(record: Record, holds: bool, known: dict[Any, Any]) -> Step:  # noqa: FBT001  # used here only
-    """What upstream answers with."""
+    """What the source answers with."""
     fetched = record["fetched"]
     if "error" in fetched:
         return {"answers": _failure(fetched)}

@@ -23,7 +23,7 @@ def query_pairs(query: str) -> list[tuple[str, str, str]]:
 
 
 def canonical_query(query: str, *, equals_when_empty: bool, sort_encoded: bool) -> str:
-    """The query with names and values encoded anew, sorted by name, then by value.
+    """The query with names and values encoded again, sorted by name, then by value.
 
     Args:
         query: as it is in the URL.
@@ -62,7 +62,7 @@ def _sorted_anew(query: str, *, sort_encoded: bool) -> list[str]:
 
 
 def canonical_path(path: str) -> str:
-    """The path decoded and encoded anew, slashes kept; dots and doubled slashes stay."""
+    """The path decoded and encoded again, slashes kept; dots and doubled slashes stay."""
     return path if is_encoded_path(path) else encode_path(decode(path))
 
 

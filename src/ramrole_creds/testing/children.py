@@ -83,7 +83,7 @@ def reach_children(url: str | None) -> Iterator[None]:
 
 
 def _stop_fork_server() -> None:
-    """Let multiprocessing start its fork server anew: it keeps the environment that it was started with.
+    """Let multiprocessing start a new fork server: it keeps the environment that it was started with.
 
     One that has children goes on, since they would count as dead without it.
     """

@@ -20,7 +20,7 @@ def process_clock(clock: Clock) -> Iterator[None]:
     """Let every provider, client and signer that was given no clock follow this one, whenever it was made.
 
     At the beginning and at the end those providers start again: they drop what they fetched and read the environment
-    anew, so that nothing of one test is served in the next. A provider of a class outside of this library only drops
+    again, so that nothing of one test is served in the next. A provider of a class outside of this library only drops
     what it fetched.
 
     Args:

@@ -217,7 +217,7 @@ def _keep_rules() -> None:
 
 
 def _cloud_of(request: pytest.FixtureRequest) -> FakeCloud:
-    """The cloud of the narrowest scope that the test uses; one of its own where it uses none."""
+    """The cloud of the narrowest scope that the test uses; a new one if it uses none."""
     if "no_metadata" in request.fixturenames:
         raise pytest.UsageError(_NOT_BOTH)
     used = next((name for name in _CLOUDS if name in request.fixturenames), "ramrole_cloud")

@@ -144,7 +144,7 @@ class PolicyPlugin:
             for action, resource in sorted(self._missing):
                 terminalreporter.write_line(f"  {action} on {resource}")
             terminalreporter.write_line(
-                f"Add them to the role's policy, or record it anew: pytest --ramrole-policy={self._check}"
+                f"Add them to the role's policy, or record it again: pytest --ramrole-policy={self._check}"
             )
 
 

@@ -33,6 +33,7 @@ def command(*, style: str, write: str | None, valid_for: float, only: tuple[str,
     """
     import json
     import sys
+    from shlex import quote
 
     from ramrole_creds.cli import handing_over
 
@@ -43,7 +44,9 @@ def command(*, style: str, write: str | None, valid_for: float, only: tuple[str,
             click.echo(json.dumps(handing_over.cli_profile("ramrole"), indent=2))
         else:
             path = handing_over.write_cli_profile(write)
-            click.echo(f"Profile {write} was added to {path}. Use it: aliyun --profile {write} sts GetCallerIdentity")
+            click.echo(
+                f"Profile {write} was added to {path}. Use it: aliyun --profile {quote(write)} sts GetCallerIdentity"
+            )
         return
     if sys.stdout.isatty() and not yes:
         raise click.UsageError(

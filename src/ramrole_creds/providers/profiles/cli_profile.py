@@ -145,7 +145,7 @@ class CliProfileProvider(CredentialProvider):
         names = ", ".join(repr(one) for one in given if isinstance(one, str)) or "none"
         text = f"{path} has no profile {name!r}; its profiles: {names}.{rename_hint(PROFILE_VARIABLE)}"
         if self._argument is not None:
-            return ProfileError(text, unrecoverable=True)
+            return ProfileError(f"{text} Correct the name.", unrecoverable=True)
         if self._named is not None:
             # The variable names a section of the ini file too: the next provider reports whether that exists.
             if any(is_there(other.path) for other in ini_paths(self._environ)):

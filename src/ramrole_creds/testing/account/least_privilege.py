@@ -1,4 +1,4 @@
-"""The smallest policy under which recorded calls are allowed, and what a policy allows in vain."""
+"""The smallest policy under which recorded calls are allowed, and what a policy allows and no call uses."""
 
 from __future__ import annotations
 

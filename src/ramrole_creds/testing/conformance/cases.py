@@ -304,7 +304,7 @@ def _replaced_role(bench: Bench) -> str:
 
 
 def _clocks() -> list[Case]:
-    why = "An instance's clock may be wrong for hours after its start; the server's Date header tells the difference."
+    why = "An instance's clock may be wrong for hours after its start; the server's Date header shows the difference."
     return [
         Case(
             f"clock/{name}",
@@ -338,7 +338,7 @@ def _reason(answer: HostileAnswer) -> str:
     if answer.outcome == "ok":
         return "Real services answer like this, for good or for a moment; a program must not stop for it."
     if answer.outcome == "refused":
-        return "Nothing valid came: the client must end in an error of its own, in time, and must not print secrets."
+        return "Nothing valid came: the client must end in a typed error, in time, and must not print secrets."
     return "Both ends are defensible; a crash, an endless wait and a printed secret are not."
 
 

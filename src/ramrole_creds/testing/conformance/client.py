@@ -104,7 +104,7 @@ class ClientProcess:
         return "".join(self._output)
 
     def fetch(self) -> Fetched:
-        """Let the client fetch; a program that fetches once is started anew."""
+        """Let the client fetch; a program that fetches once is started again."""
         process = self._process
         if process is None or self._once:
             self._end()

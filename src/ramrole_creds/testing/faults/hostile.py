@@ -5,7 +5,7 @@
         answer.play(ramrole_cloud)
         ...
 
-A client copes when it ends in credentials or in an error of its own kind, within its time limit, and prints no secret.
+A client copes when it ends in credentials or in a typed error, within its time limit, and prints no secret.
 `outcome` says in which of the two a careful client ends: "ok" (credentials, after a retry where needed), "refused" (an
 error), or "either" where both are defensible.
 """
@@ -98,7 +98,7 @@ def token_answers() -> list[HostileAnswer]:
         _one("token-401", "401 to the token call", fault("token", 401)),
         *_family("token-5xx-twice", "This status twice, then a token", {"500": 500, "502": 502, "503": 503, "504": 504},
                  lambda status: fault("token", status, times=2), "ok"),
-        _one("token-503", "503 for ever", fault("token", 503)),
+        _one("token-503", "503 forever", fault("token", 503)),
         _one("token-429-long", "429 that asks for nine seconds", fault("token", 429, retry_after=9, times=1), outcome="either"),
         _one("token-429-short", "429 that asks for a second", fault("token", 429, retry_after=1, times=1), outcome="ok"),
         _one("token-429-once", "429 without Retry-After, once", fault("token", 429, times=1), outcome="ok"),
@@ -119,7 +119,7 @@ def token_answers() -> list[HostileAnswer]:
         _one("token-cut", "A token cut short", fault("token", "truncate")),
         _one("token-503-then-reset", "503 to the token call, then resets", fault("token", 503, times=1), fault("token", "reset")),
         _one("credentials-401-once", "The token is revoked after the listing", fault("credentials", 401, times=1), outcome="ok"),
-        _one("credentials-401", "401 for ever, with every new token", fault("credentials", 401)),
+        _one("credentials-401", "401 forever, with every new token", fault("credentials", 401)),
         _one("role-403", "403 though there is a token", fault("role", 403)),
     ]  # fmt: skip
 
@@ -329,10 +329,10 @@ def http_answers() -> list[HostileAnswer]:
                   "cookie": ("Set-Cookie: a=b; Path=/",), "dates": ("Date: yesterday", "Age: old"), "date-5k": ("Date: " + "9" * 5000,)},
                  lambda headers: raw("credentials", http(GOOD_BYTES, LENGTH, *headers)), "ok"),
         _one("role-407", "A proxy that wants authentication", fault("role", 407)),
-        *(_one(f"{step}-5xx/{status}", f"{status} for ever", fault(step, status))
+        *(_one(f"{step}-5xx/{status}", f"{status} forever", fault(step, status))
           for step in ("role", "credentials") for status in (500, 502, 503, 504)),
         _one("credentials-503-twice", "503 twice", fault("credentials", 503, times=2), outcome="ok"),
-        _one("credentials-429", "429 for ever", fault("credentials", 429)),
+        _one("credentials-429", "429 forever", fault("credentials", 429)),
         _one("document-404", "404 whose body is a good document", fault("metadata", 404, body=document())),
         *_family("odd-status", "A good document with a status that does not exist", {str(status): status for status in (599, 600, 999)},
                  lambda status: raw("credentials", http(GOOD_BYTES, LENGTH, start=f"HTTP/1.1 {status} X"))),

@@ -23,7 +23,7 @@ ALGORITHM = "MNS4-HMAC-SHA256"
 
 @scheme("mns", MNS, prefix="MNS ")
 def mns(check: Verification) -> Accepted:
-    """A Message Service request; its token travels outside the signature."""
+    """A Message Service request; its token is sent outside the signature."""
     access_key_id, signature = check.claim("MNS")
     _require_version(check)
     check.require_date("x-mns-date", "date")
@@ -36,7 +36,7 @@ def mns(check: Verification) -> Accepted:
 
 @scheme("mns_v4", MNS, prefix=ALGORITHM)
 def mns_v4(check: Verification) -> Accepted:
-    """A request with a key derived for day and region; its token travels outside the signature too."""
+    """A request with a key derived for day and region; its token is sent outside the signature too."""
     headers = check.headers
     scope, signature = check.scoped_claim(ALGORITHM, "mns")
     _require_version(check)

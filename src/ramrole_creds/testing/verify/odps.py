@@ -21,7 +21,7 @@ DAY_TOLERANCE_SECONDS = 36 * 3600
 
 @scheme("odps", ODPS, prefix="ODPS ")
 def odps(check: Verification) -> Accepted:
-    """A MaxCompute request of either signature; its token travels outside the signature."""
+    """A MaxCompute request of either signature; its token is sent outside the signature."""
     credential, signature = check.claim("ODPS")
     check.require_date("date")
     scope = Scope.parse(credential)

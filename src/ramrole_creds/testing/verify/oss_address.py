@@ -38,7 +38,7 @@ class OssAddress:
 def oss_address(request: WireRequest) -> OssAddress:
     """Read the address: virtual-hosted on the service's host names and under localhost, path style elsewhere.
 
-    A raw `+` in the path is a blank, as the service reads it; a plus sign travels as `%2B`.
+    A raw `+` in the path is a blank, as the service reads it; a plus sign is sent as `%2B`.
     """
     host = (request.header("host") or "").partition(":")[0]
     path = request.path
