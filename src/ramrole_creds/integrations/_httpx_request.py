@@ -6,13 +6,16 @@ import functools
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
-import httpx
-
 from ramrole_creds.errors import ConfigurationError
+from ramrole_creds.integrations._sdk import load_sdk
 from ramrole_creds.integrations._signed_class import signed_class, unsigned_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+
+load_sdk("httpx", "httpx")  # its error says what to install
+
+import httpx  # noqa: E402  # after the check
 
 TESTED_VERSION = "0.28.1"
 

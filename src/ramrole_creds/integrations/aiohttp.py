@@ -13,14 +13,10 @@ import asyncio
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from aiohttp import ClientRequest, TraceConfig, payload
-from aiohttp.tracing import Trace
-from yarl import URL
-
 from ramrole_creds._tracebacks import clear_locals
 from ramrole_creds.errors import SigningError
 from ramrole_creds.integrations._auth_flow import ERROR_STATUSES, REDIRECT_STATUSES, NextStep, SigningAuth
-from ramrole_creds.integrations._sdk import require_attribute
+from ramrole_creds.integrations._sdk import load_sdk, require_attribute
 from ramrole_creds.integrations._signed_class import signed_class
 from ramrole_creds.signing import Request
 
@@ -33,6 +29,12 @@ if TYPE_CHECKING:
     from ramrole_creds.integrations._auth_flow import AuthFlow
     from ramrole_creds.signing import Signer
     from ramrole_creds.signing.body import BodyLike
+
+load_sdk("aiohttp", "aiohttp")  # its error says what to install
+
+from aiohttp import ClientRequest, TraceConfig, payload  # noqa: E402  # after the check
+from aiohttp.tracing import Trace  # noqa: E402  # as above
+from yarl import URL  # noqa: E402  # as above
 
 __all__ = ["AiohttpAuth"]
 

@@ -13,8 +13,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import httpx
-
 from ramrole_creds._http.urls import authority_of
 from ramrole_creds.errors import SigningError
 from ramrole_creds.integrations._auth_flow import ERROR_STATUSES, NextStep, SigningAuth
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
     from ramrole_creds.credentials import Credentials
     from ramrole_creds.integrations._auth_flow import AuthFlow
     from ramrole_creds.signing import Signer
+
+import httpx  # after the module that checks that it is installed
 
 __all__ = ["HttpxAuth"]
 
