@@ -101,6 +101,16 @@ def test_a_cloud_that_does_not_run_takes_no_place(stopped: bool) -> None:
         pass
 
 
+@pytest.mark.parametrize("mode", ["hardend", "", None, ["normal"]], ids=str)
+def test_a_mode_that_does_not_exist_is_refused(mode: Any) -> None:
+    with pytest.raises(ValueError, match='mode must be "normal" or "hardened"'):
+        FakeCloud(role="web", mode=mode)
+    cloud = FakeCloud(role="web", mode="hardened")
+    with pytest.raises(ValueError, match='mode must be "normal" or "hardened"'):
+        cloud.mode = mode
+    assert cloud.mode == "hardened"
+
+
 @pytest.mark.parametrize("step", ["credentails", "tokens", "roles", "metdata"])
 def test_a_misspelt_step_is_refused_by_faults_and_assertions(step: str) -> None:
     with FakeCloud(role="web") as cloud:

@@ -166,6 +166,11 @@ def test_the_role_fixture_can_be_overridden(pytester: pytest.Pytester) -> None:
     [
         ("@pytest.mark.ramrole('db')\ndef test_it(ramrole_cloud): pass", "takes keywords only"),
         ("def test_it(ramrole_cloud, no_metadata): pass", "not both"),
+        (
+            "@pytest.mark.ramrole(redirect='no')\ndef test_it(ramrole_cloud): pass",
+            "redirect of * is True or False, not 'no'",
+        ),
+        ("@pytest.mark.ramrole(system_time=1)\ndef test_it(ramrole_clock): pass", "system_time of * is True or False"),
         ("def test_it(no_metadata, ramrole_provider): pass", "not both"),
         ("def test_it(ramrole_provider, no_metadata): pass", "not both"),
         (

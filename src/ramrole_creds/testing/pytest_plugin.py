@@ -240,7 +240,7 @@ def _cloud(request: pytest.FixtureRequest, default_role: str | None) -> Iterator
     options = _marked(request)
     role, clock = options.get("role", default_role), _new_clock(options)
     faults = options.pop("faults", ())
-    redirect, move = options.pop("redirect", True), options.pop("system_time", False)
+    redirect, move = _switch(options, "redirect", default=True), _switch(options, "system_time", default=False)
     for name in ("role", "start"):
         options.pop(name, None)
     options.setdefault("seed", request.node.nodeid)
@@ -282,6 +282,13 @@ def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
             raise pytest.UsageError(f"@pytest.mark.ramrole takes keywords only, not {marker.args!r}.")
         options.update(marker.kwargs)
     return options
+
+
+def _switch(options: dict[str, Any], name: str, *, default: bool) -> bool:
+    value = options.pop(name, default)
+    if not isinstance(value, bool):
+        raise pytest.UsageError(f"{name} of @pytest.mark.ramrole is True or False, not {value!r}.")
+    return value
 
 
 def _refuse_unknown(options: Mapping[str, object], cloud: type[FakeCloud]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.services.instance import Instance
 
 Mode = Literal["normal", "hardened"]
+MODES: tuple[Mode, ...] = ("normal", "hardened")
 
 VERSIONS = ("2016-01-01", "latest")
 TOKEN_PATH = "/latest/api/token"  # noqa: S105  # a path
@@ -89,19 +90,33 @@ class MetadataService:
         issuer: makes the session tokens.
         clock: by which tokens and credentials live.
         mode: "hardened" demands a token; "normal" answers with and without one.
+
+    Raises:
+        ValueError: there is no such mode.
     """
 
     name = "metadata"
 
     def __init__(self, instance: Instance, issuer: CredentialStore, clock: Clock, mode: Mode = "normal") -> None:
         self.instance = instance
-        self.mode: Mode = mode
+        self.mode = mode
         self.enabled = True
         self.quirks: Quirks = Quirks()
         self._issuer = issuer
         self._clock = clock
         self._tokens: dict[str, float] = {}
         self._lock = threading.Lock()  # guards _tokens
+
+    @property
+    def mode(self) -> Mode:
+        """Either "normal" or "hardened"."""
+        return self._mode
+
+    @mode.setter
+    def mode(self, mode: Mode) -> None:
+        if mode not in MODES:
+            raise ValueError(f'mode must be "normal" or "hardened", not {mode!r}.')
+        self._mode: Mode = mode
 
     def recognizes(self, request: WireRequest) -> bool:
         """True for `/latest…`, `/2016-01-01…` and a plain request for `/`, which has no body and names no service."""
