@@ -43,9 +43,11 @@ def cloud() -> Iterator[FakeCloud]:
 
 
 def run(cloud: FakeCloud, *arguments: str, full: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
+    # A child whose coverage is measured writes files too, which the full disk would hit.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     return subprocess.run(
         [sys.executable, "-m", "ramrole_creds.cli", *arguments],
-        env={**os.environ, "RAMROLE_CREDS_METADATA_ENDPOINT": cloud.url, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**inherited, "RAMROLE_CREDS_METADATA_ENDPOINT": cloud.url, "PYTHONDONTWRITEBYTECODE": "1"},
         preexec_fn=small_files if full else None,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,4 +1,4 @@
-"""The demonstration holds, reads well in a pipe and on a terminal, and says so when something did not hold."""
+"""The demonstration passes, reads well in a pipe and on a terminal, and says so if a check fails."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_demo_holds_and_needs_less_than_fifteen_seconds_of_a_core(
     done, seconds = piped
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
-    assert done.stdout.splitlines()[-1].startswith("Everything held.")
+    assert done.stdout.splitlines()[-1].startswith("Every check passed.")
     assert seconds < LIMIT_CPU_SECONDS
 
 
@@ -87,4 +87,4 @@ def test_a_demo_whose_calls_are_refused_fails(
     assert not run_demo(PlainScreen(), threads=2, seed=1)
     told = capsys.readouterr().out
     assert "FAILED: every call accepted: 0 of " in told
-    assert "did not hold" in told.splitlines()[-1]
+    assert "checks above failed" in told.splitlines()[-1]

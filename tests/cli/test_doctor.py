@@ -66,8 +66,8 @@ def test_a_role_that_sts_accepts_is_named_with_its_end(cloud: FakeCloud) -> None
 @pytest.mark.parametrize(
     ("mode", "said"),
     [
-        ("normal", "and answers requests without one too: the security-hardened mode is not enforced."),
-        ("hardened", "and refuses requests without one (security-hardened mode)."),
+        ("normal", "and answers requests without one too: the hardened mode is not enforced."),
+        ("hardened", "and refuses requests without one (hardened mode)."),
     ],
 )
 def test_the_hardened_mode_is_said_to_be_on_only_where_the_service_refuses_requests_without_a_token(

@@ -53,7 +53,7 @@ def test_the_picture_of_the_demo_has_the_steps_of_the_demo(theme: str) -> None:
     assert len(steps) == 6
     for step in steps:
         assert all(part in shown for part in re.split(r"\{.*?\}", step)), step
-    assert "Everything held." in shown
+    assert "Every check passed." in shown
 
 
 @pytest.mark.parametrize("name", ALL_FILES)

@@ -65,7 +65,7 @@ class Stage:
         self.began: float = self.clock.time()
 
     def check(self, text: str, *, holds: bool) -> None:
-        """Show something that must hold, and remember when it does not."""
+        """Show a check, and remember it if it failed."""
         self.screen.check(text, holds=holds)
         if not holds:
             self.failed.append(text)
@@ -98,7 +98,7 @@ def run_demo(screen: Screen, *, threads: int, seed: int | None, listener: EventL
         listener: receives the provider's events too; metrics, for instance.
 
     Returns:
-        True when everything that was shown held.
+        True if every check passed.
     """
     started = time.monotonic()
     clock = VirtualClock()
@@ -123,9 +123,9 @@ def run_demo(screen: Screen, *, threads: int, seed: int | None, listener: EventL
         play(stage, threads)
     seconds = time.monotonic() - started
     if stage.failed:
-        screen.closing(f"{len(stage.failed)} of the above did not hold ({seconds:.1f} s).", holds=False)
+        screen.closing(f"{len(stage.failed)} of the checks above failed ({seconds:.1f} s).", holds=False)
     else:
-        screen.closing(f"Everything held. {seconds:.1f} s.", holds=True)
+        screen.closing(f"Every check passed. {seconds:.1f} s.", holds=True)
     return not stage.failed
 
 
@@ -144,7 +144,7 @@ def play(stage: Stage, threads: int) -> None:
 def show_origin(stage: Stage) -> None:
     """Where the credentials came from."""
     stage.screen.step(f"A fake cloud at {stage.cloud.url}")
-    stage.screen.line(f"metadata service, security-hardened mode, role {ROLE} attached")
+    stage.screen.line(f"metadata service, hardened mode, role {ROLE} attached")
     stage.screen.line("an STS endpoint that verifies every ACS3 signature, security token and nonce")
     stage.screen.step("default_provider() looks for credentials")
     credentials = stage.provider.get_credentials()
@@ -237,8 +237,8 @@ def show_policy(stage: Stage) -> None:
 
 
 def show_sums(stage: Stage, callers: LoadGenerator) -> None:
-    """What it took."""
-    stage.screen.step("What it took")
+    """How many fetches and requests were made."""
+    stage.screen.step("Requests")
     generations, failures, asked = len(stage.fetched()), len(stage.fetch_failures()), stage.metadata_requests()
     fetches = stage.provider.status().fetches
     stage.check(

@@ -4,7 +4,7 @@
         subprocess.run(command, env={**os.environ, "ALIBABA_CLOUD_CREDENTIALS_URI": service.uri})
 
 One provider fetches for all. The service speaks the credentials-URI protocol of the official SDKs and, where it is
-asked to, the metadata protocol in security-hardened mode. Needs the extra `serve`.
+asked to, the metadata protocol in hardened mode. Needs the extra `serve`.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class LocalService(BoundToProcess):
         port: 0 for a free one.
         socket_path: listen on this Unix socket instead of TCP.
         socket_mode: its mode; 0600 is for processes of the same user.
-        metadata: answer the metadata protocol in security-hardened mode too.
+        metadata: answer the metadata protocol in hardened mode too.
         items: metadata items that are passed on from the real service, for instance "region-id".
         hosts: more names to accept in the Host header.
         admin_port: port of the status page, probes and metrics on the same host; None for none, 0 for a free one.

@@ -1,7 +1,7 @@
 """Client of the ECS instance metadata service.
 
 The ECS user guide documents the protocol ("instance metadata"): plain HTTP at 100.100.100.200. In the
-security-hardened mode, each GET carries a token that a PUT returned. This client handles both modes.
+hardened mode, each GET carries a token that a PUT returned. This client handles both modes.
 """
 
 from __future__ import annotations

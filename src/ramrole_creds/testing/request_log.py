@@ -219,7 +219,7 @@ class RequestLog(Sequence[RecordedRequest]):
         self._none(lambda one: one.has_static_key, "signed with a long-term AccessKey; only role credentials should be")
 
     def assert_no_tokenless_metadata(self) -> None:
-        """Assert that all metadata was read with a session token (security-hardened mode)."""
+        """Assert that all metadata was read with a session token (hardened mode)."""
         self._none(
             lambda one: (
                 one.service == "metadata" and one.step != "token" and one.header("X-aliyun-ecs-metadata-token") is None

@@ -241,7 +241,7 @@ def test_a_client_may_fetch_once(tmp_path: Path) -> None:
     results = play(command, "protocol/normal", "protocol/cached", "protocol/token-used", once=True)
     assert [results[f"protocol/{name}"].held for name in ("normal", "cached", "token-used")] == [True, None, False]
     assert results["protocol/token-used"].detail == "the client never asked for a token"
-    assert summary(list(results.values())) == "1 of 2 cases held, 1 left out"
+    assert summary(list(results.values())) == "1 of 2 cases passed, 1 left out"
 
 
 def test_junit_xml_holds_what_failed_and_why() -> None:
@@ -268,7 +268,7 @@ def test_the_command_prints_what_failed_and_writes_both_files(tmp_path: Path) ->
     assert result.exit_code == 1
     assert "FAILED protocol/hardened" in result.output
     assert "without a session token every request is refused" in result.output
-    assert result.output.endswith("1 of 2 cases held\n")
+    assert result.output.endswith("1 of 2 cases passed\n")
     written = json.loads((tmp_path / "r.json").read_text("utf-8"))
     assert [case["held"] for case in written["cases"]] == [True, False]
     assert ET.parse(tmp_path / "r.xml").getroot().get("failures") == "1"

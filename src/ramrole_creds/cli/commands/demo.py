@@ -17,7 +17,7 @@ def command(threads: int, seed: int | None) -> None:
 
     It stays on this machine and ignores your own configuration.
 
-    Exit status: 0 when every check held, 1 when one did not.
+    Exit status: 0 if every check passed, 1 if one failed.
 
     \b
     Examples:

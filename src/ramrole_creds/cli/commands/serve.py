@@ -16,7 +16,7 @@ from ramrole_creds.cli.options import only_option
 )
 @click.option("--socket", "socket_path", type=click.Path(dir_okay=False), help="Unix socket instead of TCP.")
 @click.option("--socket-mode", default="0600", show_default=True, help="Mode of the Unix socket, in octal.")
-@click.option("--metadata", is_flag=True, help="Answer the metadata protocol too, in security-hardened mode.")
+@click.option("--metadata", is_flag=True, help="Answer the metadata protocol too, in hardened mode.")
 @click.option("--allow-item", multiple=True, metavar="ITEM", help="Metadata item to pass on; repeatable.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="Accept this in the Host header too; repeatable.")
 @click.option("--map", "maps", multiple=True, metavar="CLIENT=ROLE", help="Which client gets which role; repeatable.")

@@ -237,7 +237,7 @@ def _check_tokens() -> Check:
             return Check(
                 "hardened-mode",
                 "warning",
-                "The metadata service issues no session token to this program: the security-hardened mode cannot be "
+                "The metadata service issues no session token to this program: the hardened mode cannot be "
                 "required. In a container, raise HttpPutResponseHopLimit of the instance to 2 or more.",
                 (error.message,),
             )
@@ -249,11 +249,11 @@ def _check_tokens() -> Check:
         return Check(
             "hardened-mode",
             "ok",
-            f"{issued}, and answers requests without one too: the security-hardened mode is not enforced.",
+            f"{issued}, and answers requests without one too: the hardened mode is not enforced.",
             ("To enforce it, set HttpTokens of the instance to required (ModifyInstanceMetadataOptions).",),
         )
     if isinstance(refusal, MetadataError) and refusal.status in _REFUSALS:
-        text = f"{issued}, and refuses requests without one (security-hardened mode)."
+        text = f"{issued}, and refuses requests without one (hardened mode)."
         return Check("hardened-mode", "ok", text)
     return Check("hardened-mode", "ok", f"{issued}; a request without one was not answered.", (refusal.message,))
 

@@ -42,7 +42,7 @@ class Case:
         id: a short name, "group/name".
         title: what is played.
         why: why it matters, in one sentence.
-        check: plays it; returns what did not hold, "" where all held.
+        check: plays it; returns what was wrong, "" if nothing was.
         fetches: how many fetches it needs of one process.
         cloud: arguments of `FakeCloud`.
         environment: further variables of the client.
@@ -120,7 +120,7 @@ def _protocol() -> list[Case]:
         ),
         Case(
             "protocol/hardened",
-            "An instance in security-hardened mode",
+            "An instance in hardened mode",
             "The mode that the vendor recommends: without a session token every request is refused.",
             _fetches_valid,
             cloud=hardened,

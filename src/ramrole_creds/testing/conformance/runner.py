@@ -30,7 +30,7 @@ class Result:
         title: what was played.
         why: why it matters.
         held: None for a case that needs more fetches than the client makes.
-        detail: what did not hold.
+        detail: what was wrong.
         seconds: how long it took.
         answered: False where the client never printed an answer that can be read.
     """
@@ -100,11 +100,11 @@ def _run(case: Case, command: Sequence[str], *, once: bool, time_limit: float) -
 
 
 def summary(results: Sequence[Result]) -> str:
-    """One line: how many cases held."""
+    """One line: how many cases passed."""
     held = sum(one.held is True for one in results)
     tried = sum(one.held is not None for one in results)
     left_out = len(results) - tried
-    return f"{held} of {tried} cases held" + (f", {left_out} left out" if left_out else "")
+    return f"{held} of {tried} cases passed" + (f", {left_out} left out" if left_out else "")
 
 
 def to_json(results: Sequence[Result], command: Sequence[str]) -> str:
