@@ -320,7 +320,11 @@ SET_UPS: list[tuple[SetUp, str, str]] = [
     (trust_policy, "trust policy does not accept this pod's OIDC token", "oidc:iss, oidc:aud and oidc:sub"),
     (stray_newline, f"Cause: {ID} has a line end in it", f"Set {ID} again"),
     (half_a_pair_the_other_way, f"Cause: {SECRET} is set and {ID} is not", f"or unset {SECRET}. Then the attached"),
-    (half_a_pair_in_a_profile, "config.json: access_key_secret is missing", "Correct the profile in the file. Or set"),
+    (
+        half_a_pair_in_a_profile,
+        "config.json: access_key_secret is missing",
+        "Add access_key_secret to the profile. Or set",
+    ),
     (temporary_key_without_its_token, "is temporary and its security token is missing", f"Set {TOKEN} too, or unset"),
     (quotation_marks, f"Cause: {ID} has a quotation mark in it", f"Set {ID} again without it"),
     (missing_source_profile, "has no profile of the name in source_profile", "Correct the profile in the file."),

@@ -119,9 +119,9 @@ class SourceSettings:
         texts = {setting: self.text(setting) for setting in settings}
         missing = [self.field_names(setting)[0] for setting, text in texts.items() if text is None]
         if missing:
-            raise self.fields.problem(
-                f"{' and '.join(missing)} {'is missing. Add it' if len(missing) == 1 else 'are missing. Add them'}"
-            )
+            names = " and ".join(missing)
+            verb = "is" if len(missing) == 1 else "are"
+            raise self.fields.problem(f"{names} {verb} missing. Add {names} to the profile")
         return [text for text in texts.values() if text is not None]
 
     def session(self) -> SessionOptions:
