@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
@@ -204,6 +206,16 @@ def collected(strikes: BaseException | None = None) -> Stage:
     return stage
 
 
+def test_an_end_that_was_reported_is_forgotten() -> None:
+    stage, other = collected(), Stage()
+    held = weakref.ref(stage)
+    other.events.ensure(other.cell, wait=False)
+    assert stage.received == [0.0, 1.0, 2.0, 9.0]
+    del stage
+    gc.collect()
+    assert held() is None
+
+
 def test_an_end_whose_report_was_interrupted_is_reported_by_the_next_call() -> None:
     stage, other = collected(KeyboardInterrupt()), Stage()
     with pytest.raises(KeyboardInterrupt):
@@ -234,11 +246,13 @@ def test_a_listener_of_an_end_may_make_calls_and_hears_each_event_once(raises: B
 def test_the_end_of_a_cache_that_this_process_never_used_is_reported_once() -> None:
     stage, other = Stage(RuntimeError("can't start new thread")), Stage()
     stage.raises = KeyboardInterrupt()
-    stage.events.report_end({}, InterruptedClock(None))
+    cells: dict[int, StateCell] = {}
+    stage.events.report_end(cells, InterruptedClock(None))
     with pytest.raises(KeyboardInterrupt):
         other.events.ensure(other.cell, wait=False)
     other.events.ensure(other.cell, wait=False)
     assert stage.received == [9.0]
+    assert list(cells) == [stage.workers.process_id()]
 
 
 def test_an_interrupt_in_a_log_handler_loses_no_event() -> None:

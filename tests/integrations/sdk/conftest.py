@@ -105,7 +105,12 @@ def used_elsewhere(value: object, code: str) -> str:
     assert leaked_marker(text) is None
     assert ENVIRONMENT_MARKER not in text
     program = f"import pickle, sys; value = pickle.load(sys.stdin.buffer)\n{textwrap.dedent(code)}"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": "ignore"}
+    environment = {
+        **os.environ,
+        "AWS_EC2_METADATA_DISABLED": "true",  # a child without credentials would ask a real address
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PYTHONWARNINGS": "ignore",
+    }
     done = subprocess.run(
         [sys.executable, "-c", program], input=pickled, env=environment, capture_output=True, timeout=60, check=False
     )
