@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ramrole_creds.testing import FakeCloud, VirtualClock
@@ -147,7 +147,10 @@ def test_bytes_that_are_no_http_end_the_connection(fuzzed: FakeCloud, sent: byte
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
     st.sampled_from(
-        ["state", "role/attach", "mode", "faults", "items", "quirks", "clock/advance", "endpoint", "reset"]
+        [
+            *["state", "role/attach", "role/detach", "role/replace", "role/delete", "role/policies", "role/rotate"],
+            *["mode", "faults", "items", "quirks", "clock/advance", "endpoint", "reset"],
+        ]
     ),
     st.recursive(
         st.none() | st.booleans() | st.integers(0, 5) | texts,
@@ -158,6 +161,7 @@ def test_bytes_that_are_no_http_end_the_connection(fuzzed: FakeCloud, sent: byte
         max_leaves=6,
     ),
 )
+@example("role/attach", {"name": None})
 def test_nothing_makes_the_control_api_stumble(path: str, value: object) -> None:
     import json
 

@@ -103,8 +103,9 @@ def _arguments(request: WireRequest) -> dict[str, Any]:
     arguments = json.loads(request.body) if request.body else {}
     if not isinstance(arguments, dict):
         raise ValueError("The body must be a JSON object.")  # noqa: TRY004  # the content of a request is a value
-    if not isinstance(arguments.get("name", ""), (str, type(None))):
-        raise ValueError("name must be a text.")  # noqa: TRY004  # as above
+    every_role = arguments.get("name", "") is None and request.path.rstrip("/").endswith("/detach")
+    if not every_role and not isinstance(arguments.get("name", ""), str):
+        raise ValueError("name must be a text.")
     return arguments
 
 
