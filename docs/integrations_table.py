@@ -93,6 +93,11 @@ ENGINES = {
     "uvicorn": ("uvicorn", "workers, replaced and reloaded ones too", "not needed"),
     "uwsgi": ("uWSGI", "workers, lazy and preloaded, with and without threads, replaced", "not needed"),
 }
+# What the indexes of Python, Debian and npm do not have.
+UNTESTED = {
+    "hadoop-aliyun": "only Maven's index has it; Spark, the JVM side, stands for it",
+    "JindoSDK for Java": "only the vendor's site has it; Spark, the JVM side, stands for it",
+}
 TABLES = {"": ("SDK", SDKS), " of the data stack": ("library", DATA_STACK)}
 ALL = SDKS | DATA_STACK
 
@@ -140,7 +145,8 @@ def _tables() -> list[tuple[Path, str, str]]:
         for name, (first, distributions) in TABLES.items()
     ]
     engines = [_engine_row(name, known["engines"][name]) for name in ENGINES if name in known["engines"]]
-    tables.append((MACHINES_PAGE, " of engines", [ENGINE_HEAD, *engines]))
+    untested = [f"| {name} | no | {reason} | | | | | | `ramrole-creds serve` |" for name, reason in UNTESTED.items()]
+    tables.append((MACHINES_PAGE, " of engines", [ENGINE_HEAD, *engines, *untested]))
     return [(page, name, "\n".join(lines)) for page, name, lines in tables]
 
 
