@@ -153,7 +153,7 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
         """Fetch now; callers at the same time share one fetch.
 
         Args:
-            rejected: the credentials that a service refused; if they were replaced already, nothing is fetched.
+            rejected: the credentials that a service rejected; if they were replaced already, nothing is fetched.
 
         Raises:
             ProviderUnavailable, FetchError: what the fetch raised.

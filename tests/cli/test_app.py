@@ -82,6 +82,17 @@ def test_whoami_names_source_role_and_expiry(ramrole_cloud: FakeCloud) -> None:
     ramrole_cloud.requests.assert_called_once("credentials")
 
 
+@pytest.mark.usefixtures("ramrole_cloud")
+def test_a_misspelt_guard_is_reported_once_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAMROLE_CREDS_EXPECT_ROLL", "db")
+    result = CliRunner().invoke(app, ["whoami", "--json"])
+    assert json.loads(result.stdout)["identity"] == "web"
+    assert result.stderr == (
+        "Warning: The environment variable RAMROLE_CREDS_EXPECT_ROLL is set, but has no effect: "
+        "did you mean RAMROLE_CREDS_EXPECT_ROLE?\n"
+    )
+
+
 @pytest.mark.usefixtures("no_metadata")
 def test_whoami_says_that_a_long_term_key_never_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tExampleExample")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import signal
 import sys
 from importlib import import_module
@@ -38,6 +39,17 @@ COMMANDS: Final = {
 }
 
 
+class _Warnings(logging.Handler):
+    """Shows warnings of the library on standard error; the doctor has a line for each of them itself."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one."""
+        context = click.get_current_context(silent=True)
+        if context is not None and context.info_name != "doctor":
+            text = f"Warning: {record.getMessage()}"
+            click.echo(wrap_lines(text, indent="    ", stream=sys.stderr), err=True)
+
+
 class LazyGroup(click.Group):
     """Imports a subcommand's module when the subcommand is used: `exec` and `export` must start fast."""
 
@@ -47,6 +59,9 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the subcommand; the text of its failure ends with where it is described."""
+        warnings = logging.getLogger("ramrole_creds.providers.variables")
+        if not any(isinstance(handler, _Warnings) for handler in warnings.handlers):
+            warnings.addHandler(_Warnings(logging.WARNING))
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

@@ -233,7 +233,7 @@ class Signer(PickledWithSlots):
         Args:
             host: `Request.host` of the refused request.
             server_time: the time of the refusal by the server's clock, as Unix seconds; see `signing.read_server_time`.
-            credentials: those that signed the refused request; treated as a long-term key if None.
+            credentials: those that signed the rejected request; treated as a long-term key if None.
 
         Returns:
             True if signing again gives another time, so that a retry makes sense.

@@ -239,7 +239,7 @@ class FakeCloud(BoundToProcess, RequestAssertions):
         return self.role(name)
 
     def delete_role(self, name: str) -> None:
-        """Delete a role from the account; its credentials are refused from now on."""
+        """Delete a role from the account; its credentials are rejected from now on."""
         self.instance.detach(self._clock.time(), name)
         self.account.delete_role(name)
 

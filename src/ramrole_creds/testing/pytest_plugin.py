@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 DEFAULT_ROLE = "web"
 MAX_FOREIGN_KEYS = 100_000
-_NOT_BOTH = "A test has either a fake cloud or no_metadata, not both."
+_NOT_BOTH = "A test has either a fake cloud or no_metadata, not both. Remove one of the fixtures."
 _CLOUDS = ("ramrole_cloud", "ramrole_module_cloud", "ramrole_session_cloud")
 _FIXTURES = frozenset({*_CLOUDS, "ramrole_clock", "ramrole_role", "ramrole_provider", "no_metadata"})
 _CLOUD: pytest.StashKey[Any] = pytest.StashKey()
@@ -279,7 +279,9 @@ def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for marker in reversed(list(request.node.iter_markers("ramrole"))):
         if marker.args:
-            raise pytest.UsageError(f"@pytest.mark.ramrole takes keywords only, not {marker.args!r}.")
+            raise pytest.UsageError(
+                f"@pytest.mark.ramrole takes keywords only, not {marker.args!r}: write @pytest.mark.ramrole(role=…)."
+            )
         options.update(marker.kwargs)
     return options
 

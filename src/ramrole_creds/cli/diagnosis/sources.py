@@ -76,7 +76,7 @@ class Survey:
 
     Args:
         answers: one per source.
-        mismatch: why the credentials found are refused, where another identity is expected.
+        mismatch: why the credentials found are rejected, where another identity is expected.
     """
 
     answers: tuple[Answer, ...]

@@ -234,7 +234,7 @@ def _life() -> list[Case]:
         Case(
             "life/rotation",
             "Credentials that live for six seconds, and a fetch after their end",
-            "Expired credentials are refused by every service.",
+            "Every service rejects expired credentials.",
             _rotation,
             fetches=2,
             cloud=short,
