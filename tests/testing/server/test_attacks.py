@@ -307,6 +307,17 @@ def test_a_document_of_any_depth_is_refused_and_no_defect(
     exposed.check()
 
 
+@pytest.mark.parametrize("rest", [b"&a=1" * 750_000, b"%41" * 1_000_000], ids=["parameters", "escapes"])
+@pytest.mark.parametrize(("path", "status"), [("/", 413), ("/never-made/k", 404)], ids=["call", "object"])
+def test_a_long_form_is_refused_and_not_decoded(path: str, status: int, rest: bytes, exposed: FakeCloud) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    began = time.process_time()
+    answer = requests.post(f"http://127.0.0.1:{exposed.port}{path}", b"AccessKeyId=x" + rest, headers=form, timeout=30)
+    assert time.process_time() - began < 1
+    assert answer.status_code == status
+    exposed.check()
+
+
 def test_a_stranger_without_the_key_steers_nothing(exposed: FakeCloud) -> None:
     for path in ("faults", "state", "requests", "role/attach"):
         status, _ = call(exposed.port, "POST", f"/_fake/{path}", {"X-Fake-Key": ""}, json.dumps({}).encode())

@@ -13,7 +13,7 @@ from ramrole_creds.testing.faults.script import NOTHING
 from ramrole_creds.testing.masking import key_id_in
 from ramrole_creds.testing.request_log import RecordedRequest
 from ramrole_creds.testing.server.http_parser import keeps_alive
-from ramrole_creds.testing.server.messages import WireRequest, WireResponse
+from ramrole_creds.testing.server.messages import MAX_FORM_BYTES, MAX_FORM_PARAMETERS, WireRequest, WireResponse
 from ramrole_creds.testing.services.metadata_service import error_page
 from ramrole_creds.testing.services.service import ServiceError
 
@@ -130,8 +130,9 @@ class Gateway:
         return context.respond(response)
 
     def _respond(self, request: WireRequest, service: Service | None) -> WireResponse:
-        if not self._is_own_host(request.header("Host")):
-            return _other_host(request.header("Host") or "")
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
         if service is None:
             return error_page(404)
         try:
@@ -140,11 +141,19 @@ class Gateway:
             return WireResponse(
                 400, (("Content-Type", "text/plain"),), b"The request holds text that is not Unicode.\n"
             )
-        except ServiceError as refusal:
-            return WireResponse(refusal.status, (("Content-Type", "text/plain"),), f"{refusal}\n".encode())
+        except ServiceError as error:
+            return WireResponse(error.status, (("Content-Type", "text/plain"),), f"{error}\n".encode())
         except Exception:  # noqa: BLE001  # as above
             self._note_defect()
             return WireResponse(500, (("Content-Type", "text/plain"), ("X-Fake-Cloud-Defect", service.name)))
+
+    def _refusal(self, request: WireRequest) -> WireResponse | None:
+        """The answer to what no service may see."""
+        if not self._is_own_host(request.header("Host")):
+            return _other_host(request.header("Host") or "")
+        if request.has_long_form and request.path in ("", "/"):
+            return WireResponse(413, (("Content-Type", "text/plain"),), _LONG_FORM)
+        return None
 
     def _route(self, request: WireRequest) -> Service | None:
         if self.metadata.recognizes(request):
@@ -157,6 +166,9 @@ class Gateway:
             return True
         name = re.sub(r":\d*$", "", host).strip("[]").lower()
         return name in self.hosts or name in _OWN_NAMES or name.endswith(_OWN_SUFFIXES)
+
+
+_LONG_FORM = f"A form has at most {MAX_FORM_BYTES} bytes and {MAX_FORM_PARAMETERS} parameters.\n".encode()
 
 
 def _other_host(host: str) -> WireResponse:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
+MAX_FORM_BYTES = 1024 * 1024
+MAX_FORM_PARAMETERS = 10_000
+
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -51,9 +54,19 @@ class WireRequest:
         return tuple(parse_qsl(self.query_string, keep_blank_values=True))
 
     @property
+    def has_long_form(self) -> bool:
+        """True for a form that is longer than any call. It is not read: decoding it would take minutes."""
+        long = len(self.body) > MAX_FORM_BYTES or self.body.count(b"&") > MAX_FORM_PARAMETERS
+        return long and self._is_form
+
+    @property
+    def _is_form(self) -> bool:
+        return "x-www-form-urlencoded" in (self.header("Content-Type") or "").lower()
+
+    @property
     def form(self) -> tuple[tuple[str, str], ...]:
-        """The decoded pairs of a form body; empty when the body is not a form."""
-        if "x-www-form-urlencoded" not in (self.header("Content-Type") or "").lower():
+        """The decoded pairs of a form body; empty when the body is not a form, or is a long one."""
+        if not self._is_form or self.has_long_form:
             return ()
         return tuple(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 

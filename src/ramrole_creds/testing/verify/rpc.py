@@ -23,7 +23,7 @@ def rpc_parameters(request: WireRequest) -> dict[str, str]:
     """The decoded parameters of query and form body; a name in both has the body's value, which is the signed one."""
     pairs = query_pairs(request.query_string)
     content_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
-    if request.body and content_type == "application/x-www-form-urlencoded":
+    if request.body and content_type == "application/x-www-form-urlencoded" and not request.has_long_form:
         pairs += query_pairs(to_text(request.body))
     return {name: value or "" for name, value in pairs}
 
