@@ -69,6 +69,28 @@ def test_any_other_command_ends_with_130_after_ctrl_c(cloud: FakeCloud, argument
     assert (process.returncode, output, errors) == (128 + signal.SIGINT, "", "")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["watch", "--only", "nobody"], "No provider has the name 'nobody'"),
+        (["serve", "--map", "nobody=self"], "does not name clients"),
+        (["whoami", "--verify"], "GetCallerIdentity"),
+    ],
+    ids=["watch", "serve", "whoami"],
+)
+def test_a_value_that_the_command_itself_checks_ends_with_1(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, arguments: list[str], text: str
+) -> None:
+    if arguments[0] == "serve":
+        pytest.importorskip("uvicorn", reason="the extra serve")
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tUnknownUnknown")
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret")
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert text in result.output
+    assert cloud.url
+
+
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_an_unknown_option_ends_with_2(name: str) -> None:
     result = CliRunner().invoke(app, [name, "--no-such-option"])
