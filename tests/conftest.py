@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -11,7 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from ramrole_creds.testing.environment import isolated_environment
 from ramrole_creds.testing.masking import leaked_marker, mask_text
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 
 # A busy machine is not a failure: an import inside of the first example may take longer than hypothesis' limit.
 settings.register_profile("any machine", parent=settings(), deadline=None)
+# `tox run -e fuzz` takes this many.
+settings.register_profile(
+    "fuzz",
+    max_examples=int(os.environ.get("RAMROLE_CREDS_FUZZ_EXAMPLES", "10000")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 settings.load_profile("any machine")
 
 pytest_plugins = ["pytester"]
