@@ -193,3 +193,12 @@ def test_a_date_that_fits_the_expiration_is_believed_however_wrong_the_local_clo
             return cloud.clock.time() + days * 86400
 
     assert MetadataClient(cloud.url, clock=WrongClock()).role_credentials("web").identity == "web"
+
+
+def test_a_role_that_is_replaced_at_each_request_ends_in_an_error(cloud: FakeCloud) -> None:
+    for name in ("first", "second"):
+        cloud.faults.add("role", 200, body=name, times=1)
+    cloud.faults.add("credentials", 404, times=None)
+    with pytest.raises(MetadataError, match="second"):
+        EcsRamRoleProvider(endpoint=cloud.url, clock=cloud.clock).get_credentials()
+    assert len(cloud.requests.to("role")) == 2

@@ -20,7 +20,8 @@ class TestBearerToken:
         assert "the-token" not in repr(credential)
         monkeypatch.setenv("ALIBABA_CLOUD_BEARER_TOKEN", "from-the-environment")
         assert BearerTokenProvider().get_bearer_token() == "from-the-environment"
-        assert BearerTokenProvider(lambda: "fresh").get_bearer_token() == "fresh"
+        fresh = BearerTokenProvider(lambda: "fresh")
+        assert (fresh.get_bearer_token(), fresh.get_type(), fresh.get_provider_name()) == ("fresh", "bearer", "bearer")
 
     async def test_coroutines_are_given_it_too(self) -> None:
         credential = await BearerTokenProvider(lambda: " fresh\n").get_credential_async()
@@ -57,3 +58,14 @@ def test_an_error_of_the_callable_is_reported_without_its_text() -> None:
     with pytest.raises(FetchError, match="raised ValueError at ") as raised:
         BearerTokenProvider(fail).get_bearer_token()
     assert "bearer-of-nobody" not in str(raised.value)
+
+
+def test_an_error_of_this_library_that_the_callable_raises_is_raised_unchanged() -> None:
+    error = ProviderUnavailable("The vault has no token.")
+
+    def fail() -> str:
+        raise error
+
+    with pytest.raises(ProviderUnavailable) as raised:
+        BearerTokenProvider(fail).get_bearer_token()
+    assert raised.value is error

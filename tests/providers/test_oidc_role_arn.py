@@ -59,6 +59,13 @@ class TestOidc:
             self.provider(cloud, token=broken).get_credentials()
         assert "hunter2" not in str(raised.value)
 
+    def test_an_error_of_this_library_that_a_callable_raises_keeps_class_and_text(self, cloud: FakeCloud) -> None:
+        def broken() -> str:
+            raise ProviderUnavailable("The vault has no token.")
+
+        with pytest.raises(ProviderUnavailable, match=r"^The vault has no token\."):
+            self.provider(cloud, token=broken).get_credentials()
+
     def test_the_variables_of_the_webhook_are_enough(
         self, cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -16,6 +16,7 @@ from ramrole_creds import (
     ProviderUnavailable,
     PushProvider,
 )
+from ramrole_creds.testing import VirtualClock
 
 if TYPE_CHECKING:
     from ramrole_creds.testing import FakeCloud
@@ -80,3 +81,15 @@ class TestPush:
             pickle.dumps(provider)
         with pytest.raises(TypeError, match="PushProvider"):
             pickle.dumps(ProviderChain(provider))
+
+
+def test_expired_credentials_that_are_pushed_are_an_error_of_the_next_caller() -> None:
+    clock = VirtualClock()
+    provider = PushProvider(clock=clock)
+    end = datetime.fromtimestamp(clock.time() + 3600, timezone.utc)
+    provider.update(access_key_id="first", access_key_secret="s", security_token="t", expiration=end)
+    provider.get_credentials()
+    past = datetime.fromtimestamp(clock.time() - 3600, timezone.utc)
+    provider.update(access_key_id="second", access_key_secret="s", security_token="t", expiration=past)
+    with pytest.raises(FetchError, match="expired at"):
+        provider.refresh()

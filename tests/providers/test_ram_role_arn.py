@@ -99,6 +99,7 @@ def test_a_session_name_that_sts_would_refuse_is_refused_at_once(cloud: FakeClou
         {"duration": 43201},
         {"session_policy": "not json"},
         {"session_policy": {"no": "statement"}},
+        {"session_policy": 7},
         {"session_policy": {"Version": "1", "Statement": ["x" * 3000]}},
         {"policy": READ_ONLY},
     ],
@@ -117,6 +118,12 @@ def test_a_name_that_would_be_too_long_loses_of_host_and_pod_only(
     assert len(name) <= 64
     assert f"-{os.getpid()}-" in name
     assert "x2x4z-" in name  # the end of a pod's name is what distinguishes it
+
+
+def test_a_name_that_no_shorter_host_makes_short_enough_is_cut(cloud: FakeCloud) -> None:
+    assumed(cloud, session_name="a" * 60 + "-{process}-{unique}").get_credentials()
+    name = dict(cloud.assert_called_once("AssumeRole").request.form)["RoleSessionName"]
+    assert name == ("a" * 60 + f"-{os.getpid()}-")[:64].ljust(64, name[-1])
 
 
 @pytest.mark.parametrize("external_id", ["x", "two words", "x" * 1225, 7])

@@ -386,3 +386,7 @@ def test_a_timeline_is_drawn_in_ascii_where_the_terminal_knows_no_lines(encoding
     assert draw_text(played, encoding=encoding).isascii()
     assert "##" in draw_text(played, encoding=encoding)
     assert not draw_text(played).isascii()
+
+
+def test_an_empty_recording_is_drawn_in_words(tmp_path: Path) -> None:
+    assert draw_text(replay(*Source().recorded(tmp_path / "empty.jsonl"))) == "The recording is empty.\n"

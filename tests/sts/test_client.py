@@ -288,3 +288,12 @@ def pem_of(modulus: int) -> str:
 
     body = b64encode(element(0x30, integer(modulus) + integer(65537))).decode()
     return f"-----BEGIN RSA PUBLIC KEY-----{os.linesep}{body}{os.linesep}-----END RSA PUBLIC KEY-----"
+
+
+def test_a_refusal_for_too_many_calls_says_how_to_make_fewer(
+    client: StsClient, cloud: FakeCloud, user: Credentials
+) -> None:
+    cloud.faults.add("AssumeRole", 400, body='{"Code": "Throttling.User", "Message": "Slow down."}', times=None)
+    with pytest.raises(StsError, match="share sessions between processes, or request longer ones") as raised:
+        assume(client, cloud, user)
+    assert not raised.value.unrecoverable

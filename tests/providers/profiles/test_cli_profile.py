@@ -19,7 +19,7 @@ from ramrole_creds import (
     StsError,
     default_provider,
 )
-from ramrole_creds.providers.profiles.cli_config import load_config
+from ramrole_creds.providers.profiles.cli_config import find_profile, load_config
 from ramrole_creds.providers.profiles.files import ProfilePath
 
 if TYPE_CHECKING:
@@ -208,6 +208,19 @@ def test_a_file_without_anything_about_credentials_is_skipped(
         cli(cloud).get_credentials()
     chain = default_provider(endpoint=cloud.url, clock=cloud.clock)
     assert chain.get_credentials().provider_name == "default/ecs_ram_role"
+
+
+def test_an_empty_current_profile_beside_a_complete_one_is_skipped(cloud: FakeCloud, files: Files) -> None:
+    complete = {"name": "other", "mode": "AK", "access_key_id": "a", "access_key_secret": "hunter2"}
+    files.write_cli(FIRST_RUN, complete)
+    with pytest.raises(ProviderUnavailable, match=r"Profile 'default' in .* has no credentials"):
+        cli(cloud).get_credentials()
+
+
+def test_the_repr_of_a_profile_shows_its_name_and_no_secret(files: Files) -> None:
+    path = files.write_cli({"mode": "AK", "access_key_id": "a", "access_key_secret": "hunter2"})
+    profile = find_profile(load_config(ProfilePath(path)), path, "default")
+    assert repr(profile) == f"<CliProfile 'default' in {path}>"
 
 
 def test_a_profile_that_an_argument_names_must_exist(cloud: FakeCloud, files: Files) -> None:

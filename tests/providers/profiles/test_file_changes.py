@@ -280,6 +280,20 @@ def test_a_profile_is_added_to_a_file_that_need_not_exist(files: Files) -> None:
     assert (document["current"], len(document["profiles"])) == ("default", 2)
 
 
+def test_a_profile_that_is_no_longer_in_the_file_is_not_changed(files: Files) -> None:
+    path = files.write_cli({"name": "other", "mode": "AK"})
+    before = path.read_bytes()
+    with pytest.raises(ProfileError, match="no longer has a profile 'default'"):
+        update_profile(path, "default", lambda _: {"mode": "AK"}, time_limit=1.0)
+    assert path.read_bytes() == before
+
+
+def test_a_profile_is_not_added_below_a_file(files: Files) -> None:
+    path = files.write_cli({"mode": "AK"}) / "config.json"
+    with pytest.raises(ProfileError, match="this user may not write to"):
+        add_profile(path, {"name": "ramrole"}, time_limit=1.0)
+
+
 def test_a_missing_file_gets_no_lock_file(folder: Path) -> None:
     with pytest.raises(ProviderUnavailable):
         update_profile(folder / "config.json", "default", lambda _: {}, time_limit=1.0)

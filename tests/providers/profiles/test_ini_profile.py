@@ -224,3 +224,18 @@ def test_any_text_is_an_ini_file_or_malformed(text: str) -> None:
         parse_ini(text)
     except MalformedIni as error:
         assert "line" in str(error)  # noqa: PT017  # either is right
+
+
+def test_an_empty_section_beside_a_complete_one_is_skipped(cloud: FakeCloud, files: Files) -> None:
+    files.write_ini("[default]\n[other]\ntype = access_key\naccess_key_id = a\naccess_key_secret = b\n")
+    with pytest.raises(ProviderUnavailable, match=r"Section \[default\] in .* has no credentials"):
+        ini(cloud).get_credentials()
+
+
+def test_a_section_is_followed_as_its_file_changes(cloud: FakeCloud, files: Files) -> None:
+    provider = ini(cloud)
+    seen = []
+    for key in ("first", "first", "second"):
+        files.write_ini(f"[default]\ntype = access_key\naccess_key_id = {key}\naccess_key_secret = b\n")
+        seen.append(provider.refresh().access_key_id)
+    assert seen == ["first", "first", "second"]

@@ -137,9 +137,12 @@ def test_a_uri_that_the_clis_profile_lacks_is_that_of_the_environment(
     assert CliProfileProvider(clock=cloud.clock).get_credentials().provider_name == "cli_profile/credential_uri"
 
 
-@pytest.mark.parametrize(("left", "used"), [(899, False), (901, True)])
+@pytest.mark.parametrize(
+    ("left", "used"),
+    [(899, False), (901, True), pytest.param(9e11, False, id="after-year-9999")],
+)
 def test_a_session_that_the_cli_left_is_used_if_it_is_valid_long_enough(
-    cloud: FakeCloud, files: Files, left: int, used: bool
+    cloud: FakeCloud, files: Files, left: float, used: bool
 ) -> None:
     profile = {
         "mode": "CloudSSO",

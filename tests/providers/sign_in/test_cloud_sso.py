@@ -38,6 +38,12 @@ class TestCloudSso:
         with pytest.raises(FetchError, match=r"REQUEST-8.*InvalidToken: bad"):
             self.provider(gate, access_token="wrong").get_credentials()
 
+    def test_a_refusal_without_a_document_names_the_status(self, gate: FakeCloud) -> None:
+        gate.faults.add("sign-in", 502, body="<html>hunter2</html>", times=None)
+        with pytest.raises(FetchError, match="502") as raised:
+            self.provider(gate).get_credentials()
+        assert "hunter2" not in str(raised.value)
+
     def test_it_refuses_to_be_pickled(self, gate: FakeCloud) -> None:
         with pytest.raises(TypeError):
             pickle.dumps(self.provider(gate))

@@ -18,7 +18,10 @@ from ramrole_creds import (
     FetchError,
     OAuthProvider,
     OAuthTokens,
+    ProfileError,
 )
+from ramrole_creds.providers.profiles.cli_config import CliProfile
+from ramrole_creds.providers.profiles.signed_in import ProfileTokens
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -247,6 +250,14 @@ class TestOAuth:
             OAuthProvider(tokens, endpoint=gate.url, clock=gate.clock).get_credentials()
         gate.assert_not_called("sign-in")
 
+    def test_tokens_of_a_profile_that_was_removed_meanwhile_are_reported(self, files: Files) -> None:
+        path = files.write_cli({"name": "other", "mode": "AK"})
+        with pytest.raises(ProfileError, match="no longer has a profile 'default'"):
+            ProfileTokens(CliProfile(path, "default", {})).load()
+
+    def test_a_profile_explains_its_sign_in(self, gate: FakeCloud, files: Files) -> None:
+        assert "mode OAuth: would exchange" in self.profile(files, gate).explain()
+
     def test_a_renewal_without_a_token_is_reported(self, gate: FakeCloud, files: Files) -> None:
         gate.faults.add("/v1/token", 200, body='{"access_token": 7}')
         with pytest.raises(FetchError, match="access_token is missing or not a text"):
@@ -262,3 +273,5 @@ class TestOAuth:
         assert "access-0" not in repr(OAuthTokens("access-0"))
         with pytest.raises(TypeError):
             pickle.dumps(provider)
+        with pytest.raises(TypeError, match="cannot be pickled"):
+            OAuthTokens("access-0").__getstate__()  # what some serializers call
