@@ -130,6 +130,15 @@ def test_a_file_is_written_as_a_whole_with_its_mode_and_no_link_is_followed(tmp_
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
 
+def test_a_text_that_cannot_be_written_leaves_the_old_file_alone(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("old")
+    with pytest.raises(UnicodeEncodeError):
+        write_whole_file(target, "\udc80")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -186,6 +195,12 @@ def test_a_script_of_faults_without_an_end_is_refused(endless: Path, cloud: Fake
 def test_a_token_file_without_an_end_is_refused(endless: Path) -> None:
     provider = OidcRoleArnProvider("acs:ram::1:role/web", "acs:ram::1:oidc-provider/p", token_file=endless)
     with pytest.raises(RamRoleError, match="not a regular file"):
+        provider.get_credentials(timeout=10)
+
+
+def test_a_path_that_cannot_exist_is_reported() -> None:
+    provider = OidcRoleArnProvider("acs:ram::1:role/web", "acs:ram::1:oidc-provider/p", token_file="/run/\0token")
+    with pytest.raises(RamRoleError, match="the path is not valid"):
         provider.get_credentials(timeout=10)
 
 

@@ -177,3 +177,9 @@ def belongs_to(package: str, module: str) -> bool:
 def package_of(source: Path) -> str:
     """The dotted name of the package that a file stands in."""
     return ".".join(("ramrole_creds", *source.relative_to(PACKAGE).parent.parts))
+
+
+def test_signing_is_loaded_when_it_is_first_used() -> None:
+    code = "import ramrole_creds; print(ramrole_creds.signing.Request.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "Request\n", done.stderr

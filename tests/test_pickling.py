@@ -29,7 +29,7 @@ from ramrole_creds import (
     StaticProvider,
 )
 from ramrole_creds._pickling import MAX_RECENT, restore
-from ramrole_creds.clock import SYSTEM_CLOCK
+from ramrole_creds.clock import SYSTEM_CLOCK, SystemClock
 from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.masking import leaked_marker
 
@@ -286,3 +286,45 @@ def test_a_function_may_use_a_name_that_is_not_assigned_yet() -> None:
         return provider
 
     assert make() is make()
+
+
+def test_what_a_provider_keeps_is_not_pickled_without_it() -> None:
+    with pytest.raises(TypeError, match="Pickle the provider itself"):
+        pickle.dumps(vars(StaticProvider("LTAI5tExample", "secret"))["_recipe"])
+
+
+class Unhashable:
+    """An argument with an equality and no hash."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as Python sets it where a class defines an equality only
+
+    def __call__(self) -> Credentials:
+        return Credentials("LTAIkey", "secret")
+
+
+def test_a_function_without_a_hash_becomes_another_provider_at_each_trip() -> None:
+    sent = pickle.dumps(FunctionProvider(Unhashable()))
+    one, two = pickle.loads(sent), pickle.loads(sent)
+    assert one is not two
+    assert one.get_credentials() == two.get_credentials()
+
+
+def test_a_partial_of_a_function_in_c_is_sent() -> None:
+    provider = FunctionProvider(partial(max, "a", "b"))
+    assert pickle.loads(pickle.dumps(provider)) is provider
+
+
+def test_a_value_that_holds_itself_is_searched_to_an_end() -> None:
+    options: dict[str, Any] = {}
+    options["options"] = options
+    provider = FunctionProvider(partial(dict, options))  # type: ignore[arg-type]  # never called
+    assert pickle.loads(pickle.dumps(provider)) is provider
+
+
+def test_the_clock_of_the_machine_is_the_same_after_each_trip() -> None:
+    assert pickle.loads(pickle.dumps(SYSTEM_CLOCK)) == SYSTEM_CLOCK
+    assert {SYSTEM_CLOCK: 1}[SystemClock()] == 1
+    assert SystemClock() != object()

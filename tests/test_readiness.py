@@ -19,6 +19,7 @@ from ramrole_creds import (
     MetadataUnreachable,
     NoCredentialsError,
     RamRoleError,
+    RefreshPolicy,
     WaitTimeout,
     default_provider,
 )
@@ -131,3 +132,20 @@ def test_a_closed_provider_and_a_wrong_timeout_are_errors_at_once() -> None:
     provider.close()
     with pytest.raises(ConfigurationError, match="closed"):
         provider.wait_ready(10)
+
+
+def test_the_error_of_the_source_is_raised_and_not_that_a_later_attempt_hung() -> None:
+    gate = threading.Event()
+    calls: list[int] = []
+
+    def fail_then_hang() -> Credentials:
+        calls.append(1)
+        if len(calls) > 1:
+            gate.wait(10)
+        raise FetchError("not yet")
+
+    policy = RefreshPolicy(retry_initial=0.01, retry_max=0.01)
+    with pytest.raises(FetchError, match="not yet"):
+        FunctionProvider(fail_then_hang, policy=policy).wait_ready(0.5)
+    gate.set()
+    assert len(calls) > 1, "the second attempt hung"

@@ -121,3 +121,12 @@ def test_a_list_that_repeats_a_page_is_given_up(call: str, cloud: FakeCloud, rol
     with pytest.raises(RoleApiError, match="repeats a page"):
         getattr(roles, call)()
     assert len(cloud.requests) == 2
+
+
+def test_other_objects_in_an_answer_are_not_taken_for_its_rows(cloud: FakeCloud, roles: InstanceRoles) -> None:
+    roles.create("web")
+    rows = [{"InstanceId": "i-second", "Code": "Forbidden"}]
+    answer = {"Page": {"Number": 1}, "AttachInstanceRamRoleResults": {"AttachInstanceRamRoleResult": rows}}
+    cloud.faults.add("*", 200, body=json.dumps(answer))
+    with pytest.raises(RoleApiError, match=r"i-second \(Forbidden\)"):
+        roles.attach("web", ["i-second"])

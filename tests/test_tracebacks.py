@@ -289,3 +289,26 @@ def test_the_causes_of_an_error_lose_their_frames_too() -> None:
         pytest.fail("nothing was raised")
     assert isinstance(shown.__cause__, FetchError)
     assert (shown.__traceback__, shown.__cause__.__traceback__, shown.__cause__.__context__) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [f"{SECRET}\udc80".encode, (SECRET.encode() + b"\xff").decode],
+    ids=["encode", "decode"],
+)
+def test_what_python_could_not_convert_is_not_kept_in_its_error(convert: Callable[[], object]) -> None:
+    class Vault(CredentialProvider):
+        name = "vault"
+
+        def fetch(self, context: FetchContext) -> Credentials:
+            try:
+                convert()
+            except UnicodeError as error:
+                raise FetchError("The answer of the vault cannot be read.") from error
+            return KEYS
+
+    with pytest.raises(FetchError) as raised:
+        Vault().get_credentials()
+    cause = raised.value.__cause__
+    assert isinstance(cause, (UnicodeEncodeError, UnicodeDecodeError))
+    assert "Marker" not in repr((cause.object, cause.args))

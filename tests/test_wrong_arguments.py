@@ -9,6 +9,7 @@ import pytest
 
 from ramrole_creds import (
     ConfigurationError,
+    CredentialProvider,
     EcsRamRoleProvider,
     EnvironmentProvider,
     FetchError,
@@ -23,7 +24,7 @@ from ramrole_creds import (
 from ramrole_creds.sts import StsClient
 
 if TYPE_CHECKING:
-    from ramrole_creds import FetchContext
+    from ramrole_creds import Credentials, FetchContext
 
 
 def test_a_class_in_place_of_a_provider_is_called_a_class() -> None:
@@ -122,3 +123,15 @@ def test_what_is_not_a_token_is_refused_before_sts_is_asked() -> None:
     client = StsClient("http://127.0.0.1:9")
     with pytest.raises(ConfigurationError, match="token must be the OpenID Connect token itself"):
         client.assume_role_with_oidc(token, role_arn="acs:ram::1:role/a", oidc_provider_arn="x", session_name="s1")
+
+
+def test_an_argument_that_a_subclass_passes_on_by_mistake_is_reported() -> None:
+    class Vault(CredentialProvider):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+
+        def fetch(self, context: FetchContext) -> Credentials:
+            raise NotImplementedError
+
+    with pytest.raises(TypeError, match=r"Vault\(\) takes no argument 'colour'"):
+        Vault(colour="red")

@@ -387,6 +387,16 @@ def test_keys_of_an_unknown_identity_are_not_used(cloud: FakeCloud, monkeypatch:
         chain(cloud, expect_role="web").get_credentials()
 
 
+def test_the_identity_of_each_new_key_is_checked_over_many_rotations(cloud: FakeCloud) -> None:
+    provider = chain(cloud, expect_account=ACCOUNT)
+    seen = set()
+    for _ in range(20):
+        seen.add(provider.get_credentials().access_key_id)
+        cloud.clock.advance(hours=6)
+    assert len(seen) == 20
+    assert sum("owner-account-id" in one.request.target for one in cloud.requests) >= 20
+
+
 def test_an_assumed_role_is_guarded_by_its_arn(cloud: FakeCloud, keys: dict[str, str], files: Files) -> None:
     files.write_cli({"mode": "RamRoleArn", **keys, "ram_role_arn": cloud.add_role("app").arn})
     assert chain(cloud, expect_role="app", expect_account=ACCOUNT).get_credentials().identity == cloud.role("app").arn

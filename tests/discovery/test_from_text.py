@@ -78,6 +78,7 @@ def test_the_command_of_a_url_keeps_its_path(monkeypatch: pytest.MonkeyPatch, tm
         *("oauth://?refresh_token=hunter2", "static-ak://hunter2", "bearer://hunter2", "env://main"),
         *("ram-role-arn://", "ecs-ram-role://web?connect_timeout=soon", "default://?link=env://", "chain://"),
         *("ram-role-arn://acs:ram::1:role/x?source=nobody://", "default://?policy.retry_max=-1", "[://"),
+        *("ecs-ram-role://[web", "ecs-ram-role://web?token_mode"),
         "credential-uri://?uri=http://me:hunter2@localhost/x",
         "credential-uri://http://me:hunter2@localhost/x",
     ],

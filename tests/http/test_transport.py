@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 import time
@@ -261,6 +262,21 @@ def test_a_query_shows_in_no_log_of_urllib3(caplog: pytest.LogCaptureFixture) ->
         HttpTransport().request("GET", f"{cloud.url}/latest/meta-data/region-id?key=marker", time_limit=5)
     assert "/latest/meta-data/region-id" in caplog.text
     assert "marker" not in caplog.text
+
+
+def test_the_log_of_others_that_use_urllib3_is_not_changed(caplog: pytest.LogCaptureFixture) -> None:
+    with FakeCloud() as cloud, caplog.at_level("DEBUG", logger="urllib3"):
+        HttpTransport().request("GET", cloud.url + ITEM, time_limit=5)
+        requests.get(f"{cloud.url}{ITEM}?key=theirs", timeout=5)
+    assert "key=theirs" in caplog.text
+
+
+def test_a_compressed_body_that_grows_beyond_the_cap_is_refused(cloud: FakeCloud) -> None:
+    packed = gzip.compress(b"x" * 100_000)
+    cloud.faults.add("item", 200, headers={"Content-Encoding": "gzip"}, body=packed)
+    assert len(packed) < 1000
+    with pytest.raises(BodyTooLarge):
+        transport(max_body=1000).request("GET", cloud.url + ITEM, time_limit=5)
 
 
 @pytest.mark.parametrize(

@@ -371,3 +371,28 @@ def test_a_code_that_is_no_text_says_nothing() -> None:
 def test_a_client_is_made_by_a_function() -> None:
     with pytest.raises(ConfigurationError, match="make must be a function that takes Credentials, not str"):
         RefreshingClient(Service().provider, "client")  # type: ignore[arg-type]
+
+
+class SlottedProvider:
+    """Cannot be referred to weakly."""
+
+    __slots__ = ("_inner",)
+
+    def __init__(self, inner: CredentialProvider) -> None:
+        self._inner = inner
+
+    def get_provider_name(self) -> str:
+        return "slotted"
+
+    def get_credentials(self) -> Credentials:
+        return self._inner.get_credentials()
+
+    def refresh(self, rejected: Credentials | None = None) -> Credentials:
+        return self._inner.refresh(rejected)
+
+
+def test_a_provider_that_cannot_be_referred_to_weakly_is_refreshed_too() -> None:
+    service = Service()
+    provider: Any = SlottedProvider(service.provider)
+    assert retry_on_rejected(provider)(service.call)() == b""
+    assert service.calls == 2

@@ -9,6 +9,7 @@ import sys
 import warnings
 import zipfile
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -109,7 +110,7 @@ def test_credentials_of_the_old_classes_rotate_while_they_are_held(taken_in_virt
     taken_in_virtual_time.clock.advance(hours=6)
     after = [one.get_access_key_id() for one in held]
     assert set(before).isdisjoint(after)
-    assert asyncio.run(held[1].get_access_key_id_async()) == after[1]
+    assert [asyncio.run(one.get_access_key_id_async()) for one in held] == after
 
 
 def test_modules_of_one_archive_are_patched_each(tmp_path: Path) -> None:
@@ -156,6 +157,42 @@ def test_a_role_that_is_pinned_is_the_role_that_is_asked_for(taken: FakeCloud) -
     with pytest.raises(exceptions.CredentialException, match="db"):
         other.get_credential()
     assert taken.requests
+
+
+def test_an_error_of_oss2_is_one_of_oss2(taken: FakeCloud) -> None:
+    credentials = pytest.importorskip("oss2.credentials", reason="oss2")
+    taken.detach_role()
+    provider = credentials.EcsRamRoleCredentialsProvider(f"http://100.100.100.200/latest/meta-data/{ROLE_DIRECTORY}web")
+    with pytest.raises(credentials.ClientError, match="No RAM role is attached"):
+        provider.get_credentials()
+
+
+def test_an_error_of_the_core_sdk_is_one_of_the_core_sdk(taken: FakeCloud) -> None:
+    signers = pytest.importorskip("aliyunsdkcore.auth.signers.ecs_ram_role_signer", reason="aliyun-python-sdk-core")
+    exceptions = importlib.import_module("aliyunsdkcore.acs_exception.exceptions")
+    credential = importlib.import_module("aliyunsdkcore.auth.credentials").EcsRamRoleCredential("web")
+    request = importlib.import_module("aliyunsdkcore.request").RpcRequest("Ecs", "2014-05-26", "DescribeRegions")
+    taken.detach_role()
+    with pytest.raises(exceptions.ClientException, match="No RAM role is attached"):
+        signers.EcsRamRoleSigner(credential).sign("cn-hangzhou", request)
+
+
+def test_a_given_provider_of_another_role_than_the_pinned_one_is_refused(taken_in_virtual_time: FakeCloud) -> None:
+    exceptions = importlib.import_module("alibabacloud_credentials.exceptions")
+    pinned = official.Client(models.Config(type="ecs_ram_role", role_name="db"))
+    with pytest.raises(exceptions.CredentialException, match=r"pins the role 'db', and .* of 'web'\. Attach 'db'"):
+        pinned.get_credential()
+    assert taken_in_virtual_time.requests
+
+
+def test_without_the_metadata_service_the_credentials_uri_answers(
+    taken: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+    monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", f"{taken.url}/credentials-uri")
+    document = '{"Code": "Success", "AccessKeyId": "STS.uri", "AccessKeySecret": "s", "SecurityToken": "t", '
+    taken.faults.add("*", 200, body=document + '"Expiration": "2099-01-01T00:00:00Z"}')
+    assert client("ecs_ram_role").get_credential().access_key_id == "STS.uri"
 
 
 def test_a_given_provider_answers_for_all() -> None:
@@ -210,8 +247,11 @@ def test_the_core_sdk_signs_with_our_credentials(taken_in_virtual_time: FakeClou
     assert signer._session_credential[0] != first[0]  # noqa: SLF001  # as above
 
 
-def test_a_release_that_is_not_known_is_left_alone_with_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.metadata, "version", lambda _: "9.1.0")
+@pytest.mark.parametrize("version", ["9.1.0", "1", "1.x"])
+def test_a_release_that_is_not_known_is_left_alone_with_one_warning(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: version)
     owner = importlib.import_module("alibabacloud_credentials.provider.default").DefaultCredentialsProvider
     before = dict(vars(owner))
     with warnings.catch_warnings(record=True) as caught:
@@ -221,7 +261,39 @@ def test_a_release_that_is_not_known_is_left_alone_with_one_warning(monkeypatch:
     takeover.uninstall()
     ours = [str(one.message) for one in caught if "alibabacloud-credentials" in str(one.message)]
     assert len(ours) == 1
-    assert "alibabacloud-credentials 9.1.0 is not known to ramrole-creds" in ours[0]
+    assert f"alibabacloud-credentials {version} is not known to ramrole-creds" in ours[0]
+
+
+def test_a_release_without_one_of_the_classes_is_left_alone_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("alibabacloud_credentials.provider.default")
+    monkeypatch.delattr(module, "DefaultCredentialsProvider")
+    with pytest.warns(RuntimeWarning, match="alibabacloud-credentials .* its own credential providers are left"):
+        takeover.install()
+    takeover.uninstall()
+    assert not hasattr(module, "DefaultCredentialsProvider")
+
+
+def test_a_method_that_a_class_inherits_is_inherited_again_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("alibabacloud_credentials.provider.default")
+    heir = type("DefaultCredentialsProvider", (module.DefaultCredentialsProvider,), {})
+    monkeypatch.setattr(module, "DefaultCredentialsProvider", heir)
+    takeover.install()
+    assert "get_credentials" in vars(heir)
+    takeover.uninstall()
+    assert "get_credentials" not in vars(heir)
+
+
+def test_a_module_that_is_missing_is_reported_by_python_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    package = ModuleType("oss2")
+    package.__path__ = []
+    monkeypatch.setitem(sys.modules, "oss2", package)
+    monkeypatch.delitem(sys.modules, "oss2.credentials", raising=False)
+    takeover.install()
+    try:
+        with pytest.raises(ModuleNotFoundError, match=r"oss2\.credentials"):
+            importlib.import_module("oss2.credentials")
+    finally:
+        takeover.uninstall()
 
 
 def test_what_is_imported_later_is_replaced_then() -> None:

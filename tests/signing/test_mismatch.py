@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -46,6 +47,34 @@ def test_a_canonical_request_is_compared_line_by_line() -> None:
     arrived = Request("GET", URL, [(n, v if n != "x-oss-meta-a" else "2") for n, v in signed.headers])
     reason = explain_mismatch(scheme, signed, xml(scheme, arrived, element="CanonicalRequest"))
     assert "header x-oss-meta-a" in reason
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"method": "PUT"}, "the method"),
+        ({"url": f"{URL}2"}, "the path"),
+        ({"url": f"{URL}?acl"}, "the query"),
+        ({"headers": {"x-oss-meta-a": "1"}}, "the names of the signed headers"),
+    ],
+    ids=["method", "path", "query", "headers"],
+)
+def test_the_line_of_a_canonical_request_that_differs_is_named(changed: dict[str, Any], named: str) -> None:
+    headers = {"Range": "bytes=0-1", "x-oss-meta-a": "1"}
+    given = {"method": "GET", "url": URL, "headers": headers}
+    scheme = signing.OSSV4("cn-hangzhou", additional_headers=("range",))
+    signer = Signer(KEYS, scheme)
+    signed, arrived = (signer.sign(Request(**fields)) for fields in (given, {**given, **changed}))
+    assert named in explain_mismatch(scheme, signed, xml(scheme, arrived, element="CanonicalRequest"))
+
+
+def test_where_the_canonical_request_is_the_same_the_string_to_sign_is_compared() -> None:
+    scheme = signing.OSSV4("cn-hangzhou")
+    signed = Signer(KEYS, scheme).sign(Request("GET", URL))
+    answer = xml(scheme, signed, element="CanonicalRequest") + xml(scheme, signed).replace(
+        b"cn-hangzhou", b"cn-beijing"
+    )
+    assert "The server signed other values for: " in explain_mismatch(scheme, signed, answer)
 
 
 def test_an_rpc_parameter_that_differs_is_named() -> None:

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ramrole_creds.signing import read_server_time
+from ramrole_creds import Credentials, Signer
+from ramrole_creds.signing import ACS3, Request, read_server_time
+from ramrole_creds.testing import VirtualClock
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc).timestamp()
 DATE = "Fri, 02 Jan 2026 03:04:05 GMT"
@@ -41,6 +43,20 @@ SKEWED = (
 )  # fmt: skip
 def test_the_body_comes_before_the_date(headers: dict[str, str], body: bytes, time: float | None) -> None:
     assert read_server_time(headers.get, body) == time
+
+
+def test_a_server_whose_clock_was_corrected_is_asked_with_the_own_time_again() -> None:
+    clock = VirtualClock(datetime(2026, 1, 1, tzinfo=timezone.utc))
+    keys = Credentials("LTAI5tExample", "secret")
+    signer = Signer(keys, ACS3(), clock=clock)
+
+    def dates() -> str | None:
+        return signer.sign(Request("GET", "https://ecs.example/")).header("x-acs-date")
+
+    assert signer.learn_server_time("ecs.example", clock.time() + 1800, credentials=keys)
+    assert dates() == "2026-01-01T00:30:00Z"
+    assert signer.learn_server_time("ecs.example", clock.time(), credentials=keys)
+    assert dates() == "2026-01-01T00:00:00Z"
 
 
 @given(st.binary(), st.text())

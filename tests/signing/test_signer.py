@@ -548,3 +548,12 @@ def test_objects_with_a_key_show_none_of_it() -> None:
     keys = SigningKeys()
     shown = (repr(keys), repr(keys.of_secret("FAKESECRET", "sha256")), str(keys.__reduce__()))
     assert "FAKE" not in "".join(shown)
+
+
+def test_a_mistake_within_a_source_is_raised_as_it_is() -> None:
+    class Vault:
+        def get_credentials(self, valid_for: float = 0.0) -> Credentials:
+            raise AttributeError("no lease")
+
+    with pytest.raises(AttributeError, match="no lease"):
+        Signer(Vault(), signing.ACS3()).sign(Request("GET", "https://ecs.example/"))

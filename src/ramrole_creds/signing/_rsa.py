@@ -37,9 +37,6 @@ class RsaKey:
 
         return self._key.sign(to_bytes(text), padding.PKCS1v15(), hashes.SHA256()).hex()
 
-    def __repr__(self) -> str:
-        return "<RSA private key>"
-
 
 def _load(private_key: str) -> RSAPrivateKey:
     try:

@@ -131,6 +131,20 @@ def test_a_request_that_is_signed_again_by_somebody_else_has_nothing_of_the_firs
     assert provider.current.access_key_id not in everything
 
 
+def test_a_request_of_httpx_that_is_signed_again_keeps_the_trace_of_its_program(
+    cloud: FakeCloud, signer: signing.Signer, provider: Any
+) -> None:
+    seen: list[str] = []
+    other = signing.Signer(type(provider)(cloud), signing.ACS3(), clock=cloud.clock)
+    with httpx.Client() as client:
+        request = client.build_request(
+            "GET", cloud.url, headers=ACTION, extensions={"trace": lambda event, _: seen.append(event)}
+        )
+        client.send(request, auth=HttpxAuth(signer))
+        client.send(request, auth=HttpxAuth(other))
+    assert seen.count("http11.send_request_headers.started") == 2
+
+
 def test_a_request_of_httpx_may_be_sent_again_elsewhere_by_the_program(
     cloud: FakeCloud, stranger: FakeCloud, signer: signing.Signer
 ) -> None:

@@ -230,6 +230,20 @@ def test_httpx_signs_nothing_that_a_hook_sends_elsewhere(
     assert_unsigned(stranger)
 
 
+def test_httpx_sends_no_token_in_a_form_that_a_hook_sends_elsewhere(
+    cloud: FakeCloud, stranger: FakeCloud, provider: Any
+) -> None:
+    def hook(request: httpx.Request) -> None:
+        request.url = httpx.URL(stranger.url + "/")
+
+    auth = HttpxAuth(signing.Signer(provider, signing.RPC(), clock=cloud.clock))
+    form = {"Action": "DescribeRegions", "Version": "2014-05-26"}
+    with httpx.Client(transport=Urllib3Transport(), event_hooks={"request": [hook]}) as client:
+        client.post(cloud.url + "/", data=form, auth=auth)
+    (arrived,) = stranger.requests
+    assert arrived.request.body == b"Action=DescribeRegions&Version=2014-05-26"
+
+
 def test_httpx_keeps_the_signature_in_what_it_shows_of_a_sent_request(cloud: FakeCloud, signer: signing.Signer) -> None:
     with httpx.Client(trust_env=False) as client:
         answer = client.get(cloud.url + "/", headers=ACTION, auth=HttpxAuth(signer))

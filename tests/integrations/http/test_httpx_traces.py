@@ -50,3 +50,39 @@ def test_a_trace_of_an_asynchronous_client_is_called(auth: Any, ramrole_cloud: F
 
     assert asyncio.run(call()).json()["IdentityType"] == "AssumedRoleUser"
     assert "http11.send_request_headers.started" in seen
+
+
+def test_a_trace_is_called_for_each_hop_of_a_redirect(auth: Any, ramrole_cloud: FakeCloud) -> None:
+    ramrole_cloud.faults.add("POST /old", "redirect", location="/new", status=307)
+    seen: list[str] = []
+    with httpx.Client(auth=auth, follow_redirects=True, trust_env=False) as client:
+        response = client.post(
+            f"{ramrole_cloud.url}/old", headers=HEADERS, extensions={"trace": lambda event, _: seen.append(event)}
+        )
+    assert response.json()["IdentityType"] == "AssumedRoleUser"
+    assert seen.count("http11.send_request_headers.started") == 2
+
+
+def test_an_asynchronous_trace_is_called_for_each_hop_of_a_redirect(auth: Any, ramrole_cloud: FakeCloud) -> None:
+    ramrole_cloud.faults.add("POST /old", "redirect", location="/new", status=307)
+    seen: list[str] = []
+
+    async def trace(event: str, _: object) -> None:
+        seen.append(event)
+
+    async def call() -> Any:
+        async with httpx.AsyncClient(auth=auth, follow_redirects=True, trust_env=False) as client:
+            return await client.post(f"{ramrole_cloud.url}/old", headers=HEADERS, extensions={"trace": trace})
+
+    assert asyncio.run(call()).json()["IdentityType"] == "AssumedRoleUser"
+    assert seen.count("http11.send_request_headers.started") == 2
+
+
+def test_requests_are_signed_under_trio_too(auth: Any, ramrole_cloud: FakeCloud) -> None:
+    trio = pytest.importorskip("trio", reason="trio")
+
+    async def call() -> Any:
+        async with httpx.AsyncClient(auth=auth, trust_env=False) as client:
+            return await client.post(ramrole_cloud.url, headers=HEADERS)
+
+    assert trio.run(call).json()["IdentityType"] == "AssumedRoleUser"

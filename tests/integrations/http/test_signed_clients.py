@@ -416,3 +416,19 @@ def test_the_time_of_a_server_is_read_from_the_body_where_its_date_is_wrong() ->
     assert flow.next_step(403, date.get, lambda: body, replayable=True) is NextStep.SIGN_AGAIN
     again = flow.sign(request, keys)
     assert again.header("date") == formatdate(NOW, usegmt=True)
+
+
+def test_a_redirect_without_a_target_is_returned(send: Send, cloud: FakeCloud, signer: signing.Signer) -> None:
+    cloud.faults.add("GET /old", 302)
+    assert send(signer, "GET", cloud.url + "/old", headers=ACTION).status == 302
+    assert len(cloud.requests) == 1
+
+
+def test_credentials_are_refreshed_once_per_request_whatever_the_service_rejects(
+    send: Send, cloud: FakeCloud, signer: signing.Signer, provider: Any
+) -> None:
+    for code in ("InvalidSecurityToken.Expired", "InvalidAccessKeyId.NotFound"):
+        cloud.faults.add("*", 400, times=1, body=json.dumps({"Code": code, "Message": "no"}))
+    assert send(signer, "GET", cloud.url + "/", headers=ACTION).status == 400
+    assert len(cloud.requests) == 2
+    assert len(provider.refreshed) == 1

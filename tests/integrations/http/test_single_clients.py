@@ -366,3 +366,57 @@ def test_urllib3_keeps_the_content_type_that_a_form_is_given(cloud: FakeCloud, p
     kind = "application/x-www-form-urlencoded; charset=UTF-8"
     pool.request("POST", cloud.url + "/", headers={**ACTION, "Content-Type": kind}, fields={"a": "1"})
     assert cloud.requests[0].header("Content-Type") == kind
+
+
+def test_urllib3_raises_where_the_status_of_the_last_answer_is_an_error(
+    cloud: FakeCloud, signer: signing.Signer
+) -> None:
+    from urllib3 import Retry
+    from urllib3.exceptions import MaxRetryError
+
+    cloud.faults.add("*", 503)
+    with pytest.raises(MaxRetryError):
+        SigningPool(signer).request(
+            "GET", cloud.url + "/", headers=ACTION, retries=Retry(1, status_forcelist=[503], backoff_factor=0)
+        )
+    assert len(cloud.requests) == 2
+
+
+def test_requests_takes_a_redirect_that_is_not_followed_for_no_redirect(cloud: FakeCloud, provider: Any) -> None:
+    signer = signing.Signer(provider, signing.OSSV1(), clock=cloud.clock)
+    cloud.faults.add("PUT /bkt/old", "redirect", location="/bkt/new", status=308)
+    answer = requests.put(cloud.url + "/bkt/old", iter([b"one"]), auth=RequestsAuth(signer), timeout=10)
+    assert answer.status_code == 308
+    assert not answer.is_redirect
+    assert not answer.is_permanent_redirect
+
+
+def test_a_header_in_bytes_of_another_encoding_is_sent_as_it_was_signed(
+    cloud: FakeCloud, signer: signing.Signer
+) -> None:
+    headers: dict[str, Any] = {**ACTION, "x-acs-name": "caf\xe9".encode("latin-1")}
+    assert requests.get(cloud.url + "/", headers=headers, auth=RequestsAuth(signer), timeout=10).status_code == 200
+
+
+def test_httpx_through_a_forward_proxy_signs_each_hop(
+    cloud: FakeCloud, stranger: FakeCloud, signer: signing.Signer
+) -> None:
+    cloud.faults.add("/within", "redirect", location="/new", status=307)
+    with httpx.Client(proxy=cloud.url, follow_redirects=True) as client:
+        answer = client.get(f"{stranger.url}/within", headers=ACTION, auth=HttpxAuth(signer))
+    assert answer.status_code == 200, answer.text
+    assert [bool(one.header("authorization")) for one in cloud.requests] == [True, True]
+    assert len(stranger.requests) == 0
+
+
+def test_a_transport_of_httpx_may_read_a_body_that_comes_in_parts(provider: Any) -> None:
+    read: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        read.append(request.content)
+        return httpx.Response(200)
+
+    auth = HttpxAuth(signing.Signer(provider, signing.OSSV1()))
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        client.put("https://bkt.oss-cn-hangzhou.aliyuncs.com/key", content=iter([b"one", b"two"]), auth=auth)
+    assert read == [b"onetwo"]

@@ -123,6 +123,15 @@ def test_a_consumer_group_goes_on_over_rotations(stage: Stage) -> None:
     stage.assert_rotates("sls", lambda: client.heartbeat([]))
 
 
+def test_a_consumer_group_signs_for_the_region_of_its_endpoint(stage: Stage) -> None:
+    options = {"auth_version": "v4", "region": "cn-hangzhou-internal"}
+    config = LogHubConfig(stage.url, "", "", "project", "store", "group", "consumer", **options)
+    client = aliyun_log.consumer_worker(stage.provider, Processor, config).consumer_client
+    client.heartbeat([])
+    assert config.region == "cn-hangzhou"
+    assert not stage.refused("sls")
+
+
 def test_a_consumer_keeps_no_keys(stage: Stage) -> None:
     secret = stage.provider.get_credentials().access_key_secret
 
