@@ -6,12 +6,12 @@ import copy
 import dataclasses
 import inspect
 import pickle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import ramrole_creds
-from ramrole_creds import errors, events
+from ramrole_creds import Credentials, FunctionProvider, errors, events
 from ramrole_creds.errors import (
     ConfigurationError,
     FetchError,
@@ -23,6 +23,9 @@ from ramrole_creds.errors import (
     StsError,
     WaitTimeout,
 )
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 KINDS = [
     kind
@@ -82,3 +85,21 @@ def test_events_are_frozen_values_without_room_for_more(kind: type[events.Event]
         one.provider = "other"  # type: ignore[misc]
     assert pickle.loads(pickle.dumps(one)) == one
     assert kind.__doc__
+
+
+def test_an_error_that_cannot_be_copied_is_raised_as_it_is() -> None:
+    class LeaseError(FetchError):
+        def __new__(cls, text: str, lease: str) -> Self:
+            del lease
+            return super().__new__(cls, text)
+
+        def __init__(self, text: str, lease: str) -> None:
+            super().__init__(text)
+            self.lease = lease
+
+    def fetch() -> Credentials:
+        raise LeaseError("The lease has ended.", "l-1")
+
+    with FunctionProvider(fetch) as provider, pytest.raises(LeaseError, match="The lease has ended") as raised:
+        provider.get_credentials()
+    assert raised.value.lease == "l-1"

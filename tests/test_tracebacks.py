@@ -296,19 +296,12 @@ def test_the_causes_of_an_error_lose_their_frames_too() -> None:
     [f"{SECRET}\udc80".encode, (SECRET.encode() + b"\xff").decode],
     ids=["encode", "decode"],
 )
-def test_what_python_could_not_convert_is_not_kept_in_its_error(convert: Callable[[], object]) -> None:
-    class Vault(CredentialProvider):
-        name = "vault"
+def test_what_a_scheme_could_not_convert_is_not_kept_in_its_error(convert: Callable[[], object]) -> None:
+    class Own(signing.ACS3):
+        def string_to_sign(self, request: signing.Request) -> str:
+            return f"{request.method}{convert()!r}"
 
-        def fetch(self, context: FetchContext) -> Credentials:
-            try:
-                convert()
-            except UnicodeError as error:
-                raise FetchError("The answer of the vault cannot be read.") from error
-            return KEYS
-
-    with pytest.raises(FetchError) as raised:
-        Vault().get_credentials()
-    cause = raised.value.__cause__
-    assert isinstance(cause, (UnicodeEncodeError, UnicodeDecodeError))
-    assert "Marker" not in repr((cause.object, cause.args))
+    with pytest.raises(UnicodeError) as raised:
+        Own().string_to_sign(signing.Request("GET", "https://ecs.example/"))
+    assert isinstance(raised.value, (UnicodeEncodeError, UnicodeDecodeError))
+    assert "Marker" not in repr((raised.value.object, raised.value.args))

@@ -15,6 +15,7 @@ from ramrole_creds import (
     Credentials,
     EcsRamRoleProvider,
     EnvironmentProvider,
+    FetchContext,
     FetchError,
     FunctionProvider,
     IdentityMismatch,
@@ -385,6 +386,20 @@ def test_keys_of_an_unknown_identity_are_not_used(cloud: FakeCloud, monkeypatch:
     set_keys(monkeypatch, "LTAI5tNobody")
     with pytest.raises(FetchError, match="Could not determine whose credentials"):
         chain(cloud, expect_role="web").get_credentials()
+
+
+def test_a_found_source_of_the_program_that_is_unreachable_is_not_replaced() -> None:
+    answers = [Credentials("LTAIfound", "secret")]
+
+    def ask() -> Credentials:
+        if not answers:
+            raise MetadataUnreachable("No answer.")
+        return answers.pop()
+
+    provider = ProviderChain(FunctionProvider(ask), StaticProvider("LTAIother", "secret"))
+    assert provider.fetch(FetchContext.create(5.0)).access_key_id == "LTAIfound"
+    with pytest.raises(FetchError, match="No answer"):
+        provider.fetch(FetchContext.create(5.0))
 
 
 def test_the_identity_of_each_new_key_is_checked_over_many_rotations(cloud: FakeCloud) -> None:

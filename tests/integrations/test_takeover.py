@@ -130,6 +130,22 @@ def test_modules_of_one_archive_are_patched_each(tmp_path: Path) -> None:
     assert done.stdout == "STS.given True STS.given\n", done.stderr
 
 
+def test_another_module_of_an_archive_is_left_alone(tmp_path: Path) -> None:
+    archive = tmp_path / "sdk.zip"
+    folder = Path(official.__file__).parent
+    with zipfile.ZipFile(archive, "w") as file:
+        for source in folder.rglob("*.py"):
+            file.write(source, Path(folder.name) / source.relative_to(folder))
+    code = (
+        f"import importlib.util, sys; sys.path.insert(0, {str(archive)!r}); from ramrole_creds import StaticProvider; "
+        "from ramrole_creds.integrations import takeover; takeover.install(StaticProvider('STS.given', 's', 't')); "
+        "importlib.util.find_spec('alibabacloud_credentials.providers'); "
+        "from alibabacloud_credentials import exceptions; print('sdk.zip' in exceptions.__file__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "True\n", done.stderr
+
+
 def test_a_module_that_is_imported_after_the_end_is_left_alone() -> None:
     code = (
         "import importlib.util, sys; from ramrole_creds import StaticProvider; "

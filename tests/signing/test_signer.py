@@ -557,3 +557,9 @@ def test_a_mistake_within_a_source_is_raised_as_it_is() -> None:
 
     with pytest.raises(AttributeError, match="no lease"):
         Signer(Vault(), signing.ACS3()).sign(Request("GET", "https://ecs.example/"))
+
+
+def test_a_presigned_url_of_oss_v4_may_be_bound_to_its_host() -> None:
+    scheme = signing.OSSV4("cn-hangzhou", additional_headers=("host",))
+    url = Signer(Credentials("LTAI5tExample", "secret"), scheme).presign(Request("GET", URL), 60).url
+    assert "x-oss-additional-headers=host" in url

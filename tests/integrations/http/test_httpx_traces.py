@@ -86,3 +86,51 @@ def test_requests_are_signed_under_trio_too(auth: Any, ramrole_cloud: FakeCloud)
             return await client.post(ramrole_cloud.url, headers=HEADERS)
 
     assert trio.run(call).json()["IdentityType"] == "AssumedRoleUser"
+
+
+class Rebuilding(httpx.BaseTransport):  # type: ignore[name-defined]  # httpx may be missing
+    """Sends a request of its own, with the extensions of the signed one."""
+
+    def handle_request(self, request: Any) -> Any:
+        with httpx.HTTPTransport() as inner:
+            answer = inner.handle_request(rebuilt(request))
+            return httpx.Response(answer.status_code, content=answer.read())
+
+
+class AsyncRebuilding(httpx.AsyncBaseTransport):  # type: ignore[name-defined]  # as above
+    """The same for asynchronous clients."""
+
+    async def handle_async_request(self, request: Any) -> Any:
+        async with httpx.AsyncHTTPTransport() as inner:
+            answer = await inner.handle_async_request(rebuilt(request))
+            return httpx.Response(answer.status_code, content=await answer.aread())
+
+
+def rebuilt(request: Any) -> Any:
+    return httpx.Request(
+        request.method, request.url, headers=request.headers, stream=request.stream, extensions=request.extensions
+    )
+
+
+def test_a_trace_is_called_by_a_transport_that_passes_it_on(auth: Any, ramrole_cloud: FakeCloud) -> None:
+    seen: list[str] = []
+    with httpx.Client(auth=auth, transport=Rebuilding()) as client:
+        answer = client.post(
+            ramrole_cloud.url, headers=HEADERS, extensions={"trace": lambda event, _: seen.append(event)}
+        )
+    assert answer.json()["IdentityType"] == "AssumedRoleUser"
+    assert "http11.send_request_headers.started" in seen
+
+
+def test_an_asynchronous_trace_is_called_by_a_transport_that_passes_it_on(auth: Any, ramrole_cloud: FakeCloud) -> None:
+    seen: list[str] = []
+
+    async def trace(event: str, _: object) -> None:
+        seen.append(event)
+
+    async def call() -> Any:
+        async with httpx.AsyncClient(auth=auth, transport=AsyncRebuilding()) as client:
+            return await client.post(ramrole_cloud.url, headers=HEADERS, extensions={"trace": trace})
+
+    assert asyncio.run(call()).json()["IdentityType"] == "AssumedRoleUser"
+    assert "http11.send_request_headers.started" in seen
