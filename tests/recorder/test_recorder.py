@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ramrole_creds import ConfigurationError, Credentials, EcsRamRoleProvider, FunctionProvider, RamRoleError
+from ramrole_creds import (
+    ConfigurationError,
+    Credentials,
+    EcsRamRoleProvider,
+    FetchError,
+    FunctionProvider,
+    ProviderUnavailable,
+    RamRoleError,
+    RefreshPolicy,
+)
 from ramrole_creds._cache.credential_cache import CredentialCache
 from ramrole_creds._cache.settlement import Kept, Outcome, settle
 from ramrole_creds._cache.snapshot import NO_SNAPSHOT
@@ -48,17 +57,22 @@ class ShiftedClock:
 class Source:
     """A source of hourly sessions that reports its time, and a provider whose engine may have a fault."""
 
-    def __init__(self, fault: Callable[[View, Outcome], Settlement] = settle) -> None:
+    def __init__(
+        self, fault: Callable[[View, Outcome], Settlement] = settle, policy: RefreshPolicy | None = None
+    ) -> None:
+        self.error: RamRoleError | None = None
         self.clock = ShiftedClock()
         self.made = 0
         self.life = timedelta(hours=1)
         self.provider = FunctionProvider(lambda: Credentials("unused", "unused"), clock=self.clock)
-        cache = CredentialCache(self.fetch, name="source", clock=self.clock, settle=fault)
+        cache = CredentialCache(self.fetch, name="source", policy=policy, clock=self.clock, settle=fault)
         self.provider.__dict__["_cache"] = cache
         self.recorder = Recorder(self.provider)
 
     def fetch(self, context: FetchContext) -> Credentials:
         self.made += 1
+        if self.error is not None:
+            raise self.error
         now = self.clock.true.time()
         context.record_server_time(now)
         end = datetime.fromtimestamp(now, timezone.utc) + self.life
@@ -184,6 +198,70 @@ def test_a_clock_fault_of_the_engine_is_found_and_becomes_a_scenario(
     Player(case).play()
     with pytest.raises(AssertionError, match=promise):
         Player(case, partial(CredentialCache, settle=fault)).play()
+
+
+def check_scenario(case: dict[str, Any] | None, fault: Callable[[View, Outcome], Settlement]) -> dict[str, Any]:
+    """A cache without the fault passes the case, and one with it does not."""
+    assert case is not None
+    case = json.loads(json.dumps(case))
+    Player(case).play()
+    with pytest.raises(AssertionError):
+        Player(case, partial(CredentialCache, settle=fault)).play()
+    return case
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["from-start", "later"])
+@pytest.mark.parametrize("rejects", [False, True], ids=["refresh", "rejected"])
+def test_a_scenario_has_the_policy_the_rejection_and_what_was_held_before(
+    late: bool, rejects: bool, tmp_path: Path
+) -> None:
+    source = Source(thrown_away, RefreshPolicy(fetch_timeout=20.0))
+    held = source.provider.get_credentials()
+    if late:
+        source.recorder = Recorder(source.provider)
+    source.clock.true.advance(minutes=1)
+    source.clock.ahead = 7200.0
+    source.provider.refresh(rejected=held if rejects else None)
+    case = check_scenario(as_scenario(*source.recorded(tmp_path / "faulty.jsonl")), thrown_away)
+    assert case["policy"] == {"fetch_timeout": 20.0}
+    assert ("get" in json.dumps(case["steps"])) is rejects
+    assert case["steps"].count({"refresh": {}, "expect": {"generation": 1}}) == 1
+
+
+def passed_over(view: View, outcome: Outcome) -> Settlement:
+    """Takes an error for an answer that brings nothing new."""
+    if isinstance(outcome.result, Exception):
+        return Kept(view.state.snapshot, view.state.backoff, ())
+    return settle(view, outcome)
+
+
+@pytest.mark.parametrize(
+    ("error", "answers"),
+    [
+        pytest.param(ProviderUnavailable("Not here."), "not_here", id="unavailable"),
+        pytest.param(FetchError("Out of order."), "error", id="error"),
+        pytest.param(FetchError("Refused.", unrecoverable=True), "unrecoverable", id="lasting"),
+    ],
+)
+def test_a_scenario_of_a_failed_fetch_has_the_kind_of_its_error(
+    error: RamRoleError, answers: str, tmp_path: Path
+) -> None:
+    source = Source(passed_over)
+    source.provider.get_credentials()
+    source.error = error
+    source.provider.refresh()
+    case = check_scenario(as_scenario(*source.recorded(tmp_path / "faulty.jsonl")), passed_over)
+    assert {"upstream": {"answers": answers}} in case["steps"]
+
+
+def test_an_error_of_a_class_that_this_version_lacks_is_played_as_a_failed_fetch(tmp_path: Path) -> None:
+    source = Source()
+    source.error = FetchError("Out of order.")
+    with pytest.raises(FetchError):
+        source.provider.get_credentials()
+    policy, (record,) = source.recorded(tmp_path / "failed.jsonl")
+    record["fetched"]["error"] = "annotations"  # a name of the module of errors, and no class
+    assert replay(policy, [record]).broken == ()
 
 
 def test_a_recording_without_a_broken_promise_makes_no_scenario(tmp_path: Path) -> None:

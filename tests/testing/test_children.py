@@ -228,6 +228,25 @@ def test_other_programs_start_as_ever(ramrole_cloud: FakeCloud, command: list[st
     ramrole_cloud.assert_not_called()
 
 
+@pytest.mark.parametrize("option", ["-V", "--version", "--help"])
+@pytest.mark.usefixtures("ramrole_cloud")
+def test_a_python_that_runs_no_code_starts_as_ever(option: str) -> None:
+    assert "ython" in output([sys.executable, option])
+
+
+@pytest.mark.usefixtures("ramrole_cloud")
+def test_a_shell_command_with_an_open_quotation_mark_is_refused_by_the_shell() -> None:
+    assert subprocess.run('echo "', shell=True, stderr=subprocess.DEVNULL, check=False).returncode != 0
+
+
+def test_an_environment_that_is_given_by_position_gets_the_redirect_too(ramrole_cloud: FakeCloud) -> None:
+    arguments = [sys.executable, "-c", ASK]
+    given = (-1, None, None, subprocess.PIPE, None, None, True, False, None, dict(os.environ))
+    with subprocess.Popen(arguments, *given) as process:
+        assert process.communicate(timeout=60)[0].strip() == b"web"
+    ramrole_cloud.assert_called_once("role")
+
+
 @pytest.mark.ramrole(redirect=False)
 @pytest.mark.usefixtures("ramrole_cloud")
 def test_where_the_real_address_is_forbidden_other_programs_may_not_reach_it_either() -> None:

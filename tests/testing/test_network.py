@@ -14,6 +14,7 @@ from ramrole_creds.testing import RealAddressError, connect_rule, forbid_metadat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from ramrole_creds.testing import FakeCloud
 
@@ -75,6 +76,14 @@ def test_everything_but_loopback_can_be_forbidden(host: str) -> None:
         with pytest.raises(RealAddressError, match="only loopback"):
             sock.connect(address)
         assert len(tried) == 1
+
+
+def test_sockets_of_this_machine_stay_allowed(cloud: FakeCloud, tmp_path: Path) -> None:
+    with forbid_network() as tried, socket.socket() as sock, socket.socket(socket.AF_UNIX) as local:
+        sock.connect(("localhost", cloud.port))
+        with pytest.raises(FileNotFoundError):
+            local.connect(str(tmp_path / "nobody"))
+    assert tried == []
 
 
 def test_the_newest_rule_is_asked_first_and_all_are_undone() -> None:

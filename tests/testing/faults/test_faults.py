@@ -121,6 +121,24 @@ def test_keys_of_the_credential_document_can_be_changed_and_dropped(ask: Ask, cl
     assert "SecurityToken" not in document
 
 
+@pytest.mark.parametrize(("where", "path"), [("role", ROLES), ("credentials", ROLES + "nobody")], ids=["text", "404"])
+def test_an_answer_without_a_credential_document_is_not_changed(
+    ask: Ask, cloud: FakeCloud, where: str, path: str
+) -> None:
+    before = ask(path)
+    cloud.faults.add(where, "document", set={"Code": "Failed"})
+    after = ask(path)
+    assert (after.status, after.text) == (before.status, before.text)
+
+
+def test_a_fault_that_was_removed_already_is_removed_without_effect(ask: Ask, cloud: FakeCloud) -> None:
+    first, second = (cloud.faults.add("role", status) for status in (500, 503))
+    for _ in range(2):
+        cloud.faults.remove(first)
+    assert ask(ROLES).status == 503
+    assert list(cloud.faults) == [second]
+
+
 def test_modifiers_combine_and_of_the_others_the_first_is_played(ask: Ask, cloud: FakeCloud) -> None:
     cloud.faults.add("role", "latency", seconds=0.01)
     first = cloud.faults.add("role", 500, times=1)
@@ -263,6 +281,7 @@ def _yaml(content: object) -> str:
             ("boolean", {"what": "oversize", "length": 1}, ValueError, "length .* must be true or false"),
             ("body", {"what": 503, "body": object()}, ValueError, "JSON can encode"),
             ("surrogate", {"what": 503, "body": "\ud800"}, ValueError, "body .* must be bytes, a text"),
+            ("name", {"what": "header", "name": "\ud800"}, ValueError, "name .* must be"),
             ("headers", {"what": 503, "headers": {"X": 1}}, ValueError, "name and value pairs"),
             ("part", {"what": "drip", "part": "tail"}, ValueError, '"body" or "head"'),
             ("port-where", {"what": "refuse"}, ValueError, "the port itself"),

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ramrole_creds.clock import SystemClock
 from ramrole_creds.testing import FakeCloud, RequestLog, TickingClock, VirtualClock, WireRequest, WireResponse
 from ramrole_creds.testing.request_log import MAX_LOG_BYTES, RecordedRequest
 from ramrole_creds.testing.server.control import answer_control
 from ramrole_creds.testing.server.http_server import HttpServer
+from ramrole_creds.testing.services.service import ServiceError
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.server.connection import Connection
@@ -187,6 +189,37 @@ def test_the_control_api_refuses_what_would_break_the_cloud(clock: Any, path: st
     answer = control(cloud, path, body)
     assert answer.status in {400, 404}, answer.body
     assert 1_799_999_000 < cloud.clock.time() < 1_800_001_000
+
+
+def test_a_cloud_on_the_real_clock_says_that_it_cannot_be_advanced() -> None:
+    cloud = FakeCloud(clock=SystemClock(), control_key="key")
+    answer = control(cloud, "clock/advance", b'{"hours": 1}')
+    assert answer.status == 400
+    assert b"runs on the real clock, which cannot be advanced" in answer.body
+
+
+def test_a_service_may_refuse_a_request_by_its_own_error() -> None:
+    class Refusing:
+        name = "refusing"
+
+        def recognizes(self, request: WireRequest) -> bool:
+            return request.path == "/refused"
+
+        def handle(self, request: WireRequest) -> WireResponse:
+            raise ServiceError("Forbidden", f"{request.path} is closed.", 403)
+
+    with FakeCloud(services=[Refusing()]) as cloud:
+        connection = http.client.HTTPConnection(cloud.host, cloud.port, timeout=5)
+        connection.request("GET", "/refused")
+        answer = connection.getresponse()
+        assert (answer.status, b"is closed" in answer.read()) == (403, True)
+        connection.close()
+        cloud.check()
+
+
+def test_an_answer_may_say_itself_what_becomes_of_the_connection(ask: Ask, cloud: FakeCloud) -> None:
+    cloud.faults.add("role", 503, headers={"Connection": "close"})
+    assert ask("/latest/meta-data/ram/security-credentials/").headers["Connection"] == "close"
 
 
 def test_a_key_that_is_not_ascii_is_just_a_wrong_key() -> None:

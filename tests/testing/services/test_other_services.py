@@ -201,5 +201,6 @@ def test_datahub_keeps_projects(endpoints: Endpoints) -> None:
     assert endpoints.ask_datahub("DELETE", "/projects/proj").status == 200
     assert error_code(endpoints.ask_datahub("GET", "/projects/proj")) == "NoSuchProject"
     assert error_code(endpoints.ask_datahub("GET", "/projects/proj/topics")) == "NoSuchTopic"
+    assert error_code(endpoints.ask_datahub("GET", "/projects/proj/topics/topic/shards")) == "NoSuchTopic"
     endpoints.policies.clear()
     assert error_code(endpoints.ask_datahub("GET", "/projects")) == "NoPermission"

@@ -65,8 +65,21 @@ REFUSED: dict[str, tuple[str, str, Mapping[str, str], Mapping[str, str], bytes, 
     "more of an object that cannot grow": (
         "POST", "/bkt/here", {}, {"append": "", "position": "1"}, b"x", "ObjectNotAppendable",
     ),
+    "a read of another content": ("GET", "/bkt/here", {"If-Match": '"0"'}, {}, b"", "PreconditionFailed"),
     "a deletion of nothing": ("POST", "/bkt", {}, {"delete": ""}, b"<Delete></Delete>", "MalformedXML"),
 }  # fmt: skip
+
+
+def test_the_head_of_a_bucket_names_its_region(endpoints: Endpoints) -> None:
+    endpoints.ask(V4, "PUT", "/bkt")
+    answer = endpoints.ask(V4, "HEAD", "/bkt")
+    assert (answer.status, dict(answer.headers)["x-oss-bucket-region"]) == (200, "cn-hangzhou")
+
+
+def test_a_condition_with_a_date_that_is_none_is_passed_over(endpoints: Endpoints) -> None:
+    assert endpoints.ask(V4, "PUT", "/bkt/here", body=b"x").status == 200
+    answer = endpoints.ask(V4, "GET", "/bkt/here", {"If-Modified-Since": "some day GMT"})
+    assert (answer.status, answer.body) == (200, b"x")
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -185,6 +198,8 @@ def test_ram_describes_system_policies_and_keeps_custom_ones_apart(ram: Api) -> 
     custom = ram("GetPolicy", PolicyName="p", PolicyType="Custom").json["Policy"]
     system = ram("GetPolicy", PolicyName="AliyunOSSReadOnlyAccess", PolicyType="System").json["Policy"]
     assert (custom["Description"], system["PolicyType"]) == ("reads", "System")
+    absent = ram("GetPolicy", PolicyName="AliyunNothing", PolicyType="System")
+    assert (absent.status, absent.json["Code"]) == (404, "EntityNotExist.Policy")
 
 
 def test_ecs_says_for_each_instance_what_was_not_attached(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ramrole_creds.testing import Identity
 from ramrole_creds.testing.account.oidc_issuer import TEST_KEY, InvalidToken, OidcIssuer, verify_token
 from ramrole_creds.testing.account.rsa_signature import PublicKey
 from ramrole_creds.testing.clocks import VirtualClock
@@ -136,6 +137,20 @@ def test_a_deleted_role_is_unknown_at_once(cloud: FakeCloud, call: Call) -> None
     assert (answer.status, answer.json["Code"]) == (404, "InvalidAccessKeyId.NotFound")
 
 
+def test_an_account_itself_may_not_assume_a_role(cloud: FakeCloud, call: Call) -> None:
+    owner = Identity(f"acs:ram::{ACCOUNT}:root", "Account")
+    key = cloud.credential_store.issue(owner, now=cloud.clock.time(), lifetime=None)
+    answer = call(key, "AssumeRole", RoleArn=TARGET, RoleSessionName="job")
+    assert (answer.status, answer.json["Code"]) == (403, "NoPermission")
+    assert "root accounts" in answer.json["Message"]
+
+
+def test_deleting_a_role_that_does_not_exist_changes_nothing(cloud: FakeCloud, call: Call) -> None:
+    web = cloud.instance.credentials("web", cloud.clock.time())
+    cloud.account.delete_role("nobody")
+    assert call(web, "GetCallerIdentity").status == 200
+
+
 def test_who_a_user_is(call: Call, user: IssuedCredentials) -> None:
     who = call(user, "GetCallerIdentity").json
     assert (who["IdentityType"], who["Arn"]) == ("RAMUser", f"acs:ram::{ACCOUNT}:user/alice")
@@ -251,8 +266,8 @@ MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDd
 
     @pytest.mark.parametrize(
         "pem",
-        ["", "not base64!", PEM, "MAA=", "MAsGCSqGSIb3DQEBAQ=="],
-        ids=["empty", "text", "cut", "empty sequence", "no key"],
+        ["", "not base64!", PEM, "MAA=", "MAsGCSqGSIb3DQEBAQ==", "MAUwAAIBAQ==", "MAYCAQEEAQE="],
+        ids=["empty", "text", "cut", "empty sequence", "no key", "no bit string", "one integer"],
     )
     def test_a_text_that_is_not_a_key_is_refused(self, pem: str) -> None:
         with pytest.raises(ValueError, match="not an RSA public key"):
