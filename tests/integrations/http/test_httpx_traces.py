@@ -122,7 +122,10 @@ def test_a_trace_is_called_by_a_transport_that_passes_it_on(auth: Any, ramrole_c
     assert "http11.send_request_headers.started" in seen
 
 
-def test_an_asynchronous_trace_is_called_by_a_transport_that_passes_it_on(auth: Any, ramrole_cloud: FakeCloud) -> None:
+@pytest.mark.parametrize("traced", [True, False])
+def test_an_asynchronous_trace_is_called_by_a_transport_that_passes_it_on(
+    traced: bool, auth: Any, ramrole_cloud: FakeCloud
+) -> None:
     seen: list[str] = []
 
     async def trace(event: str, _: object) -> None:
@@ -130,7 +133,7 @@ def test_an_asynchronous_trace_is_called_by_a_transport_that_passes_it_on(auth: 
 
     async def call() -> Any:
         async with httpx.AsyncClient(auth=auth, transport=AsyncRebuilding()) as client:
-            return await client.post(ramrole_cloud.url, headers=HEADERS, extensions={"trace": trace})
+            return await client.post(ramrole_cloud.url, headers=HEADERS, extensions={"trace": trace} if traced else {})
 
     assert asyncio.run(call()).json()["IdentityType"] == "AssumedRoleUser"
-    assert "http11.send_request_headers.started" in seen
+    assert ("http11.send_request_headers.started" in seen) is traced
