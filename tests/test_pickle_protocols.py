@@ -192,7 +192,7 @@ BOUND: dict[str, tuple[Callable[[FakeCloud], Any], str]] = {
     "local service": (lambda cloud: LocalService(used(cloud)), "Send the provider"),
     "virtual clock": (lambda cloud: cloud.clock, "made without it"),
     "provider with a virtual clock": (lambda cloud: EcsRamRoleProvider(clock=cloud.clock), "made without it"),
-    "fetch context": (lambda _: FetchContext.create(), r"Send what remaining\(\) returns"),
+    "fetch context": (lambda _: FetchContext.create(), r"Send the number that remaining\(\) returns"),
     "history": (lambda _: History(), "Send a provider without it"),
     "listener of a provider": (lambda _: EcsRamRoleProvider(on_event=History()), "Send a provider without it"),
 }

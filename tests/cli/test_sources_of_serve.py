@@ -45,7 +45,7 @@ def test_each_target_gets_one_provider_and_a_reload_keeps_those_that_stay(tmp_pa
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "is not JSON"),
+        ("{", "is not valid JSON"),
         ("[]", "must hold a JSON object"),
         ('{"map": []}', "at most"),
         ('{"maps": {}}', "at most"),

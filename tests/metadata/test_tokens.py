@@ -231,7 +231,9 @@ def test_a_service_that_refuses_every_new_token_is_left_alone_for_a_growing_time
     cloud.faults.add("item", 401)
     client = client_of(cloud)
     for _ in range(50):
-        with pytest.raises(MetadataError, match=r"401.*just issued.*next request is sent in 1 s") as raised:
+        with pytest.raises(
+            MetadataError, match=r"401.*rejects the token that it issued a moment ago.*next request is sent in 1 s"
+        ) as raised:
             client.get("region-id")
         assert raised.value.retry_after == 1.0
     assert cloud.requests.counts() == {"token": 2, "item": 2}

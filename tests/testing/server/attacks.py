@@ -21,13 +21,13 @@ def connected(port: int) -> Iterator[socket.socket]:
         yield sock
 
 
-def send(port: int, *parts: bytes) -> bytes:
-    """What comes back until the server closes, or says nothing for a moment."""
+def send(port: int, *parts: bytes, patience: float = 0.2) -> bytes:
+    """What comes back until the server closes, or says nothing for `patience` seconds."""
     received = b""
     with connected(port) as sock, contextlib.suppress(OSError):
         for part in parts:
             sock.sendall(part)
-        sock.settimeout(0.2)
+        sock.settimeout(patience)
         while chunk := sock.recv(65536):
             received += chunk
     return received
