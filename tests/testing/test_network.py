@@ -86,6 +86,13 @@ def test_sockets_of_this_machine_stay_allowed(cloud: FakeCloud, tmp_path: Path) 
     assert tried == []
 
 
+def test_an_address_that_is_not_a_pair_is_refused_by_the_socket_itself() -> None:
+    wrong: Any = "127.0.0.1:80"
+    with forbid_network() as tried, socket.socket() as sock, pytest.raises(TypeError):
+        sock.connect(wrong)
+    assert tried == []
+
+
 def test_the_newest_rule_is_asked_first_and_all_are_undone() -> None:
     seen: list[str] = []
 

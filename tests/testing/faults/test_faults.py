@@ -125,6 +125,9 @@ def test_keys_of_the_credential_document_can_be_changed_and_dropped(ask: Ask, cl
 def test_an_answer_without_a_credential_document_is_not_changed(
     ask: Ask, cloud: FakeCloud, where: str, path: str
 ) -> None:
+    cloud.replace_role("123")  # its listing is JSON, but no object
+    cloud.clock.advance(minutes=5)
+    assert ask(ROLES).text == "123"
     before = ask(path)
     cloud.faults.add(where, "document", set={"Code": "Failed"})
     after = ask(path)
