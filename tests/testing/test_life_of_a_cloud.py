@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,6 +35,12 @@ def test_it_starts_in_less_than_fifty_milliseconds() -> None:
         times.append(time.perf_counter() - began)
         cloud.stop()
     assert min(times) < 0.05
+
+
+def test_the_lifetime_of_credentials_may_be_a_timedelta() -> None:
+    assert FakeCloud(credential_lifetime=timedelta(hours=2)).instance.credential_lifetime == 7200
+    with pytest.raises(ValueError, match="must be at least 2 seconds, not 1"):
+        FakeCloud(credential_lifetime=timedelta(seconds=1))
 
 
 def test_it_leaves_no_thread_and_no_socket_behind() -> None:

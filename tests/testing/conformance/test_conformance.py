@@ -125,6 +125,7 @@ def test_a_url_may_name_the_bucket_before_an_address(tmp_path: Path) -> None:
         pytest.param(".replace('STS.NTFAKE', 'STS.NTFALE')", "InvalidAccessKeyId", id="unknown"),
         pytest.param(".partition('?')[0]", "the URL has no signature of OSS", id="unsigned"),
         pytest.param("[:9]", "the URL has no signature of OSS", id="no-url"),
+        pytest.param(".replace('://', '://[')", "and is not valid", id="bracket"),
     ],
 )
 def test_a_url_that_the_credentials_did_not_sign_does_not_hold(tmp_path: Path, change: str, detail: str) -> None:
@@ -159,6 +160,25 @@ def test_a_secret_at_the_end_of_a_long_error_is_found(tmp_path: Path) -> None:
 def test_a_client_that_fails_is_told_how(tmp_path: Path, code: str, detail: str) -> None:
     results = play(script(tmp_path, code), "protocol/normal", time_limit=1.0)
     assert detail in failed(list(results.values()))["protocol/normal"]
+
+
+@pytest.mark.parametrize(
+    ("case", "code", "detail"),
+    [
+        pytest.param("answer/role-blank", "import sys; sys.exit(3)", "ended with status 3", id="crash"),
+        pytest.param("answer/http-1.0", """print('{"error": "no"}')""", "credentials were expected", id="error"),
+        pytest.param(
+            "answer/role-blank",
+            """print('{"accessKeyId": "STS.x", "accessKeySecret": "y", "securityToken": "z"}')""",
+            "an error was expected",
+            id="credentials",
+        ),
+    ],
+)
+def test_a_client_that_ends_otherwise_than_an_answer_asks_fails_its_case(
+    tmp_path: Path, case: str, code: str, detail: str
+) -> None:
+    assert detail in failed(list(play(script(tmp_path, code), case, time_limit=5.0).values()))[case]
 
 
 @pytest.mark.parametrize("once", [True, False])

@@ -187,6 +187,7 @@ def test_an_invocation_gives_its_body_back(endpoints: Endpoints) -> None:
     response = endpoints.ask(FC, "POST", path, {"Content-Type": "application/json"}, body=b'{"a": 1}')
     assert (response.body, response.header("content-type")) == (b'{"a": 1}', "application/json")
     assert json.loads(endpoints.ask(FC, "GET", "/2016-08-15/services").body) == {"services": [], "nextToken": None}
+    assert endpoints.ask(FC, "DELETE", "/2016-08-15/services/s").status == 204
     triggered = endpoints.ask(FC, "POST", "/2016-08-15/proxy/s/f/x", params={"a": "1", "b": None}, body=b"hi")
     assert triggered.body == b"hi"
     triggered = endpoints.ask(signing.FCV3Trigger(), "POST", "/a%20b", params={"q": "1"}, body=b"hello")

@@ -76,6 +76,24 @@ def test_a_v4_form_says_when_it_was_signed_and_its_policy_repeats_what_it_says()
         assert posted(policy=bare).status_code == 403
 
 
+def test_a_part_of_a_form_that_has_no_name_is_passed_over() -> None:
+    with FakeCloud() as cloud:
+        issued = cloud.access_key()
+        key = Credentials(issued.access_key_id, issued.access_key_secret)
+        policy = {"expiration": END, "conditions": [["starts-with", "$key", ""]]}
+        form = Signer(key, signing.OSSV1(), clock=cloud.clock).post_form(json.dumps(policy))
+        parts = [("key", "a.txt"), *form.items(), ("file", "content")]
+        heads = [(f'; name="{name}"', content) for name, content in parts]
+        lines = [f"--b\r\nContent-Disposition: form-data{head}\r\n\r\n{text}\r\n" for head, text in [("", "?"), *heads]]
+        response = requests.post(
+            f"{cloud.url}/bucket",
+            data="".join([*lines, "--b--\r\n"]).encode(),
+            headers={"Content-Type": "multipart/form-data; boundary=b"},
+            timeout=10,
+        )
+    assert response.status_code == 204, response.text
+
+
 def test_a_form_may_send_the_browser_on() -> None:
     policy = {"expiration": END, "conditions": [["starts-with", "$key", ""]]}
     with FakeCloud() as cloud:
