@@ -7,13 +7,18 @@ import os
 import re
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
 
 from ramrole_creds.cli.demonstration import run_demo
+from ramrole_creds.cli.load_generator import LoadGenerator
 from ramrole_creds.cli.screen import RichScreen
 from ramrole_creds.testing import assert_no_secret_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LIMIT_CPU_SECONDS = 15
 
@@ -88,3 +93,29 @@ def test_a_demo_whose_calls_are_refused_fails(
     told = capsys.readouterr().out
     assert "FAILED: every call accepted: 0 of " in told
     assert "checks above failed" in told.splitlines()[-1]
+
+
+def test_a_demo_whose_calls_stop_or_take_too_long_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ramrole_creds.cli import demonstration as module
+    from ramrole_creds.cli.screen import PlainScreen
+
+    monkeypatch.setattr(module, "ROUND_SECONDS", 0)
+    monkeypatch.setattr(module, "LIMIT_SECONDS", -1)
+    assert not run_demo(PlainScreen(), threads=2, seed=1)
+    shown = capsys.readouterr().out
+    assert "FAILED: the calls went on (2 threads)" in shown
+    assert "FAILED: all of it within -1 s" in shown
+
+
+def test_a_call_that_raises_counts_as_refused() -> None:
+    def make_call() -> Callable[[], str]:
+        def call() -> str:
+            raise ValueError("no route")
+
+        return call
+
+    with LoadGenerator(make_call, threads=1) as callers:
+        assert callers.wait_for_a_round(30)
+    assert set(callers.refused) == {"ValueError: no route"}

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from ramrole_creds.cli.commands.replay import command
 from tests.cachesim.scenario import Player
 from tests.recorder.test_recorder import Source, held_too_long
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_good_recording_ends_with_zero_and_draws(tmp_path: Path) -> None:
@@ -55,3 +53,17 @@ def test_another_file_is_reported_in_a_line(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, [str(tmp_path / "other.txt")])
     assert done.exit_code == 1
     assert "This is not a recording" in done.output
+
+
+def test_a_file_that_is_not_text_is_reported_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    done = CliRunner().invoke(command, [str(tmp_path / "bytes")])
+    assert done.exit_code == 1
+    assert "it is not UTF-8 text" in done.output
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file of Linux that opens and cannot be read")
+def test_a_file_that_cannot_be_read_is_reported_in_a_line() -> None:
+    done = CliRunner().invoke(command, ["/proc/self/mem"])
+    assert done.exit_code == 1
+    assert done.output.startswith("Error: /proc/self/mem cannot be read: ")

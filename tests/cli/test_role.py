@@ -182,3 +182,19 @@ def test_a_refusal_is_reported_in_a_line(cloud: FakeCloud) -> None:
 
 def test_describing_nothing_is_a_usage_error(cloud: FakeCloud) -> None:
     assert role(cloud, "describe").exit_code == 2
+
+
+def test_rows_that_cannot_be_read_are_an_error_in_a_line(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "another")
+    refused = role(cloud, "describe", "--instance", FIRST)
+    assert refused.exit_code == 1
+    assert refused.output.startswith("Error: DescribeInstanceRamRole at ")
+
+
+def test_the_audit_lists_an_instance_whose_role_was_deleted(cloud: FakeCloud) -> None:
+    role(cloud, "create", "web")
+    role(cloud, "attach", "web", "--instance", FIRST)
+    cloud.account.delete_role("web")
+    result = role(cloud, "audit", "--instance", FIRST, "--json")
+    assert result.exit_code == 1
+    assert [row["problem"] for row in json.loads(result.output)] == ["its role web does not exist"]

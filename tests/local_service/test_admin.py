@@ -25,11 +25,13 @@ pytest.importorskip("uvicorn", reason="the extra serve")
 pytest.importorskip("httptools", reason="the extra serve")
 
 from ramrole_creds.local_service import ClientRules, History, LocalService, parse_rule
+from ramrole_creds.local_service.summary import describe_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ramrole_creds.events import Event
     from ramrole_creds.testing import FakeCloud
 
 
@@ -175,3 +177,9 @@ def test_the_credentials_are_not_on_this_port_and_the_page_not_on_the_other(watc
 def test_no_request_is_redirected(watched: LocalService) -> None:
     for path in ("/metrics/", "/healthz/", "//"):
         assert get(f"{watched.admin_url}{path}").status_code == 404
+
+
+def test_the_end_of_a_provider_is_described_in_a_line() -> None:
+    seen: list[Event] = []
+    EcsRamRoleProvider("web", on_event=seen.append).close()
+    assert [describe_event(event) for event in seen] == ["ecs_ram_role: closed"]

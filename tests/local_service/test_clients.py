@@ -92,6 +92,16 @@ def test_the_socket_of_a_service_that_runs_is_not_taken_away(
 
 
 @unix_only
+def test_a_socket_of_another_kind_is_not_taken_away(ramrole_provider: EcsRamRoleProvider, tmp_path: Path) -> None:
+    path = tmp_path / "creds.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.bind(str(path))
+        with pytest.raises(ConfigurationError, match="Another process listens on"):
+            LocalService(ramrole_provider, socket_path=path).start()
+        assert path.exists()
+
+
+@unix_only
 def test_a_service_that_ends_leaves_the_socket_of_its_successor(
     ramrole_provider: EcsRamRoleProvider, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ from ramrole_creds.errors import ConfigurationError
 pytest.importorskip("uvicorn", reason="the extra serve")
 pytest.importorskip("httptools", reason="the extra serve")
 
-from ramrole_creds.local_service import LocalService, ServiceLimits
+from ramrole_creds.local_service import ClientRules, LocalService, ServiceLimits, parse_rule
 
 if TYPE_CHECKING:
     from ramrole_creds.testing import FakeCloud
@@ -291,6 +291,24 @@ def test_a_port_that_is_taken_is_an_error_of_the_start(service: LocalService) ->
     second = LocalService(StaticProvider("STS.a", "b", "c"), port=urlsplit(service.url).port or 0)
     with pytest.raises(OSError, match="in use"):
         second.start()
+
+
+def test_an_admin_port_that_is_taken_gives_the_other_port_back(service: LocalService) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    taken = urlsplit(service.url).port
+    provider = StaticProvider("STS.a", "b", "c")
+    with pytest.raises(OSError, match="in use"):
+        LocalService(provider, port=port, admin_port=taken).start()
+    with LocalService(provider, port=port) as again:
+        assert ask(again).status_code == 200
+
+
+def test_a_client_without_a_rule_finds_no_role(ramrole_provider: EcsRamRoleProvider) -> None:
+    rules = ClientRules([(parse_rule("addr:10.0.0.0/8"), ramrole_provider)])
+    with LocalService(rules, metadata=True) as service:
+        assert ask(service, path=ROLES, **{TOKEN: token_of(service)}).status_code == 404
 
 
 @pytest.mark.parametrize("values", [{"burst": -1}, {"request_seconds": 0}, {"max_connections": True}], ids=str)

@@ -127,12 +127,11 @@ def _attach_or_restore(roles: InstanceRoles, name: str, instances: Sequence[str]
 
 
 def _refuse_others(others: Mapping[str, str]) -> None:
-    if others:
-        named = ", ".join(f"{instance} has {role}" for instance, role in sorted(others.items()))
-        raise RoleApiError(
-            f"An instance can have only one role: {named}. Detach it first, or add --replace.",
-            code="InvalidInstance.RamRoleExists",
-        )
+    named = ", ".join(f"{instance} has {role}" for instance, role in sorted(others.items()))
+    raise RoleApiError(
+        f"An instance can have only one role: {named}. Detach it first, or add --replace.",
+        code="InvalidInstance.RamRoleExists",
+    )
 
 
 def plan_detach(roles: InstanceRoles, instances: Sequence[str], name: str | None) -> Plan:

@@ -325,3 +325,11 @@ def test_the_command_says_so_where_nothing_can_be_read(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "it wrote: hello" in result.output
     assert "so the other cases were not run" in result.output
+
+
+def test_the_command_ends_with_zero_where_every_case_passes() -> None:
+    testing = pytest.importorskip("click.testing")
+    from ramrole_creds.cli.app import app
+
+    result = testing.CliRunner().invoke(app, ["conformance", "--only", "protocol/normal", "--", *OURS])
+    assert (result.exit_code, result.output) == (0, "1 of 1 cases passed\n")
