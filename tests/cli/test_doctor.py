@@ -77,6 +77,34 @@ def test_the_hardened_mode_is_said_to_be_on_only_where_the_service_refuses_reque
     assert f"   ok: The metadata service issues session tokens, {said}" in run("doctor").output
 
 
+def test_a_service_that_resets_requests_without_a_token_is_not_said_to_refuse_them(cloud: FakeCloud) -> None:
+    cloud.faults.add("item", "reset", skip=1)
+    assert "issues session tokens; a request without one was not answered." in run("doctor").output
+
+
+@pytest.mark.parametrize(
+    ("where", "what", "said"),
+    [
+        ("token", 404, "WARNING: The metadata service issues no session token to this program"),
+        ("item", 500, "issues session tokens; a request without one was not answered."),
+    ],
+    ids=["no token", "no item"],
+)
+def test_a_check_of_session_tokens_that_fails_has_a_line_and_the_role_is_used(
+    cloud: FakeCloud, where: str, what: Any, said: str
+) -> None:
+    cloud.faults.add(where, what)
+    result = run("doctor", "--offline")
+    assert result.exit_code == 0
+    assert said in result.output
+
+
+def test_the_expected_role_is_used(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAMROLE_CREDS_EXPECT_ROLE", "web")
+    assert verdict(status=0).startswith("A program here runs as role web, until ")
+    assert cloud.requests
+
+
 def test_offline_leaves_sts_out(cloud: FakeCloud) -> None:
     assert verdict("--offline", status=0).startswith("A program here runs as role web, until ")
     cloud.requests.assert_not_called("sts")
@@ -293,6 +321,37 @@ def no_sts_for_a_pod(cloud: FakeCloud, env: pytest.MonkeyPatch, home: Path) -> N
     env.setenv(STS, "http://127.0.0.1:9")
 
 
+def sts_that_fails_for_a_pod(cloud: FakeCloud, env: pytest.MonkeyPatch, home: Path) -> None:
+    pod_role(cloud, env, home, "a.b.c")
+    cloud.faults.add("sts", 500)
+
+
+def role_listing_that_is_a_web_page(cloud: FakeCloud, _: pytest.MonkeyPatch, __: Path) -> None:
+    cloud.faults.add("role", "garbage-body")
+
+
+def slow_metadata(cloud: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    cloud.faults.add("role", "hang")
+    env.setenv("RAMROLE_CREDS_METADATA_TIMEOUT", "0.2")
+
+
+def wrong_clock(cloud: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    key = cloud.access_key()
+    env.setenv(ID, key.access_key_id)
+    env.setenv(SECRET, key.access_key_secret)
+    cloud.faults.add("sts", 400, body={"Code": "InvalidTimeStamp.Expired", "Message": "The time is wrong."})
+
+
+def expected_role_of_another_account(_: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
+    env.setenv("RAMROLE_CREDS_EXPECT_ROLE", "acs:ram::1:role/web")
+    env.setenv("RAMROLE_CREDS_EXPECT_ACCOUNT", "2")
+
+
+def nothing_configured(_: FakeCloud, env: pytest.MonkeyPatch, home: Path) -> None:
+    env.setenv("RAMROLE_CREDS_METADATA_ENDPOINT", "http://127.0.0.1:9")
+    env.setattr(examination, "ROOT", home / "a-machine-of-unknown-type")
+
+
 SET_UPS: list[tuple[SetUp, str, str]] = [
     (half_a_pair, f"Cause: {ID} is set and {SECRET} is not", f"Set both, or unset {ID}. Then the attached role web"),
     (dead_keys, "of env: the AccessKey does not exist (InvalidAccessKeyId.NotFound)", "Then the attached role web is"),
@@ -351,6 +410,12 @@ SET_UPS: list[tuple[SetUp, str, str]] = [
     (stray_blank, f"Cause: {SECRET} has a blank in it", f"Set {SECRET} again"),
     (stray_letter, f"Cause: {ID} has a character that no key has in it", f"Set {ID} again"),
     (dead_source_of_a_role, "STS rejects the keys of cli_profile", "Then the attached role web"),
+    (sts_that_fails_for_a_pod, "was answered 500 with an empty body.", "Check what is listening at this address"),
+    (slow_metadata, "does not return a usable answer in time", "a VPN or a firewall that delays packets"),
+    (role_listing_that_is_a_web_page, "returns no usable credentials", "Look for a proxy or a sign-in page"),
+    (wrong_clock, "this machine's clock is wrong (InvalidTimeStamp.Expired)", "Set this machine's clock"),
+    (expected_role_of_another_account, "names a role of account 1", "Correct this setting."),
+    (nothing_configured, "no metadata service answers", "Or: Run on an ECS instance with a role"),
     (no_sts_for_a_pod, "STS does not answer, and the pod's role needs it", "HTTPS_PROXY"),
 ]
 
@@ -515,6 +580,19 @@ def test_a_clock_that_is_twenty_minutes_off_is_in_the_verdict(
     assert cloud.requests
 
 
+def test_the_clock_is_compared_with_sts_where_no_other_answer_has_a_date(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = cloud.access_key()
+    monkeypatch.setenv(ID, key.access_key_id)
+    monkeypatch.setenv(SECRET, key.access_key_secret)
+    monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+    assert "clock and the server's differ by" in run("doctor").output
+    monkeypatch.setenv(STS, "http://127.0.0.1:9")
+    assert "The clock was not compared: no answer had a date." in run("doctor").output
+    assert cloud.requests
+
+
 def test_json_has_the_verdict_and_each_check(cloud: FakeCloud) -> None:
     cloud.detach_role()
     result = run("doctor", "--json")
@@ -534,6 +612,22 @@ def test_harmless_values_are_shown_and_secrets_are_not(monkeypatch: pytest.Monke
     assert f"{ID} is set" in output
     assert "ALIBABA_CLOUD_PROFILE = staging" in output
     assert "LTAI5tHidden" not in output
+
+
+@pytest.mark.usefixtures("no_metadata")
+def test_a_variable_that_only_other_programs_read_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIYUN_SHOP_SETTING", "hidden")
+    output = run("doctor", "--offline").output
+    assert "ALIYUN_SHOP_SETTING is set: other programs read it, this library and the SDKs do not." in output
+    assert "hidden" not in output
+
+
+@pytest.mark.usefixtures("no_metadata")
+def test_a_proxy_variable_that_is_not_a_url_is_shown_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://somebody:hidden@")
+    output = run("doctor", "-v", "--offline").output
+    assert "HTTPS_PROXY = (not the URL of a proxy: " in output
+    assert "hidden" not in output
 
 
 @pytest.mark.usefixtures("no_metadata")
@@ -566,6 +660,23 @@ def test_metadata_is_not_asked_where_that_is_forbidden(cloud: FakeCloud, monkeyp
 def test_a_file_that_a_variable_names_and_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIBABA_CLOUD_CONFIG_FILE", "/no/such/config.json")
     assert "/no/such/config.json is not there, named by ALIBABA_CLOUD_CONFIG_FILE." in run("doctor").output
+
+
+@pytest.mark.usefixtures("no_metadata")
+def test_a_file_whose_name_is_too_long_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_CONFIG_FILE", f"/{'long' * 100}")
+    output = run("doctor", "--offline").output
+    assert "long is not there, named by ALIBABA_CLOUD_CONFIG_FILE." in output
+    assert "long cannot be read, named by ALIBABA_CLOUD_CONFIG_FILE: File name too long." in output
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the user's entry")
+def test_a_user_without_a_home_directory_gets_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    (check,) = check_files()
+    assert check.mark == "warning"
+    assert "home directory" in check.text
 
 
 @pytest.mark.usefixtures("no_metadata")
