@@ -119,3 +119,11 @@ def test_a_call_that_raises_counts_as_refused() -> None:
     with LoadGenerator(make_call, threads=1) as callers:
         assert callers.wait_for_a_round(30)
     assert set(callers.refused) == {"ValueError: no route"}
+
+
+def test_a_terminal_shows_what_is_waited_for() -> None:
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, width=100, highlight=False, legacy_windows=False)
+    with RichScreen(console).waiting("Calling the sources"):
+        pass
+    assert "Calling the sources" in output.getvalue()

@@ -150,6 +150,24 @@ def test_a_configuration_that_is_not_valid_changes_nothing(start: Start, tmp_pat
     assert access_key_id(uri)
 
 
+@posix_only
+def test_a_role_that_a_reload_drops_is_closed_by_the_next_one(cloud: FakeCloud, start: Start, tmp_path: Path) -> None:
+    cloud.add_role("shop")
+    config = tmp_path / "serve.json"
+    config.write_text(json.dumps({"map": {"*": "shop"}}), encoding="utf-8")
+    process = start("--config", str(config))
+    uri = ready_line(process)
+    assert process.stderr is not None
+    assert access_key_id(uri)
+    for _ in range(2):
+        config.write_text(json.dumps({"map": {"*": "self"}}), encoding="utf-8")
+        process.send_signal(signal.SIGHUP)
+        assert process.stderr.readline() == "The configuration was read again.\n"
+    issued = cloud.credential_store.lookup(access_key_id(uri))
+    assert issued is not None
+    assert "shop" not in str(issued.identity)
+
+
 def test_a_mapped_client_gets_the_role_that_is_assumed_for_it(cloud: FakeCloud, start: Start) -> None:
     arn = cloud.add_role("shop").arn
     uri = ready_line(start("--map", f"*={arn}"))

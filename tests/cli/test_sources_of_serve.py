@@ -15,6 +15,7 @@ serving = pytest.importorskip("ramrole_creds.cli.serving", reason="the extras cl
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ramrole_creds import EcsRamRoleProvider
     from ramrole_creds.cli.serving import ServeOptions, Sources
     from ramrole_creds.testing import FakeCloud
 
@@ -94,3 +95,15 @@ def test_an_outage_is_reported_with_the_source_of_the_credentials(
     lines = capsys.readouterr().err.splitlines()
     assert lines
     assert [line for line in lines if not line.startswith("default/ecs_ram_role: ")] == []
+
+
+def test_a_second_fetch_of_a_named_role_does_not_ask_for_the_account_again(
+    ramrole_cloud: FakeCloud, ramrole_provider: EcsRamRoleProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_STS_ENDPOINT", ramrole_cloud.url)
+    ramrole_cloud.add_role("shop")
+    with serving.NamedRoleProvider(ramrole_provider, "shop") as named:
+        named.refresh()
+        named.refresh()
+    actions = [str(call).count("Action=AssumeRole") for call in ramrole_cloud.requests.to("sts")]
+    assert actions == [0, 1, 1]

@@ -164,6 +164,12 @@ def test_items_that_are_allowed_are_passed_on(ramrole_provider: EcsRamRoleProvid
         assert ask(service, path="/latest/meta-data/instance-id", **{TOKEN: token}).status_code == 404
 
 
+def test_an_item_whose_name_no_path_can_have_is_not_available(ramrole_provider: EcsRamRoleProvider) -> None:
+    with LocalService(ramrole_provider, metadata=True, items=["a b"]) as service:
+        answer = ask(service, path="/latest/meta-data/a%20b", **{TOKEN: token_of(service)})
+    assert answer.status_code == 503
+
+
 def test_the_metadata_protocol_is_off_unless_it_is_asked_for(ramrole_provider: EcsRamRoleProvider) -> None:
     with LocalService(ramrole_provider) as service:
         assert ask(service, "PUT", "/latest/api/token", **{TTL: "60"}).status_code == 404

@@ -106,8 +106,6 @@ def command(  # noqa: PLR0913, PLR0917  # one argument for each option
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
-        if error.filename is not None:  # the script's
-            raise click.ClickException(str(error)) from error
         raise click.ClickException(
             f"Cannot listen on {host}:{port}: {error.strerror or error}. Choose an address of this machine with "
             "--host, and another --port (0 takes a free port)."
