@@ -113,12 +113,17 @@ def test_credentials_of_the_old_classes_rotate_while_they_are_held(taken_in_virt
     assert [asyncio.run(one.get_access_key_id_async()) for one in held] == after
 
 
-def test_modules_of_one_archive_are_patched_each(tmp_path: Path) -> None:
-    archive = tmp_path / "sdk.zip"
+def archive_of_the_official_client(directory: Path) -> Path:
+    archive = directory / "sdk.zip"
     folder = Path(official.__file__).parent
     with zipfile.ZipFile(archive, "w") as file:
         for source in folder.rglob("*.py"):
             file.write(source, Path(folder.name) / source.relative_to(folder))
+    return archive
+
+
+def test_modules_of_one_archive_are_patched_each(tmp_path: Path) -> None:
+    archive = archive_of_the_official_client(tmp_path)
     code = (
         f"import sys; sys.path.insert(0, {str(archive)!r}); from ramrole_creds import StaticProvider; "
         "from ramrole_creds.integrations import takeover; takeover.install(StaticProvider('STS.given', 's', 't')); "
@@ -131,11 +136,7 @@ def test_modules_of_one_archive_are_patched_each(tmp_path: Path) -> None:
 
 
 def test_another_module_of_an_archive_is_left_alone(tmp_path: Path) -> None:
-    archive = tmp_path / "sdk.zip"
-    folder = Path(official.__file__).parent
-    with zipfile.ZipFile(archive, "w") as file:
-        for source in folder.rglob("*.py"):
-            file.write(source, Path(folder.name) / source.relative_to(folder))
+    archive = archive_of_the_official_client(tmp_path)
     code = (
         f"import importlib.util, sys; sys.path.insert(0, {str(archive)!r}); from ramrole_creds import StaticProvider; "
         "from ramrole_creds.integrations import takeover; takeover.install(StaticProvider('STS.given', 's', 't')); "

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ramrole_creds.cli.options import seconds_option
+
 
 @click.command(
     short_help="Test a client against a fake metadata service.",
@@ -14,14 +16,7 @@ import click
 @click.option("--only", multiple=True, metavar="PATTERN", help="Cases to run, such as 'protocol/*'; repeatable.")
 @click.option("--once", is_flag=True, help="The client fetches once, prints one line and ends.")
 @click.option("--all", "every_answer", is_flag=True, help="Play every unusual answer, not one of each kind.")
-@click.option(
-    "--time-limit",
-    default=20.0,
-    show_default=True,
-    type=click.FloatRange(1),
-    metavar="SECONDS",
-    help="Time limit of a fetch.",
-)
+@seconds_option("--time-limit", minimum=1, default=20.0, text="Time limit of a fetch.")
 @click.option(
     "--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="Number of cases to run at the same time."
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ramrole_creds.cli.options import only_option
+from ramrole_creds.cli.options import only_option, valid_for_option
 
 
 @click.command(
@@ -12,7 +12,7 @@ from ramrole_creds.cli.options import only_option
     short_help="Run a command with one snapshot of the credentials.",
     context_settings={"allow_interspersed_args": False},
 )
-@click.option("--valid-for", default=0.0, type=click.FloatRange(0), metavar="SECONDS", help="Minimum remaining life.")
+@valid_for_option
 @only_option
 @click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND…")
 def command(*, valid_for: float, only: tuple[str, ...], arguments: tuple[str, ...]) -> None:

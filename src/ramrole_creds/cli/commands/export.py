@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ramrole_creds.cli.options import only_option
+from ramrole_creds.cli.options import only_option, valid_for_option
 
 CLI = "aliyun-cli"
 STYLES = ("env", "dotenv", "powershell", "json", "process", "ini", CLI)
@@ -13,7 +13,7 @@ STYLES = ("env", "dotenv", "powershell", "json", "process", "ini", CLI)
 @click.command(short_help="Print the credentials for another program.")
 @click.option("--format", "style", default="env", show_default=True, type=click.Choice(STYLES))
 @click.option("--write", metavar="NAME", help="With aliyun-cli: add the profile NAME to the CLI's file.")
-@click.option("--valid-for", default=0.0, type=click.FloatRange(0), metavar="SECONDS", help="Minimum remaining life.")
+@valid_for_option
 @only_option
 @click.option("--yes", is_flag=True, help="Print secrets on a terminal too.")
 def command(*, style: str, write: str | None, valid_for: float, only: tuple[str, ...], yes: bool) -> None:

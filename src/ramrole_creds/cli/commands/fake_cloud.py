@@ -11,6 +11,7 @@ import click
 
 from ramrole_creds.cli.child import wait_for
 from ramrole_creds.cli.handing_over import WITHOUT_EARLIER_SOURCES, changed_environment
+from ramrole_creds.cli.options import allow_host_option, port_option, seconds_option
 
 if TYPE_CHECKING:
     from ramrole_creds.testing import FakeCloud
@@ -26,9 +27,7 @@ HIDDEN: Final[dict[str, str | None]] = {
 
 @click.command(short_help="Run a fake cloud for programs in any language.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Local address to bind; accepted as Host.")
-@click.option(
-    "--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Local port; 0 takes a free one."
-)
+@port_option
 @click.option("--role", default="web", show_default=True, help="Role attached to the instance; '' attaches none.")
 @click.option(
     "--mode",
@@ -38,15 +37,8 @@ HIDDEN: Final[dict[str, str | None]] = {
     help="Mode of the metadata service.",
 )
 @click.option("--script", type=click.Path(exists=True, dir_okay=False), help="Faults to play, as JSON or YAML.")
-@click.option(
-    "--lifetime",
-    default=21600.0,
-    show_default=True,
-    type=click.FloatRange(2),
-    metavar="SECONDS",
-    help="Life of the credentials that it issues.",
-)
-@click.option("--allow-host", multiple=True, metavar="NAME", help="Accept this in the Host header too; repeatable.")
+@seconds_option("--lifetime", minimum=2, default=21600.0, text="Life of the credentials that it issues.")
+@allow_host_option
 @click.option("--control-key", envvar="RAMROLE_CREDS_FAKE_KEY", help="Key of the control API below /_fake/.")
 @click.option("--seed", help="Make all issued values repeatable.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND…]")

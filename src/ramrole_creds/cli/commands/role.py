@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from ramrole_creds.cli.options import seconds_option
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -115,13 +117,12 @@ _instance_option = click.option(
 @click.option("--policy", "policies", multiple=True, metavar="NAME", help="System policy to attach; repeatable.")
 @click.option("--custom-policy", "custom", multiple=True, metavar="NAME", help="Policy of the account; repeatable.")
 @click.option("--description", default="", help="Description of the role.")
-@click.option(
+@seconds_option(
     "--max-session",
+    minimum=3600,
+    maximum=43200,
     default=3600.0,
-    show_default=True,
-    type=click.FloatRange(3600, 43200),
-    metavar="SECONDS",
-    help="Maximum length of a session of the role, up to 43200.",
+    text="Maximum length of a session of the role, up to 43200.",
 )
 @plan_command
 def create(

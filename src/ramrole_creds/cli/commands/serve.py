@@ -6,19 +6,17 @@ import sys
 
 import click
 
-from ramrole_creds.cli.options import only_option
+from ramrole_creds.cli.options import allow_host_option, only_option, port_option
 
 
 @click.command(short_help="Serve credentials to the other programs of this host.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Local address to bind.")
-@click.option(
-    "--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Local port; 0 takes a free one."
-)
+@port_option
 @click.option("--socket", "socket_path", type=click.Path(dir_okay=False), help="Unix socket instead of TCP.")
 @click.option("--socket-mode", default="0600", show_default=True, help="Mode of the Unix socket, in octal.")
 @click.option("--metadata", is_flag=True, help="Answer the metadata protocol too, in hardened mode.")
 @click.option("--allow-item", multiple=True, metavar="ITEM", help="Metadata item to pass on; repeatable.")
-@click.option("--allow-host", multiple=True, metavar="NAME", help="Accept this in the Host header too; repeatable.")
+@allow_host_option
 @click.option("--map", "maps", multiple=True, metavar="CLIENT=ROLE", help="Which client gets which role; repeatable.")
 @click.option("--config", type=click.Path(dir_okay=False), help="JSON file with map and only; read again at SIGHUP.")
 @only_option

@@ -6,22 +6,13 @@ import sys
 
 import click
 
-from ramrole_creds.cli.options import only_option
+from ramrole_creds.cli.options import only_option, seconds_option
 
 
 @click.command(short_help="Watch the credentials live.")
 @only_option
-@click.option(
-    "--interval",
-    default=1.0,
-    show_default=True,
-    type=click.FloatRange(0.1),
-    metavar="SECONDS",
-    help="Time between updates.",
-)
-@click.option(
-    "--for", "seconds", type=click.FloatRange(0), metavar="SECONDS", help="End after this time; the default is Ctrl-C."
-)
+@seconds_option("--interval", minimum=0.1, default=1.0, text="Time between updates.")
+@seconds_option("--for", "seconds", minimum=0, text="End after this time; the default is Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on a line for each event, for scripts.")
 def command(*, only: tuple[str, ...], interval: float, seconds: float | None, as_json: bool) -> None:
     """Watch the credentials of a program live: state, life left, fetches and failures.

@@ -74,10 +74,10 @@ def answer_control(cloud: ControlledCloud, request: WireRequest) -> WireResponse
         return _json({"error": f"The header {KEY_HEADER} must hold the key that the fake cloud was started with."}, 401)
     try:
         if route in _CALLS:
-            getattr(cloud, _CALLS[route])(**_arguments(request))
+            getattr(cloud, _CALLS[route])(**_arguments(route, request))
             return _json(state(cloud, {}))
         if route in _ANSWERS:
-            return _json(_ANSWERS[route](cloud, _arguments(request)))
+            return _json(_ANSWERS[route](cloud, _arguments(route, request)))
     except (KeyError, TypeError, ValueError, OSError, RecursionError, RoleAlreadyAttached) as error:
         return _json({"error": f"{type(error).__name__}: {error}"}, 400)
     return _json({"error": f"There is no {route}.", "routes": sorted([*_CALLS, *_ANSWERS])}, 404)
@@ -99,12 +99,12 @@ def state(cloud: ControlledCloud, _: Arguments) -> dict[str, Any]:
     }
 
 
-def _arguments(request: WireRequest) -> dict[str, Any]:
+def _arguments(route: str, request: WireRequest) -> dict[str, Any]:
     arguments = json.loads(request.body) if request.body else {}
     if not isinstance(arguments, dict):
         raise ValueError("The body must be a JSON object.")  # noqa: TRY004  # the content of a request is a value
-    every_role = arguments.get("name", "") is None and request.path.rstrip("/").endswith("/detach")
-    if not every_role and not isinstance(arguments.get("name", ""), str):
+    name = arguments.get("name", "")
+    if not isinstance(name, str) and not (name is None and route == _DETACH):
         raise ValueError("name must be a text.")
     return arguments
 
@@ -202,10 +202,11 @@ def _clear_requests(cloud: ControlledCloud, _: Arguments) -> list[Any]:
     return []
 
 
+_DETACH = "POST /_fake/role/detach"  # null for the name means every role
 # Route -> the method of the cloud that it calls, with the members of the body as arguments; the answer is the state.
 _CALLS: Mapping[str, str] = {
     "POST /_fake/role/attach": "attach_role",
-    "POST /_fake/role/detach": "detach_role",
+    _DETACH: "detach_role",
     "POST /_fake/role/replace": "replace_role",
     "POST /_fake/role/delete": "delete_role",
     "POST /_fake/role/policies": "set_policies",

@@ -151,7 +151,7 @@ class Gateway:
         """The answer to what no service may see."""
         if not self._is_own_host(request.header("Host")):
             return _other_host(request.header("Host") or "")
-        if request.has_long_form and request.path in ("", "/"):
+        if request.path in ("", "/") and request.has_long_form:
             return WireResponse(413, (("Content-Type", "text/plain"),), _LONG_FORM)
         return None
 

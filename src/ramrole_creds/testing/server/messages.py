@@ -56,17 +56,20 @@ class WireRequest:
     @property
     def has_long_form(self) -> bool:
         """True for a form that is longer than any call. It is not read: decoding it would take minutes."""
-        long = len(self.body) > MAX_FORM_BYTES or self.body.count(b"&") > MAX_FORM_PARAMETERS
-        return long and self._is_form
+        return self._is_form and self._is_long
 
     @property
     def _is_form(self) -> bool:
         return "x-www-form-urlencoded" in (self.header("Content-Type") or "").lower()
 
     @property
+    def _is_long(self) -> bool:
+        return len(self.body) > MAX_FORM_BYTES or self.body.count(b"&") > MAX_FORM_PARAMETERS
+
+    @property
     def form(self) -> tuple[tuple[str, str], ...]:
         """The decoded pairs of a form body; empty when the body is not a form, or is a long one."""
-        if not self._is_form or self.has_long_form:
+        if not self._is_form or self._is_long:
             return ()
         return tuple(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 

@@ -278,7 +278,7 @@ def _role_path(item: str) -> str | None:
 
 
 def _children(names: list[str], directory: str) -> list[str]:
-    """What a directory lists: its children, those with children end in "/"."""
+    """What a directory lists: its children. Those that have children end in "/"."""
     prefix = f"{directory}/" if directory else ""
     found = set()
     for name in names:

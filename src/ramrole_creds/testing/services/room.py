@@ -18,7 +18,7 @@ class Room:
 
     Args:
         kept: the sizes of the entries that are kept now.
-        code: the error code for a client for whom there is no room.
+        code: the error code when the service is full.
         max_bytes: how much is kept at most.
     """
 
@@ -34,7 +34,7 @@ class Room:
         """Count an entry of that size before it is stored.
 
         Raises:
-            ServiceError: there is no room.
+            ServiceError: the service is full.
         """
         self._taken += size
         if self._taken > self.max_bytes:  # count again: entries were deleted or replaced
