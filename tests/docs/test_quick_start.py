@@ -1,4 +1,4 @@
-"""The quick start: its app and its test are the files that the page names, and the test passes."""
+"""The apps of the first pages: each app and its test are files that the page names, and the test passes."""
 
 from __future__ import annotations
 
@@ -8,28 +8,47 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "quick-start.md").read_text(encoding="utf-8")
+FOLDER = "my-app"
 
 
-def test_the_app_of_the_page_passes_the_test_of_the_page_in_a_checkout(tmp_path: Path) -> None:
-    """A folder below the settings of this repository, as a reader makes it."""
-    files = re.findall(r"^<!-- file: (\S+) -->\n```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    assert [name for name, _ in files] == ["app.py", "test_app.py"]
-    assert len(re.findall(r"^```python$", PAGE, re.MULTILINE)) == len(files)
+@pytest.mark.parametrize(
+    ("page", "names", "needs"),
+    [
+        ("quick-start.md", ["app.py", "test_app.py"], ()),
+        ("start.md", ["reports.py", "test_reports.py"], ("oss2", "time_machine")),
+    ],
+)
+def test_the_app_of_the_page_passes_the_test_of_the_page_in_a_checkout(
+    tmp_path: Path, page: str, names: list[str], needs: tuple[str, ...]
+) -> None:
+    """In a folder below the settings of this repository, as a reader makes it."""
+    for module in needs:
+        pytest.importorskip(module)
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    files = re.findall(r"^<!-- file: (\S+) -->\n```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in files] == names
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    (folder,) = re.findall(r"`mkdir ([\w-]+)`", PAGE)
-    app = tmp_path / folder
+    app = tmp_path / FOLDER
     app.mkdir()
-    for name, text in files:
-        (app / name).write_text(text, encoding="utf-8")
-    (line,) = [line for line in PAGE.splitlines() if line.startswith("cd ")]
-    assert line == f"cd {folder} && touch pytest.ini && ../.venv/bin/python -m pytest"
+    for name, code in files:
+        (app / name).write_text(code, encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if line.startswith("cd ")]
+    start = f"cd {FOLDER} && touch pytest.ini && ../.venv/bin/python -m pytest"
+    assert line.startswith(start)
     (app / "pytest.ini").touch()
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *line.removeprefix(start).split()]
     done = subprocess.run(command, cwd=app, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout
+
+
+def test_the_quick_start_makes_the_folder_of_its_app() -> None:
+    text = (ROOT / "docs" / "quick-start.md").read_text(encoding="utf-8")
+    assert re.findall(r"`mkdir ([\w-]+)`", text) == [FOLDER]
+    assert text.count("```python\n") == text.count("<!-- file: ")
 
 
 def test_every_command_of_the_manual_that_installs_works_from_a_checkout() -> None:

@@ -95,9 +95,16 @@ def test_names_of_loopback_in_host_are_accepted_with_and_without_a_port(service:
     assert ask(service, Host=host).status_code == 200
 
 
-@pytest.mark.parametrize("header", ["Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode"])
+@pytest.mark.parametrize("header", ["Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest"])
 def test_a_page_in_a_browser_is_refused(service: LocalService, header: str) -> None:
     assert ask(service, **{header: "http://127.0.0.1"}).status_code == 403
+
+
+def test_the_fetch_of_nodejs_is_no_browser(service: LocalService) -> None:
+    """It sends one of a browser's headers, and none of the others."""
+    sent = {"Accept-Language": "*", "Sec-Fetch-Mode": "cors", "User-Agent": "node"}
+    assert ask(service, **sent).status_code == 200
+    assert ask(service, **sent, **{"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE", "OPTIONS", "HEAD", "TRACE", "PATCH"])

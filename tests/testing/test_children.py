@@ -266,6 +266,12 @@ def test_the_fake_does_not_forward_to_other_hosts_and_says_so(ramrole_cloud: Fak
     assert ramrole_cloud.requests[-1].status == 403
 
 
+def test_an_endpoint_with_a_scheme_too_many_is_named(ramrole_cloud: FakeCloud) -> None:
+    """A client that puts its own scheme before the endpoint asks the host `http`, through the proxy."""
+    said = output([needs("curl"), "-sS", "--max-time", "5", "-H", f"Host: {ramrole_cloud.url}", ramrole_cloud.url])
+    assert f"'{ramrole_cloud.url}'. Set the endpoint of the client without http://" in said
+
+
 def test_afterwards_programs_start_with_the_environment_as_it_was() -> None:
     printed = output([sys.executable, "-c", "import os; print(sorted(os.environ))"])
     assert "RAMROLE_CREDS_TEST_REDIRECT" not in printed

@@ -41,6 +41,16 @@ def test_a_clock_without_a_cloud_brings_one(pytester: pytest.Pytester) -> None:
     outcome(pytester, body, passed=1)
 
 
+def test_a_failed_assertion_is_shown_at_the_line_of_the_test(pytester: pytest.Pytester) -> None:
+    body = """
+    def test_it(ramrole_cloud):
+        ramrole_cloud.assert_called_once("sts")
+    """
+    said = outcome(pytester, body, failed=1)
+    assert "AssertionError: expected 1 request(s) to 'sts', got 0" in said
+    assert "request_log.py" not in said
+
+
 @pytest.mark.parametrize("scope", ["module", "session"])
 def test_the_clock_and_the_provider_are_those_of_a_wider_cloud(pytester: pytest.Pytester, scope: str) -> None:
     body = f"""

@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ramrole_creds.testing import RealAddressError, connect_rule, forbid_metadata, forbid_network, redirect_metadata
+from ramrole_creds.testing import (
+    FakeCloud,
+    RealAddressError,
+    cloud_in_place,
+    connect_rule,
+    forbid_metadata,
+    forbid_network,
+    redirect_metadata,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from ramrole_creds.testing import FakeCloud
 
 URL = "http://100.100.100.200/latest/meta-data/region-id"
 
@@ -109,3 +115,42 @@ def test_the_newest_rule_is_asked_first_and_all_are_undone() -> None:
     with socket.socket() as sock:
         sock.connect_ex(("127.0.0.1", 9))
     assert seen == ["inner", "outer"]
+
+
+@pytest.mark.parametrize("name", ["project.127.0.0.1", "bucket.localhost", "A.B.LocalHost"])
+def test_a_name_below_this_machine_reaches_the_cloud(ramrole_cloud: FakeCloud, name: str) -> None:
+    """Clients of SLS and OSS put the project or the bucket before the endpoint."""
+    connection = http.client.HTTPConnection(name, ramrole_cloud.port, timeout=5)
+    connection.request("GET", "/latest/meta-data/region-id")
+    assert connection.getresponse().read() == b"cn-hangzhou"
+    connection.close()
+
+
+def test_a_name_below_this_machine_is_known_to_asyncio_and_to_requests(ramrole_cloud: FakeCloud) -> None:
+    import requests
+
+    async def fetch() -> bytes:
+        reader, writer = await asyncio.open_connection("project.localhost", ramrole_cloud.port)
+        writer.write(b"GET /latest/meta-data/region-id HTTP/1.0\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return answer
+
+    assert asyncio.run(fetch()).endswith(b"cn-hangzhou")
+    url = f"http://project.127.0.0.1:{ramrole_cloud.port}/latest/meta-data/region-id"
+    assert requests.get(url, timeout=5).text == "cn-hangzhou"
+
+
+def test_names_are_resolved_as_before_when_the_cloud_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *_, **__: asked.append(host) or [])
+    before = socket.getaddrinfo
+    with FakeCloud() as cloud, cloud_in_place(cloud):
+        kept = socket.getaddrinfo
+        socket.getaddrinfo("project.localhost", 80)
+        socket.getaddrinfo("localhost.example", 80)
+        socket.getaddrinfo(None, 80)
+    assert socket.getaddrinfo is before
+    kept("project.localhost", 80)  # by code that imported the function
+    assert asked == ["127.0.0.1", "localhost.example", None, "project.localhost"]

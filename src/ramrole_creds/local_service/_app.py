@@ -39,7 +39,8 @@ ROLES_PATH: Final = "/latest/meta-data/ram/security-credentials"
 RETRY_SECONDS: Final = 1
 HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 # Sent by browsers alone: a page must not read credentials, whatever its address.
-BROWSER_HEADERS: Final = frozenset({b"origin", b"sec-fetch-site", b"sec-fetch-mode"})
+BROWSER_HEADERS: Final = frozenset({b"origin", b"sec-fetch-site", b"sec-fetch-dest"})
+FETCH_MODE: Final = b"sec-fetch-mode"
 
 
 class CredentialApp:
@@ -116,7 +117,7 @@ class CredentialApp:
             return _refuse(405, "method")
         if not self._accepts_host(headers.get(b"host", b"")):
             return _refuse(403, "host")
-        if not BROWSER_HEADERS.isdisjoint(headers):
+        if _is_from_browser(headers):
             return _refuse(403, "browser")
         return None
 
@@ -211,6 +212,14 @@ class CredentialApp:
         except RamRoleError:
             return _refuse(503, "item_failed")
         return Response(value, media_type="text/plain"), "item"
+
+
+def _is_from_browser(headers: dict[bytes, bytes]) -> bool:
+    """Whether a browser sent a request.
+
+    The `fetch` of Node.js sends `Sec-Fetch-Mode: cors` too, but none of the headers that a browser sends with it.
+    """
+    return not BROWSER_HEADERS.isdisjoint(headers) or headers.get(FETCH_MODE, b"cors") != b"cors"
 
 
 def client_of(scope: Scope) -> Client:

@@ -179,8 +179,13 @@ class FakeCloud(BoundToProcess, RequestAssertions):
     @property
     def url(self) -> str:
         """Base URL of all services, for instance "http://127.0.0.1:40123"."""
+        return f"http://{self.address}"
+
+    @property
+    def address(self) -> str:
+        """The URL without its scheme, for clients that add the scheme: "127.0.0.1:40123"."""
         everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # a port of all addresses is at loopback too
-        return f"http://{authority_of(everywhere.get(self.host, self.host), self.port)}"
+        return authority_of(everywhere.get(self.host, self.host), self.port)
 
     @property
     def metadata_endpoint(self) -> str:

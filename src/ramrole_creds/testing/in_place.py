@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ramrole_creds.testing.children import reach_children
 from ramrole_creds.testing.clock_in_place import process_clock
 from ramrole_creds.testing.environment import STS_ENDPOINT_VARIABLE, changed_environment, isolated_environment
-from ramrole_creds.testing.network import forbid_metadata, redirect_metadata
+from ramrole_creds.testing.network import forbid_metadata, local_names, redirect_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +63,7 @@ def machine_in_place(url: str, clock: Clock, home: Path | None, *, redirect: boo
     with (
         isolated_environment(url, home),
         redirect_metadata(url) if redirect else forbid_metadata(),
+        local_names(),
         reach_children(url if redirect else None),
         process_clock(clock),
     ):

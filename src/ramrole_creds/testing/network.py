@@ -26,6 +26,9 @@ Address = Any
 Rule = Callable[[Address], Address]
 
 
+_LOCAL_SUFFIXES = (".localhost", ".127.0.0.1")
+
+
 class RealAddressError(AssertionError):
     """Code under test tried to connect to an address that tests must not reach."""
 
@@ -48,6 +51,28 @@ def redirect_metadata(url: str) -> Iterator[None]:
 
     with connect_rule(rule):
         yield
+
+
+@contextlib.contextmanager
+def local_names() -> Iterator[None]:
+    """Resolve all names below `localhost` and `127.0.0.1` to this machine while the context lasts.
+
+    Some SDKs put the project or the bucket before the address of the service: `project.127.0.0.1`.
+    """
+    beneath: Callable[..., list[Any]] = socket.getaddrinfo
+    active = True
+
+    def resolve(host: object, *arguments: object, **options: object) -> list[Any]:
+        is_local = active and isinstance(host, str) and host.lower().endswith(_LOCAL_SUFFIXES)
+        return beneath("127.0.0.1" if is_local else host, *arguments, **options)
+
+    socket.getaddrinfo = resolve
+    try:
+        yield
+    finally:
+        active = False
+        if socket.getaddrinfo is resolve:  # else other code has replaced it and may call ours
+            socket.getaddrinfo = beneath
 
 
 @contextlib.contextmanager

@@ -13,6 +13,8 @@ from ramrole_creds.testing.masking import leaked_marker, mask_header, mask_text
 from ramrole_creds.testing.patterns import matches, require_place
 
 if TYPE_CHECKING:
+    import pytest
+
     from ramrole_creds.testing.server.messages import WireRequest
 
 PROXY_HEADERS = ("Via", "X-Forwarded-For", "Forwarded", "Proxy-Authorization", "Proxy-Connection")
@@ -21,6 +23,11 @@ MAX_LOG_BYTES = 64 * 1024 * 1024
 MAX_KEPT_BODY_BYTES = 64 * 1024  # of a request whose body is dropped last, when the log is full
 SHOWN_REQUESTS = 60
 SHOWN_ACTION_CHARACTERS = 60
+
+
+def __tracebackhide__(failure: pytest.ExceptionInfo[BaseException]) -> bool:  # noqa: N807  # pytest's name
+    """True for a failed assertion: pytest shows it at the line of the test."""
+    return isinstance(failure.value, AssertionError)
 
 
 @dataclass(eq=False, slots=True, repr=False)
@@ -244,7 +251,6 @@ class RequestLog(Sequence[RecordedRequest]):
             self._fail(f"{len(found)} request(s) came {how}: {', '.join(f'#{one.number}' for one in found[:10])}")
 
     def _fail(self, why: str) -> None:
-        __tracebackhide__ = True
         raise AssertionError(f"{why}\n\n{self}")
 
     @overload

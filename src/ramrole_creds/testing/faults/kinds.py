@@ -121,7 +121,7 @@ class Header(Modifier):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document(Modifier):
-    """Keys of the credential document are `set` or left out (`drop`); other answers stay as they are."""
+    """Keys of the JSON document that the service answers are `set` or left out (`drop`); errors stay as they are."""
 
     what = "document"
     set: Mapping[str, Any] | None = option(or_none(Rule("an object with text keys", is_object)), None)

@@ -172,9 +172,13 @@ _LONG_FORM = f"A form has at most {MAX_FORM_BYTES} bytes and {MAX_FORM_PARAMETER
 
 
 def _other_host(host: str) -> WireResponse:
+    shown = ascii(host[:MAX_SHOWN_HOST_CHARACTERS])
+    if "://" in host:
+        text = f"The Host header is a URL: {shown}. Set the endpoint of the client without http://, to HOST:PORT.\n"
+        return WireResponse(403, (("Content-Type", "text/plain"),), text.encode())
     text = (
         f"This is the fake cloud of a test, and the proxy of the programs that the test starts. It answers for its own "
-        f"names only, not for {host[:MAX_SHOWN_HOST_CHARACTERS]!a}, and forwards nothing. Name the host in "
+        f"names only, not for {shown}, and forwards nothing. Name the host in "
         "no_proxy of the child, or in allowed_hosts of FakeCloud.\n"
     )
     return WireResponse(403, (("Content-Type", "text/plain"),), text.encode())
