@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ramrole_creds.cli.commands.replay import command
+from ramrole_creds.cli.commands.replay import MAX_RECORDING_BYTES, command
 from tests.cachesim.scenario import Player
 from tests.recorder.test_recorder import Source, held_too_long
 
@@ -19,11 +19,11 @@ def test_a_good_recording_ends_with_zero_and_draws(tmp_path: Path) -> None:
     source.recorder.dump(tmp_path / "good.jsonl")
     done = CliRunner().invoke(command, [str(tmp_path / "good.jsonl"), "--svg", str(tmp_path / "good.svg")])
     assert done.exit_code == 0, done.output
-    assert "No promise is broken." in done.output
+    assert "No rule is broken." in done.output
     assert (tmp_path / "good.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
-def test_a_broken_promise_ends_with_one_and_is_shrunk(tmp_path: Path) -> None:
+def test_a_broken_rule_ends_with_one_and_is_shrunk(tmp_path: Path) -> None:
     source = Source(held_too_long)
     source.clock.ahead = -8 * 3600.0
     for _ in range(4):
@@ -42,7 +42,7 @@ def test_a_broken_promise_ends_with_one_and_is_shrunk(tmp_path: Path) -> None:
         ],
     )
     assert done.exit_code == 1
-    assert json.loads(done.output)[0]["promise"] == "credentials are held after they expired"
+    assert json.loads(done.output)[0]["rule"] == "credentials are held after they expired"
     assert len((tmp_path / "small.jsonl").read_text(encoding="utf-8").splitlines()) == 2
     (case,) = json.loads((tmp_path / "case.json").read_text(encoding="utf-8"))
     Player(case).play()
@@ -67,3 +67,11 @@ def test_a_file_that_cannot_be_read_is_reported_in_a_line() -> None:
     done = CliRunner().invoke(command, ["/proc/self/mem"])
     assert done.exit_code == 1
     assert done.output.startswith("Error: /proc/self/mem cannot be read: ")
+
+
+def test_a_file_that_is_too_long_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "long.jsonl").open("wb") as file:
+        file.truncate(MAX_RECORDING_BYTES + 1)
+    done = CliRunner().invoke(command, [str(tmp_path / "long.jsonl")])
+    assert done.exit_code == 1
+    assert f"long.jsonl is longer than {MAX_RECORDING_BYTES} bytes, and is not read." in done.output

@@ -83,7 +83,7 @@ class Source:
         return read_recording(path.read_text(encoding="utf-8").splitlines())
 
 
-def test_a_recording_of_a_day_keeps_every_promise(tmp_path: Path) -> None:
+def test_a_recording_of_a_day_keeps_every_rule(tmp_path: Path) -> None:
     source = Source()
     for _ in range(24):
         source.provider.get_credentials()
@@ -92,7 +92,7 @@ def test_a_recording_of_a_day_keeps_every_promise(tmp_path: Path) -> None:
     played = replay(policy, records)
     assert len(records) >= 20
     assert played.broken == ()
-    assert "No promise is broken." in draw_text(played)
+    assert "No rule is broken." in draw_text(played)
     assert draw_svg(played).startswith("<svg")
     assert shrink(policy, records) == records
 
@@ -165,14 +165,14 @@ CLOCK_FAULTS = [
 
 
 @pytest.mark.parametrize(
-    ("fault", "ahead", "step", "shorter", "promise"), CLOCK_FAULTS, ids=["too-long", "thrown-away", "sooner"]
+    ("fault", "ahead", "step", "shorter", "rule"), CLOCK_FAULTS, ids=["too-long", "thrown-away", "sooner"]
 )
 def test_a_clock_fault_of_the_engine_is_found_and_becomes_a_scenario(
     fault: Callable[[View, Outcome], Settlement],
     ahead: float,
     step: float,
     shorter: int,
-    promise: str,
+    rule: str,
     tmp_path: Path,
 ) -> None:
     source = Source(fault)
@@ -185,18 +185,18 @@ def test_a_clock_fault_of_the_engine_is_found_and_becomes_a_scenario(
             source.life -= timedelta(minutes=shorter)
     policy, records = source.recorded(tmp_path / "faulty.jsonl")
     played = replay(policy, records)
-    assert played.broken[0].promise == promise
-    assert promise in draw_text(played)
+    assert played.broken[0].rule == rule
+    assert rule in draw_text(played)
     smallest = shrink(policy, records)
     assert len(smallest) <= 2
-    assert promise in {one.promise for one in replay(policy, smallest).broken}
+    assert rule in {one.rule for one in replay(policy, smallest).broken}
 
     case = as_scenario(policy, records)
     assert case is not None
     case = json.loads(json.dumps(case))
     assert len(case["steps"]) <= 7
     Player(case).play()
-    with pytest.raises(AssertionError, match=promise):
+    with pytest.raises(AssertionError, match=rule):
         Player(case, partial(CredentialCache, settle=fault)).play()
 
 
@@ -264,7 +264,7 @@ def test_an_error_of_a_class_that_this_version_lacks_is_played_as_a_failed_fetch
     assert replay(policy, [record]).broken == ()
 
 
-def test_a_recording_without_a_broken_promise_makes_no_scenario(tmp_path: Path) -> None:
+def test_a_recording_without_a_broken_rule_makes_no_scenario(tmp_path: Path) -> None:
     source = Source()
     source.provider.get_credentials()
     assert as_scenario(*source.recorded(tmp_path / "good.jsonl")) is None

@@ -179,14 +179,14 @@ def test_every_line_of_a_recording_fits_the_schema_that_the_manual_states(tmp_pa
     assert parts == stated
 
 
-def test_the_wish_of_a_caller_is_recorded_and_a_promise_to_it_is_checked(tmp_path: Path) -> None:
+def test_the_wish_of_a_caller_is_recorded_and_a_rule_about_it_is_checked(tmp_path: Path) -> None:
     """By the wall clock alone, which is eight hours slow, an hourly session seems to live for nine."""
     source = Source(held_too_long)
     source.clock.ahead = -8 * 3600.0
     source.provider.get_credentials(valid_for=2 * 3600.0)
     policy, records = source.recorded(tmp_path / "wish.jsonl")
     assert records[0]["valid_for"] == 7200.0
-    broken = {one.promise: one.detail for one in replay(policy, records).broken}
+    broken = {one.rule: one.detail for one in replay(policy, records).broken}
     assert broken["a caller gets credentials that live shorter than it requested"] == "7200 s asked for, 3600 s left"
     assert "credentials are held after they expired" in broken
 

@@ -11,13 +11,13 @@ holds no key, no token, no name of a role and no text of an error: keys and iden
 from __future__ import annotations
 
 from ramrole_creds.recorder._record import SCHEMA, Recorder
-from ramrole_creds.recorder._replay import BrokenPromise, Replay, read_recording, replay, shrink
+from ramrole_creds.recorder._replay import BrokenRule, Replay, read_recording, replay, shrink
 from ramrole_creds.recorder._scenario import as_scenario
 from ramrole_creds.recorder._timeline import draw_svg, draw_text
 
 __all__ = [
     "SCHEMA",
-    "BrokenPromise",
+    "BrokenRule",
     "Recorder",
     "Replay",
     "as_scenario",

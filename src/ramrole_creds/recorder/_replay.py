@@ -1,4 +1,4 @@
-"""Plays a recording against the engine's real `settle` and `decide`, and looks for broken promises."""
+"""Plays a recording against the engine's real `settle` and `decide`, and looks for broken rules."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class BrokenPromise:
-    """A record at which a promise does not hold.
+class BrokenRule:
+    """A record at which a rule does not hold.
 
     Args:
         index: the record's number, from 0.
-        promise: which promise.
+        rule: which rule.
         detail: what was recorded, and what is right.
     """
 
     index: int
-    promise: str
+    rule: str
     detail: str
 
 
@@ -57,11 +57,11 @@ class Replay:
 
     Args:
         records: the records of the recording.
-        broken: the promises that do not hold, oldest first.
+        broken: the rules that do not hold, oldest first.
     """
 
     records: Sequence[Record]
-    broken: tuple[BrokenPromise, ...]
+    broken: tuple[BrokenRule, ...]
 
 
 def read_recording(lines: Iterable[str]) -> tuple[RefreshPolicy, list[Record]]:
@@ -150,21 +150,21 @@ def _wall_moments(record: Record) -> None:
 
 def replay(policy: RefreshPolicy, records: Sequence[Record]) -> Replay:
     """Play records in order; each starts from what was recorded to be held before it."""
-    broken: list[BrokenPromise] = []
+    broken: list[BrokenRule] = []
     before: Record | None = records[0].get("before") if records else None
     held = _snapshot(before, records[0]) if records else NO_SNAPSHOT
     for index, record in enumerate(records):
         if record.get("doubted") and not held.doubtful:  # a clock moved since the record before
             held = held.doubted()
-        for promise, detail in _judge(policy, held, before, record):
-            broken.append(BrokenPromise(index, promise, detail))
+        for rule, detail in _judge(policy, held, before, record):
+            broken.append(BrokenRule(index, rule, detail))
         before = record["held"]
         held = _snapshot(before, record)
     return Replay(records, tuple(broken))
 
 
 def shrink(policy: RefreshPolicy, records: Sequence[Record]) -> list[Record]:
-    """The fewest records that still break the first broken promise; all of them where none is broken."""
+    """The fewest records that still break the first broken rule; all of them where none is broken."""
     broken = replay(policy, records).broken
     if not broken:
         return list(records)
@@ -174,7 +174,7 @@ def shrink(policy: RefreshPolicy, records: Sequence[Record]) -> list[Record]:
         index = 0
         while index < len(kept):
             fewer = kept[:index] + kept[index + size :]
-            if any(one.promise == broken[0].promise for one in replay(policy, fewer).broken):
+            if any(one.rule == broken[0].rule for one in replay(policy, fewer).broken):
                 kept = fewer
             else:
                 index += size
@@ -183,7 +183,7 @@ def shrink(policy: RefreshPolicy, records: Sequence[Record]) -> list[Record]:
 
 
 def _judge(policy: RefreshPolicy, held: Snapshot, before: Record | None, record: Record) -> list[tuple[str, str]]:
-    """The promises that do not hold at a record, each with what was recorded."""
+    """The rules that do not hold at a record, each with what was recorded."""
     found = [*_held_too_long(policy, record), *_replaced_wrongly(held, before, record)]
     settlement = settle_record(policy, held, record)
     settled = "failed" if isinstance(settlement, Failed) else "kept" if isinstance(settlement, Kept) else "replaced"

@@ -1,4 +1,4 @@
-"""Turns the records that break a promise into a scenario: a case of `tests/scenarios`, which any cache can play."""
+"""Turns the records that break a rule into a scenario: a case of `tests/scenarios`, which any cache can play."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Step = dict[str, Any]
 
 
 def as_scenario(policy: RefreshPolicy, records: Sequence[Record]) -> Record | None:
-    """The smallest case of `tests/scenarios` that shows the first broken promise; None where none is broken.
+    """The smallest case of `tests/scenarios` that shows the first broken rule; None where none is broken.
 
     Nothing fetches in it but the steps. A cache without the mistake passes it.
     """
@@ -35,7 +35,7 @@ def as_scenario(policy: RefreshPolicy, records: Sequence[Record]) -> Record | No
     first = kept[0]
     if first.get("before") is not None:
         kept.insert(0, _opening(first))
-    case: Record = {"name": f"{broken[0].promise}: {broken[0].detail}", "given": "none"}
+    case: Record = {"name": f"{broken[0].rule}: {broken[0].detail}", "given": "none"}
     defaults = asdict(RefreshPolicy())
     changed = {name: value for name, value in asdict(policy).items() if value != defaults[name]}
     if changed:
@@ -44,7 +44,7 @@ def as_scenario(policy: RefreshPolicy, records: Sequence[Record]) -> Record | No
         case["dated"] = False
     elif abs(_wall_error(first)) >= MIN_STEP_SECONDS:
         case["wall_clock_off_by"] = round(_wall_error(first), 3)
-    case["steps"] = list(_steps(policy, kept, lasts=broken[0].promise == SERVED_TOO_LONG))
+    case["steps"] = list(_steps(policy, kept, lasts=broken[0].rule == SERVED_TOO_LONG))
     return case
 
 

@@ -55,7 +55,7 @@ def _extent(records: Sequence[Record]) -> tuple[float, float]:
 
 
 def draw_text(played: Replay, *, columns: int = COLUMNS, encoding: str = "utf-8") -> str:
-    """Two rows of characters: states, and fetches; then the broken promises.
+    """Two rows of characters: states, and fetches; then the broken rules.
 
     Args:
         played: the recording.
@@ -81,8 +81,8 @@ def draw_text(played: Replay, *, columns: int = COLUMNS, encoding: str = "utf-8"
         f"fetches  {''.join(fetches)}",
         legend,
         " ".join(f"{mark} {settled}" for settled, mark in MARKS.items()),
-        *(f"record {one.index + 1}: {one.promise} ({one.detail})" for one in played.broken),
-        "No promise is broken." if not played.broken else f"{len(played.broken)} broken promises.",
+        *(f"record {one.index + 1}: {one.rule} ({one.detail})" for one in played.broken),
+        "No rule is broken." if not played.broken else f"{len(played.broken)} broken rules.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -96,12 +96,12 @@ def _characters(encoding: str) -> dict[str, str]:
 
 
 def draw_svg(played: Replay) -> str:
-    """The same as an SVG: a bar of states, a line for each fetch, and a triangle below each broken promise."""
+    """The same as an SVG: a bar of states, a line for each fetch, and a triangle below each broken rule."""
     records = played.records
     begin, end = _extent(records)
     scale = PLOT_WIDTH / max(end - begin, 1e-9)
     hours = (end - begin) / 3600 if records else 0.0
-    summary = f"{len(records)} fetches in {hours:.1f} h, {len(played.broken)} broken promises"
+    summary = f"{len(records)} fetches in {hours:.1f} h, {len(played.broken)} broken rules"
     parts = [
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 160" font-family="sans-serif" font-size="12">',
         f"<title>{summary}</title>",

@@ -16,20 +16,20 @@ MAX_RECORDING_BYTES = 64 * 1024 * 1024
     "--shrink",
     "shrunk",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the fewest records that break the promise.",
+    help="Write the fewest records that break the rule.",
 )
 @click.option(
     "--scenario",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write them as a case for the project's tests/scenarios.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list with one object for each broken promise.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list with one object for each broken rule.")
 def command(*, recording: Path, svg: Path | None, shrunk: Path | None, scenario: Path | None, as_json: bool) -> None:
     """Play a recording of ramrole_creds.recorder against the engine of this version.
 
-    Draws the timeline and says where a promise was broken. A recording holds no key and no token.
+    Draws the timeline and says where a rule was broken. A recording holds no key and no token.
 
-    Exit status: 0, or 1 when a promise is broken or the file is not a recording.
+    Exit status: 0, or 1 when a rule is broken or the file is not a recording.
 
     \b
     Examples:
