@@ -138,7 +138,7 @@ class ProviderChain(CredentialProvider):
                 self._warn_of_ignored_uri(provider)
                 return self._named(outcome)
             passed.append((provider, outcome))
-        raise NoCredentialsError(_report(passed))
+        raise _nothing_found(passed)
 
     def _ask(self, provider: CredentialProvider, context: FetchContext) -> Credentials | RamRoleError:
         """The credentials of a provider, or why it is skipped. A provider that is here but broken raises."""
@@ -190,6 +190,6 @@ def _not_a_provider(given: object) -> ConfigurationError:
     )
 
 
-def _report(passed: list[tuple[CredentialProvider, RamRoleError]]) -> str:
-    lines = [f"  {provider.get_provider_name()}: {error}" for provider, error in passed]
-    return "\n".join(["No credentials found. Each source in turn:", *lines, "Run `ramrole-creds doctor`."])
+def _nothing_found(passed: list[tuple[CredentialProvider, RamRoleError]]) -> NoCredentialsError:
+    lines = "\n".join(f"  {provider.get_provider_name()}: {error}" for provider, error in passed)
+    return NoCredentialsError(f"No credentials found. Each source in turn:\n{lines}\nRun `ramrole-creds doctor`.")
