@@ -36,5 +36,20 @@ def test_a_word_that_does_not_fit_stays_in_its_line(monkeypatch: pytest.MonkeyPa
     assert wrap_lines(line, indent="    ", stream=Terminal()) == line
 
 
+@pytest.mark.parametrize("text", ["No role. " * 20, "at " + "x" * 70], ids=["many words", "a long word"])
+def test_a_reference_to_the_documentation_has_its_own_row(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    reference = " (docs: troubleshooting.html#metadataerror-credentials)"
+    rows = wrap_lines(f"Error: {text}{reference}", indent="    ", stream=Terminal()).splitlines()
+    assert rows[-1] == f"    {reference.strip()}"
+    assert " ".join(" ".join(rows[:-1]).split()) == f"Error: {text}".strip()
+
+
+def test_a_short_line_with_a_reference_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    line = "Error: No role. (docs: troubleshooting.html#rolenotattached)"
+    assert wrap_lines(line, indent="    ", stream=Terminal()) == line
+
+
 def test_into_a_pipe_a_line_goes_as_it_is() -> None:
     assert wrap_lines(LINE, indent="  ", stream=io.StringIO()) == LINE

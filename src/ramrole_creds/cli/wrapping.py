@@ -9,6 +9,8 @@ import textwrap
 from contextlib import suppress
 from typing import TextIO
 
+from ramrole_creds.errors import REFERENCE
+
 MIN_WIDTH = 40
 USUAL_WIDTH = 80
 
@@ -16,7 +18,8 @@ USUAL_WIDTH = 80
 def wrap_lines(text: str, *, indent: str, stream: TextIO | None = None) -> str:
     """Wrap each line to the terminal's width; leave the text as it is where it does not go to a terminal.
 
-    A line with a word that does not fit is left to the terminal, so that it can be copied as a whole.
+    A line with a word that does not fit is left to the terminal, so that it can be copied as a whole. What refers to
+    the documentation gets its own row where the line is longer than one, so that it can be copied as well.
 
     Args:
         text: lines.
@@ -31,6 +34,9 @@ def wrap_lines(text: str, *, indent: str, stream: TextIO | None = None) -> str:
 
 
 def _wrap(line: str, width: int, indent: str) -> str:
+    text, found, section = line.partition(REFERENCE)
+    if found and len(line) > width:
+        return f"{_wrap(text, width, indent)}\n{indent}{found.lstrip()}{section}"
     if any(len(word) > width - len(indent) for word in line.split()):
         return line
     return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
