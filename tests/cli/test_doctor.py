@@ -335,6 +335,14 @@ def slow_metadata(cloud: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
     env.setenv("RAMROLE_CREDS_METADATA_TIMEOUT", "0.2")
 
 
+def metadata_400(cloud: FakeCloud, _: pytest.MonkeyPatch, __: Path) -> None:
+    cloud.faults.add("role", 400)
+
+
+def metadata_418(cloud: FakeCloud, _: pytest.MonkeyPatch, __: Path) -> None:
+    cloud.faults.add("credentials", 418)
+
+
 def wrong_clock(cloud: FakeCloud, env: pytest.MonkeyPatch, __: Path) -> None:
     key = cloud.access_key()
     env.setenv(ID, key.access_key_id)
@@ -412,6 +420,8 @@ SET_UPS: list[tuple[SetUp, str, str]] = [
     (dead_source_of_a_role, "STS rejects the keys of cli_profile", "Then the attached role web"),
     (sts_that_fails_for_a_pod, "was answered 500 with an empty body.", "Check what is listening at this address"),
     (slow_metadata, "does not return a usable answer in time", "a VPN or a firewall that delays packets"),
+    (metadata_400, "returns HTTP 400, which the service never does", "Look for a proxy or a sign-in page"),
+    (metadata_418, "returns HTTP 418, which the service never does", "Look for a proxy or a sign-in page"),
     (role_listing_that_is_a_web_page, "returns no usable credentials", "Look for a proxy or a sign-in page"),
     (wrong_clock, "this machine's clock is wrong (InvalidTimeStamp.Expired)", "Set this machine's clock"),
     (expected_role_of_another_account, "names a role of account 1", "Correct this setting."),

@@ -216,9 +216,10 @@ def _why_metadata_fails(status: int, step: str) -> tuple[str, str]:
             f"The metadata service rejects session tokens (HTTP {status}, step {step}).",
             "Look for a proxy between this program and 100.100.100.200; in a container, raise HttpPutResponseHopLimit.",
         )
-    if status == 200:
+    if status:
+        returned = "no usable credentials" if status == 200 else f"HTTP {status}, which the service never does"
         return (
-            "The program that answers at the address of the metadata service returns no usable credentials.",
+            f"The program that answers at the address of the metadata service returns {returned}.",
             "Look for a proxy or a sign-in page that answers in its place; `-v` shows what came back.",
         )
     return (
