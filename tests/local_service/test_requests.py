@@ -171,10 +171,13 @@ def test_items_that_are_allowed_are_passed_on(ramrole_provider: EcsRamRoleProvid
         assert ask(service, path="/latest/meta-data/instance-id", **{TOKEN: token}).status_code == 404
 
 
-def test_an_item_whose_name_no_path_can_have_is_not_available(ramrole_provider: EcsRamRoleProvider) -> None:
-    with LocalService(ramrole_provider, metadata=True, items=["a b"]) as service:
-        answer = ask(service, path="/latest/meta-data/a%20b", **{TOKEN: token_of(service)})
-    assert answer.status_code == 503
+@pytest.mark.parametrize(
+    "item", ["a b", "", "/latest/user-data", "zöne", "a\n", "region-id?x", "a%20b", 5, None], ids=repr
+)
+def test_what_is_not_the_name_of_an_item_is_refused_at_once(ramrole_provider: EcsRamRoleProvider, item: object) -> None:
+    with pytest.raises(ConfigurationError, match="is not the name of a metadata item") as refused:
+        LocalService(ramrole_provider, metadata=True, items=["region-id", item])  # type: ignore[list-item]  # on purpose
+    assert refused.value.message.startswith(f"items: {item!r} is not")
 
 
 def test_the_metadata_protocol_is_off_unless_it_is_asked_for(ramrole_provider: EcsRamRoleProvider) -> None:

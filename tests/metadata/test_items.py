@@ -71,7 +71,7 @@ def test_an_item_that_is_not_there_is_an_error_with_its_status(client: MetadataC
     assert raised.value.step == "item"
 
 
-@pytest.mark.parametrize("path", ["region id", "region-id\r\nX: y", "zöne", "a\x00b", "a\tb"])
+@pytest.mark.parametrize("path", ["region id", "region-id\r\nX: y", "zöne", "a\x00b", "a\tb", 5, None])
 def test_an_invalid_path_is_refused_before_any_request(cloud: FakeCloud, client: MetadataClient, path: str) -> None:
     with pytest.raises(ConfigurationError, match="not a valid metadata path"):
         client.get(path)

@@ -15,6 +15,7 @@ from ramrole_creds.local_service._clients import Client
 from ramrole_creds.local_service._documents import LongTermKey, credential_document, role_name_of
 from ramrole_creds.local_service._protocol import PEER
 from ramrole_creds.local_service._tokens import SessionTokens, parse_ttl
+from ramrole_creds.metadata.paths import ITEMS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -34,7 +35,6 @@ METHODS: Final = frozenset({"GET", "PUT"})
 TOKEN_PATH: Final = "/latest/api/token"  # noqa: S105  # a path
 TOKEN_HEADER: Final = b"x-aliyun-ecs-metadata-token"
 TTL_HEADER: Final = b"x-aliyun-ecs-metadata-token-ttl-seconds"
-ITEMS_PATH: Final = "/latest/meta-data/"
 ROLES_PATH: Final = "/latest/meta-data/ram/security-credentials"
 RETRY_SECONDS: Final = 1
 HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}

@@ -28,6 +28,7 @@ from ramrole_creds.local_service._protocol import protocol_for
 from ramrole_creds.local_service._rate import RateLimiter
 from ramrole_creds.local_service._sockets import UnixSocket, base_url, bind_tcp
 from ramrole_creds.metadata import MetadataClient
+from ramrole_creds.metadata.paths import is_item_name
 from ramrole_creds.provider import CredentialProvider
 
 if TYPE_CHECKING:
@@ -239,6 +240,12 @@ def _check_arguments(
     for name, names in (("items", items), ("hosts", hosts)):
         if isinstance(names, str):
             raise ConfigurationError(f"{name} must be a list of names, not the text {names!r}.")
+    for item in items:
+        if not is_item_name(item):
+            raise ConfigurationError(
+                f"items: {item!r} is not the name of a metadata item. Give names of items, such as 'region-id' "
+                "(--allow-item region-id)."
+            )
     if socket_path is not None and not hasattr(socket, "AF_UNIX"):
         raise ConfigurationError("This system has no Unix sockets. Use host and port instead.")
     if items and not metadata:

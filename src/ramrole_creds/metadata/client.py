@@ -18,6 +18,7 @@ from ramrole_creds.clock import DEFAULT_CLOCK, Clock
 from ramrole_creds.errors import ConfigurationError, MetadataError, MetadataUnreachable, RoleNotAttached
 from ramrole_creds.metadata._parsing import parse_identity_document
 from ramrole_creds.metadata._session import MetadataSession, TokenCache
+from ramrole_creds.metadata.paths import ITEMS_PATH, is_path
 from ramrole_creds.metadata.token_mode import OFF, PREFER, REQUIRE
 
 if TYPE_CHECKING:
@@ -131,10 +132,14 @@ class MetadataClient:
         Raises:
             MetadataUnreachable: no metadata service answers.
             MetadataError: the answer is not usable; `status` is 404 for an item that does not exist.
+            ConfigurationError: the path is not valid.
         """
-        target = path if path.startswith("/") else f"/latest/meta-data/{path}"
-        if not target.isascii() or not target.isprintable() or " " in target:
-            raise ConfigurationError(f"{path!r} is not a valid metadata path.")
+        if not is_path(path):
+            raise ConfigurationError(
+                f"{path!r} is not a valid metadata path. Give the name of an item, such as 'region-id', in ASCII and "
+                "without blanks."
+            )
+        target = path if path.startswith("/") else f"{ITEMS_PATH}{path}"
         return self._ask(lambda session: session.item(target))
 
     def identity_document(self) -> Mapping[str, str]:
