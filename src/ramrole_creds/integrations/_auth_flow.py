@@ -92,8 +92,7 @@ class SigningAuth:
         pause = pause_of(self.signer.provider, self.signer.clock)
         if not pause.allows(rejected):
             return None
-        text = "The service rejected the security token, and the provider has no other: %s"
-        return pause.refresh(self.signer.provider, rejected, logger, text)
+        return pause.refresh(self.signer.provider, rejected, logger)
 
 
 class AuthFlow:

@@ -43,7 +43,7 @@ class RefreshPause:
         return self._clock.monotonic() - latest[1] >= self._seconds
 
     def refresh(
-        self, provider: CredentialSource, rejected: Credentials, log: logging.Logger, text: str
+        self, provider: CredentialSource, rejected: Credentials, log: logging.Logger, service: str = "A service"
     ) -> Credentials | None:
         """Credentials other than the rejected ones, None where the provider has no others.
 
@@ -51,13 +51,13 @@ class RefreshPause:
             provider: the provider; one without `refresh()` is asked for what it has.
             rejected: what a service refused.
             log: takes a warning where the provider fails.
-            text: the warning, with a place for the error.
+            service: begins the warning.
         """
         refresh = getattr(provider, "refresh", None)
         try:
             fresh: Credentials = provider.get_credentials() if refresh is None else refresh(rejected=rejected)
         except RamRoleError as error:
-            log.warning(text, on_one_line(error))
+            log.warning("%s rejected the credentials, and the provider has no others: %s", service, on_one_line(error))
             return None
         self._record(fresh)
         return None if same_keys(fresh, rejected) else fresh

@@ -132,8 +132,7 @@ class RefreshingProducer:
         _log.info(
             "Simple Log Service rejected the credentials of %s: refreshing them", self._provider.get_provider_name()
         )
-        text = "Simple Log Service rejected the credentials, and the provider has no others: %s"
-        if pause.refresh(self._provider, used, _log, text) is None:
+        if pause.refresh(self._provider, used, _log, "Simple Log Service") is None:
             return False
         self._manager._next_refresh = 0.0  # noqa: SLF001  # no public name exists
         self._manager.refresh_if_due()

@@ -191,8 +191,7 @@ class _Repetition:
         if not is_rejection(error) or not self._pause.allows(self._used):
             return False
         logger.info("A service rejected the credentials of %s: refreshing them", self._provider.get_provider_name())
-        text = "A service rejected the credentials, and the provider has no others: %s"
-        fresh = self._pause.refresh(self._provider, self._used, logger, text)
+        fresh = self._pause.refresh(self._provider, self._used, logger)
         if fresh is None or not self._repeatable:
             return False
         for file, position in self._files:
