@@ -151,7 +151,9 @@ def test_a_configuration_that_is_not_valid_changes_nothing(start: Start, tmp_pat
 
 
 @posix_only
-def test_a_role_that_a_reload_drops_is_closed_by_the_next_one(cloud: FakeCloud, start: Start, tmp_path: Path) -> None:
+def test_a_role_that_a_reload_drops_is_closed_on_the_status_page(
+    cloud: FakeCloud, start: Start, tmp_path: Path
+) -> None:
     cloud.add_role("shop")
     config = tmp_path / "serve.json"
     config.write_text(json.dumps({"map": {"*": "shop"}}), encoding="utf-8")

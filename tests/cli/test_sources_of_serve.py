@@ -11,6 +11,7 @@ import pytest
 from ramrole_creds import ConfigurationError
 
 serving = pytest.importorskip("ramrole_creds.cli.serving", reason="the extras cli and serve")
+LocalService = pytest.importorskip("ramrole_creds.local_service").LocalService
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +42,25 @@ def test_each_target_gets_one_provider_and_a_reload_keeps_those_that_stay(tmp_pa
     made.rules()
     assert made.opened[ROLE] is before[ROLE]
     assert made.retired == [before["ecs-ram-role://web"]]
+
+
+def test_a_provider_that_a_reload_replaces_is_closed_by_the_next_one(
+    ramrole_cloud: FakeCloud, ramrole_provider: EcsRamRoleProvider, tmp_path: Path
+) -> None:
+    file = tmp_path / "serve.json"
+    file.write_text('{"map": {"addr:10.0.0.1": "ecs-ram-role://web"}}')
+    made = sources(config=str(file))
+    service = LocalService(ramrole_provider)
+    made.reload(service)
+    replaced = made.opened["ecs-ram-role://web"]
+    file.write_text("{}")
+    made.reload(service)
+    assert replaced.get_credentials().identity == "web", "a request in progress may still use it"
+    made.reload(service)
+    with pytest.raises(ConfigurationError, match="is closed"):
+        replaced.get_credentials()
+    assert made.opened["self"].get_credentials().identity == "web"
+    ramrole_cloud.check()
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,21 @@ class Sources:
             return ClientRules.everybody(found[SELF])
         return ClientRules([(rule, found[target]) for rule, target in clients])
 
+    def reload(self, service: LocalService) -> None:
+        """Read the configuration again; what is not valid changes nothing."""
+        # Requests in progress may still use those that are replaced now; the ones before them are free.
+        free, self.retired = self.retired, []
+        try:
+            rules = self.rules()
+        except RamRoleError as error:
+            self.retired += free
+            click.echo(f"The new configuration is not valid, and the old one stays in use: {error}", err=True)
+            return
+        service.replace_rules(rules)
+        for provider in free:
+            provider.close()
+        click.echo("The configuration was read again.", err=True)
+
     def _providers(self, targets: Iterable[str], only: list[str]) -> dict[str, CredentialProvider]:
         """A provider for each target, `SELF` first."""
         kept = self.opened if only == self.only else {}
@@ -227,7 +242,7 @@ def _run_until_signal(service: LocalService, sources: Sources) -> None:
         click.echo(f"status page: {service.admin_url}/", err=True)
     while not signals.must_end():
         if signals.must_reload():
-            _reload(service, sources)
+            sources.reload(service)
         signals.wait()
     service.close()  # before the file goes: a client that reads it is answered
     if env_file is not None:
@@ -276,22 +291,6 @@ def write_env_file(path: Path, uri: str) -> None:
     """
     text = f"ALIBABA_CLOUD_CREDENTIALS_URI={uri}\nALIBABA_CLOUD_ECS_METADATA_DISABLED=true\n"
     write_output(path, text, mode=0o600)
-
-
-def _reload(service: LocalService, sources: Sources) -> None:
-    """Read the configuration again; what is not valid changes nothing."""
-    # Requests in progress may still use those that are replaced now; the ones before them are free.
-    free, sources.retired = sources.retired, []
-    try:
-        rules = sources.rules()
-    except RamRoleError as error:
-        sources.retired += free
-        click.echo(f"The new configuration is not valid, and the old one stays in use: {error}", err=True)
-        return
-    service.replace_rules(rules)
-    for provider in free:
-        provider.close()
-    click.echo("The configuration was read again.", err=True)
 
 
 def _split(text: str) -> tuple[str, str]:
