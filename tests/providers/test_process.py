@@ -266,14 +266,15 @@ class TestChildrenThatHoldTheOutput:
         assert "hunter2" not in str(raised.value)
         wait_until_gone(int((tmp_path / "pid").read_text()))
 
-    def test_a_child_that_finishes_the_document_is_waited_for(self) -> None:
+    @pytest.mark.parametrize("more", ["", ', "more": {}'], ids=["within", "after-a-brace"])
+    def test_a_child_that_finishes_the_document_is_waited_for(self, more: str) -> None:
         code = (
             "import os, sys\n"
-            'sys.stdout.write(\'{"access_key_id": "LTAIexample",\'); sys.stdout.flush()\n'
+            f'sys.stdout.write(\'{{"access_key_id": "LTAIexample"{more}\'); sys.stdout.flush()\n'
             "parent = os.getpid()\n"
             "if os.fork() == 0:\n"
             "    while os.getppid() == parent: pass\n"
-            '    print(\'"access_key_secret": "s"}\')\n'
+            '    print(\', "access_key_secret": "s"}\')\n'
         )
         assert ProcessProvider(command(code), timeout=30).get_credentials().access_key_id == "LTAIexample"
 

@@ -66,6 +66,9 @@ def test_a_request_signed_with_another_key_pair_is_refused(cloud: FakeCloud) -> 
     signed = signer.sign(Request("POST", f"{cloud.url}/", ACTION))
     answer = requests.post(signed.url, headers=dict(signed.headers), timeout=10)
     assert "SignatureDoesNotMatch" in answer.text
+    signed = signer.sign(Request("POST", f"{cloud.url}/", ACTION))
+    headers = {name: value.replace("Signature=", "Signature=xyz") for name, value in signed.headers}
+    assert "SignatureDoesNotMatch" in requests.post(signed.url, headers=headers, timeout=10).text
     hmac = Signer.fixed(Credentials(key_id, private("pkcs8")), signing.ACS3(), cloud.clock)
     signed = hmac.sign(Request("POST", f"{cloud.url}/", ACTION))
     assert "InvalidSignatureMethod" in requests.post(signed.url, headers=dict(signed.headers), timeout=10).text

@@ -145,6 +145,20 @@ def test_what_is_no_http_is_answered_and_cut(cloud: FakeCloud, sent: bytes, stat
         assert sock.recv(100).split(b" ")[1] == status
 
 
+@pytest.mark.parametrize(
+    "head",
+    [b"Content-Length: 9\r\n\r\nhalf", b"Transfer-Encoding: chunked\r\n\r\n9\r\nhalf"],
+    ids=["of a length", "in a chunk"],
+)
+def test_a_request_whose_client_leaves_inside_its_body_is_dropped(cloud: FakeCloud, head: bytes) -> None:
+    with socket.create_connection((cloud.host, cloud.port), timeout=10) as sock:
+        sock.sendall(b"PUT /x HTTP/1.1\r\n" + head)
+        sock.shutdown(socket.SHUT_WR)
+        assert sock.recv(100) == b""
+    assert list(cloud.requests) == []
+    cloud.check()
+
+
 def test_two_clouds_are_two_clouds() -> None:
     with FakeCloud("one") as first, FakeCloud("two") as second:
         assert first.port != second.port

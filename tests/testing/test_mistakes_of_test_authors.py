@@ -235,3 +235,23 @@ def test_a_client_that_speaks_tls_fails_at_once_and_the_report_says_why(pytester
     printed = outcome(pytester, body, failed=1)
     assert "SSLError" in printed
     assert "A client spoke TLS, which the fake cloud does not. Give it the URL http://127.0.0.1:" in printed
+
+
+def test_of_very_many_keys_the_oldest_are_not_explained(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("from ramrole_creds.testing import pytest_plugin\npytest_plugin.MAX_FOREIGN_KEYS = 2")
+    body = """
+    import pytest
+    from ramrole_creds import default_provider
+    kept = []
+
+    @pytest.mark.parametrize("number", range(3))
+    def test_first(ramrole_cloud, number):
+        kept.append(default_provider().get_credentials())
+
+    @pytest.mark.parametrize("number", range(3))
+    def test_second(ramrole_cloud, number):
+        assert ramrole_cloud.is_valid(kept[number].access_key_id, kept[number].security_token), f"of {number}"
+    """
+    printed = outcome(pytester, body, passed=3, failed=3)
+    assert printed.count("was issued by the fake cloud of") == 2
+    assert "cloud of test_of_very_many_keys_the_oldest_are_not_explained.py::test_first[0]" not in printed

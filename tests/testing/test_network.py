@@ -154,3 +154,11 @@ def test_names_are_resolved_as_before_when_the_cloud_has_gone(monkeypatch: pytes
     assert socket.getaddrinfo is before
     kept("project.localhost", 80)  # by code that imported the function
     assert asked == ["127.0.0.1", "localhost.example", None, "project.localhost"]
+
+
+def test_a_patch_by_somebody_else_that_was_taken_back_meanwhile_stays_so(cloud: FakeCloud) -> None:
+    with connect_rule(lambda address: address):
+        del socket.socket.connect  # as a tool does that restores what it found at its start
+    with socket.socket() as sock:
+        sock.connect((cloud.host, cloud.port))
+        assert sock.getpeername() == (cloud.host, cloud.port)

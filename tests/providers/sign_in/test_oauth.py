@@ -225,6 +225,17 @@ class TestOAuth:
         sign_in.access_token = "another"
         assert self.profile(files, gate).get_credentials().access_key_id == "STS.oauth"
 
+    def test_a_role_on_top_of_a_sign_in_explains_whose_credentials_it_would_use(
+        self, gate: FakeCloud, files: Files
+    ) -> None:
+        self.profile(files, gate)
+        sign_in = json.loads(files.cli.read_text())["profiles"][0]
+        role = {"mode": "ChainableRamRoleArn", "source_profile": sign_in["name"], "ram_role_arn": "acs:ram::1:role/app"}
+        files.write_cli(sign_in, {"name": "app", **role})
+        provider = CliProfileProvider("app", oauth_endpoint=gate.url, sts_endpoint=gate.url, clock=gate.clock)
+        explained = f"would assume acs:ram::1:role/app at {gate.url} with the credentials of oauth"
+        assert explained in provider.explain()
+
     def test_a_sign_in_without_an_expiry_works(self, gate: FakeCloud, files: Files) -> None:
         provider = self.profile(files, gate, oauth_access_token_expire=None)
         assert provider.get_credentials().access_key_id == "STS.oauth"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+import traceback
 
 import pytest
 
-from ramrole_creds import FetchError
+from ramrole_creds import BearerTokenProvider, FetchError
 from ramrole_creds.providers.sign_in.oauth import MemoryTokens, OAuthTokens
 
 OLD = OAuthTokens(access_token="old-access", refresh_token="old-refresh")
@@ -52,3 +53,16 @@ def test_a_child_forked_amid_a_renewal_can_renew() -> None:
 
     store.update(split, 1.0)
     assert statuses == [0]
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [(OLD, "access_token"), (OLD, "refresh_token"), (BearerTokenProvider("old").get_credential(), "bearer_token")],
+    ids=["access", "refresh", "bearer"],
+)
+def test_a_token_cannot_be_set_and_no_frame_of_the_refusal_has_it(value: object, name: str) -> None:
+    with pytest.raises(AttributeError, match=f"'{name}'.* cannot be set") as refused:
+        setattr(value, name, "FAKESECRET0123456789")
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(refused.value.__traceback__)][1:]  # but this test's
+    assert len(frames) == 1
+    assert "FAKESECRET0123456789" not in repr(frames)

@@ -122,3 +122,10 @@ def test_a_statement_counts_only_where_its_condition_holds() -> None:
         assert decide(documents, "oss:GetObject", "*", inside) is Decision.ALLOW
     assert decide(allowing, "oss:GetObject", "*", outside) is Decision.IMPLICIT_DENY
     assert decide(denying, "oss:GetObject", "*", outside) is Decision.EXPLICIT_DENY
+
+
+def test_a_trust_policy_of_another_action_trusts_nobody() -> None:
+    other = {"Effect": "Allow", "Action": "sts:SetSourceIdentity", "Principal": {"RAM": ["me"]}}
+    assert not trusts({"Statement": [other]}, "sts:AssumeRole", "RAM", ["me"], {})
+    both = {**other, "Action": ["sts:SetSourceIdentity", "sts:AssumeRole"]}
+    assert trusts({"Statement": [both]}, "sts:AssumeRole", "RAM", ["me"], {})

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from ramrole_creds.testing.conformance.cases import all_cases
+from ramrole_creds.testing.conformance.client import Fetched
 from ramrole_creds.testing.conformance.runner import Result, run_cases, summary, to_junit
 
 if TYPE_CHECKING:
@@ -333,3 +334,20 @@ def test_the_command_ends_with_zero_where_every_case_passes() -> None:
 
     result = testing.CliRunner().invoke(app, ["conformance", "--only", "protocol/normal", "--", *OURS])
     assert (result.exit_code, result.output) == (0, "1 of 1 cases passed\n")
+
+
+def test_what_a_client_that_fetches_once_prints_before_its_document_is_passed_over(tmp_path: Path) -> None:
+    code = "print('starting'); print(3); print('[]')\n" + DOCUMENT
+    assert play(script(tmp_path, code), "protocol/normal", once=True)["protocol/normal"].held
+
+
+def test_a_client_that_fetches_once_and_says_nothing_is_ended(tmp_path: Path) -> None:
+    code = "import time; print('one moment', flush=True); time.sleep(60)"
+    (result,) = play(script(tmp_path, code), "protocol/normal", once=True, time_limit=1.0).values()
+    assert "no answer within 1 s; it wrote: one moment" in result.detail
+
+
+def test_the_repr_of_an_answer_has_no_secret() -> None:
+    credentials = Fetched("credentials", access_key_id="STS.x", access_key_secret="FAKESECRET", security_token="z")
+    assert repr(credentials) == "Fetched(credentials, STS.x)"
+    assert "FAKESECRET0123456789" not in repr(Fetched("error", "got FAKESECRET0123456789FAKESECRET"))

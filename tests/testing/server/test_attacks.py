@@ -242,6 +242,8 @@ def test_tokens_nonces_and_credentials_do_not_fill_the_memory(
     sessions = [store.issue(Identity("acs:ram::1:role/r"), now=0.0, lifetime=60) for _ in range(8)]
     assert store.lookup(key.access_key_id) is key
     assert [store.lookup(one.access_key_id) is not None for one in sessions] == [False] * 4 + [True] * 4
+    keys = [store.issue(Identity("acs:ram::1:user/u"), now=0.0, lifetime=None) for _ in range(8)]
+    assert all(store.lookup(one.access_key_id) for one in keys), "keys that never expire are not forgotten"
 
 
 def token(port: int) -> str:

@@ -49,6 +49,17 @@ def test_a_cleared_log_has_room_again() -> None:
     assert not log[0].body_dropped
 
 
+def test_the_oldest_requests_leave_the_log_with_their_large_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ramrole_creds.testing.request_log.MAX_ENTRIES", 5)
+    log = RequestLog()
+    for number in range(12):
+        log.begin(RecordedRequest(WireRequest("PUT", f"/{number}", body=bytes(20 * 1024 * 1024 if number < 3 else 1))))
+    assert [one.request.path for one in log][-1] == "/11"
+    log.begin(RecordedRequest(WireRequest("PUT", "/large", body=bytes(60 * 1024 * 1024))))
+    log.begin(RecordedRequest(WireRequest("PUT", "/larger", body=bytes(60 * 1024 * 1024))))
+    assert [one.request.path for one in log if one.body_dropped] == ["/large"]
+
+
 def test_a_dropped_body_was_still_answered(ask: Ask, cloud: FakeCloud) -> None:
     answer = ask("/nothing", "PUT", body=bytes(MAX_LOG_BYTES + 1))
     assert answer.status == 404

@@ -138,6 +138,18 @@ def test_tables_are_made_listed_and_dropped(endpoints: Endpoints) -> None:
     assert error_code(endpoints.ask(OTS, "POST", "/GetRow")) == "OTSUnsupportOperation"
 
 
+def test_the_length_of_a_table_name_may_take_two_bytes(endpoints: Endpoints) -> None:
+    field = b"\x0a\xac\x02" + b"t" * 300
+    assert endpoints.ask(OTS, "POST", "/CreateTable", body=b"\x0a\xaf\x02" + field).status == 200
+    assert endpoints.ask(OTS, "POST", "/ListTable").body == field
+    assert endpoints.ask(OTS, "POST", "/DeleteTable", body=field).status == 200
+
+
+@pytest.mark.parametrize("body", [b"\x0a\x05tbl", b"\x0a" + b"\xff" * 9], ids=["cut", "endless length"])
+def test_a_message_without_a_whole_field_names_no_table(endpoints: Endpoints, body: bytes) -> None:
+    assert error_code(endpoints.ask(OTS, "POST", "/CreateTable", body=body)) == "OTSParameterInvalid"
+
+
 def test_a_message_is_received_once_and_deleted(endpoints: Endpoints) -> None:
     xml = {"Content-Type": "text/xml;charset=UTF-8"}
     message = b'<Message xmlns="http://mns.aliyuncs.com/doc/v1/"><MessageBody>a &amp; b</MessageBody></Message>'
@@ -192,6 +204,17 @@ def test_an_invocation_gives_its_body_back(endpoints: Endpoints) -> None:
     assert triggered.body == b"hi"
     triggered = endpoints.ask(signing.FCV3Trigger(), "POST", "/a%20b", params={"q": "1"}, body=b"hello")
     assert (triggered.status, triggered.body) == (200, b"hello")
+
+
+def test_a_signed_url_of_a_trigger_is_good_for_its_seconds(endpoints: Endpoints) -> None:
+    url = "http://127.0.0.1:8080/2016-08-15/proxy/s/f/x?a=1"
+    presigned = endpoints.signer(FC).presign(signing.Request("GET", url), 60)
+    request = endpoints.sent(signing.Request("GET", presigned.url, presigned.headers))
+    assert endpoints.answer(request).status == 200
+    foreign = presigned.url.replace("/proxy/s/f/x", "/proxy/s/f/y")
+    refused = endpoints.answer(endpoints.sent(signing.Request("GET", foreign, presigned.headers)))
+    assert refused.status == 403
+    assert endpoints.answer(replace(request, at=request.at + 61)).status == 403
 
 
 def test_datahub_keeps_projects(endpoints: Endpoints) -> None:

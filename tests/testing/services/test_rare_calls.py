@@ -66,6 +66,9 @@ REFUSED: dict[str, tuple[str, str, Mapping[str, str], Mapping[str, str], bytes, 
         "POST", "/bkt/here", {}, {"append": "", "position": "1"}, b"x", "ObjectNotAppendable",
     ),
     "a read of another content": ("GET", "/bkt/here", {"If-Match": '"0"'}, {}, b"", "PreconditionFailed"),
+    "a read of what has changed since": (
+        "GET", "/bkt/here", {"If-Unmodified-Since": "Thu, 01 Jan 2015 00:00:00 GMT"}, {}, b"", "PreconditionFailed",
+    ),
     "a deletion of nothing": ("POST", "/bkt", {}, {"delete": ""}, b"<Delete></Delete>", "MalformedXML"),
 }  # fmt: skip
 
@@ -217,6 +220,10 @@ def test_ecs_says_for_each_instance_what_was_not_attached(
     assert ecs("ModifyInstanceMetadataOptions", InstanceId=INSTANCE_ID, HttpEndpoint="disabled").status == 200
     assert not cloud.metadata.enabled
     assert ecs("ModifyInstanceMetadataOptions", InstanceId=INSTANCE_ID, HttpTokens="required").status == 200
+    assert (cloud.metadata.enabled, cloud.metadata.mode) == (False, "hardened")
+    second = cloud.add_instance("i-second")
+    for options in ({"HttpEndpoint": "enabled"}, {"HttpTokens": "optional"}):
+        assert ecs("ModifyInstanceMetadataOptions", InstanceId=second.instance_id, **options).status == 200
     assert (cloud.metadata.enabled, cloud.metadata.mode) == (False, "hardened")
 
 

@@ -74,6 +74,9 @@ def test_a_v4_form_says_when_it_was_signed_and_its_policy_repeats_what_it_says()
         assert "x-oss-date" in posted(**{"x-oss-date": "today"}).text
         bare = base64.b64encode(json.dumps({"expiration": END, "conditions": []}).encode()).decode()
         assert posted(policy=bare).status_code == 403
+        some = [["starts-with", f"${name}", ""] for name in ("x-oss-signature-version", "x-oss-credential")]
+        lacking = posted(**signer.post_form(json.dumps({"expiration": END, "conditions": some})))
+        assert "the policy has no condition on x-oss-date" in lacking.text
 
 
 def test_a_part_of_a_form_that_has_no_name_is_passed_over() -> None:

@@ -90,6 +90,7 @@ class Attachment:
     visible_until: float = FOREVER
     session_policy: Mapping[str, Any] | None = None
     current: IssuedCredentials | None = None
+    replaced_from: float = 0.0  # when the next read issues others
 
 
 class Instance:
@@ -186,13 +187,14 @@ class Instance:
         with self._lock:
             for one in self._attachments:
                 if one.role_name == role_name and one.visible_from <= now < one.visible_until:
-                    if one.current is None or self._is_due(one.current, now):
+                    if one.current is None or now >= one.replaced_from:
                         identity = role.session(f"vm-ram-{self.instance_id}")
                         issued_at = math.floor(now)
                         lifetime = math.ceil(now + self.credential_lifetime) - issued_at
                         one.current = self.account.issuer.issue(
                             identity, now=issued_at, lifetime=lifetime, session_policy=one.session_policy
                         )
+                        one.replaced_from = issued_at + lifetime - min(MAX_OVERLAP_SECONDS, lifetime / 2)
                     return one.current
         return None
 
@@ -207,13 +209,6 @@ class Instance:
         document = {key: _text(self.items.get(key, "")) for key in _DOCUMENT_KEYS}
         document["instance-type"] = _text(self.items.get("instance/instance-type", ""))
         return json.dumps(document, separators=(",", ":"))
-
-    def _is_due(self, current: IssuedCredentials, now: float) -> bool:
-        expires_at = current.expires_at
-        if expires_at is None:
-            return False
-        overlap = min(MAX_OVERLAP_SECONDS, (expires_at - current.issued_at) / 2)
-        return now >= expires_at - overlap
 
 
 def document_of(issued: IssuedCredentials, *, compact: bool = False) -> str:

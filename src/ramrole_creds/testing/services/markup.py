@@ -94,9 +94,7 @@ def _inner(content: Node) -> str:
         return str(content).lower()
     if isinstance(content, str | int):
         return escape(_NOT_XML.sub("\ufffd", str(content)))
-    if hasattr(content, "items"):
-        return "".join(_elements(name, value) for name, value in content.items())
-    return "".join(_inner(each) for each in content)
+    return "".join(_elements(name, value) for name, value in cast("Mapping[str, Node]", content).items())
 
 
 def _elements(name: str, value: Node) -> str:

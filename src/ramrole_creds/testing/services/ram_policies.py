@@ -12,7 +12,6 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ramrole_creds.testing.account.account import SYSTEM_POLICIES
 from ramrole_creds.testing.account.custom_policy import TooManyVersionsError
 from ramrole_creds.testing.account.policy_grammar import parse_policy
 from ramrole_creds.testing.services.instance import utc
@@ -128,7 +127,7 @@ def describe_policy(name: str, kind: str, account: Account) -> dict[str, Any]:
     if custom is not None:
         described["Description"] = custom.description
         described["DefaultVersion"] = custom.default_id
-    elif kind == "System" and name in SYSTEM_POLICIES:
+    elif kind == "System":
         described["Description"] = name
     created = 0.0 if custom is None else next(iter(custom.versions.values())).created_at
     return {**described, "CreateDate": utc(created)}

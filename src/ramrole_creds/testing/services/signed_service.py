@@ -156,7 +156,7 @@ class SignedService(ABC):
 
     def kept_sizes(self) -> Iterable[int]:
         """The sizes of what the service keeps for its clients."""
-        return ()
+        raise NotImplementedError
 
     def looks_familiar(self, request: WireRequest) -> bool:
         """True for an unsigned request that is meant for this service: one with a header that begins with `mark`."""
