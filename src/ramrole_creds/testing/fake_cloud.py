@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ramrole_creds.clock import Clock
-    from ramrole_creds.testing.account.account import Document, Role, User
+    from ramrole_creds.testing.account.account import Role, User
     from ramrole_creds.testing.account.credential_store import IssuedCredentials
     from ramrole_creds.testing.account.least_privilege import UnusedPermission, Width
     from ramrole_creds.testing.account.oidc_issuer import OidcIssuer
+    from ramrole_creds.testing.account.ram_policy import Document
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
     from ramrole_creds.testing.services.metadata_service import Mode, Quirks
     from ramrole_creds.testing.services.service import Service
@@ -280,7 +281,7 @@ class FakeCloud(BoundToProcess, RequestAssertions):
         Raises:
             KeyError: the account has no role or user of that name.
         """
-        documents = {one: document for (_, one), document in self.account.owner(name).policies.items()}
+        documents = {one.name: one.document for one in self.account.owner(name).attached.values()}
         if policy is not None:
             documents = {"policy": parse_policy(policy)}
         return unused_permissions(documents, self.account.authorizer.judged(name))

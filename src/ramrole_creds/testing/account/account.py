@@ -6,11 +6,11 @@ import threading
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.account import ram_policy as policy
+from ramrole_creds.testing.account import ram_policy
 from ramrole_creds.testing.account.credential_store import ACCOUNT_ID, Identity
-from ramrole_creds.testing.account.custom_policy import CustomPolicy
+from ramrole_creds.testing.account.managed_policy import Policy
 from ramrole_creds.testing.account.policy_grammar import parse_policy, parse_trust_policy
 from ramrole_creds.testing.account.rsa_signature import PublicKey
 
@@ -20,49 +20,62 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.account.access import Authorizer
     from ramrole_creds.testing.account.credential_store import CredentialStore, IssuedCredentials
     from ramrole_creds.testing.account.oidc_issuer import OidcIssuer
-
-Document = Mapping[str, Any]
+    from ramrole_creds.testing.account.ram_policy import Document
 
 SYSTEM_POLICIES: Mapping[str, Document] = {
-    "AdministratorAccess": policy.ALLOW_ALL,
-    "ReadOnlyAccess": policy.READ_ONLY,
-    "AliyunOSSFullAccess": policy.allow("oss:*"),
-    "AliyunOSSReadOnlyAccess": policy.allow("oss:Get*", "oss:List*"),
-    "AliyunECSFullAccess": policy.allow("ecs:*"),
-    "AliyunECSReadOnlyAccess": policy.allow("ecs:Describe*", "ecs:List*"),
-    "AliyunRAMFullAccess": policy.allow("ram:*"),
-    "AliyunSTSAssumeRoleAccess": policy.allow("sts:AssumeRole"),
-    "AliyunLogFullAccess": policy.allow("log:*"),
-    "AliyunLogReadOnlyAccess": policy.allow("log:Get*", "log:List*", "log:Query*"),
-    "AliyunOTSFullAccess": policy.allow("ots:*"),
-    "AliyunMNSFullAccess": policy.allow("mns:*"),
-    "AliyunFCFullAccess": policy.allow("fc:*"),
-    "AliyunFCInvocationAccess": policy.allow("fc:InvokeFunction"),
-    "AliyunDataHubFullAccess": policy.allow("dhs:*"),
+    "AdministratorAccess": ram_policy.ALLOW_ALL,
+    "ReadOnlyAccess": ram_policy.READ_ONLY,
+    "AliyunOSSFullAccess": ram_policy.allow("oss:*"),
+    "AliyunOSSReadOnlyAccess": ram_policy.allow("oss:Get*", "oss:List*"),
+    "AliyunECSFullAccess": ram_policy.allow("ecs:*"),
+    "AliyunECSReadOnlyAccess": ram_policy.allow("ecs:Describe*", "ecs:List*"),
+    "AliyunRAMFullAccess": ram_policy.allow("ram:*"),
+    "AliyunSTSAssumeRoleAccess": ram_policy.allow("sts:AssumeRole"),
+    "AliyunLogFullAccess": ram_policy.allow("log:*"),
+    "AliyunLogReadOnlyAccess": ram_policy.allow("log:Get*", "log:List*", "log:Query*"),
+    "AliyunOTSFullAccess": ram_policy.allow("ots:*"),
+    "AliyunMNSFullAccess": ram_policy.allow("mns:*"),
+    "AliyunFCFullAccess": ram_policy.allow("fc:*"),
+    "AliyunFCInvocationAccess": ram_policy.allow("fc:InvokeFunction"),
+    "AliyunDataHubFullAccess": ram_policy.allow("dhs:*"),
 }
 
 MIN_SESSION_SECONDS = 900
 DEFAULT_MAX_SESSION_SECONDS = 3600
 
 
+@dataclass(eq=False, slots=True, kw_only=True)
+class PolicyOwner:
+    """Has policies attached, by type ("System" or "Custom") and name; they take effect on what was issued at once."""
+
+    attached: dict[tuple[str, str], Policy] = field(default_factory=dict)
+    account_id: str = ACCOUNT_ID
+
+    @property
+    def policies(self) -> dict[tuple[str, str], Document]:
+        """The documents of the attached policies as they are now, by type and name."""
+        return {key: one.document for key, one in self.attached.items()}
+
+    def current_policies(self) -> list[Document]:
+        """These documents alone."""
+        return list(self.policies.values())
+
+
 @dataclass(eq=False, slots=True)
-class Role:
-    """A RAM role; its policies take effect on what was issued for it at once.
+class Role(PolicyOwner):
+    """A RAM role.
 
     Args:
         name: the role's name.
         trust: who may assume it.
-        policies: attached policies by (type, name), type "System" or "Custom".
         max_session_seconds: the longest session of AssumeRole.
         description: free text.
     """
 
     name: str
-    trust: Document = field(default_factory=lambda: policy.TRUST_ECS)
-    policies: dict[tuple[str, str], Document] = field(default_factory=dict)
+    trust: Document = field(default_factory=lambda: ram_policy.TRUST_ECS)
     max_session_seconds: int = DEFAULT_MAX_SESSION_SECONDS
     description: str = ""
-    account_id: str = ACCOUNT_ID
     role_id: str = ""
     created_at: float = 0.0
 
@@ -79,18 +92,16 @@ class Role:
             principal_id=f"{self.role_id}:{session_name}",
             role_name=self.name,
             account_id=self.account_id,
-            policies=lambda: list(self.policies.values()),
+            policies=self.current_policies,
         )
 
 
 @dataclass(eq=False, slots=True)
-class User:
+class User(PolicyOwner):
     """A RAM user with long-term AccessKeys."""
 
     name: str
     user_id: str
-    policies: dict[tuple[str, str], Document] = field(default_factory=dict)
-    account_id: str = ACCOUNT_ID
 
     @property
     def identity(self) -> Identity:
@@ -100,7 +111,7 @@ class User:
             identity_type="RAMUser",
             principal_id=self.user_id,
             account_id=self.account_id,
-            policies=lambda: list(self.policies.values()),
+            policies=self.current_policies,
         )
 
 
@@ -118,7 +129,10 @@ class Account:
         self.lock: AbstractContextManager[bool] = threading.RLock()  # guards everything below
         self.roles: dict[str, Role] = {}
         self.users: dict[str, User] = {}
-        self.custom_policies: dict[str, CustomPolicy] = {}
+        self.system_policies: dict[str, Policy] = {
+            name: Policy.of(name, document, "System") for name, document in SYSTEM_POLICIES.items()
+        }
+        self.custom_policies: dict[str, Policy] = {}
         self.oidc_issuers: dict[str, OidcIssuer] = {}
 
     @property
@@ -145,7 +159,7 @@ class Account:
         """
         role = Role(
             name,
-            policy.trust_account(self.account_id) if trust is None else parse_trust_policy(trust),
+            ram_policy.trust_account(self.account_id) if trust is None else parse_trust_policy(trust),
             max_session_seconds=max_session_seconds,
             account_id=self.account_id,
             role_id=self.numeric_id("role", name),
@@ -195,15 +209,14 @@ class Account:
             raise TypeError(
                 f"policies is a list of names and documents, not {type(policies).__name__}. Put it in a list."
             )
-        attached: dict[tuple[str, str], Document] = {}
-        for index, one in enumerate(policies):
-            if isinstance(one, str) and not one.lstrip().startswith("{"):
-                kind, document = self.find_policy(one)
-                attached[kind, one] = document
-            else:
-                attached["Custom", f"inline-{index}"] = parse_policy(one)
+        found = [
+            self.find_policy(one)
+            if isinstance(one, str) and not one.lstrip().startswith("{")
+            else Policy.of(f"inline-{index}", parse_policy(one))
+            for index, one in enumerate(policies)
+        ]
         with self.lock:
-            owner.policies = attached
+            owner.attached = {(one.kind, one.name): one for one in found}
 
     def put_policy(self, name: str, document: str | Document, *, at: float = 0.0) -> None:
         """Make a custom policy, or give it a new default version; binds everybody to whom it is attached at once.
@@ -217,30 +230,20 @@ class Account:
         """
         parsed = parse_policy(document)
         with self.lock:
-            self.custom_policies.setdefault(name, CustomPolicy(name)).add(parsed, at)
-            self.apply_policy(name)
+            self.custom_policies.setdefault(name, Policy(name)).add(parsed, at)
 
-    def apply_policy(self, name: str) -> None:
-        """Bind everybody to whom a custom policy is attached to its default version."""
-        with self.lock:
-            document = self.custom_policies[name].document
-            owners: list[Role | User] = [*self.roles.values(), *self.users.values()]
-            for owner in owners:
-                if ("Custom", name) in owner.policies:
-                    owner.policies = {**owner.policies, ("Custom", name): document}
-
-    def find_policy(self, name: str, kind: str | None = None) -> tuple[str, Document]:
-        """Type and document of a policy.
+    def find_policy(self, name: str, kind: str | None = None) -> Policy:
+        """The policy of that name, and type where one is given.
 
         Raises:
             KeyError: no policy has that name and type.
         """
         with self.lock:
-            if kind != "Custom" and name in SYSTEM_POLICIES:
-                return "System", SYSTEM_POLICIES[name]
+            if kind != "Custom" and name in self.system_policies:
+                return self.system_policies[name]
             if kind != "System" and name in self.custom_policies:
-                return "Custom", self.custom_policies[name].document
-            known = ", ".join([*SYSTEM_POLICIES, *self.custom_policies])
+                return self.custom_policies[name]
+            known = ", ".join([*self.system_policies, *self.custom_policies])
         raise KeyError(f"The account has no policy {name!r}. Give a document, or one of these names: {known}.")
 
     def role(self, name: str) -> Role | None:

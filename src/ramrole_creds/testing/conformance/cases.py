@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.testing.children import child_environment
 from ramrole_creds.testing.clocks import TickingClock
-from ramrole_creds.testing.conformance.signed_url import signer_of
+from ramrole_creds.testing.conformance.bench import Bench, CaseFailed, require
 from ramrole_creds.testing.environment import isolated_variables
 from ramrole_creds.testing.fake_cloud import FakeCloud
 from ramrole_creds.testing.faults.hostile import hostile_answers
 from ramrole_creds.testing.masking import leaked_marker, mask_text
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.account.credential_store import IssuedCredentials
-    from ramrole_creds.testing.conformance.client import ClientProcess, Fetched
     from ramrole_creds.testing.faults.hostile_answer import HostileAnswer
+    from ramrole_creds.testing.request_log import RecordedRequest
 
 SHORT_LIFETIME_SECONDS = 6.0
 ROUNDED_UP_SECONDS = 1.5  # an Expiration has whole seconds, so credentials live up to a second longer
@@ -31,7 +30,7 @@ ENDPOINT_VARIABLE = "CONFORMANCE_METADATA_ENDPOINT"
 PROXY_VARIABLES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "ALL_PROXY")
 DEAD_PROXY = "http://127.0.0.1:9"
 
-Check = Callable[["Bench"], str]
+Check = Callable[[Bench], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Case:
         id: a short name, "group/name".
         title: what is played.
         why: why it matters, in one sentence.
-        check: plays it; returns what was wrong, "" if nothing was.
+        check: plays it; raises `CaseFailed` where the client does something wrong.
         fetches: how many fetches it needs of one process.
         cloud: arguments of `FakeCloud`.
         environment: further variables of the client.
@@ -55,33 +54,6 @@ class Case:
     fetches: int = 1
     cloud: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """A cloud, and the client on it."""
-
-    cloud: FakeCloud
-    client: ClientProcess
-
-    def valid(self, fetched: Fetched) -> str:
-        """What is wrong with credentials that should be valid now; "" for nothing."""
-        issued = self.issued(fetched)
-        if isinstance(issued, str):
-            return issued
-        return "the credentials have expired" if issued.is_expired(self.cloud.clock.time()) else ""
-
-    def issued(self, fetched: Fetched) -> IssuedCredentials | str:
-        """The credentials that the client got, or what is wrong with them."""
-        if fetched.kind != "credentials":
-            return f"credentials were expected, and the client ended with {fetched.kind}: {fetched.shown}"
-        if fetched.signed_url:
-            return signer_of(fetched.signed_url, self.cloud.credential_store)
-        issued = self.cloud.credential_store.lookup(fetched.access_key_id)
-        if issued is None:
-            return f"the AccessKey ID {fetched.access_key_id!r} was never issued"
-        same = (issued.access_key_secret, issued.security_token) == (fetched.access_key_secret, fetched.security_token)
-        return issued if same else "id, secret and token are not of one set of credentials"
 
 
 @contextlib.contextmanager
@@ -105,10 +77,6 @@ def all_cases(*, every_answer: bool = False) -> list[Case]:
     return [*_protocol(), *_downgrades(), *_life(), *_clocks(), *_answers(every=every_answer)]
 
 
-def _fetches_valid(bench: Bench) -> str:
-    return bench.valid(bench.client.fetch())
-
-
 def _protocol() -> list[Case]:
     hardened = {"mode": "hardened"}
     return [
@@ -116,13 +84,13 @@ def _protocol() -> list[Case]:
             "protocol/normal",
             "An instance in normal mode",
             "Most instances run in this mode.",
-            _fetches_valid,
+            Bench.fetch_valid,
         ),
         Case(
             "protocol/hardened",
             "An instance in hardened mode",
             "The mode that the vendor recommends: without a session token every request is refused.",
-            _fetches_valid,
+            Bench.fetch_valid,
             cloud=hardened,
         ),
         Case(
@@ -142,7 +110,7 @@ def _protocol() -> list[Case]:
             "protocol/proxy",
             "A proxy variable names a proxy that does not exist",
             "A proxy must not see the credentials, and cannot reach the metadata address anyway.",
-            _fetches_valid,
+            Bench.fetch_valid,
             environment=dict.fromkeys(PROXY_VARIABLES, DEAD_PROXY),
         ),
         Case(
@@ -161,40 +129,38 @@ def _protocol() -> list[Case]:
     ]
 
 
-def _token_used(bench: Bench) -> str:
-    wrong = bench.valid(bench.client.fetch())
-    if wrong:
-        return wrong
-    if not bench.cloud.requests.to("token"):
-        return "the client never asked for a token"
-    bare = [
-        one for one in bench.cloud.requests.to("metadata") if one.step != "token" and one.header(TOKEN_HEADER) is None
-    ]
-    return f"{len(bare)} request(s) came without the token" if bare else ""
+def _token_used(bench: Bench) -> None:
+    bench.fetch_valid()
+    require(bench.cloud.requests.to("token"), "the client never asked for a token")
+    bare = [one for one in _after_the_token(bench) if one.header(TOKEN_HEADER) is None]
+    require(not bare, f"{len(bare)} request(s) came without the token")
 
 
-def _token_ttl(bench: Bench) -> str:
+def _token_ttl(bench: Bench) -> None:
     bench.client.fetch()
     calls = bench.cloud.requests.to("token")
-    if not calls:
-        return "the client never asked for a token"
+    require(calls, "the client never asked for a token")
     ttl = calls[0].header("X-aliyun-ecs-metadata-token-ttl-seconds") or ""
-    return "" if ttl.isdecimal() and 1 <= int(ttl) <= 21600 else f"the client asked for {ttl!r} seconds"
+    require(ttl.isdecimal() and 1 <= int(ttl) <= 21600, f"the client asked for {ttl!r} seconds")
 
 
-def _cached(bench: Bench) -> str:
-    first, second = bench.client.fetch(), bench.client.fetch()
-    wrong = bench.valid(first) or bench.valid(second)
+def _cached(bench: Bench) -> None:
+    bench.fetch_valid()
+    bench.fetch_valid()
     asked = len(bench.cloud.requests.to("credentials"))
-    return wrong or ("" if asked == 1 else f"the credentials were fetched {asked} times")
+    require(asked == 1, f"the credentials were fetched {asked} times")
 
 
-def _redirected(bench: Bench) -> str:
+def _redirected(bench: Bench) -> None:
     with FakeCloud(clock=TickingClock()) as other:
         bench.cloud.faults.add("credentials", "redirect", location=f"{other.url}/latest/meta-data/")
         bench.client.fetch()
         got = [one for one in other.requests if one.header(TOKEN_HEADER) is not None]
-    return "the token was sent to the other server" if got else ""
+    require(not got, "the token was sent to the other server")
+
+
+def _after_the_token(bench: Bench) -> list[RecordedRequest]:
+    return [one for one in bench.cloud.requests.to("metadata") if one.step != "token"]
 
 
 def _downgrades() -> list[Case]:
@@ -219,11 +185,11 @@ def _downgrades() -> list[Case]:
 
 
 def _no_downgrade(what: str | int, options: dict[str, Any]) -> Check:
-    def check(bench: Bench) -> str:
+    def check(bench: Bench) -> None:
         bench.cloud.faults.add("token", what, **options)
         bench.client.fetch()
-        bare = [one for one in bench.cloud.requests.to("metadata") if one.step != "token"]
-        return f"the client went on without a token ({len(bare)} request(s))" if bare else ""
+        bare = _after_the_token(bench)
+        require(not bare, f"the client went on without a token ({len(bare)} request(s))")
 
     return check
 
@@ -265,42 +231,36 @@ def _life() -> list[Case]:
     ]
 
 
-def _rotation(bench: Bench) -> str:
-    first = bench.client.fetch()
-    wrong = bench.valid(first)
-    if wrong:
-        return wrong
+def _wait_until_expired() -> None:
     time.sleep(SHORT_LIFETIME_SECONDS + ROUNDED_UP_SECONDS)
-    return bench.valid(bench.client.fetch())
 
 
-def _expired_in_an_outage(bench: Bench) -> str:
-    wrong = bench.valid(bench.client.fetch())
-    if wrong:
-        return wrong
+def _rotation(bench: Bench) -> None:
+    bench.fetch_valid()
+    _wait_until_expired()
+    bench.fetch_valid()
+
+
+def _expired_in_an_outage(bench: Bench) -> None:
+    bench.fetch_valid()
     bench.cloud.faults.add("metadata", "outage")
-    time.sleep(SHORT_LIFETIME_SECONDS + ROUNDED_UP_SECONDS)
+    _wait_until_expired()
     second = bench.client.fetch()
-    return "" if second.kind == "error" else f"the client ended with {second.kind}: {bench.valid(second)}"
+    ending = f"{second.kind}: {second.shown or second.access_key_id}"
+    require(second.kind == "error", f"an error was expected, and the client ended with {ending}")
 
 
-def _outage(bench: Bench) -> str:
-    wrong = bench.valid(bench.client.fetch())
+def _outage(bench: Bench) -> None:
+    bench.fetch_valid()
     bench.cloud.faults.add("metadata", "outage")
-    return wrong or bench.valid(bench.client.fetch())
+    bench.fetch_valid()
 
 
-def _replaced_role(bench: Bench) -> str:
-    wrong = bench.valid(bench.client.fetch())
-    if wrong:
-        return wrong
+def _replaced_role(bench: Bench) -> None:
+    bench.fetch_valid()
     bench.cloud.replace_role("other")
-    time.sleep(SHORT_LIFETIME_SECONDS + ROUNDED_UP_SECONDS)
-    second = bench.client.fetch()
-    issued = bench.issued(second)
-    if isinstance(issued, str):
-        return issued
-    return bench.valid(second) or ("" if issued.role_name == "other" else "the old role was served")
+    _wait_until_expired()
+    require(bench.fetch_valid().role_name == "other", "the old role was served")
 
 
 def _clocks() -> list[Case]:
@@ -310,7 +270,7 @@ def _clocks() -> list[Case]:
             f"clock/{name}",
             f"This machine's clock is eight hours {name}",
             why,
-            _fetches_valid,
+            Bench.fetch_valid,
             cloud={"clock": _Shifted(seconds)},
         )
         for name, seconds in (("slow", 8 * 3600.0), ("fast", -8 * 3600.0))
@@ -343,19 +303,16 @@ def _reason(answer: HostileAnswer) -> str:
 
 
 def _ends_well(answer: HostileAnswer) -> Check:
-    def check(bench: Bench) -> str:
+    def check(bench: Bench) -> None:
         answer.play(bench.cloud)
         fetched = bench.client.fetch()
         bench.client.finish()
-        if fetched.kind in ("silence", "crash"):
-            return fetched.text
+        require(fetched.kind not in ("silence", "crash"), fetched.text)
         leak = leaked_marker(f"{bench.client.output}\n{fetched.text}")
-        if leak is not None:
-            return f"a secret was printed: {mask_text(leak)}"
+        require(leak is None, f"a secret was printed: {mask_text(leak or '')}")
         if answer.outcome == "ok" and fetched.kind == "error":
-            return f"credentials were expected, and the client ended with an error: {fetched.shown}"
+            raise CaseFailed(f"credentials were expected, and the client ended with an error: {fetched.shown}")
         if answer.outcome == "refused" and fetched.kind == "credentials":
-            return "an error was expected, and the client returned credentials"
-        return ""
+            raise CaseFailed("an error was expected, and the client returned credentials")
 
     return check

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from ramrole_creds.testing.conformance.cases import Bench, Case, all_cases, environment_of
+from ramrole_creds.testing.conformance.bench import Bench, CaseFailed
+from ramrole_creds.testing.conformance.cases import Case, all_cases, environment_of
 from ramrole_creds.testing.conformance.client import MAX_SHOWN_CHARACTERS, ClientProcess
 from ramrole_creds.testing.masking import mask_text
 
@@ -90,7 +91,11 @@ def _run(case: Case, command: Sequence[str], *, once: bool, time_limit: float) -
         environment_of(case) as (cloud, environment),
         ClientProcess(command, environment, once=once, time_limit=time_limit) as client,
     ):
-        detail = case.check(Bench(cloud, client))
+        try:
+            case.check(Bench(cloud, client))
+            detail = ""
+        except CaseFailed as failed:
+            detail = str(failed)
         client.finish()
     unasked = client.unasked()
     if unasked:

@@ -37,6 +37,11 @@ class StoredObject:
         """An object whose ETag is the MD5 of its body, as on the service."""
         return cls(body, dict(headers), now, hashlib.md5(body).hexdigest().upper(), kind)  # noqa: S324  # the protocol's
 
+    @property
+    def etag_header(self) -> tuple[str, str]:
+        """The ETag header of answers about it."""
+        return "ETag", f'"{self.etag}"'
+
     def size(self, key: str = "") -> int:
         """What it takes of the store's room."""
         return object_size(key, len(self.body), self.headers, self.tags) + len(self.target or "")

@@ -13,6 +13,7 @@ from ramrole_creds.testing.services.openapi import Answer, Call, OpenApi
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import DEFAULT_REGION
 from ramrole_creds.testing.verify import named_operation
+from ramrole_creds.testing.verify.canonical import decimal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -228,7 +229,7 @@ def _results(verb: str, role_name: str, rows: list[dict[str, Any]]) -> Answer:
 
 
 def _number(call: Call, name: str, default: int) -> int:
-    text = call.parameters.get(name) or str(default)
-    if not (text.isascii() and text.isdigit() and int(text[:9]) >= 1):
+    number = decimal(call.parameters.get(name) or str(default))
+    if not number:
         raise ServiceError(f"Invalid{name}", f"The specified {name} is not valid.")
-    return int(text)
+    return number

@@ -9,10 +9,8 @@ from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.bucket_store import StoredObject, Upload, object_size
 from ramrole_creds.testing.services.markup import texts, xml_response
 from ramrole_creds.testing.services.object_operations import (
-    copy_source,
-    no_such_key,
+    find_source,
     put_actions,
-    reads_of_source,
     require_no_callback,
 )
 from ramrole_creds.testing.services.service import ServiceError
@@ -40,7 +38,7 @@ def initiate_upload(call: StorageCall) -> WireResponse:
 def upload_part(call: StorageCall) -> WireResponse:
     """`PUT /bucket/key?partNumber=n&uploadId=id`, from the body or from another object."""
     source = call.own_header("copy-source")
-    call.permit(*(() if source is None else reads_of_source(call)), "PutObject")
+    call.permit(*(() if source is None else call.reads_of_source()), "PutObject")
     number = decimal(call.query.get("partNumber", ""))
     if number is None or not 1 <= number <= MAX_PARTS:
         raise ServiceError("InvalidArgument", f"Part number must be an integer between 1 and {MAX_PARTS}.", 400)
@@ -50,8 +48,8 @@ def upload_part(call: StorageCall) -> WireResponse:
         call.store.room.take(part.size())
         _upload(call).parts[number] = part
     if source is None:
-        return WireResponse(200, (("ETag", f'"{part.etag}"'),))
-    content = {"LastModified": utc_text(call.now), "ETag": f'"{part.etag}"'}
+        return WireResponse(200, (part.etag_header,))
+    content = {"LastModified": utc_text(call.now), "ETag": part.etag_header[1]}
     return xml_response("CopyPartResult", content)
 
 
@@ -74,15 +72,15 @@ def complete_upload(call: StorageCall) -> WireResponse:
         etag = f"{digests.hexdigest().upper()}-{len(parts)}"
         body = b"".join(part.body for part in parts)
         bucket = call.bucket()
-        bucket.objects[call.key] = StoredObject(body, upload.headers, call.now, etag, "Multipart")
+        stored = bucket.objects[call.key] = StoredObject(body, upload.headers, call.now, etag, "Multipart")
         del bucket.uploads[upload.upload_id]
     content = {
         "Location": f"http://{call.request.header('host') or ''}{call.request.path}",
         "Bucket": call.bucket_name or "",
         "Key": call.key,
-        "ETag": f'"{etag}"',
+        "ETag": stored.etag_header[1],
     }
-    return xml_response("CompleteMultipartUploadResult", content, ("ETag", f'"{etag}"'))
+    return xml_response("CompleteMultipartUploadResult", content, stored.etag_header)
 
 
 def abort_upload(call: StorageCall) -> WireResponse:
@@ -150,11 +148,7 @@ def _chosen_parts(call: StorageCall, upload: Upload) -> list[int]:
 
 
 def _copied(call: StorageCall) -> bytes:
-    bucket_name, key = copy_source(call)
-    bucket = call.store.find(bucket_name)
-    stored = bucket.objects.get(key) if bucket else None
-    if stored is None:
-        raise no_such_key(key)
+    body = find_source(call).body
     first, _, last = (call.own_header("copy-source-range") or "").removeprefix("bytes=").partition("-")
     start, end = decimal(first), decimal(last)
-    return stored.body if start is None or end is None else stored.body[start : end + 1]
+    return body if start is None or end is None else body[start : end + 1]

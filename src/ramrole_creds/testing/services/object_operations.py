@@ -1,4 +1,4 @@
-"""Operations on one object, multipart uploads aside."""
+"""Operations on one object, its tags and symbolic links included; multipart uploads aside."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import re
 from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.bucket_listing import acl_document
 from ramrole_creds.testing.services.bucket_store import StoredObject, object_size
-from ramrole_creds.testing.services.markup import xml_response
+from ramrole_creds.testing.services.markup import texts, xml_response
 from ramrole_creds.testing.services.service import ServiceError
-from ramrole_creds.testing.verify.canonical import decode
 from ramrole_creds.testing.verify.times import http_time, utc_text
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.account.access import Access
+    from ramrole_creds.testing.services.markup import Node
     from ramrole_creds.testing.services.storage_call import StorageCall
-
-VERSION_OF_SOURCE = "?versionId="
 
 
 def put_object(call: StorageCall) -> WireResponse:
@@ -29,9 +27,8 @@ def put_object(call: StorageCall) -> WireResponse:
     stored = replace(StoredObject.of(call.body, call.kept_headers(), call.now), tags=call.given_tags)
     with call.store.lock:
         _require_absent_if_asked(call)
-        call.store.room.take(stored.size(call.key))
-        call.bucket().objects[call.key] = stored
-    return WireResponse(200, (("ETag", f'"{stored.etag}"'),))
+        call.keep(stored)
+    return WireResponse(200, (stored.etag_header,))
 
 
 def put_actions(call: StorageCall) -> tuple[str, ...]:
@@ -46,38 +43,26 @@ def require_no_callback(call: StorageCall) -> None:
         raise ServiceError("NotImplemented", "The fake cloud does not serve callbacks.", 501)
 
 
-def copy_source(call: StorageCall) -> tuple[str, str]:
-    """Bucket and key of the object to copy from; a `+` is a blank, as Go's clients write it."""
-    source, _, _ = (call.own_header("copy-source") or "").partition(VERSION_OF_SOURCE)
-    bucket, _, key = decode(source, plus_is_space=True).lstrip("/").partition("/")
-    return bucket, key
-
-
-def reads_of_source(call: StorageCall) -> list[Access]:
-    """What reading the object to copy from needs."""
-    read = call.needs("GetObject", *copy_source(call))
-    if VERSION_OF_SOURCE not in (call.own_header("copy-source") or ""):
-        return [read]
-    return [read, call.needs("GetObjectVersion", *copy_source(call))]
-
-
 def copy_object(call: StorageCall) -> WireResponse:
     """`PUT /bucket/key` with a source header."""
-    source_bucket, source_key = copy_source(call)
-    call.permit(*reads_of_source(call), *put_actions(call))
+    call.permit(*call.reads_of_source(), *put_actions(call))
     with call.store.lock:
         _require_absent_if_asked(call)
-        bucket = call.store.find(source_bucket)
-        source = bucket.objects.get(source_key) if bucket else None
-        if source is None:
-            raise no_such_key(source_key)
+        source = find_source(call)
         replaced = (call.own_header("metadata-directive") or "COPY").upper() == "REPLACE"
         headers = call.kept_headers() if replaced else source.headers
         stored = StoredObject(source.body, headers, call.now, source.etag, source.kind)
-        call.store.room.take(stored.size(call.key))
-        call.bucket().objects[call.key] = stored
-    content = {"LastModified": utc_text(stored.modified_at), "ETag": f'"{stored.etag}"'}
-    return xml_response("CopyObjectResult", content, ("ETag", f'"{stored.etag}"'))
+        call.keep(stored)
+    content = {"LastModified": utc_text(stored.modified_at), "ETag": stored.etag_header[1]}
+    return xml_response("CopyObjectResult", content, stored.etag_header)
+
+
+def find_source(call: StorageCall) -> StoredObject:
+    """The object to copy from."""
+    source = call.find(*call.source)
+    if source is None:
+        raise no_such_key(call.source[1])
+    return source
 
 
 def append_object(call: StorageCall) -> WireResponse:
@@ -96,9 +81,7 @@ def append_object(call: StorageCall) -> WireResponse:
         call.store.room.take(object_size(call.key, length + len(call.body), headers, tags))
         stored = StoredObject.of((old.body if old else b"") + call.body, headers, call.now, "Appendable")
         objects[call.key] = replace(stored, tags=tags)
-    return WireResponse(
-        200, (("ETag", f'"{stored.etag}"'), (f"{call.prefix}next-append-position", str(len(stored.body))))
-    )
+    return WireResponse(200, (stored.etag_header, (f"{call.prefix}next-append-position", str(len(stored.body)))))
 
 
 def get_object(call: StorageCall) -> WireResponse:
@@ -121,11 +104,7 @@ def get_object_meta(call: StorageCall) -> WireResponse:
     """`HEAD` and `GET /bucket/key?objectMeta`."""
     call.permit("GetObject")
     stored = find_object(call)
-    headers = (
-        ("ETag", f'"{stored.etag}"'),
-        ("Last-Modified", formatdate(stored.modified_at, usegmt=True)),
-        ("Content-Length", str(len(stored.body))),
-    )
+    headers = (*_version_headers(stored), ("Content-Length", str(len(stored.body))))
     return WireResponse(200, headers, stored.body if call.request.method == "HEAD" else b"")
 
 
@@ -142,6 +121,61 @@ def get_object_acl(call: StorageCall) -> WireResponse:
     call.permit("GetObjectAcl")
     find_object(call)
     return acl_document(call, "default")
+
+
+def get_tagging(call: StorageCall) -> WireResponse:
+    """`GET /bucket/key?tagging`."""
+    call.permit("GetObjectTagging")
+    tags: list[Node] = [{"Key": name, "Value": value} for name, value in find_object(call).tags]
+    return xml_response("Tagging", {"TagSet": {"Tag": tags}})
+
+
+def put_tagging(call: StorageCall) -> WireResponse:
+    """`PUT /bucket/key?tagging`."""
+    call.permit("PutObjectTagging")
+    names, values = texts(call.body, "Key"), texts(call.body, "Value")
+    if len(names) != len(values):
+        raise ServiceError("MalformedXML", "The XML you provided was not well-formed.")
+    _set_tags(call, tuple(zip(names, values, strict=True)))
+    return WireResponse(200)
+
+
+def delete_tagging(call: StorageCall) -> WireResponse:
+    """`DELETE /bucket/key?tagging`."""
+    call.permit("DeleteObjectTagging")
+    _set_tags(call, ())
+    return WireResponse(204)
+
+
+def _set_tags(call: StorageCall, tags: tuple[tuple[str, str], ...]) -> None:
+    with call.store.lock:
+        find_object(call)
+        tagged = replace(call.bucket().objects[call.key], tags=tags)  # of a symbolic link itself
+        call.keep(tagged)
+
+
+def put_symlink(call: StorageCall) -> WireResponse:
+    """`PUT /bucket/key?symlink`."""
+    call.permit(*put_actions(call))
+    target = unquote(call.own_header("symlink-target") or "")
+    if not target:
+        raise ServiceError("InvalidArgument", "The header x-oss-symlink-target is missing.")
+    link = replace(StoredObject.of(b"", call.kept_headers(), call.now, "Symlink"), target=target, tags=call.given_tags)
+    with call.store.lock:
+        call.keep(link)
+    return WireResponse(200, (link.etag_header,))
+
+
+def get_symlink(call: StorageCall) -> WireResponse:
+    """`GET /bucket/key?symlink`."""
+    call.permit("GetObject")
+    with call.store.lock:
+        link = call.bucket().objects.get(call.key)
+    if link is None:
+        raise no_such_key(call.key)
+    if link.target is None:
+        raise ServiceError("NotSymlink", "The object is not symlink")
+    return WireResponse(200, ((f"{call.prefix}symlink-target", quote(link.target)), link.etag_header))
 
 
 def no_such_key(key: str) -> ServiceError:
@@ -163,25 +197,23 @@ def find_object(call: StorageCall) -> StoredObject:
 
 
 def _describe(call: StorageCall, stored: StoredObject) -> list[tuple[str, str]]:
-    headers = dict(stored.headers)
-    headers.setdefault("content-type", "application/octet-stream")
-    overrides = {
-        name.removeprefix("response-"): value for name, value in call.query.items() if name.startswith("response-")
-    }
-    headers |= {name: re.sub("[\r\n]", " ", value) for name, value in overrides.items()}
+    headers = {"content-type": "application/octet-stream", **stored.headers}
+    for name, value in call.query.items():
+        if name.startswith("response-"):
+            headers[name.removeprefix("response-")] = re.sub("[\r\n]", " ", value)
     described = [
         ((call.prefix + name) if name.startswith("meta-") else name.title(), value) for name, value in headers.items()
     ]
-    described += [
-        ("Accept-Ranges", "bytes"),
-        ("ETag", f'"{stored.etag}"'),
-        ("Last-Modified", formatdate(stored.modified_at, usegmt=True)),
-    ]
+    described += [("Accept-Ranges", "bytes"), *_version_headers(stored)]
     if call.prefix == "x-oss-":
         described += [("x-oss-object-type", stored.kind), ("x-oss-storage-class", "Standard")]
         if stored.kind == "Appendable":
             described.append(("x-oss-next-append-position", str(len(stored.body))))
     return described
+
+
+def _version_headers(stored: StoredObject) -> tuple[tuple[str, str], ...]:
+    return stored.etag_header, ("Last-Modified", formatdate(stored.modified_at, usegmt=True))
 
 
 def _range(call: StorageCall, length: int) -> tuple[int, int] | None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ramrole_creds.testing.server.messages import WireResponse
-from ramrole_creds.testing.services import multipart, object_extras, object_operations
+from ramrole_creds.testing.services import multipart, object_operations
 from ramrole_creds.testing.services.bucket_listing import (
     acl_document,
     describe_bucket,
@@ -106,17 +106,27 @@ def _delete_objects(call: StorageCall) -> WireResponse:
     return xml_response("DeleteResult", {"Deleted": deleted})
 
 
+def _judged_only(sub_resource: str, action: str) -> Callable[[StorageCall], NoReturn]:
+    """An operation that the fake cloud verifies and judges, and does not perform."""
+
+    def refuse(call: StorageCall) -> NoReturn:
+        call.permit(action)
+        raise ServiceError("NotImplemented", f"The fake cloud does not serve ?{sub_resource}.", 501)
+
+    return refuse
+
+
 # The first whose sub-resource the query has; "" stands for a query without any.
 _BUCKET_OPERATIONS: Mapping[str, tuple[tuple[str, Operation], ...]] = {
     "GET": (
         ("location", _bucket_location),
         ("acl", _bucket_acl),
         ("bucketInfo", _bucket_info),
-        ("uploads", object_extras.judged_only("uploads", "ListMultipartUploads")),
+        ("uploads", _judged_only("uploads", "ListMultipartUploads")),
         ("", list_objects),
     ),
     "HEAD": (("", _head_bucket),),
-    "PUT": (("acl", object_extras.judged_only("acl", "PutBucketAcl")), ("", _create_bucket)),
+    "PUT": (("acl", _judged_only("acl", "PutBucketAcl")), ("", _create_bucket)),
     "DELETE": (("", _delete_bucket),),
     "POST": (("delete", _delete_objects),),
 }
@@ -125,16 +135,16 @@ _OBJECT_OPERATIONS: Mapping[str, tuple[tuple[str, Operation], ...]] = {
         ("acl", object_operations.get_object_acl),
         ("objectMeta", object_operations.get_object_meta),
         ("uploadId", multipart.list_parts),
-        ("tagging", object_extras.get_tagging),
-        ("symlink", object_extras.get_symlink),
-        ("x-oss-process", object_extras.judged_only("x-oss-process", "GetObject")),
+        ("tagging", object_operations.get_tagging),
+        ("symlink", object_operations.get_symlink),
+        ("x-oss-process", _judged_only("x-oss-process", "GetObject")),
         ("", object_operations.get_object),
     ),
     "HEAD": (("objectMeta", object_operations.get_object_meta), ("", object_operations.get_object)),
     "PUT": (
         ("uploadId", multipart.upload_part),
-        ("tagging", object_extras.put_tagging),
-        ("symlink", object_extras.put_symlink),
+        ("tagging", object_operations.put_tagging),
+        ("symlink", object_operations.put_symlink),
         ("", object_operations.put_object),
     ),
     "POST": (
@@ -144,7 +154,7 @@ _OBJECT_OPERATIONS: Mapping[str, tuple[tuple[str, Operation], ...]] = {
     ),
     "DELETE": (
         ("uploadId", multipart.abort_upload),
-        ("tagging", object_extras.delete_tagging),
+        ("tagging", object_operations.delete_tagging),
         ("", object_operations.delete_object),
     ),
 }

@@ -22,16 +22,17 @@ from ramrole_creds.testing.services.ram_policies import (
     policy_actions,
 )
 from ramrole_creds.testing.services.service import ServiceError
+from ramrole_creds.testing.verify.canonical import decimal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ramrole_creds.testing.account.account import Document, Role
+    from ramrole_creds.testing.account.account import Role
+    from ramrole_creds.testing.account.ram_policy import Document
 
 MAX_SESSION_SECONDS = 43200
 MAX_ROLES = 1000
-MAX_CUSTOM_POLICIES_OF_ROLE = 10
-MAX_SYSTEM_POLICIES_OF_ROLE = 20
+MAX_POLICIES_OF_ROLE = {"Custom": 10, "System": 20}
 MAX_ROLE_NAME_CHARACTERS = 64
 MAX_TRUST_CHARACTERS = 2048
 
@@ -96,7 +97,7 @@ class RamService(OpenApi):
 
     def _delete_role(self, call: Call) -> Answer:
         role = self._role(call)
-        if role.policies:
+        if role.attached:
             raise ServiceError(
                 "DeleteConflict.Role.Policy", "The role can not have any attached policy while deleting.", 409
             )
@@ -105,33 +106,31 @@ class RamService(OpenApi):
 
     def _attach_policy(self, call: Call) -> Answer:
         role = self._role(call)
-        name, kind, document = find_policy(call, self.account)
+        policy = find_policy(call, self.account)
+        key = policy.kind, policy.name
         with self.account.lock:
-            if (kind, name) in role.policies:
-                raise ServiceError(
-                    "EntityAlreadyExists.Role.Policy", f"The policy is already attached to the role: {name}.", 409
-                )
-            quota = MAX_CUSTOM_POLICIES_OF_ROLE if kind == "Custom" else MAX_SYSTEM_POLICIES_OF_ROLE
-            if sum(one == kind for one, _ in role.policies) >= quota:
-                raise ServiceError(
-                    "LimitExceeded.Role.Policy", "The count of policies attached to the role beyond the limits.", 409
-                )
-            role.policies = {**role.policies, (kind, name): document}
+            if key in role.attached:
+                text = f"The policy is already attached to the role: {policy.name}."
+                raise ServiceError("EntityAlreadyExists.Role.Policy", text, 409)
+            if sum(kind == policy.kind for kind, _ in role.attached) >= MAX_POLICIES_OF_ROLE[policy.kind]:
+                text = "The count of policies attached to the role beyond the limits."
+                raise ServiceError("LimitExceeded.Role.Policy", text, 409)
+            role.attached = {**role.attached, key: policy}
         return {}
 
     def _detach_policy(self, call: Call) -> Answer:
         role = self._role(call)
-        kind, name = call.required("PolicyType"), call.required("PolicyName")
-        permit(call, self.account, f"policy/{name}")
+        key = call.required("PolicyType"), call.required("PolicyName")
+        permit(call, self.account, f"policy/{key[1]}")
         with self.account.lock:
-            if (kind, name) not in role.policies:
+            if key not in role.attached:
                 raise ServiceError("EntityNotExist.Role.Policy", "The role policy does not exist.", 404)
-            role.policies = {key: value for key, value in role.policies.items() if key != (kind, name)}
+            role.attached = {one: policy for one, policy in role.attached.items() if one != key}
         return {}
 
     def _list_policies_for_role(self, call: Call) -> Answer:
         role = self._role(call)
-        return {"Policies": {"Policy": [describe_policy(name, kind, self.account) for kind, name in role.policies]}}
+        return {"Policies": {"Policy": [describe_policy(one) for one in role.attached.values()]}}
 
     def _role(self, call: Call) -> Role:
         name = call.required("RoleName")
@@ -160,7 +159,7 @@ def _trust(call: Call, parameter: str) -> Document:
 
 
 def _max_session(call: Call, default: int, parameter: str = "MaxSessionDuration") -> int:
-    text = call.parameters.get(parameter) or str(default)
-    if not (text.isascii() and text.isdigit() and 3600 <= int(text[:9]) <= MAX_SESSION_SECONDS):
+    seconds = decimal(call.parameters.get(parameter) or str(default))
+    if seconds is None or not 3600 <= seconds <= MAX_SESSION_SECONDS:
         raise ServiceError(f"InvalidParameter.{parameter}", f"The parameter - {parameter} should be 3600 to 43200.")
-    return int(text)
+    return seconds

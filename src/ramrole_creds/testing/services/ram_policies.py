@@ -12,7 +12,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ramrole_creds.testing.account.custom_policy import TooManyVersionsError
+from ramrole_creds.testing.account.managed_policy import TooManyVersionsError
 from ramrole_creds.testing.account.policy_grammar import parse_policy
 from ramrole_creds.testing.services.instance import utc
 from ramrole_creds.testing.services.service import ServiceError
@@ -20,8 +20,9 @@ from ramrole_creds.testing.services.service import ServiceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ramrole_creds.testing.account.account import Account, Document
-    from ramrole_creds.testing.account.custom_policy import CustomPolicy, PolicyVersion
+    from ramrole_creds.testing.account.account import Account
+    from ramrole_creds.testing.account.managed_policy import Policy, PolicyVersion
+    from ramrole_creds.testing.account.ram_policy import Document
     from ramrole_creds.testing.services.openapi import Answer, Call
 
 MAX_POLICY_NAME_CHARACTERS = 128
@@ -57,30 +58,33 @@ def permit(call: Call, account: Account, resource: str) -> None:
     call.require_permission(f"ram:{call.action}", f"acs:ram::{account.account_id}:{resource}")
 
 
+def check_length(text: str, parameter: str, longest: int) -> None:
+    """Refuse the text of a parameter that has too many characters.
+
+    Raises:
+        ServiceError: `InvalidParameter.<parameter>.Length`.
+    """
+    if len(text) > longest:
+        message = f'The parameter - "{parameter}" beyond the length limit.'
+        raise ServiceError(f"InvalidParameter.{parameter}.Length", message)
+
+
 def check_name(name: str, parameter: str, longest: int, marks: str) -> None:
     """Refuse a name with other characters than letters, digits and `marks`, or a longer one.
 
     Raises:
         ServiceError: `InvalidParameter.<parameter>.Length` or `.InvalidChars`.
     """
-    if len(name) > longest:
-        text = f'The parameter - "{parameter}" beyond the length limit.'
-        raise ServiceError(f"InvalidParameter.{parameter}.Length", text)
+    check_length(name, parameter, longest)
     if re.fullmatch(f"[A-Za-z0-9{re.escape(marks)}]+", name) is None:
         text = f'The parameter - "{parameter}" contains invalid chars.'
         raise ServiceError(f"InvalidParameter.{parameter}.InvalidChars", text)
 
 
 def given_description(call: Call, parameter: str, default: str = "") -> str:
-    """The description that a parameter holds.
-
-    Raises:
-        ServiceError: `InvalidParameter.<parameter>.Length`.
-    """
+    """The description that a parameter holds, which must not be too long."""
     text = call.parameters.get(parameter, default)
-    if len(text) > MAX_DESCRIPTION_CHARACTERS:
-        problem = f'The parameter - "{parameter}" beyond the length limit.'
-        raise ServiceError(f"InvalidParameter.{parameter}.Length", problem)
+    check_length(text, parameter, MAX_DESCRIPTION_CHARACTERS)
     return text
 
 
@@ -90,21 +94,18 @@ def parsed_document(text: str, parameter: str, longest: int, parse: Callable[[st
     Raises:
         ServiceError: `InvalidParameter.<parameter>.Length` or `MalformedPolicyDocument`.
     """
-    if len(text) > longest:
-        message = f'The parameter - "{parameter}" beyond the length limit.'
-        raise ServiceError(f"InvalidParameter.{parameter}.Length", message)
+    check_length(text, parameter, longest)
     try:
         document = parse(text)
+        if not document["Statement"]:
+            raise ValueError("a policy has at least one statement")  # noqa: TRY301  # one error for both
     except ValueError as error:
         raise ServiceError("MalformedPolicyDocument", f"The {parameter} is malformed: {error}.") from None
-    if not document["Statement"]:
-        message = f"The {parameter} is malformed: a policy has at least one statement."
-        raise ServiceError("MalformedPolicyDocument", message)
     return document
 
 
-def find_policy(call: Call, account: Account) -> tuple[str, str, Document]:
-    """Name, type and document of the policy that a call names.
+def find_policy(call: Call, account: Account) -> Policy:
+    """The policy that a call names by name and type, once the caller may call this API on it.
 
     Raises:
         ServiceError: no policy has that name and type.
@@ -114,23 +115,20 @@ def find_policy(call: Call, account: Account) -> tuple[str, str, Document]:
     if kind not in {"System", "Custom"}:
         raise ServiceError("InvalidParameter.PolicyType", 'The parameter - "PolicyType" is incorrect.')
     try:
-        _, document = account.find_policy(name, kind)
+        return account.find_policy(name, kind)
     except KeyError:
         raise _no_policy(name) from None
-    return name, kind, document
 
 
-def describe_policy(name: str, kind: str, account: Account) -> dict[str, Any]:
-    """A policy as RAM describes it; one that only a fake has (a document without a name) has version v1."""
-    custom = account.custom_policies.get(name) if kind == "Custom" else None
-    described = {"PolicyName": name, "PolicyType": kind, "Description": "", "DefaultVersion": "v1"}
-    if custom is not None:
-        described["Description"] = custom.description
-        described["DefaultVersion"] = custom.default_id
-    elif kind == "System":
-        described["Description"] = name
-    created = 0.0 if custom is None else next(iter(custom.versions.values())).created_at
-    return {**described, "CreateDate": utc(created)}
+def describe_policy(policy: Policy) -> dict[str, Any]:
+    """A policy as RAM describes it."""
+    return {
+        "PolicyName": policy.name,
+        "PolicyType": policy.kind,
+        "Description": policy.description,
+        "DefaultVersion": policy.default_id,
+        "CreateDate": utc(next(iter(policy.versions.values())).created_at),
+    }
 
 
 def _create(call: Call, account: Account) -> Answer:
@@ -144,25 +142,21 @@ def _create(call: Call, account: Account) -> Answer:
         if len(account.custom_policies) >= MAX_CUSTOM_POLICIES:
             raise ServiceError("LimitExceeded.Policy", "The count of policies beyond the current limits.", 409)
         account.put_policy(name, document, at=call.at)
-        account.custom_policies[name].description = description
-    return {"Policy": describe_policy(name, "Custom", account)}
+        policy = account.custom_policies[name]
+        policy.description = description
+    return {"Policy": describe_policy(policy)}
 
 
 def _get(call: Call, account: Account) -> Answer:
-    name, kind, document = find_policy(call, account)
-    policy = describe_policy(name, kind, account)
-    version = {"VersionId": policy["DefaultVersion"], "IsDefaultVersion": True, "PolicyDocument": json.dumps(document)}
-    if kind == "Custom":
-        custom = account.custom_policies[name]
-        version = _described(custom.default, custom)
-    return {"Policy": policy, "DefaultPolicyVersion": version}
+    policy = find_policy(call, account)
+    return {"Policy": describe_policy(policy), "DefaultPolicyVersion": _described(policy.default, policy)}
 
 
 def _delete(call: Call, account: Account) -> Answer:
     with account.lock:
         policy = _custom(call, account)
         for kind, owners in (("Role", account.roles), ("User", account.users)):
-            if any(("Custom", policy.name) in owner.policies for owner in owners.values()):
+            if any(policy in owner.attached.values() for owner in owners.values()):
                 text = f"The policy CAN NOT been attached to any {kind.lower()} while deleting the policy."
                 raise ServiceError(f"DeleteConflict.Policy.{kind}", text, 409)
         if len(policy.versions) > 1:
@@ -182,38 +176,25 @@ def _create_version(call: Call, account: Account) -> Answer:
         except TooManyVersionsError:
             text = "The count of policy version beyond the current limits."
             raise ServiceError("LimitExceeded.Policy.Version", text, 409) from None
-        account.apply_policy(policy.name)
         described = _described(version, policy)
     del described["PolicyDocument"]
     return {"PolicyVersion": described}
 
 
 def _get_version(call: Call, account: Account) -> Answer:
-    name, kind, document = find_policy(call, account)
-    if kind == "Custom":
-        custom = account.custom_policies[name]
-        return {"PolicyVersion": _described(_version(call, custom), custom)}
-    if call.required("VersionId") != "v1":
-        raise _no_version()
-    version = {"VersionId": "v1", "IsDefaultVersion": True, "PolicyDocument": json.dumps(document)}
-    return {"PolicyVersion": version}
+    policy = find_policy(call, account)
+    return {"PolicyVersion": _described(_version(call, policy), policy)}
 
 
 def _list_versions(call: Call, account: Account) -> Answer:
-    name, kind, document = find_policy(call, account)
-    if kind == "System":
-        versions = [{"VersionId": "v1", "IsDefaultVersion": True, "PolicyDocument": json.dumps(document)}]
-    else:
-        custom = account.custom_policies[name]
-        versions = [_described(one, custom) for one in custom.versions.values()]
-    return {"PolicyVersions": {"PolicyVersion": versions}}
+    policy = find_policy(call, account)
+    return {"PolicyVersions": {"PolicyVersion": [_described(one, policy) for one in policy.versions.values()]}}
 
 
 def _set_default(call: Call, account: Account) -> Answer:
     with account.lock:
         policy = _custom(call, account)
         policy.default_id = _version(call, policy).version_id
-        account.apply_policy(policy.name)
     return {}
 
 
@@ -228,7 +209,7 @@ def _delete_version(call: Call, account: Account) -> Answer:
     return {}
 
 
-def _custom(call: Call, account: Account) -> CustomPolicy:
+def _custom(call: Call, account: Account) -> Policy:
     name = call.required("PolicyName")
     permit(call, account, f"policy/{name}")
     policy = account.custom_policies.get(name)
@@ -237,13 +218,13 @@ def _custom(call: Call, account: Account) -> CustomPolicy:
     return policy
 
 
-def _version(call: Call, policy: CustomPolicy) -> PolicyVersion:
+def _version(call: Call, policy: Policy) -> PolicyVersion:
     version_id = call.required("VersionId")
     if _VERSION_ID.fullmatch(version_id) is None:
         text = 'The format of the parameter - "VersionId" is incorrect.'
         raise ServiceError("InvalidParameter.VersionId.Format", text)
     if version_id not in policy.versions:
-        raise _no_version()
+        raise ServiceError("EntityNotExist.Policy.Version", "The policy version does not exist.", 404)
     return policy.versions[version_id]
 
 
@@ -251,7 +232,7 @@ def _document(call: Call) -> Document:
     return parsed_document(call.required("PolicyDocument"), "PolicyDocument", MAX_POLICY_CHARACTERS, parse_policy)
 
 
-def _described(version: PolicyVersion, policy: CustomPolicy) -> dict[str, Any]:
+def _described(version: PolicyVersion, policy: Policy) -> dict[str, Any]:
     return {
         "VersionId": version.version_id,
         "IsDefaultVersion": version is policy.default,
@@ -262,7 +243,3 @@ def _described(version: PolicyVersion, policy: CustomPolicy) -> dict[str, Any]:
 
 def _no_policy(name: str) -> ServiceError:
     return ServiceError("EntityNotExist.Policy", f"The policy does not exist: {name}.", 404)
-
-
-def _no_version() -> ServiceError:
-    return ServiceError("EntityNotExist.Policy.Version", "The policy version does not exist.", 404)

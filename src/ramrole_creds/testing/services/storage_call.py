@@ -8,8 +8,7 @@ from urllib.parse import parse_qsl
 
 from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.services.service import ServiceError
-from ramrole_creds.testing.verify import oss_address
-from ramrole_creds.testing.verify.canonical import header_map
+from ramrole_creds.testing.verify.canonical import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.account.access import Values
     from ramrole_creds.testing.account.credential_store import IssuedCredentials
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.services.bucket_store import Bucket, BucketStore
-    from ramrole_creds.testing.services.signed_service import SignedCall
+    from ramrole_creds.testing.services.bucket_store import Bucket, BucketStore, StoredObject
 
 KEPT_HEADERS = (
     "content-type",
@@ -28,6 +26,7 @@ KEPT_HEADERS = (
     "cache-control",
     "expires",
 )
+VERSION_OF_SOURCE = "?versionId="
 
 OF_A_VERSION: Mapping[str, str] = {
     "GetObject": "GetObjectVersion",
@@ -59,16 +58,6 @@ class StorageCall:
     region: str
     prefix: str
     require: Callable[[list[Access]], None]
-
-    @classmethod
-    def of(
-        cls, call: SignedCall, store: BucketStore, prefix: str, require: Callable[[list[Access]], None]
-    ) -> StorageCall:
-        """The call to storage that a signed call makes."""
-        request, address = call.request, oss_address(call.request)
-        region = call.region.removeprefix("oss-")
-        place = (request, address.bucket, address.key)
-        return cls(*place, call.query, header_map(request), request.body, store, call.caller, region, prefix, require)
 
     @property
     def now(self) -> float:
@@ -109,8 +98,7 @@ class StorageCall:
             conditions["oss:x-oss-acl"] = acl
         for name, value in self.given_tags:
             conditions[f"oss:RequestObjectTag/{name}"] = value
-        held = self.store.find(bucket or "")
-        stored = None if held is None or not key else held.objects.get(key)
+        stored = self.find(bucket, key)
         for name, value in () if stored is None else stored.tags:
             conditions[f"oss:ExistingObjectTag/{name}"] = value
         return conditions
@@ -121,12 +109,33 @@ class StorageCall:
         Known, from the page of each API of OSS: a call with `versionId` needs the permission for versions. Assumed: it
         needs the other one too.
         """
-        needed = [self.needs(one) if isinstance(one, str) else one for one in accesses]
+        actions = [one for one in accesses if isinstance(one, str)]
         if "versionId" in self.query:
-            needed += [
-                self.needs(OF_A_VERSION[one]) for one in accesses if isinstance(one, str) and one in OF_A_VERSION
-            ]
-        self.require(needed)
+            actions += [OF_A_VERSION[one] for one in actions if one in OF_A_VERSION]
+        self.require([*(one for one in accesses if isinstance(one, Access)), *map(self.needs, actions)])
+
+    @property
+    def source(self) -> tuple[str, str]:
+        """Bucket and key of the object to copy from; a `+` is a blank, as Go's clients write it."""
+        source, _, _ = (self.own_header("copy-source") or "").partition(VERSION_OF_SOURCE)
+        bucket, _, key = decode(source, plus_is_space=True).lstrip("/").partition("/")
+        return bucket, key
+
+    def reads_of_source(self) -> list[Access]:
+        """What reading the object to copy from needs."""
+        of_a_version = VERSION_OF_SOURCE in (self.own_header("copy-source") or "")
+        actions = ["GetObject", "GetObjectVersion"] if of_a_version else ["GetObject"]
+        return [self.needs(action, *self.source) for action in actions]
+
+    def find(self, bucket: str | None, key: str) -> StoredObject | None:
+        """The object of that bucket and key; None where there is none."""
+        held = self.store.find(bucket or "")
+        return None if held is None else held.objects.get(key)
+
+    def keep(self, stored: StoredObject) -> None:
+        """Store an object under the key of the call; whoever calls holds the store's lock."""
+        self.store.room.take(stored.size(self.key))
+        self.bucket().objects[self.key] = stored
 
     def bucket(self) -> Bucket:
         """The bucket that is asked for."""
@@ -140,9 +149,6 @@ class StorageCall:
 
     def kept_headers(self) -> dict[str, str]:
         """The headers that are stored with an object, user metadata as `meta-…`."""
-        kept = {name: self.headers[name] for name in KEPT_HEADERS if name in self.headers}
-        meta = self.prefix + "meta-"
-        kept.update(
-            {name.removeprefix(self.prefix): value for name, value in self.headers.items() if name.startswith(meta)}
-        )
-        return kept
+        meta = f"{self.prefix}meta-"
+        kept = {name: one for name, one in self.headers.items() if name in KEPT_HEADERS or name.startswith(meta)}
+        return {name.removeprefix(self.prefix): value for name, value in kept.items()}

@@ -9,6 +9,8 @@ from ramrole_creds.testing.services.markup import error_content, xml_response
 from ramrole_creds.testing.services.object_storage import perform
 from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
 from ramrole_creds.testing.services.storage_call import StorageCall
+from ramrole_creds.testing.verify import oss_address
+from ramrole_creds.testing.verify.canonical import header_map
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +50,20 @@ class StorageService(SignedService):
 
     def stored(self, call: SignedCall) -> StorageCall:
         """The call to storage that a signed call makes."""
-        return StorageCall.of(call, self.store, self.mark, lambda needed: self.require(call, *needed))
+        request, address = call.request, oss_address(call.request)
+        return StorageCall(
+            request=request,
+            bucket_name=address.bucket,
+            key=address.key,
+            query=call.query,
+            headers=header_map(request),
+            body=request.body,
+            store=self.store,
+            caller=call.caller,
+            region=call.region.removeprefix("oss-"),
+            prefix=self.mark,
+            require=lambda needed: self.require(call, *needed),
+        )
 
     def denied(self, denial: Denial) -> ServiceError:
         """`AccessDenied` with its detail."""

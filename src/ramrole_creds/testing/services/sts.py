@@ -16,6 +16,7 @@ from ramrole_creds.testing.services.denial import Denial
 from ramrole_creds.testing.services.instance import utc
 from ramrole_creds.testing.services.openapi import Answer, Call, OpenApi
 from ramrole_creds.testing.services.service import ServiceError
+from ramrole_creds.testing.verify.canonical import decimal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -180,10 +181,10 @@ def _session_parameters(call: Call) -> tuple[str, int, Mapping[str, Any] | None]
 
 
 def _duration(call: Call) -> int:
-    text = call.parameters.get("DurationSeconds") or str(DEFAULT_SESSION_SECONDS)
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    seconds = decimal(call.parameters.get("DurationSeconds") or str(DEFAULT_SESSION_SECONDS))
+    if seconds is None:
         raise ServiceError("InvalidParameter.DurationSeconds", "The parameter DurationSeconds is wrongly formed.")
-    return int(text)
+    return seconds
 
 
 def _check_duration(duration: int, longest: int) -> None:

@@ -1,12 +1,12 @@
-"""A custom policy and its versions, of which one is the default: the one that counts."""
+"""A policy that can be attached, and its versions, of which one is the default: the one that counts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
-Document = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ramrole_creds.testing.account.ram_policy import Document
 
 MAX_VERSIONS = 5
 
@@ -17,13 +17,7 @@ class TooManyVersionsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
-    """One version of a policy.
-
-    Args:
-        version_id: "v1", "v2" …; the number of a deleted version is not used again.
-        document: its content.
-        created_at: Unix time.
-    """
+    """One version, "v1", "v2" …; the number of a deleted one is not used again. Times are Unix times."""
 
     version_id: str
     document: Document
@@ -31,21 +25,25 @@ class PolicyVersion:
 
 
 @dataclass(eq=False, slots=True)
-class CustomPolicy:
-    """A policy of the account.
+class Policy:
+    """A policy by its name; `kind` is "System" or "Custom", `versions` are by their ids, the oldest first.
 
-    Args:
-        name: its name.
-        description: free text.
-        versions: by their ids, the oldest first.
-        default_id: the id of the version that counts.
+    Whoever has it attached is bound by its default version at once.
     """
 
     name: str
+    kind: str = "Custom"
     description: str = ""
     versions: dict[str, PolicyVersion] = field(default_factory=dict)
     default_id: str = ""
     _last_number: int = 0
+
+    @classmethod
+    def of(cls, name: str, document: Document, kind: str = "Custom") -> Policy:
+        """A policy with one version."""
+        policy = cls(name, kind, name if kind == "System" else "")
+        policy.add(document)
+        return policy
 
     @property
     def default(self) -> PolicyVersion:
@@ -58,13 +56,9 @@ class CustomPolicy:
         return self.default.document
 
     def add(self, document: Document, at: float = 0.0, *, default: bool = True, rotate: bool = True) -> PolicyVersion:
-        """Add a version.
+        """Add a version, which counts from now on if it is to be the `default`, or the first one.
 
-        Args:
-            document: its content.
-            at: Unix time.
-            default: whether it counts from now on; the first version does in any case.
-            rotate: whether the oldest version that does not count makes room where there are too many.
+        With `rotate` the oldest version that does not count makes room where there are too many.
 
         Raises:
             TooManyVersionsError: there are five, and `rotate` is false.
