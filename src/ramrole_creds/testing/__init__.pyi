@@ -29,7 +29,6 @@ from ramrole_creds.testing.account.least_privilege import (
     UnusedPermission as UnusedPermission,
 )
 from ramrole_creds.testing.account.oidc_issuer import OidcIssuer as OidcIssuer
-from ramrole_creds.testing.clock_in_place import process_clock as process_clock
 from ramrole_creds.testing.clocks import (
     TickingClock as TickingClock,
 )
@@ -42,8 +41,8 @@ from ramrole_creds.testing.fake_cloud import (
 from ramrole_creds.testing.fake_cloud import (
     FakeCloudDefect as FakeCloudDefect,
 )
+from ramrole_creds.testing.faults.hostile import HostileAnswer as HostileAnswer
 from ramrole_creds.testing.faults.hostile import hostile_answers as hostile_answers
-from ramrole_creds.testing.faults.hostile_answer import HostileAnswer as HostileAnswer
 from ramrole_creds.testing.faults.script import (
     Fault as Fault,
 )
@@ -51,6 +50,7 @@ from ramrole_creds.testing.faults.script import (
     Faults as Faults,
 )
 from ramrole_creds.testing.in_place import cloud_in_place as cloud_in_place
+from ramrole_creds.testing.in_place import process_clock as process_clock
 from ramrole_creds.testing.machine_time import system_time as system_time
 from ramrole_creds.testing.network import (
     RealAddressError as RealAddressError,

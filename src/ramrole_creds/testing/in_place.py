@@ -6,8 +6,10 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ramrole_creds.clock import DEFAULT_CLOCK
+from ramrole_creds.metadata.answered import forget_answered
+from ramrole_creds.provider import restart_providers
 from ramrole_creds.testing.children import reach_children
-from ramrole_creds.testing.clock_in_place import process_clock
 from ramrole_creds.testing.environment import STS_ENDPOINT_VARIABLE, changed_environment, isolated_environment
 from ramrole_creds.testing.network import forbid_metadata, local_names, redirect_metadata
 
@@ -68,6 +70,31 @@ def machine_in_place(url: str, clock: Clock, home: Path | None, *, redirect: boo
         process_clock(clock),
     ):
         yield
+
+
+@contextlib.contextmanager
+def process_clock(clock: Clock) -> Iterator[None]:
+    """Let every provider, client and signer that was given no clock follow this one, whenever it was made.
+
+    At the beginning and at the end those providers start again: they drop what they fetched and read the environment
+    again, so that nothing of one test is served in the next. A provider of a class outside of this library only drops
+    what it fetched.
+
+    Args:
+        clock: the clock to follow, for instance `cloud.clock`.
+    """
+    before = DEFAULT_CLOCK.target
+    _start_again(clock)
+    try:
+        yield
+    finally:
+        _start_again(before)
+
+
+def _start_again(clock: Clock) -> None:
+    DEFAULT_CLOCK.target = clock
+    restart_providers()
+    forget_answered()
 
 
 def put_on_top(cloud: FakeCloud) -> None:

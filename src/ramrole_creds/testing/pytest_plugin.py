@@ -1,22 +1,11 @@
 """The pytest plugin: fixtures that put the code under test into a fake cloud.
 
-Nothing happens, and nothing else of this package is imported, until a test uses one of the fixtures.
-
-- `ramrole_cloud`: a running `FakeCloud`. Connections to 100.100.100.200:80 reach it, so code on the official SDKs
-  works unchanged; the environment is isolated (home directory, ALIBABA_CLOUD_*, proxies); every provider and signer
-  that was given no clock follows the cloud's clock.
-- `ramrole_clock`: its `VirtualClock`, or that of the module's or run's cloud.
-- `ramrole_role`: name of the attached role, "web" by default; override the fixture or use the marker.
-- `ramrole_provider`: an `EcsRamRoleProvider` on that cloud and clock, closed afterwards.
-- `ramrole_module_cloud`, `ramrole_session_cloud`: one cloud for a module or for the whole run.
-- `no_metadata`: a machine without a metadata service.
+Nothing happens, and nothing else of this package is imported, until a test uses one of the fixtures: `ramrole_cloud`
+and `ramrole_clock`, `ramrole_role`, `ramrole_provider`, `ramrole_module_cloud`, `ramrole_session_cloud`, `no_metadata`.
 
 The marker `@pytest.mark.ramrole(role=…, mode=…, faults=[…], start=…, redirect=…, system_time=…, **arguments of
 FakeCloud)` sets a test's cloud up; on a module (`pytestmark`) also that of `ramrole_module_cloud`. When a test fails,
 the requests to the cloud are printed; secrets are masked everywhere.
-
-`pytest --ramrole-policy=FILE` writes the smallest RAM policy for the run, `--ramrole-check-policy=FILE` fails a run
-that needs more than that file allows.
 """
 
 from __future__ import annotations
@@ -28,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from _pytest.nodes import Node
@@ -175,39 +164,29 @@ def _complete(report: pytest.TestReport, item: pytest.Item, nodes: Sequence[Node
     for node in nodes:
         _remember_keys(node, node.stash[_CLOUD])
     for node in nodes:
-        if node is item or _uses(getattr(item, "fixturenames", ()), node):
+        if node is item or _is_used(item, node):
             requests = describe(node.stash[_CLOUD], item.config.stash[_ISSUED], report.longreprtext)
-            title = "Requests to the fake cloud" + ("" if node is item else f" of the {_scope(node)}")
+            scope = "run" if isinstance(node, pytest.Session) else "module"
+            title = "Requests to the fake cloud" + ("" if node is item else f" of the {scope}")
             report.sections.append((title, requests))
     report.sections = [(title, mask_text(text)) for title, text in report.sections]
     if leaked_marker(report.longreprtext) is not None:
         report.longrepr = mask_text(report.longreprtext)
 
 
-def _scope(node: Node) -> str:
-    return "run" if isinstance(node, pytest.Session) else "module"
-
-
-def _uses(names: Collection[str], node: Node) -> bool:
-    """True for a test with these fixtures that uses the cloud of this module or session."""
-    return ("ramrole_session_cloud" if isinstance(node, pytest.Session) else "ramrole_module_cloud") in names
+def _is_used(item: pytest.Item, node: Node) -> bool:
+    """True for a test that uses the cloud of this module or session."""
+    fixture = "ramrole_session_cloud" if isinstance(node, pytest.Session) else "ramrole_module_cloud"
+    return fixture in getattr(item, "fixturenames", ())
 
 
 def _put_on_top(item: pytest.Item) -> None:
-    """Of the clouds of module and session, let that count which the test uses."""
-    if "ramrole_creds.testing.in_place" not in sys.modules:
-        return
-    from ramrole_creds.testing.in_place import put_on_top
+    """Of the clouds of module and session, let that count which the test uses, the module's rather."""
+    nodes = [node for node in reversed(item.listchain()) if _CLOUD in node.stash and _is_used(item, node)]
+    if nodes:
+        from ramrole_creds.testing.in_place import put_on_top
 
-    names = getattr(item, "fixturenames", ())
-    for name, node in (
-        ("ramrole_module_cloud", item.getparent(pytest.Module)),
-        ("ramrole_session_cloud", item.session),
-    ):
-        cloud = None if name not in names or node is None else node.stash.get(_CLOUD, None)
-        if cloud is not None:
-            put_on_top(cloud)
-            return
+        put_on_top(nodes[0].stash[_CLOUD])
 
 
 def _keep_rules() -> None:

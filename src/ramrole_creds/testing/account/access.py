@@ -6,15 +6,15 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ramrole_creds.testing.account.ram_policy import Decision, decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from ramrole_creds.testing.account.credential_store import IssuedCredentials
     from ramrole_creds.testing.account.policy_conditions import Context
+    from ramrole_creds.testing.account.ram_policy import Document
 
 Values = str | tuple[str, ...]
 
@@ -73,6 +73,20 @@ class Judgement(NamedTuple):
         return self.decision is Decision.ALLOW
 
 
+class Caller(Protocol):
+    """Who makes a call, as far as policies look at it: the properties and layers of `IssuedCredentials`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def identity_type(self) -> str: ...
+    @property
+    def principal_arn(self) -> str: ...
+    @property
+    def access_key_id(self) -> str: ...
+    def policy_layers(self) -> list[tuple[str, list[Document]]]: ...
+
+
 _recorders: list[Callable[[JudgedAccess, Context], None]] = []
 
 
@@ -103,7 +117,7 @@ class Authorizer:
         self._lock = threading.Lock()  # guards _judged
         self._judged: dict[JudgedAccess, None] = {}
 
-    def judge(self, caller: IssuedCredentials, access: Access, at: float) -> Judgement:
+    def judge(self, caller: Caller, access: Access, at: float) -> Judgement:
         """Decide whether the caller may do this at the Unix time `at`, and record it."""
         context = self.context(caller, access.conditions, at)
         judgement = decide_for(caller, access, context)
@@ -126,7 +140,7 @@ class Authorizer:
         with self._lock:
             self._judged.clear()
 
-    def context(self, caller: IssuedCredentials | None, given: Mapping[str, Values], at: float) -> Context:
+    def context(self, caller: Caller | None, given: Mapping[str, Values], at: float) -> Context:
         """The values of condition keys for a call at the Unix time `at`: common ones, the service's, those set here."""
         moment = datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         common = {"acs:CurrentTime": moment}
@@ -144,7 +158,7 @@ def condition_context(*sources: Mapping[str, Values]) -> Context:
     }
 
 
-def decide_for(caller: IssuedCredentials, access: Access, context: Context) -> Judgement:
+def decide_for(caller: Caller, access: Access, context: Context) -> Judgement:
     """What identity and session policy decide together: the session policy can only narrow."""
     judged = [
         Judgement(decide(documents, access.action, access.resource, context), kind)

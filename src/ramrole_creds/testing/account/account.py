@@ -56,10 +56,6 @@ class PolicyOwner:
         """The documents of the attached policies as they are now, by type and name."""
         return {key: one.document for key, one in self.attached.items()}
 
-    def current_policies(self) -> list[Document]:
-        """These documents alone."""
-        return list(self.policies.values())
-
 
 @dataclass(eq=False, slots=True)
 class Role(PolicyOwner):
@@ -92,7 +88,7 @@ class Role(PolicyOwner):
             principal_id=f"{self.role_id}:{session_name}",
             role_name=self.name,
             account_id=self.account_id,
-            policies=self.current_policies,
+            policies=lambda: list(self.policies.values()),
         )
 
 
@@ -111,7 +107,7 @@ class User(PolicyOwner):
             identity_type="RAMUser",
             principal_id=self.user_id,
             account_id=self.account_id,
-            policies=self.current_policies,
+            policies=lambda: list(self.policies.values()),
         )
 
 

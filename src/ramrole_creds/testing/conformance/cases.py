@@ -20,7 +20,7 @@ from ramrole_creds.testing.faults.hostile import hostile_answers
 from ramrole_creds.testing.masking import leaked_marker, mask_text
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.faults.hostile_answer import HostileAnswer
+    from ramrole_creds.testing.faults.hostile import HostileAnswer
     from ramrole_creds.testing.request_log import RecordedRequest
 
 SHORT_LIFETIME_SECONDS = 6.0

@@ -330,11 +330,12 @@ def _entry(number: int, entry: object, now: float) -> Fault:
     """The fault that one entry of a script describes."""
     if not isinstance(entry, Mapping) or "where" not in entry or "what" not in entry:
         raise ValueError(f'Fault {number} of the script must be a mapping with "where" and "what".')
+    given = dict(entry)
+    where, what, between = given.pop("where"), given.pop("what"), given.pop("between", None)
     try:
-        options = {name: value for name, value in entry.items() if name not in PLACEMENT}
-        common = {name: value for name, value in entry.items() if name in {"times", "skip", "probability", "label"}}
-        starts, ends = _span(entry.get("between"), now)
-        return Fault(entry["where"], make_kind(entry["what"], options), starts=starts, ends=ends, **common)
+        placing = {name: given.pop(name) for name in PLACEMENT if name in given}
+        starts, ends = _span(between, now)
+        return Fault(where, make_kind(what, given), starts=starts, ends=ends, **placing)
     except (TypeError, ValueError) as error:
         raise ValueError(f"Fault {number} of the script: {error}") from None
 

@@ -6,7 +6,7 @@ import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ramrole_creds.testing.faults.options import BOOLEAN, STATUS, TEXT, or_none
 from ramrole_creds.testing.request_log import describe_headers
@@ -14,8 +14,13 @@ from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.instance import RoleAlreadyAttached, utc
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing.fake_cloud import FakeCloud
+    from ramrole_creds.testing.account.credential_store import CredentialStore
+    from ramrole_creds.testing.account.least_privilege import Width
+    from ramrole_creds.testing.faults.script import Faults
+    from ramrole_creds.testing.request_log import RequestLog
     from ramrole_creds.testing.server.messages import WireRequest
+    from ramrole_creds.testing.services.instance import Instance
+    from ramrole_creds.testing.services.metadata_service import MetadataService, Mode
 
 KEY_HEADER = "X-Fake-Key"
 _QUIRK_RULES = {  # by the type of the quirk
@@ -27,7 +32,27 @@ _QUIRK_RULES = {  # by the type of the quirk
 Arguments = Mapping[str, Any]
 
 
-def answer_control(cloud: FakeCloud, request: WireRequest) -> WireResponse:
+class ControlledCloud(Protocol):
+    """What the control API reads of a `FakeCloud`; `_CALLS` names the methods that it calls besides."""
+
+    control_key: str | None
+    credential_store: CredentialStore
+    faults: Faults
+    instance: Instance
+    metadata: MetadataService
+    mode: Mode
+    requests: RequestLog
+
+    @property
+    def clock(self) -> Any: ...  # noqa: ANN401  # any clock; `advance` is looked up
+    @property
+    def url(self) -> str: ...
+    def least_privilege(self, name: str, *, resources: Width = "exact") -> dict[str, Any]: ...
+    def disable_endpoint(self, how: str = "403") -> None: ...
+    def enable_endpoint(self) -> None: ...
+
+
+def answer_control(cloud: ControlledCloud, request: WireRequest) -> WireResponse:
     """Answer a request below `/_fake/`.
 
     All but `GET /_fake/health` need the key in the header `X-Fake-Key`. Arguments are a JSON object in the body.
@@ -49,7 +74,7 @@ def answer_control(cloud: FakeCloud, request: WireRequest) -> WireResponse:
     return _json({"error": f"There is no {route}.", "routes": sorted([*_CALLS, *_ANSWERS])}, 404)
 
 
-def state(cloud: FakeCloud, _: Arguments) -> dict[str, Any]:
+def state(cloud: ControlledCloud, _: Arguments) -> dict[str, Any]:
     """The state of the cloud, without secrets."""
     now = cloud.clock.time()
     return {
@@ -75,12 +100,12 @@ def _arguments(route: str, request: WireRequest) -> dict[str, Any]:
     return arguments
 
 
-def _set_mode(cloud: FakeCloud, arguments: Arguments) -> dict[str, Any]:
+def _set_mode(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
     cloud.mode = arguments["mode"]
     return state(cloud, {})
 
 
-def _set_endpoint(cloud: FakeCloud, arguments: Arguments) -> dict[str, Any]:
+def _set_endpoint(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
     wanted = arguments["endpoint"]
     if wanted not in ("enabled", "disabled"):
         raise ValueError(f'endpoint must be "enabled" or "disabled", not {wanted!r}.')
@@ -91,13 +116,13 @@ def _set_endpoint(cloud: FakeCloud, arguments: Arguments) -> dict[str, Any]:
     return state(cloud, {})
 
 
-def _set_items(cloud: FakeCloud, arguments: Arguments) -> dict[str, Any]:
+def _set_items(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
     items = cloud.instance.items
     _merge(items, arguments, str)
     return {path: str(value) for path, value in items.items()}
 
 
-def _set_quirks(cloud: FakeCloud, arguments: Arguments) -> dict[str, Any]:
+def _set_quirks(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
     quirks = cloud.metadata.quirks
     known = {one.name: one for one in fields(quirks)}
     for name, value in arguments.items():
@@ -111,7 +136,7 @@ def _set_quirks(cloud: FakeCloud, arguments: Arguments) -> dict[str, Any]:
     return {name: getattr(quirks, name) for name in known}
 
 
-def _set_conditions(cloud: FakeCloud, arguments: Arguments) -> dict[str, Any]:
+def _set_conditions(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
     values = cloud.credential_store.authorizer.condition_values
     _merge(values, arguments, lambda value: tuple(map(str, value)) if isinstance(value, list) else str(value))
     return dict(values)
@@ -126,7 +151,7 @@ def _merge(target: dict[str, Any], changes: Arguments, read: Callable[[Any], Any
             target[name] = read(value)
 
 
-def _advance(cloud: FakeCloud, arguments: Arguments) -> dict[str, Any]:
+def _advance(cloud: ControlledCloud, arguments: Arguments) -> dict[str, Any]:
     advance = getattr(cloud.clock, "advance", None)
     if advance is None:
         raise ValueError("The fake cloud runs on the real clock, which cannot be advanced.")
@@ -135,7 +160,7 @@ def _advance(cloud: FakeCloud, arguments: Arguments) -> dict[str, Any]:
     return {"time": utc(cloud.clock.time())}
 
 
-def _list_faults(cloud: FakeCloud, _: Arguments) -> list[dict[str, Any]]:
+def _list_faults(cloud: ControlledCloud, _: Arguments) -> list[dict[str, Any]]:
     names = ("where", "what", "times", "played")
     return [{name: getattr(one, name) for name in names} | {"options": _shown(one.options)} for one in cloud.faults]
 
@@ -144,17 +169,17 @@ def _shown(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value.decode("latin-1") if isinstance(value, bytes) else value for name, value in options.items()}
 
 
-def _add_faults(cloud: FakeCloud, arguments: Arguments) -> list[dict[str, Any]]:
+def _add_faults(cloud: ControlledCloud, arguments: Arguments) -> list[dict[str, Any]]:
     cloud.faults.add_all(arguments.get("faults", [arguments]))
     return _list_faults(cloud, {})
 
 
-def _clear_faults(cloud: FakeCloud, _: Arguments) -> list[dict[str, Any]]:
+def _clear_faults(cloud: ControlledCloud, _: Arguments) -> list[dict[str, Any]]:
     cloud.faults.clear()
     return []
 
 
-def _list_requests(cloud: FakeCloud, _: Arguments) -> list[dict[str, Any]]:
+def _list_requests(cloud: ControlledCloud, _: Arguments) -> list[dict[str, Any]]:
     names = ("number", "service", "step", "method", "path", "status", "fault", "access_key_id")
     return [
         {name: getattr(one, name) for name in names}
@@ -163,7 +188,7 @@ def _list_requests(cloud: FakeCloud, _: Arguments) -> list[dict[str, Any]]:
     ]
 
 
-def _clear_requests(cloud: FakeCloud, _: Arguments) -> list[Any]:
+def _clear_requests(cloud: ControlledCloud, _: Arguments) -> list[Any]:
     cloud.requests.clear()
     return []
 
@@ -179,7 +204,7 @@ _CALLS: Mapping[str, str] = {
     "POST /_fake/role/rotate": "rotate",
     "POST /_fake/reset": "reset",
 }
-_ANSWERS: Mapping[str, Callable[[FakeCloud, Arguments], Any]] = {
+_ANSWERS: Mapping[str, Callable[[ControlledCloud, Arguments], Any]] = {
     "GET /_fake/state": state,
     "POST /_fake/mode": _set_mode,
     "POST /_fake/endpoint": _set_endpoint,

@@ -138,21 +138,19 @@ class Gateway:
         try:
             return service.handle(request)
         except UnicodeError:  # a lone surrogate out of a JSON body, say, which the answer would repeat
-            return WireResponse(
-                400, (("Content-Type", "text/plain"),), b"The request holds text that is not Unicode.\n"
-            )
+            return _plain(400, "The request holds text that is not Unicode.\n")
         except ServiceError as error:
-            return WireResponse(error.status, (("Content-Type", "text/plain"),), f"{error}\n".encode())
+            return _plain(error.status, f"{error}\n")
         except Exception:  # noqa: BLE001  # as above
             self._note_defect()
-            return WireResponse(500, (("Content-Type", "text/plain"), ("X-Fake-Cloud-Defect", service.name)))
+            return _plain(500, "").with_header("X-Fake-Cloud-Defect", service.name)
 
     def _refusal(self, request: WireRequest) -> WireResponse | None:
         """The answer to what no service may see."""
         if not self._is_own_host(request.header("Host")):
             return _other_host(request.header("Host") or "")
         if request.path in ("", "/") and request.has_long_form:
-            return WireResponse(413, (("Content-Type", "text/plain"),), _LONG_FORM)
+            return _plain(413, f"A form has at most {MAX_FORM_BYTES} bytes and {MAX_FORM_PARAMETERS} parameters.\n")
         return None
 
     def _route(self, request: WireRequest) -> Service | None:
@@ -168,7 +166,8 @@ class Gateway:
         return name in self.hosts or name in _OWN_NAMES or name.endswith(_OWN_SUFFIXES)
 
 
-_LONG_FORM = f"A form has at most {MAX_FORM_BYTES} bytes and {MAX_FORM_PARAMETERS} parameters.\n".encode()
+def _plain(status: int, text: str) -> WireResponse:
+    return WireResponse(status, (("Content-Type", "text/plain"),), text.encode())
 
 
 def _other_host(host: str) -> WireResponse:
@@ -181,7 +180,7 @@ def _other_host(host: str) -> WireResponse:
         f"names only, not for {shown}, and forwards nothing. Name the host in "
         "no_proxy of the child, or in allowed_hosts of FakeCloud.\n"
     )
-    return WireResponse(403, (("Content-Type", "text/plain"),), text.encode())
+    return _plain(403, text)
 
 
 def signing_key_id(request: WireRequest) -> str | None:

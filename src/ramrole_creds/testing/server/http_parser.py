@@ -114,13 +114,14 @@ class RequestReader:
             raise BadRequest(400, "More than one Content-Length")
         if "100-continue" in fields.get("expect", "").lower():
             self._socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        body = bytearray()
         if "chunked" in fields.get("transfer-encoding", "").lower():
-            body = self._chunks()
+            self._add_chunks(body)
         else:
-            body = self._exactly(_length(fields.get("content-length", "0")))
+            self._add(body, _length(fields.get("content-length", "0")))
         if version == "HTTP/1.0" and "keep-alive" not in fields.get("connection", "").lower():
             headers = (*headers, ("Connection", "close"))
-        return WireRequest(method, target, headers, body, at)
+        return WireRequest(method, target, headers, bytes(body), at)
 
     def drain(self) -> None:
         """Read what still arrives, briefly, so that closing does not reset an answer that is being sent."""
@@ -134,8 +135,8 @@ class RequestReader:
         self._budget.give_back(self._taken)
         self._taken = 0
 
-    def _receive(self) -> bytes:
-        """Some bytes of a request, nothing at the end of the connection.
+    def _fill(self) -> bool:
+        """Receive some bytes of a request; False at the end of the connection.
 
         Raises:
             BadRequest: the request is not complete in its time.
@@ -145,7 +146,13 @@ class RequestReader:
             raise BadRequest(408, "Request too slow")
         if left != math.inf:
             self._socket.settimeout(left if self._patience is None else min(left, self._patience))
-        return self._socket.recv(RECEIVED_BYTES)
+        data = self._socket.recv(RECEIVED_BYTES)
+        self._buffer += data
+        return bool(data)
+
+    def _fill_body(self) -> None:
+        if not self._fill():
+            raise ConnectionResetError("the client left inside its body")
 
     def _head(self) -> bytes | None:
         while True:
@@ -163,10 +170,8 @@ class RequestReader:
                 raise BadRequest(431, "Request head too large")
             if self._buffer:
                 self._start_clock()
-            data = self._receive()
-            if not data:
+            if not self._fill():
                 return None
-            self._buffer += data
 
     def _start_clock(self) -> None:
         if self._deadline == math.inf:
@@ -182,10 +187,7 @@ class RequestReader:
         """Move so many bytes of the connection to the body."""
         while count > 0:
             if not self._buffer:
-                data = self._receive()
-                if not data:
-                    raise ConnectionResetError("the client left inside its body")
-                self._buffer += data
+                self._fill_body()
             part = self._cut(min(count, len(self._buffer)))
             if not self._budget.take(len(part)):
                 raise BadRequest(503, "Too many large bodies at once")
@@ -193,25 +195,16 @@ class RequestReader:
             body += part
             count -= len(part)
 
-    def _exactly(self, count: int) -> bytes:
-        body = bytearray()
-        self._add(body, count)
-        return bytes(body)
-
     def _line(self) -> bytes:
         while (end := self._buffer.find(b"\r\n")) < 0:
             if len(self._buffer) > MAX_HEAD_BYTES:
                 raise BadRequest(400, "Chunk head too large")
-            data = self._receive()
-            if not data:
-                raise ConnectionResetError("the client left inside its body")
-            self._buffer += data
+            self._fill_body()
         line = self._cut(end)
         del self._buffer[:2]
         return line
 
-    def _chunks(self) -> bytes:
-        body = bytearray()
+    def _add_chunks(self, body: bytearray) -> None:
         while True:
             try:
                 size = int(self._line().partition(b";")[0].strip(), 16)
@@ -221,7 +214,7 @@ class RequestReader:
                 raise BadRequest(413, "Body too large")
             if size == 0:
                 self._skip_trailers()
-                return bytes(body)
+                return
             self._add(body, size)
             if self._line():
                 raise BadRequest(400, "Malformed chunk")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.testing.account import ram_policy as policy
 from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.account.policy_grammar import parse_policy
 from ramrole_creds.testing.services.instance import Instance, RoleAlreadyAttached
+from ramrole_creds.testing.services.markup import read_json
 from ramrole_creds.testing.services.openapi import Answer, Call, OpenApi
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import DEFAULT_REGION
@@ -169,10 +169,7 @@ class EcsService(OpenApi):
         return {}
 
     def _named(self, call: Call) -> list[Instance]:
-        try:
-            ids = json.loads(call.required("InstanceIds"))
-        except (ValueError, RecursionError):
-            ids = None
+        ids = read_json(call.required("InstanceIds"))
         if not isinstance(ids, list) or not 1 <= len(ids) <= MAX_INSTANCES or not all(isinstance(i, str) for i in ids):
             raise ServiceError("InvalidInstanceIds.Malformed", "The amount of specified InstanceIds is invalid.")
         instances = [self._one(one) for one in ids]

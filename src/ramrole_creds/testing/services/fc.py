@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.server.messages import WireResponse
-from ramrole_creds.testing.services.markup import json_response
+from ramrole_creds.testing.services.markup import json_response, read_json
 from ramrole_creds.testing.services.signed_service import VERBS, SignedCall, SignedService
 from ramrole_creds.testing.verify.error_catalogs import FC
 
@@ -64,7 +63,7 @@ class FcService(SignedService):
         collection = call.path.rpartition("/")[2]
         if call.method == "GET" and collection in _COLLECTIONS:
             return json_response({collection: [], "nextToken": None})
-        return json_response(_given(call.request.body))
+        return json_response(read_json(call.request.body) or {})
 
     def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
         """A document in JSON."""
@@ -80,10 +79,3 @@ def _is_invocation(call: SignedCall) -> bool:
     path = _path(call)
     triggered = call.verdict.scheme == "fc_trigger" or path.startswith("/proxy/")
     return triggered or re.search(r"/functions/[^/]+/invocations$", path) is not None
-
-
-def _given(body: bytes) -> object:
-    try:
-        return json.loads(body) if body else {}
-    except (ValueError, RecursionError):
-        return {}

@@ -47,6 +47,14 @@ def json_response(content: object, *headers: tuple[str, str], status: int = 200)
     return WireResponse(status, (*headers, ("Content-Type", "application/json")), json.dumps(content).encode())
 
 
+def read_json(text: str | bytes) -> object:
+    """The value of a text in JSON; None for any other text."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
 def openapi_answer(
     root: str, content: Mapping[str, object], status: int = 200, *, as_xml: bool = False
 ) -> WireResponse:

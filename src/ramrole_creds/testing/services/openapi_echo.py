@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.account.access import Access
-from ramrole_creds.testing.services.markup import openapi_answer, openapi_error
+from ramrole_creds.testing.services.markup import openapi_answer, openapi_error, read_json
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
 from ramrole_creds.testing.verify import is_rpc, named_operation, rpc_parameters
@@ -144,9 +143,8 @@ def _resources(product: str, path: str, parameters: Mapping[str, str]) -> Iterat
 def _listed(name: str, parameters: Mapping[str, str]) -> list[str]:
     """The values of `Name`, `Name.1` …, and of the JSON list `Names`."""
     values = [value for key, value in parameters.items() if value and re.fullmatch(rf"{name}(\.\d+)?", key)]
-    with contextlib.suppress(ValueError, RecursionError):
-        listed = json.loads(parameters.get(f"{name}s") or "[]")
-        values += [str(each) for each in listed] if isinstance(listed, list) else []
+    listed = read_json(parameters.get(f"{name}s", ""))
+    values += map(str, listed) if isinstance(listed, list) else ()
     return list(dict.fromkeys(values))
 
 
@@ -173,10 +171,8 @@ def _understood_body(request: WireRequest) -> object:
     text = to_text(request.body)
     if content_type.startswith("application/x-www-form-urlencoded"):
         return {readable(name): readable(value or "") for name, value in query_pairs(text) if name not in _COMMON}
-    if content_type.startswith("application/json") and request.body:
-        with contextlib.suppress(ValueError, RecursionError):
-            return json.loads(request.body)
-    return readable(text)
+    parsed = read_json(request.body) if content_type.startswith("application/json") else None
+    return readable(text) if parsed is None else parsed
 
 
 def _wants_xml(request: WireRequest) -> bool:

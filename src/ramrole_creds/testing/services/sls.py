@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.server.messages import WireResponse
-from ramrole_creds.testing.services.markup import json_response
+from ramrole_creds.testing.services.markup import json_response, read_json
 from ramrole_creds.testing.services.room import entry_size
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import VERBS, SignedCall, SignedService
@@ -177,8 +176,5 @@ def _group_action(method: str, kind: str, below: str) -> str:
 
 
 def _field(body: bytes, name: str) -> str:
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        return ""
+    content = read_json(body)
     return str(content.get(name, "")) if isinstance(content, dict) else ""

@@ -10,6 +10,7 @@ from ramrole_creds.testing.account import ram_policy as policy
 from ramrole_creds.testing.account.access import Access, Judgement
 from ramrole_creds.testing.account.account import MIN_SESSION_SECONDS
 from ramrole_creds.testing.account.oidc_issuer import InvalidToken, verify_token
+from ramrole_creds.testing.account.policy_conditions import texts
 from ramrole_creds.testing.account.policy_grammar import parse_policy
 from ramrole_creds.testing.account.ram_policy import Decision
 from ramrole_creds.testing.services.denial import Denial
@@ -65,18 +66,16 @@ class StsService(OpenApi):
         given = {"sts:ExternalId": call.parameters["ExternalId"]} if "ExternalId" in call.parameters else {}
         context = self.account.issuer.authorizer.context(caller, given, call.at)
         if not policy.trusts(role.trust, "sts:AssumeRole", "RAM", _names(caller), context):
+            judgement = Judgement(Decision.IMPLICIT_DENY, "AssumeRolePolicy")
+            denial = Denial(caller, Access("sts:AssumeRole", role_arn), judgement)
             raise ServiceError(
                 "NoPermission",
                 "No permission perform sts:AssumeRole on this Role. Maybe you are not authorized to perform "
                 "sts:AssumeRole or the specified role does not trust you",
                 403,
-                extra=(("AccessDeniedDetail", self._trust_denial(caller, role_arn).detail),),
+                extra=(("AccessDeniedDetail", denial.detail),),
             )
         return self._session(role, session_name, duration, session_policy, call.at)
-
-    def _trust_denial(self, caller: IssuedCredentials, role_arn: str) -> Denial:
-        judgement = Judgement(Decision.IMPLICIT_DENY, "AssumeRolePolicy")
-        return Denial(caller, Access("sts:AssumeRole", role_arn), judgement)
 
     def _assume_role_with_oidc(self, call: Call) -> Answer:
         provider_arn = call.required("OIDCProviderArn")
@@ -92,7 +91,7 @@ class StsService(OpenApi):
             raise ServiceError(invalid.code, invalid.message, 401) from None
         role = self._role(role_arn)
         _check_duration(duration, role.max_session_seconds)
-        audiences = [str(one) for one in (claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]])]
+        audiences = texts(claims["aud"])
         subject = str(claims.get("sub"))
         given = {"oidc:iss": claims["iss"], "oidc:sub": subject, "oidc:aud": tuple(audiences)}
         context = self.account.issuer.authorizer.context(None, given, call.at)
@@ -140,10 +139,7 @@ class StsService(OpenApi):
             role.session(session_name), now=math.floor(at), lifetime=duration, session_policy=session_policy
         )
         return {
-            "AssumedRoleUser": {
-                "Arn": f"{role.arn}/{session_name}",
-                "AssumedRoleId": issued.identity.principal_id,
-            },
+            "AssumedRoleUser": {"Arn": f"{role.arn}/{session_name}", "AssumedRoleId": issued.identity.principal_id},
             "Credentials": {
                 "AccessKeyId": issued.access_key_id,
                 "AccessKeySecret": issued.access_key_secret,

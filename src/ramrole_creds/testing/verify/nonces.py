@@ -20,23 +20,14 @@ class NonceMemory:
 
     def admit(self, access_key_id: str, nonce: str, now: float) -> bool:
         """True for a nonce that this key did not use in the last 15 minutes; it is then remembered."""
+        if len(nonce) > MAX_NONCE_CHARACTERS:
+            nonce = hashlib.sha256(nonce.encode("utf-8", "surrogatepass")).hexdigest()
+        horizon = now - self._memory_seconds
         with self._lock:
-            nonce = (
-                nonce
-                if len(nonce) <= MAX_NONCE_CHARACTERS
-                else hashlib.sha256(nonce.encode("utf-8", "surrogatepass")).hexdigest()
-            )
-            horizon = now - self._memory_seconds
-            while self._seen:
-                oldest = next(iter(self._seen))
-                if self._seen[oldest] > horizon:
-                    break
-                del self._seen[oldest]
-            used_at = self._seen.get((access_key_id, nonce))
-            if used_at is not None and used_at > horizon:
+            if self._seen.get((access_key_id, nonce), horizon) > horizon:
                 return False
             self._seen.pop((access_key_id, nonce), None)
-            while len(self._seen) >= MAX_NONCES:
+            while self._seen and (len(self._seen) >= MAX_NONCES or next(iter(self._seen.values())) <= horizon):
                 del self._seen[next(iter(self._seen))]
             self._seen[access_key_id, nonce] = now
             return True
