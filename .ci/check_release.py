@@ -1,12 +1,15 @@
-"""Builds the release twice and looks at it: the same bytes, a valid description, nothing missing, and what it needs.
+"""Builds the release twice and checks it: the same bytes, a valid description, nothing missing or in excess.
 
-Run it by `tox run -e release`. The archives and the list of components (SBOM) are left in dist/.
+The second build starts from the sdist, at another place, with another umask and time zone. Then the wheel is installed
+without an extra and tried. Run it by `tox run -e release`. The archives and the list of components (SBOM) are left in
+dist/.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -15,10 +18,25 @@ import sys
 import tarfile
 import tempfile
 import venv
+import zipfile
+from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-IN_SDIST = ("src", "tests", "docs", "benchmarks", ".ci", "tox.ini", "pyproject.toml", "README.md", "CHANGELOG.md")
+PACKAGE = "src/ramrole_creds/"
+FIXED_EPOCH = 1_577_836_800  # of a build outside of a checkout
+IN_SDIST = ("tests", "docs", "benchmarks", ".ci", "tox.ini", "pyproject.toml", "LICENSE", "README.md", "CHANGELOG.md")
+# What needs nothing but the declared dependencies: every public name, and the plugin for pytest, without pytest.
+TRIAL = """
+import importlib.metadata as metadata
+import ramrole_creds, ramrole_creds.signing as signing, ramrole_creds.testing as testing
+
+for module in (ramrole_creds, signing, testing):
+    for name in module.__all__:
+        getattr(module, name)
+(plugin,) = metadata.entry_points(group="pytest11", name="ramrole_creds")
+print(plugin.value, metadata.version("ramrole-creds"), ramrole_creds.__version__)
+"""
 
 
 def main() -> int:
@@ -30,39 +48,62 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--test-sdist", action="store_true", help="also run the tests that the sdist holds")
     arguments = parser.parse_args()
-    check_changelog(git("tag", "--points-at", "HEAD").split(), (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
     dist = ROOT / "dist"
     shutil.rmtree(dist, ignore_errors=True)
-    with tempfile.TemporaryDirectory() as second:
-        first, again = build(dist), build(Path(second))
+    environment = os.environ | {"SOURCE_DATE_EPOCH": git("log", "-1", "--format=%ct") or str(FIXED_EPOCH)}
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        first = build(ROOT, dist, environment)
+        wheel, sdist = dist / next(one for one in first if one.endswith(".whl")), next(dist.glob("*.tar.gz"))
+        check_changelog(
+            git("tag", "--points-at", "HEAD").split(),
+            (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
+            wheel.name.split("-")[1],
+        )
+        unpacked = unpack(sdist, scratch / "unpacked")
+        again = build(unpacked, scratch / "again", environment | {"TZ": "Asia/Kolkata", "LC_ALL": "C"}, umask=0o077)
         if first != again:
             sys.exit(f"Two builds differ: {first} and {again}.")
-    for name, digest in sorted(first.items()):
-        print(f"{digest}  {name}")
-    archives = sorted(str(path) for path in dist.iterdir())
-    run("twine", "check", "--strict", *archives)
-    run("check_wheel_contents", *[path for path in archives if path.endswith(".whl")])
-    with tempfile.TemporaryDirectory() as scratch:
-        unpacked = unpack(next(path for path in archives if path.endswith(".tar.gz")), Path(scratch))
-        missing = [name for name in IN_SDIST if not (unpacked / name).exists()]
-        if missing:
-            sys.exit(f"The sdist lacks {', '.join(missing)}.")
-        write_sbom(dist, Path(scratch))
+        for name, digest in sorted(first.items()):
+            print(f"{digest}  {name}")
+        run("twine", "check", "--strict", str(wheel), str(sdist))
+        run("check_wheel_contents", str(wheel))
+        check_files(unpacked, wheel)
+        python = new_environment(scratch / "runtime", str(wheel))
+        try_wheel(python)
+        write_sbom(python, wheel)
         if arguments.test_sdist:
-            test_sdist(unpacked, Path(scratch))
+            test_sdist(unpacked, scratch)
     return 0
 
 
-def check_changelog(tags: list[str], text: str) -> None:
+def check_changelog(tags: list[str], text: str, built: str) -> None:
     """At a tag, the changelog has a section of that version with its date, and nothing is left as unreleased.
 
     Raises:
-        SystemExit: it has not.
+        SystemExit: it has not, or the version that was built is another.
     """
-    sections = dict(re.findall(r"^## \[([^\]]+)\](?: - (\d{4}-\d\d-\d\d))?\n", text, re.MULTILINE))
+    sections = {
+        name: (day, entries.strip())
+        for name, day, entries in re.findall(
+            r"^## \[([^\]]+)\](?: - (\S+))?\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL
+        )
+    }
     for version in (tag.removeprefix("v") for tag in tags if re.fullmatch(r"v\d+\.\d+\.\d+", tag)):
-        if not sections.get(version):
+        if version != built:
+            sys.exit(f"The tag says {version}, pyproject.toml {built}. Correct the version or the tag.")
+        if not is_day(sections.get(version, ("", ""))[0]):
             sys.exit(f"CHANGELOG.md has no section '## [{version}] - DATE'. Rename 'Unreleased' and add the date.")
+        if sections.get("Unreleased", ("", ""))[1]:
+            sys.exit(f"CHANGELOG.md has entries under 'Unreleased' at the tag of {version}. Move them to its section.")
+
+
+def is_day(text: str) -> bool:
+    """True for a date in the form 2026-12-31."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def git(*arguments: str) -> str:
@@ -71,12 +112,10 @@ def git(*arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def build(where: Path) -> dict[str, str]:
+def build(source: Path, where: Path, environment: dict[str, str], umask: int = -1) -> dict[str, str]:
     """Build wheel and sdist; the SHA-256 of each file by name."""
-    epoch = git("log", "-1", "--format=%ct") or "1577836800"  # outside of a checkout: any fixed moment
-    environment = os.environ | {"SOURCE_DATE_EPOCH": epoch}
-    command = [sys.executable, "-m", "build", "--outdir", str(where), str(ROOT)]
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "build", "--outdir", str(where), str(source)]
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, umask=umask)
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in where.iterdir()}
 
 
@@ -85,7 +124,7 @@ def run(module: str, *arguments: str) -> None:
     subprocess.run([sys.executable, "-m", module, *arguments], check=True)
 
 
-def unpack(sdist: str, where: Path) -> Path:
+def unpack(sdist: Path, where: Path) -> Path:
     """Unpack an sdist; the folder that it holds."""
     with tarfile.open(sdist) as archive:
         archive.extractall(where, filter="data")
@@ -93,21 +132,68 @@ def unpack(sdist: str, where: Path) -> Path:
     return folder
 
 
+def check_files(unpacked: Path, wheel: Path) -> None:
+    """The sdist holds what is needed and nothing that git does not know; the wheel holds each file of the package.
+
+    Raises:
+        SystemExit: a file is missing or in excess.
+    """
+    held = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
+    package = {name.removeprefix("src/") for name in held if name.startswith(PACKAGE)}
+    in_wheel = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    known = set(git("ls-files").splitlines()) or held
+    for problem, names in (
+        ("The sdist lacks", {name for name in IN_SDIST if not (unpacked / name).exists()}),
+        ("The sdist has files that git does not know:", held - known - {"PKG-INFO"}),
+        ("Wheel and sdist have different files:", in_wheel ^ package),
+    ):
+        if names:
+            sys.exit(f"{problem} {', '.join(sorted(names))}.")
+
+
 def new_environment(where: Path, *requirements: str) -> Path:
-    """A virtual environment with these packages; its interpreter."""
-    venv.create(where, with_pip=True)
+    """A virtual environment with these packages and nothing else; its interpreter."""
+    venv.create(where, with_pip=False)
     python = where / ("Scripts" if os.name == "nt" else "bin") / "python"
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--upgrade", "pip"], check=True)
-    subprocess.run([python, "-m", "pip", "install", "--quiet", *requirements], check=True)
+    install(python, *requirements)
     return python
 
 
-def write_sbom(dist: Path, scratch: Path) -> None:
-    """List what the wheel brings, by CycloneDX, in dist/."""
-    (wheel,) = dist.glob("*.whl")
-    python = new_environment(scratch / "runtime", str(wheel))
-    target = dist / f"{wheel.stem.rsplit('-', 3)[0]}.cdx.json"
-    run("cyclonedx_py", "environment", "--output-reproducible", "--of", "JSON", "-o", str(target), str(python))
+def install(python: Path, *arguments: str) -> None:
+    """Install packages for an interpreter that has no pip."""
+    run("pip", "--python", str(python), "install", "--quiet", *arguments)
+
+
+def try_wheel(python: Path) -> None:
+    """Without an extra, every public name loads, and the command says how to install what it needs.
+
+    Raises:
+        SystemExit: the command says something else.
+    """
+    subprocess.run([python, "-I", "-c", TRIAL], check=True)
+    command = [python.with_name("ramrole-creds"), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 0 or "pip install '.[cli]'" not in done.stderr:
+        sys.exit(f"Without the extra cli, the command ended with {done.returncode}: {done.stderr}")
+
+
+def write_sbom(python: Path, wheel: Path) -> None:
+    """Write the list of what the wheel brings into dist/, by CycloneDX, which checks it with its schema.
+
+    Raises:
+        SystemExit: the list lacks a dependency.
+    """
+    target = wheel.with_name(f"{'-'.join(wheel.stem.split('-')[:2])}.cdx.json")
+    # From the folder, not by its path, which the list would show.
+    install(python, "--force-reinstall", "--no-deps", "--no-index", f"--find-links={wheel.parent}", "ramrole-creds")
+    about = ("--pyproject", str(ROOT / "pyproject.toml"), "--mc-type", "library", "--output-reproducible", "--validate")
+    run("cyclonedx_py", "environment", *about, "--of", "JSON", "-o", str(target), str(python))
+    listed = json.loads(target.read_text(encoding="utf-8"))
+    found = {component["name"] for component in listed["components"]}
+    ask = "import importlib.metadata as m; print(*[one.metadata['Name'] for one in m.distributions()])"
+    installed = set(subprocess.check_output([python, "-I", "-c", ask], text=True).split())
+    if found | {listed["metadata"]["component"]["name"]} != installed:
+        sys.exit(f"{target.name} lists {', '.join(sorted(found))}; installed are {', '.join(sorted(installed))}.")
 
 
 def test_sdist(unpacked: Path, scratch: Path) -> None:

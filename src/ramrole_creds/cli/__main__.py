@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command; without the extra `cli`, say how to get it and end with status 2."""
+    """Run the command; without the extra `cli`, say how to install it and end with status 1."""
     try:
         from ramrole_creds.cli.app import app
     except ModuleNotFoundError as error:
