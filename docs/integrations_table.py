@@ -41,6 +41,7 @@ SDKS = {
     "alibabacloud-sts20150401": ("product_clients", "`Config(credential=provider)`", ""),
     "alibabacloud-kms20160120": ("product_clients", "`Config(credential=provider)`", ""),
     "alibabacloud-fc20230330": ("product_clients", "`Config(credential=provider)`", "Function Compute 3.0"),
+    "alibabacloud-sls20201230": ("product_clients", "`Config(credential=provider)`", "generated client of SLS"),
     "alibabacloud-credentials": ("credentials_client", "`Client(provider=provider)`", "use `get_credential()` only"),
     "aliyun-python-sdk-core": ("acs_client", "`acs_client(provider)`", "sets a private attribute"),
     "oss2": ("oss2", "`ProviderAuthV4(provider)`", "signed URLs expire with the token"),

@@ -76,7 +76,7 @@ NEEDS = {
     "polars": "polars",
     "product_clients": (
         "alibabacloud_alb20200616 alibabacloud_ecs20140526 alibabacloud_fc20230330 alibabacloud_kms20160120"
-        " alibabacloud_rds20140815 alibabacloud_slb20140515 alibabacloud_sts20150401"
+        " alibabacloud_rds20140815 alibabacloud_slb20140515 alibabacloud_sls20201230 alibabacloud_sts20150401"
     ),
     "pyarrow": "pyarrow",
     "s3fs": "s3fs",

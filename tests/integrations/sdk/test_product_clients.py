@@ -65,6 +65,7 @@ PRODUCTS = {
     "sts": Product("alibabacloud_sts20150401", "get_caller_identity", "", {}, "sts"),
     "kms": Product("alibabacloud_kms20160120", "list_keys", "ListKeysRequest", {"page_number": 1}),
     "fc": Product("alibabacloud_fc20230330", "list_functions", "ListFunctionsRequest", {"prefix": "a b*~名"}),
+    "sls": Product("alibabacloud_sls20201230", "list_project", "ListProjectRequest", {"project_name": "a*~名"}, "sls"),
 }
 
 

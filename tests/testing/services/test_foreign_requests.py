@@ -266,3 +266,31 @@ def test_a_symbolic_link_leads_to_its_target(endpoints: Endpoints, scheme: signi
     assert endpoints.ask(scheme, "GET", "/bkt/link").body == b"x"
     assert endpoints.ask(scheme, "GET", "/bkt/link", params=link).header("x-oss-symlink-target") == "a/b"
     assert code(endpoints.ask(scheme, "GET", "/bkt/a/b", params=link)) == "NotSymlink"
+
+
+@pytest.mark.parametrize(
+    ("method", "digest", "accepted"),
+    [("hmac-sha256", "sha256", True), ("hmac-sha1", "sha1", True), ("hmac-sha256", "sha1", False)],
+)
+def test_the_generated_client_of_sls_names_its_hmac_and_sends_an_empty_digest(
+    endpoints: Endpoints, method: str, digest: str, accepted: bool
+) -> None:
+    """As alibabacloud-sls20201230 does; the hand-written SDK signs with SHA-1 and sends no digest without a body."""
+    sent = {
+        "x-acs-security-token": endpoints.key.security_token or "",
+        "x-log-apiversion": "0.6.0",
+        "x-log-bodyrawsize": "0",
+        "x-log-signaturemethod": method,
+    }
+    lines = "".join(f"{name}:{value}\n" for name, value in sent.items())
+    text = f"GET\n\napplication/json\n{NOON} GMT\n{lines}/logstores"
+    mac = hmac.digest(endpoints.key.access_key_secret.encode(), text.encode(), digest)
+    headers = sent | {
+        "Host": "project.127.0.0.1:8080",
+        "Date": f"{NOON} GMT",
+        "Content-Type": "application/json",
+        "Content-MD5": "",
+        "Authorization": f"LOG {endpoints.key.access_key_id}:{base64.b64encode(mac).decode()}",
+    }
+    wire = WireRequest("GET", "/logstores", tuple(headers.items()), b"", endpoints.clock.time())
+    assert (endpoints.answer(wire).status == 200) == accepted
