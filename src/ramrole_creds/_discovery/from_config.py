@@ -49,6 +49,7 @@ NAMES = SettingNames(
         "oidc_token_file": (TOKEN_FILE_VARIABLE,),
         "credentials_uri": (URI_VARIABLE,),
     },
+    holder="configuration",
 )
 # Attributes of the official Config in every version, which Config objects of other libraries do not have.
 _OF_EVERY_VERSION = ("type", "role_name", "role_session_name", "private_key_file")

@@ -9,6 +9,7 @@ import pytest
 
 from ramrole_creds import (
     CliProfileProvider,
+    ConfigurationError,
     EcsRamRoleProvider,
     FetchError,
     IniProfileProvider,
@@ -273,6 +274,11 @@ class TestOfficialConfiguration:
         cloud.faults.clear()
         del config["disable_imds_v1"]
         assert provider_from_config(config, clock=cloud.clock).get_credentials().identity == "web"
+
+    def test_what_is_missing_is_to_be_added_to_the_configuration(self) -> None:
+        """A Config is no profile."""
+        with pytest.raises(ConfigurationError, match=r"role_arn is missing\. Add role_arn to the configuration\."):
+            provider_from_config({"type": "ram_role_arn", **KEYS})
 
     def test_time_outs_are_milliseconds(self, cloud: FakeCloud) -> None:
         cloud.faults.add("credentials", "hang")

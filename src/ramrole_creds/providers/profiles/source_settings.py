@@ -68,10 +68,12 @@ class SettingNames:
         fields: the names of the fields that hold a setting, in order of precedence; a setting that is not listed is
             held by the field of the same name.
         variables: the environment variables that stand in for a missing field.
+        holder: what errors call the configuration.
     """
 
     fields: Mapping[str, tuple[str, ...]]
     variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    holder: str = "profile"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -121,7 +123,7 @@ class SourceSettings:
         if missing:
             names = " and ".join(missing)
             verb = "is" if len(missing) == 1 else "are"
-            raise self.fields.problem(f"{names} {verb} missing. Add {names} to the profile")
+            raise self.fields.problem(f"{names} {verb} missing. Add {names} to the {self.names.holder}")
         return [text for text in texts.values() if text is not None]
 
     def session(self) -> SessionOptions:
