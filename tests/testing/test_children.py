@@ -12,6 +12,7 @@ import sys
 import urllib.request
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
@@ -161,6 +162,85 @@ def test_curl_reaches_the_fake_at_the_real_address(ramrole_cloud: FakeCloud) -> 
     assert ramrole_cloud.assert_called_once("role").header("Host") == "100.100.100.200"
 
 
+PROXY_EXEMPTIONS = ["*", "localhost,100.100.100.200", "100.64.0.0/10", ".100.100.200"]
+
+
+@pytest.mark.parametrize("no_proxy", PROXY_EXEMPTIONS)
+def test_so_does_a_program_whose_no_proxy_names_the_address(
+    ramrole_cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, no_proxy: str
+) -> None:
+    monkeypatch.setenv("no_proxy", no_proxy)
+    assert output([needs("curl"), *CURL]) == "web"
+    ramrole_cloud.assert_called_once("role")
+
+
+@pytest.mark.parametrize("program", ["python", "curl", "node"])
+def test_so_does_a_child_after_the_test_has_emptied_its_environment(ramrole_cloud: FakeCloud, program: str) -> None:
+    commands = {"python": [sys.executable, "-c", ASK], "curl": ["curl", *CURL], "node": ["node", "-e", FETCH]}
+    needs(commands[program][0])
+    with mock.patch.dict(os.environ, {"PATH": os.environ["PATH"]}, clear=True):
+        assert output(commands[program]) == "web"
+    ramrole_cloud.assert_called_once("role")
+
+
+@pytest.mark.parametrize("given", [None, {"PYTHONPATH": "src"}], ids=["of-the-test", "of-the-child"])
+def test_so_does_a_python_child_with_another_search_path(
+    ramrole_cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, given: dict[str, str] | None
+) -> None:
+    if given is None:
+        monkeypatch.setenv("PYTHONPATH", "src")
+    environment = None if given is None else {**os.environ, **given}
+    assert output([sys.executable, "-c", f"{ASK}; import sys; print('src' in sys.path[2])"], env=environment) == (
+        "web\nTrue"
+    )
+    ramrole_cloud.assert_called_once("role")
+
+
+def test_so_does_node_with_other_options(ramrole_cloud: FakeCloud) -> None:
+    assert output([needs("node"), "-e", FETCH], env={**os.environ, "NODE_OPTIONS": "--no-warnings"}) == "web"
+    ramrole_cloud.assert_called_once("role")
+
+
+def test_a_child_may_be_given_another_fake_cloud(ramrole_cloud: FakeCloud) -> None:
+    with FakeCloud("api") as other:
+        with cloud_in_place(other):
+            given = dict(os.environ)
+        assert output([sys.executable, "-c", ASK], env=given) == "api"
+        assert output([needs("curl"), *CURL], env=given) == "api"
+    ramrole_cloud.assert_not_called()
+
+
+def spawn(path: str) -> int:
+    return os.posix_spawn(needs("curl"), ["curl", *CURL, "-o", path], os.environ)
+
+
+def spawnp(path: str) -> int:
+    return os.posix_spawnp("curl", ["curl", *CURL, "-o", path], os.environ)
+
+
+def replace(path: str) -> int:
+    child = os.fork()
+    if not child:
+        os.execvp("curl", ["curl", *CURL, "-o", path])
+    return child
+
+
+def replace_with_environment(path: str) -> int:
+    return os.spawnvpe(os.P_NOWAIT, "curl", ["curl", *CURL, "-o", path], {"PATH": os.environ["PATH"]})
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_spawn"), reason="this system has no such calls")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("start", [spawn, spawnp, replace, replace_with_environment])
+def test_so_does_a_program_that_the_test_starts_without_subprocess(
+    ramrole_cloud: FakeCloud, tmp_path: Path, start: Callable[[str], int]
+) -> None:
+    needs("curl")
+    os.waitpid(start(str(tmp_path / "out")), 0)
+    assert (tmp_path / "out").read_text() == "web"
+    ramrole_cloud.assert_called_once("role")
+
+
 def test_so_does_a_program_that_was_given_another_environment(ramrole_cloud: FakeCloud) -> None:
     assert output([needs("curl"), *CURL], env={}) == "web"
     ramrole_cloud.assert_called_once("role")
@@ -207,6 +287,15 @@ def test_java_reaches_it_too(ramrole_cloud: FakeCloud, tmp_path: Path) -> None:
 def test_a_python_program_behind_a_shell_reaches_it_too(ramrole_cloud: FakeCloud) -> None:
     assert output([needs("sh"), "-c", f'{sys.executable} -c "{ASK}"']) == "web"
     ramrole_cloud.assert_called_once("role")
+
+
+def test_a_program_behind_a_python_child_reaches_it_too(ramrole_cloud: FakeCloud) -> None:
+    code = (
+        f"import os, subprocess; print(os.environ.get('http_proxy')); subprocess.run({[needs('curl'), *CURL]!r})"
+        f"; os.system({' '.join(['curl', *CURL])!r})"
+    )
+    assert output([sys.executable, "-u", "-c", code]) == "None\nwebweb"
+    ramrole_cloud.assert_called("role", 2)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 ADDRESSES = frozenset({"100.100.100.200", "::ffff:100.100.100.200"})
+NO_PROXY = "localhost,127.0.0.1,::1"
 
 
 def redirect(url: str) -> None:
@@ -39,6 +40,17 @@ def redirect(url: str) -> None:
         setattr(socket.socket, name, patched(getattr(socket.socket, name)))
 
 
+def reach_programs(url: str) -> None:
+    """Let the programs that this process starts use the fake as their proxy, unless they have another.
+
+    `putenv` leaves `os.environ` as it is: the Python code of this process does not see the proxy.
+    """
+    proxy = {"http_proxy": url, "HTTP_PROXY": url, "no_proxy": NO_PROXY, "NO_PROXY": NO_PROXY}
+    for name, value in proxy.items():
+        if name not in os.environ:
+            os.putenv(name, value)
+
+
 def import_hidden() -> None:
     """Import the next `sitecustomize` of the path, if there is one."""
     here = os.path.dirname(os.path.abspath(__file__))
@@ -56,4 +68,5 @@ def import_hidden() -> None:
 _url = os.environ.get("RAMROLE_CREDS_TEST_REDIRECT")
 if _url:
     redirect(_url)
+    reach_programs(_url if _url.startswith("http") else "http://127.0.0.1:9")
 import_hidden()
