@@ -240,6 +240,25 @@ def test_a_failure_says_that_the_cloud_s_clock_is_ahead(pytester: pytest.Pyteste
     result.stdout.fnmatch_lines(["The cloud's clock is 8 h ahead of this machine's. *system_time=True*"])
 
 
+def test_a_failure_says_that_a_request_was_dated_by_another_clock(pytester: pytest.Pytester) -> None:
+    code = """
+    import requests
+    from ramrole_creds import Signer, default_provider, signing
+    from ramrole_creds.integrations.requests import RequestsAuth
+    from ramrole_creds.testing import VirtualClock
+
+    def test_dated(ramrole_cloud):
+        late = VirtualClock(ramrole_cloud.clock.time() - 3 * 3600)
+        auth = RequestsAuth(Signer(default_provider(), signing.ACS3(), clock=late))
+        headers = {"x-acs-action": "GetCallerIdentity", "x-acs-version": "2015-04-01"}
+        requests.post(ramrole_cloud.url, headers=headers, auth=auth)
+        assert False
+    """
+    result = run(pytester, code)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["Request #? is dated 3 h before the cloud's clock. *(start=*system_time=True*"])
+
+
 @pytest.mark.parametrize("package", ["time_machine", "freezegun"])
 def test_the_official_client_rotates_where_the_system_s_time_moves(pytester: pytest.Pytester, package: str) -> None:
     pytest.importorskip("alibabacloud_credentials")

@@ -186,6 +186,18 @@ def test_freezegun_in_the_test(move: bool) -> None:
             time.tick(dt.timedelta(hours=7))
 
 
+@needs_freezegun
+def test_a_connection_that_stays_open_while_freezegun_moves_the_time(ramrole_cloud: FakeCloud) -> None:
+    import freezegun
+
+    start = ramrole_cloud.clock.now()
+    with freezegun.freeze_time(start) as frozen, requests.Session() as session:
+        for hours in (8, 16):
+            body = (b"x" for _ in range(3))  # of several packets
+            assert session.put(f"{ramrole_cloud.url}/data/key", body, timeout=10).status_code == 404
+            frozen.move_to(start + dt.timedelta(hours=hours))
+
+
 def test_an_environment_that_the_test_empties(ramrole_cloud: FakeCloud) -> None:
     with mock.patch.dict(os.environ, {"PATH": os.environ["PATH"]}, clear=True):
         assert "assumed-role/web/" in whoami(ramrole_cloud.url, MODULE_LEVEL)

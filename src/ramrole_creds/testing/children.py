@@ -17,7 +17,7 @@ import shlex
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from ramrole_creds.testing.environment import OTHER_ENDPOINT_VARIABLE, changed_e
 from ramrole_creds.testing.network import RealAddressError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 REDIRECT_VARIABLE = "RAMROLE_CREDS_TEST_REDIRECT"
 NO_ADDRESS = "none"
@@ -164,16 +164,13 @@ def _checked_posix_spawnp(path: Any, argv: Any, env: Environment, **options: Any
     return int(_REAL["posix_spawnp"](path, argv, _environment_of(_words(argv), env), **options))
 
 
-_CHECKED: Mapping[str, Callable[..., Any]] = {
-    name: checked
-    for name, checked in {
-        "execv": _checked_execv,
-        "execve": _checked_execve,
-        "posix_spawn": _checked_posix_spawn,
-        "posix_spawnp": _checked_posix_spawnp,
-    }.items()
-    if name in _REAL
+_STARTERS: Mapping[str, Callable[..., Any]] = {
+    "execv": _checked_execv,
+    "execve": _checked_execve,
+    "posix_spawn": _checked_posix_spawn,
+    "posix_spawnp": _checked_posix_spawnp,
 }
+_CHECKED: Mapping[str, Callable[..., Any]] = {name: _STARTERS[name] for name in _REAL}
 
 
 def _words(args: Any) -> list[str]:  # noqa: ANN401  # a command as Popen takes it

@@ -8,11 +8,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.account.ram_policy import Decision
+from ramrole_creds.testing.verify.times import compact_time, http_time, iso_time
+from ramrole_creds.testing.verify.verification import CLOCK_TOLERANCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ramrole_creds.testing.fake_cloud import FakeCloud
+    from ramrole_creds.testing.server.messages import WireRequest
 
 REPORTED_DIFFERENCE_SECONDS = 60.0
 SHOWN_DENIALS = 5
@@ -31,7 +34,7 @@ def describe(cloud: FakeCloud, foreign_keys: Mapping[str, str], text: str = "") 
         _unmet(cloud)
         + _tls(cloud)
         + _denials(cloud)
-        + _clock_difference(cloud)
+        + (_clock_difference(cloud) or _wrong_dates(cloud))
         + _keys_of_others(cloud, foreign_keys, text)
     )
     return f"{cloud.requests}\n{explained}seed: {cloud.credential_store.seed}"
@@ -67,13 +70,42 @@ def _clock_difference(cloud: FakeCloud) -> str:
     seconds = cloud.clock.time() - time.time()
     if abs(seconds) < REPORTED_DIFFERENCE_SECONDS:
         return ""
-    hours = seconds / 3600
-    size = f"{abs(hours):.3g} h" if 1 <= abs(hours) < 48 else str(timedelta(seconds=round(abs(seconds))))
     side = "ahead of" if seconds > 0 else "behind"
     return (
-        f"The cloud's clock is {size} {side} this machine's. Code that reads the system's time does not follow it "
-        "unless the test has @pytest.mark.ramrole(system_time=True).\n"
+        f"The cloud's clock is {_span(seconds)} {side} this machine's. Code that reads the system's time does not "
+        "follow it unless the test has @pytest.mark.ramrole(system_time=True).\n"
     )
+
+
+def _wrong_dates(cloud: FakeCloud) -> str:
+    """A line about the last request that was dated far from the cloud's clock, if the machine's clock agrees again."""
+    for one in reversed(cloud.requests):
+        dated = _date_of(one.request) if one.access_key_id else None
+        if dated is not None and abs(dated - one.at) > CLOCK_TOLERANCE_SECONDS:
+            side = "before" if dated < one.at else "after"
+            return (
+                f"Request #{one.number} is dated {_span(dated - one.at)} {side} the cloud's clock. Code that freezes "
+                "the system's time does not move the cloud's: start the cloud at the same time, with "
+                "@pytest.mark.ramrole(start=…), or move both, with @pytest.mark.ramrole(system_time=True).\n"
+            )
+    return ""
+
+
+def _date_of(request: WireRequest) -> float | None:
+    """When a request was signed, by the first date that it carries."""
+    headers = {name.lower(): value for name, value in request.headers}
+    texts = [headers[name] for name in sorted(headers, reverse=True) if re.fullmatch(r"(x-\w+-)?date", name)]
+    for text in (*texts, request.parameters.get("Timestamp", "")):
+        for read in (iso_time, compact_time, http_time):
+            moment = read(text)
+            if moment is not None:
+                return moment
+    return None
+
+
+def _span(seconds: float) -> str:
+    hours = abs(seconds) / 3600
+    return f"{hours:.3g} h" if 1 <= hours < 48 else str(timedelta(seconds=round(abs(seconds))))
 
 
 def _keys_of_others(cloud: FakeCloud, foreign_keys: Mapping[str, str], text: str) -> str:

@@ -7,10 +7,10 @@ import os
 import select
 import socket
 import struct
-import time
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.server.http_parser import response_head
+from ramrole_creds.testing.server.real_time import monotonic
 
 if TYPE_CHECKING:
     import threading
@@ -23,7 +23,7 @@ class Connection:
 
     def __init__(self, sock: socket.socket, number: int, stopping: threading.Event) -> None:
         self.number = number
-        self.waits_since: float | None = time.monotonic()
+        self.waits_since: float | None = monotonic()
         """Since when it waits for a request; None while one is answered."""
         self._socket = sock
         self._stopping = stopping
@@ -43,9 +43,9 @@ class Connection:
 
     def sleep(self, seconds: float) -> bool:
         """Wait; False when the client left or the server stops meanwhile."""
-        deadline = time.monotonic() + seconds
+        deadline = monotonic() + seconds
         while not self._stopping.is_set():
-            left = deadline - time.monotonic()
+            left = deadline - monotonic()
             if left <= 0:
                 return True
             try:

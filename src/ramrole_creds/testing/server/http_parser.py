@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import math
 import threading
-import time
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.server.messages import WireRequest, WireResponse
+from ramrole_creds.testing.server.real_time import monotonic
 
 if TYPE_CHECKING:
     import socket
@@ -141,7 +141,7 @@ class RequestReader:
         Raises:
             BadRequest: the request is not complete in its time.
         """
-        left = self._deadline - time.monotonic()
+        left = self._deadline - monotonic()
         if left <= 0:
             raise BadRequest(408, "Request too slow")
         if left != math.inf:
@@ -175,7 +175,7 @@ class RequestReader:
 
     def _start_clock(self) -> None:
         if self._deadline == math.inf:
-            self._deadline = time.monotonic() + self._max_seconds
+            self._deadline = monotonic() + self._max_seconds
 
     def _cut(self, count: int) -> bytes:
         """The first bytes of the buffer, which loses them."""

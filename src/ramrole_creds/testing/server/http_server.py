@@ -11,7 +11,6 @@ import errno
 import os
 import socket
 import threading
-import time
 import weakref
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -25,6 +24,7 @@ from ramrole_creds.testing.server.http_parser import (
     TlsNotSpoken,
 )
 from ramrole_creds.testing.server.messages import WireRequest, WireResponse
+from ramrole_creds.testing.server.real_time import monotonic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -263,8 +263,8 @@ class HttpServer:
 
         What was answered a moment ago is perhaps about to ask again: it is closed only where nothing else waits.
         """
-        deadline = time.monotonic() + 2 * SHORT_WAIT_SECONDS
-        while time.monotonic() < deadline and not self._stopping.is_set():
+        deadline = monotonic() + 2 * SHORT_WAIT_SECONDS
+        while monotonic() < deadline and not self._stopping.is_set():
             with self._lock:
                 full = len(self._connections) >= at_most_half(self._max_connections)
             if not full or self._close_oldest(SHORT_WAIT_SECONDS):
@@ -274,7 +274,7 @@ class HttpServer:
 
     def _close_oldest(self, seconds: float = 0.0) -> bool:
         """Close the connection that has waited longest for a request; False where none has waited so many seconds."""
-        latest = time.monotonic() - seconds
+        latest = monotonic() - seconds
         with self._lock:
             waiting = [(since, one) for one in self._connections if (since := one.waits_since) is not None]
             if not waiting:
@@ -290,7 +290,7 @@ class HttpServer:
         reader = RequestReader(sock, self._budget, self._max_request)
         try:
             while not self._stopping.is_set():
-                connection.waits_since = time.monotonic()
+                connection.waits_since = monotonic()
                 try:
                     request = reader.next(self._now)
                 except BadRequest as bad:
