@@ -51,9 +51,9 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._peer_uid = peer_uid(transport.get_extra_info("socket"))
         self._start_timer()
-        if len(self.connections) > self.limits.max_connections:
-            self._make_room()
         self.waiting[self] = None
+        # Not yet, but after the next reads of the loop: many may be accepted at once, and a request may be among them.
+        self.loop.call_soon(self.loop.call_soon, self._make_room)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timer."""
@@ -127,12 +127,13 @@ class LimitedProtocol(HttpToolsProtocol):
         # The absolute form is for proxies, and its authority would count instead of Host; two Hosts are one too many.
         if not self.url.startswith(b"/") or sum(name == b"host" for name, _ in self.headers) > 1:
             return "bad_request"
-        return "busy" if len(self.connections) > self.limits.max_connections else None
+        others = len(self.connections) - len(self.waiting) - (self not in self.waiting)
+        return "busy" if others >= self.limits.max_connections else None
 
     def _make_room(self) -> None:
         """Close the connection that has waited longest: many that say nothing must not keep out one that asks."""
         oldest = next(iter(self.waiting), None)
-        if oldest is not None:
+        if oldest is not None and len(self.connections) > self.limits.max_connections:
             del self.waiting[oldest]
             oldest.connections.discard(oldest)
             oldest.transport.close()
