@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from ramrole_creds import Credentials, EcsRamRoleProvider
+from ramrole_creds.signing._signing_keys import MAX_KEYS
+
+if TYPE_CHECKING:
+    from ramrole_creds.testing import FakeCloud, VirtualClock
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
@@ -22,3 +30,32 @@ def test_every_promise_has_a_test() -> None:
     rows = table.splitlines()[2:]
     assert len(rows) > 10
     assert all("::" in row for row in rows)
+
+
+def test_the_memory_holds_secrets_as_long_as_the_page_says(
+    ramrole_cloud: FakeCloud, ramrole_clock: VirtualClock
+) -> None:
+    assert "until a newer one replaces it, also after it has expired; `provider.close()` drops it" in PAGE
+    provider = EcsRamRoleProvider()
+    first = provider.get_credentials().access_key_id
+    assert held() == {first}
+    ramrole_clock.advance(hours=5, minutes=50)
+    second = provider.get_credentials().access_key_id
+    assert held() == {second} != {first}
+    ramrole_cloud.faults.add("metadata", "outage")
+    ramrole_clock.advance(hours=8)
+    assert (provider.status().usable, held()) == (False, {second})
+    provider.close()
+    assert held() == set()
+
+
+def held() -> set[str]:
+    """The keys of the fake cloud of which the process has the secret."""
+    gc.collect()
+    keys = {one.access_key_id for one in gc.get_objects() if type(one) is Credentials}
+    return {key for key in keys if key.startswith("STS.NTFAKE")}
+
+
+def test_a_signer_holds_as_many_keys_as_the_page_says() -> None:
+    (most,) = re.findall(r"at most (\d+) derived signing keys", PAGE)
+    assert int(most) == MAX_KEYS
