@@ -1,7 +1,7 @@
 """The time that passes on this machine, for the time limits of connections.
 
 freezegun replaces `time.monotonic` in every module, and a test that moves the frozen time would end the connections
-of its own fake cloud. It leaves `clock_gettime` and what a tuple holds alone.
+to its fake cloud. It leaves `clock_gettime` and what a tuple holds alone.
 """
 
 from __future__ import annotations
