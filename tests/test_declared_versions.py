@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import importlib
 import re
+import runpy
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,25 @@ LOWEST = {
 NEWEST_ONLY = {"airflow"}
 """Airflow admits newer releases of its dependencies than its old ones work with, and publishes outside of the package
 index which to install. With what a resolver finds for 3.1.0, Airflow itself cannot run a task."""
+
+
+def words_of(section: str, option: str) -> set[str]:
+    """The words of an option of tox.ini, with those of the sections that it refers to."""
+    text = TOX[section].get(option, TOX["testenv"].get(option, ""))
+    referred = [words_of(name, other) for name, other in re.findall(r"{\[([\w:-]+)\](\w+)}", text)]
+    return set(re.split(r"[\s,]+", text)).union(*referred)
+
+
+@pytest.mark.parametrize("extra", sorted(EXTRAS))
+def test_every_extra_is_tested_in_its_newest_version(extra: str) -> None:
+    environments = [name for name in TOX.sections() if name.startswith("testenv") and "lowest" not in name]
+    assert [name for name in environments if extra in words_of(name, "extras")]
+
+
+def test_every_sdk_that_has_a_test_must_be_there_in_an_environment() -> None:
+    table = runpy.run_path(str(ROOT / "docs" / "integrations_table.py"))["ALL"]
+    required = {name for section in TOX.sections() for name in words_of(section, "set_env")}
+    assert {test for test, _, _ in table.values()} - required == set()
 
 
 @pytest.mark.parametrize("extra", sorted(EXTRAS.keys() - NEWEST_ONLY))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from importlib import metadata, resources
+from importlib import import_module, metadata, resources
 from pathlib import Path
 
 import pytest
@@ -60,6 +60,18 @@ def test_every_exported_name_is_there_and_the_list_is_sorted() -> None:
     assert dir(ramrole_creds) == list(ramrole_creds.__all__)
     for name in ramrole_creds.__all__:
         assert getattr(ramrole_creds, name) is not None
+
+
+@pytest.mark.parametrize("name", ["ramrole_creds", "ramrole_creds.signing", "ramrole_creds.testing"])
+def test_a_type_checker_sees_the_names_that_there_are_where_they_are(name: str) -> None:
+    package = import_module(name)
+    (folder,) = package.__path__
+    nodes = ast.parse(Path(folder, "__init__.pyi").read_text(encoding="utf-8")).body
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    typed = {alias.asname: node.module for node in imports for alias in node.names if alias.asname}
+    lazy = {one: f"{name}.{module}" for module, names in vars(package)["_LAZY"].items() for one in names}
+    assert {one: module for one, module in typed.items() if one in lazy} == lazy
+    assert typed.keys() - lazy.keys() <= set(package.__all__)
 
 
 def test_every_public_error_derives_from_one() -> None:

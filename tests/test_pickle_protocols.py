@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import json
 import operator
 import pickle
@@ -32,6 +31,7 @@ from ramrole_creds.metadata import MetadataClient
 from ramrole_creds.sts import StsClient
 from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.masking import leaked_marker
+from tests.every_scheme import SCHEMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,21 +39,6 @@ if TYPE_CHECKING:
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 ROLE_ARN = "acs:ram::1234567890123456:role/etl"
 REQUEST = signing.Request("PUT", "https://my-bucket.oss-cn-hangzhou.aliyuncs.com/k", {"x-a": "b"}, {"q": "1"}, b"body")
-ARGUMENTS: dict[str, tuple[str, ...]] = {
-    "MNSV4": ("cn-hangzhou",),
-    "ODPSV2": ("https://service.example/api",),
-    "ODPSV4": ("https://service.example/api", "cn-hangzhou"),
-    "OSSV4": ("cn-hangzhou",),
-    "OTSV2": ("instance",),
-    "OTSV4": ("instance", "cn-hangzhou"),
-    "SLSV4": ("cn-hangzhou",),
-    "SigV4": ("cn-hangzhou",),
-}
-SCHEMES: dict[str, signing.Scheme] = {
-    name: kind(*ARGUMENTS.get(name, ()))
-    for name in signing.__all__
-    if inspect.isclass(kind := getattr(signing, name)) and issubclass(kind, signing.Scheme) and name != "Scheme"
-}
 EVENTS = [
     events.Fetched("p", 1.0, 1, "STS.NTab…", "web", None, 0.1),
     events.FetchedUnchanged("p", 1.0, 60.0, 0.1),

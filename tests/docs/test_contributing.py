@@ -77,10 +77,30 @@ def test_the_code_of_the_walk_has_the_style_of_the_repository(checkout: Path) ->
     assert "already formatted" in run(checkout, "-m", "ruff", "format", "--no-cache", "--check", *FILES)
 
 
-def test_every_environment_of_the_table_is_one_of_tox() -> None:
+def test_the_table_has_every_environment_of_tox_and_no_other() -> None:
     tox = (ROOT / "tox.ini").read_text(encoding="utf-8")
-    named = {one for names in re.findall(r"`(?:[A-Z_]+=1 )?tox run -e ([\w,-]+)", PAGE) for one in names.split(",")}
-    assert {name for name in named if f"[testenv:{name}]" not in tox} <= {"py", "py313t", "py314"}
+    there = {
+        f"{stem}{name}"
+        for stem, several in re.findall(r"^\[testenv:([\w-]+)(?:{([\w,-]+)})?\]$", tox, re.MULTILINE)
+        for name in several.split(",")
+    }
+    named = {one for names in re.findall(r"tox run -e ([\w,-]+)", PAGE) for one in names.split(",")}
+    assert named - there == {"py", "py314"}
+    assert there - named - set(re.findall(r"`([\w-]+)`", PAGE)) == set()
+
+
+def test_the_set_up_installs_what_the_tests_run_with() -> None:
+    (extras,) = re.findall(r"^extras = (.+)$", (ROOT / "tox.ini").read_text(encoding="utf-8"), re.MULTILINE)[:1]
+    (installed,) = re.findall(r"pip install --editable '\.\[([\w,-]+)\]' --group dev", PAGE)
+    assert installed.split(",") == extras.split(", ")
+
+
+def test_the_hooks_before_a_commit_come_from_the_package_index_and_are_those_of_the_checks() -> None:
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert re.findall(r"^  - repo: (.+)$", hooks, re.MULTILINE) == ["local"]
+    tools = {one for one in re.findall(r'"([^"]+)"', hooks) if not one.startswith("pre-commit-hooks")}
+    assert {one for one in tools if f'"{one}"' not in project} == set()
 
 
 def test_every_file_that_a_walk_names_exists() -> None:
@@ -97,8 +117,17 @@ def test_every_file_that_a_walk_names_exists() -> None:
         ("_known()", "src/ramrole_creds/_discovery/from_url.py"),
         ("scheme_of()", "tests/signing/test_vectors.py"),
         ("SCHEMES", "tests/testing/verify/test_signer_and_verifier_agree.py"),
-        ("SCHEMES", "tests/signing/test_signer.py"),
-        ("SCHEMES", "tests/signing/test_tracebacks.py"),
+        ("SCHEMES", "tests/testing/verify/test_official_signatures.py"),
+        ("MISMATCH", "tests/testing/verify/test_official_signatures.py"),
+        ("ARGUMENTS", "tests/every_scheme.py"),
+        ("ARGUMENTS", "tests/test_every_url.py"),
+        ("ACTS", "tests/test_tracebacks.py"),
+        ("test_the_example_of_each_page_runs()", "tests/docs/test_providers_page.py"),
+        ("HttpTransport", "src/ramrole_creds/_http/transport.py"),
+        ("sealed()", "src/ramrole_creds/credentials.py"),
+        ("PRODUCTS", "tests/integrations/sdk/test_product_clients.py"),
+        ("PREPARED", "tests/integrations/sdk/test_recipes.py"),
+        ("[testenv:lowest-sdk]", "tox.ini"),
         ("NEEDS", "tests/integrations/sdk/conftest.py"),
         ("all-sdks", "pyproject.toml"),
         ("SDK_TESTS", "tox.ini"),

@@ -14,6 +14,7 @@ from ramrole_creds.credentials import Credentials
 from ramrole_creds.errors import SigningError
 from ramrole_creds.signing import Request, Signer
 from ramrole_creds.signing._signing_keys import SigningKeys
+from tests.every_scheme import SCHEMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,13 +22,6 @@ if TYPE_CHECKING:
 
 KEYS = Credentials("STS.NTid", "MarkerSecretMarker", "MarkerTokenMarker")
 URL = "https://examplebucket.oss-cn-hangzhou.aliyuncs.com/key"
-SCHEMES: list[signing.Scheme] = [
-    signing.ACS3(), signing.RPC(), signing.ROA(), signing.OSSV1(), signing.OSSV2(), signing.OSSV4("cn-hangzhou"),
-    signing.SLSV1(), signing.SLSV4("cn-hangzhou"), signing.OTSV2("inst"), signing.OTSV4("inst", "cn-hangzhou"),
-    signing.MNS(), signing.MNSV4("cn-hangzhou"),
-    signing.ODPSV2("https://s/api"), signing.ODPSV4("https://s/api", "cn-hangzhou"), signing.FCV2(),
-    signing.FCV3Trigger(), signing.SigV4("cn-hangzhou"), signing.S3V1(),
-]  # fmt: skip
 
 
 def shown(error: BaseException) -> str:
@@ -63,7 +57,7 @@ def interrupted(act: Callable[[], object], calls: int) -> Interrupt | None:
     return None
 
 
-@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.name)
+@pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
 def test_whatever_fails_in_a_scheme_shows_no_secret(scheme: signing.Scheme) -> None:
     request = Request("POST", URL, {"x-a": "1"}, {"a": "1"}, b"body")
 

@@ -97,7 +97,7 @@ def arrow_options(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: AR
 
 
 # recipe: (what must be importable, what is prepared)
-KITCHEN: dict[str, tuple[str, Callable[..., Names]]] = {
+PREPARED: dict[str, tuple[str, Callable[..., Names]]] = {
     "retry": ("oss2", bucket_with_a_key),
     "tea_openapi": ("alibabacloud_sts20150401", plain_http),
     "credentials_client": ("alibabacloud_credentials", nothing),
@@ -128,9 +128,9 @@ def is_there(module: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("name", [name for name, (module, _) in KITCHEN.items() if is_there(module)])
+@pytest.mark.parametrize("name", [name for name, (module, _) in PREPARED.items() if is_there(module)])
 async def test_a_recipe_works_as_it_stands(stage: Stage, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    names = {"provider": stage.provider, "endpoint": stage.url, **KITCHEN[name][1](stage, monkeypatch)}
+    names = {"provider": stage.provider, "endpoint": stage.url, **PREPARED[name][1](stage, monkeypatch)}
 
     code = compile(RECIPES[name], str(PAGE), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     with warnings.catch_warnings():
@@ -144,6 +144,6 @@ async def test_a_recipe_works_as_it_stands(stage: Stage, monkeypatch: pytest.Mon
 
 
 def test_every_recipe_is_run_and_short() -> None:
-    assert set(RECIPES) == set(KITCHEN)
+    assert set(RECIPES) == set(PREPARED)
     for recipe in RECIPES.values():
         assert len([line for line in recipe.splitlines() if line.strip()]) <= MAX_RECIPE_LINES
