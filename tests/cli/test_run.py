@@ -12,10 +12,11 @@ import textwrap
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ramrole_creds.cli.child import is_in_foreground, wait_for
 from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.clocks import TickingClock
 
@@ -130,6 +131,47 @@ def test_what_the_terminal_sends_to_the_child_too_is_recognised() -> None:
     os.waitpid(process, 0)
     os.close(terminal)
     assert b"<True>" in printed
+
+
+@posix_only
+def test_a_signal_that_comes_while_the_child_is_started_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = subprocess.Popen
+
+    def interrupted(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    status = wait_for([sys.executable, "-c", "import time; time.sleep(60)"], dict(os.environ))
+    assert status == 128 + signal.SIGUSR1
+
+
+@posix_only
+@pytest.mark.parametrize("in_foreground", [True, False])
+def test_what_the_terminal_has_sent_to_the_child_is_not_sent_again(
+    monkeypatch: pytest.MonkeyPatch, in_foreground: bool
+) -> None:
+    monkeypatch.setattr("ramrole_creds.cli.child.is_in_foreground", lambda: in_foreground)
+    code = (
+        "import os, signal, sys, time\n"
+        "came = []\n"
+        "signal.signal(signal.SIGINT, lambda *_: came.append('again'))\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: sys.exit(3 + len(came)))\n"
+        "os.kill(os.getppid(), signal.SIGINT)\n"
+        "os.kill(os.getppid(), signal.SIGUSR1)\n"  # is passed on in any case
+        "while True: time.sleep(0.05)\n"  # Python handles no signal that comes right before a sleep
+    )
+    status = wait_for([sys.executable, "-c", code], dict(os.environ))
+    assert status == (3 if in_foreground else 4)
+
+
+@posix_only
+def test_a_terminal_that_belongs_to_another_session_sends_nothing_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = os.open
+    monkeypatch.setattr(
+        os, "open", lambda path, *more, **options: opened(os.devnull if path == "/dev/tty" else path, *more, **options)
+    )
+    assert not is_in_foreground()
 
 
 @pytest.mark.usefixtures("no_metadata")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
+from contextlib import suppress
+from queue import Empty, Queue
 from typing import TYPE_CHECKING, Final
 
 from ramrole_creds.cli.handing_over import fail_to_run
@@ -12,6 +15,7 @@ from ramrole_creds.cli.handing_over import fail_to_run
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+POLL_SECONDS: Final = 0.5
 FORWARDED: Final = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT")
 # Ctrl-C, Ctrl-\ and a new window size: the terminal sends them to the child too, which must not get them twice.
 FROM_A_TERMINAL: Final = frozenset(
@@ -38,11 +42,23 @@ def wait_for(command: Sequence[str], environment: dict[str, str]) -> int:
             fail_to_run(command[0], error)
         for number in pending:
             child.send_signal(number)
-        status = child.wait()
+        status = _status_of(child)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     return status if status >= 0 else 128 - status
+
+
+def _status_of(child: subprocess.Popen[bytes]) -> int:
+    """Wait on a thread for the child's end: Python handles no signal that comes right before a wait begins.
+
+    This thread waits in slices, and handles such a signal after one.
+    """
+    ended: Queue[int] = Queue()
+    threading.Thread(target=lambda: ended.put(child.wait()), daemon=True).start()
+    while True:
+        with suppress(Empty):
+            return ended.get(timeout=POLL_SECONDS)
 
 
 def is_in_foreground() -> bool:
