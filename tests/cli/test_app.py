@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,8 +13,11 @@ from click.testing import CliRunner
 
 from ramrole_creds import __version__
 from ramrole_creds.cli.app import COMMANDS, app
+from ramrole_creds.cli.handing_over import execute
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ramrole_creds.testing import FakeCloud
 
 
@@ -181,3 +185,29 @@ def test_without_the_extra_the_command_says_how_to_get_it() -> None:
     assert done.stderr.strip() == (
         "ramrole-creds: click is not installed. Install it: in a checkout of ramrole-creds, pip install '.[cli]'."
     )
+
+
+def test_a_package_that_click_lacks_is_not_reported_as_click(tmp_path: Path) -> None:
+    (tmp_path / "click").mkdir()
+    (tmp_path / "click" / "__init__.py").write_text("import a_package_that_is_missing")
+    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-m", "ramrole_creds.cli", "--help"]
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "ModuleNotFoundError: No module named 'a_package_that_is_missing'"
+
+
+def test_where_a_process_cannot_become_another_the_command_is_run_and_its_status_passed_on() -> None:
+    code = "import os, sys; sys.exit(int(os.environ['STATUS']))"
+    with pytest.raises(SystemExit) as ended:
+        execute([sys.executable, "-c", code], {"STATUS": "3"}, posix=False)
+    assert ended.value.code == 3
+
+
+def test_a_setting_that_is_not_valid_ends_explain_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAMROLE_CREDS_EXPECT_ROLE", "acs:ram::1:user/me")
+    status, output = invoke("explain")
+    assert status == 1
+    assert output.startswith("Error: expect_role (RAMROLE_CREDS_EXPECT_ROLE) must be the name of a role or its ARN")
+    assert "not 'acs:ram::1:user/me'." in output

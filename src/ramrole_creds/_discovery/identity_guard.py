@@ -71,11 +71,13 @@ class IdentityGuard:
         named = owner_of(self.role)
         if not named.role or named.account is None:
             raise ConfigurationError(
-                "expect_role must be the name of a role or its ARN, acs:ram::ACCOUNT-ID:role/NAME."
+                "expect_role (RAMROLE_CREDS_EXPECT_ROLE) must be the name of a role or its ARN, "
+                f"acs:ram::ACCOUNT-ID:role/NAME, not {self.role!r}."
             )
         if self.account not in (None, named.account):
             raise ConfigurationError(
-                f"expect_role names a role of account {named.account}, but expect_account is {self.account}."
+                f"expect_role (RAMROLE_CREDS_EXPECT_ROLE) names a role of account {named.account}, but expect_account "
+                f"(RAMROLE_CREDS_EXPECT_ACCOUNT) is {self.account}. Correct one of them, or set expect_role alone."
             )
         object.__setattr__(self, "role", named.role)
         object.__setattr__(self, "account", named.account)

@@ -107,11 +107,11 @@ def cli_profile(name: str) -> dict[str, str]:
     return {"name": name, "mode": "External", "process_command": shlex.join(command)}
 
 
-def execute(command: Sequence[str], changes: Mapping[str, str | None]) -> NoReturn:
+def execute(command: Sequence[str], changes: Mapping[str, str | None], *, posix: bool = os.name == "posix") -> NoReturn:
     """Become the command, with a changed environment; on Windows, run it and end with its status."""
     environment = changed_environment(changes)
     try:
-        if os.name == "posix":
+        if posix:
             os.execvpe(command[0], list(command), environment)  # noqa: S606  # what the user asked for
         import subprocess
 

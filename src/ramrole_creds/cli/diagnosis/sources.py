@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ramrole_creds import CredentialProvider, Credentials
     from ramrole_creds.cli.diagnosis.report import Mark
+    from ramrole_creds.metadata.token_mode import TokenMode
 
 METADATA: Final = "ecs_ram_role"
 CHAIN: Final = "default"
@@ -230,21 +231,17 @@ def _mismatch(credentials: Credentials) -> RamRoleError | None:
 
 def _check_tokens() -> Check:
     """Whether session tokens work from here, and whether the service refuses requests without one."""
-    try:
-        MetadataClient(token_mode="require").get("instance-id")  # noqa: S106  # a mode
-    except MetadataError as error:
-        if error.step == "token":
-            return Check(
-                "hardened-mode",
-                "warning",
-                "The metadata service issues no session token to this program: the hardened mode cannot be "
-                "required. In a container, raise HttpPutResponseHopLimit of the instance to 2 or more.",
-                (error.message,),
-            )
-    except RamRoleError as error:
-        return Check("hardened-mode", "skipped", "Session tokens were not checked.", (error.message,))
+    error = _error_of("require")
+    if error is not None and getattr(error, "step", "token") == "token":
+        return Check(
+            "hardened-mode",
+            "warning",
+            "The metadata service issues no session token to this program: the hardened mode cannot be "
+            "required. In a container, raise HttpPutResponseHopLimit of the instance to 2 or more.",
+            (error.message,),
+        )
     issued = "The metadata service issues session tokens"
-    refusal = _refusal_without_token()
+    refusal = _error_of("off")
     if refusal is None:
         return Check(
             "hardened-mode",
@@ -260,19 +257,14 @@ def _check_tokens() -> Check:
 
 def _tokens_are_lost() -> bool:
     """True where the request for a session token gets no answer, as beyond the hop limit of the instance."""
-    try:
-        MetadataClient(token_mode="require").get("instance-id")  # noqa: S106  # a mode
-    except MetadataError as error:
-        return error.step == "token" and error.status is None
-    except RamRoleError:
-        pass
-    return False
+    error = _error_of("require")
+    return isinstance(error, MetadataError) and error.step == "token" and error.status is None
 
 
-def _refusal_without_token() -> RamRoleError | None:
-    """The error of a request without a session token, None where it is answered."""
+def _error_of(token_mode: TokenMode) -> RamRoleError | None:
+    """The error of a request in this mode, None where it is answered."""
     try:
-        MetadataClient(token_mode="off").get("instance-id")  # noqa: S106  # a mode
+        MetadataClient(token_mode=token_mode).get("instance-id")
     except RamRoleError as error:
         return None if isinstance(error, MetadataError) and error.status == HTTPStatus.NOT_FOUND else error
     return None
