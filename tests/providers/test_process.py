@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+import selectors
 import shlex
 import signal
 import subprocess
@@ -124,6 +125,27 @@ class TestProcess:
         while _runs(child) and time.monotonic() < deadline:
             threading.Event().wait(0.01)
         assert not _runs(child)
+
+    @pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX's")
+    def test_a_command_that_closes_its_output_and_goes_on_is_ended_on_timeout(self) -> None:
+        closing = "import os, time; os.close(1); os.close(2); time.sleep(60)"
+        with pytest.raises(ProcessError, match="did not end within"):
+            ProcessProvider(command(closing), timeout=0.5).get_credentials()
+
+    @pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX's")
+    def test_a_command_whose_output_cannot_be_read_is_ended(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+        monkeypatch.setattr(selectors, "PollSelector", refuse)
+        started: list[subprocess.Popen[Any]] = []
+        start = subprocess.Popen
+        monkeypatch.setattr(subprocess, "Popen", lambda *a, **o: started.append(start(*a, **o)) or started[-1])
+        with pytest.raises(ProcessError, match=r"cannot be run now .*Check the limits"):
+            ProcessProvider(command("import time; time.sleep(60)")).get_credentials()
+        assert [one.returncode for one in started] == [-signal.SIGKILL]
 
     @pytest.mark.skipif(os.name != "posix", reason="stands in for Windows with a script")
     def test_on_windows_the_tree_of_processes_is_ended_by_what_windows_has_for_that(

@@ -97,6 +97,9 @@ def run_command(
             _kill(process, windows=windows)
         if pipes is not None:
             pipes.close()
+        else:
+            for pipe in _named_pipes(process).values():
+                pipe.close()
     return output.result(process.returncode)
 
 
