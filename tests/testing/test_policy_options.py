@@ -59,6 +59,29 @@ def test_a_policy_that_cannot_be_written_fails_the_run_in_a_line(pytester: pytes
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
 
 
+def test_a_file_that_may_not_be_written_stops_the_run_before_it_begins(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("import os\nos.access = lambda path, mode: mode != os.W_OK")  # as for another user
+    pytester.makepyfile("def test_it(): pass")
+    result = pytester.runpytest_subprocess("--ramrole-policy=policy.json")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*policy.json cannot be written: you may not write there. Give another file.*"])
+
+
+def test_calls_with_a_long_term_key_are_left_out_of_the_policy_of_the_role(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        APP
+        + """
+    def test_three(ramrole_cloud, ramrole_clock):
+        from ramrole_creds import StaticProvider
+        key = ramrole_cloud.access_key()
+        admin = StaticProvider(key.access_key_id, key.access_key_secret)
+        assert put(ramrole_cloud, admin, ramrole_clock, "by-the-administrator") == 200
+    """
+    )
+    pytester.runpytest_subprocess("--ramrole-policy=policy.json").assert_outcomes(passed=3)
+    assert json.loads((pytester.path / "policy.json").read_text())["Statement"] == EXPECTED
+
+
 def test_the_policy_names_resources_as_narrowly_as_asked(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(APP)
     pytester.runpytest_subprocess("--ramrole-policy=policy.json", "--ramrole-policy-resources=prefix")

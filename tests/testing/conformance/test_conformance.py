@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -13,12 +15,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from ramrole_creds.testing.conformance import cases
 from ramrole_creds.testing.conformance.cases import all_cases
 from ramrole_creds.testing.conformance.client import Fetched
 from ramrole_creds.testing.conformance.runner import Result, run_cases, summary, to_junit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 CLIENTS = Path(__file__).parent / "clients"
 NODE_MODULES = Path(__file__).parents[1] / "node" / "node_modules"
@@ -351,3 +354,68 @@ def test_the_repr_of_an_answer_has_no_secret() -> None:
     credentials = Fetched("credentials", access_key_id="STS.x", access_key_secret="FAKESECRET", security_token="z")
     assert repr(credentials) == "Fetched(credentials, STS.x)"
     assert "FAKESECRET0123456789" not in repr(Fetched("error", "got FAKESECRET0123456789FAKESECRET"))
+
+
+NO_ANSWER = """import sys\nfor _ in sys.stdin: print('{"error": "no"}', flush=True)"""
+
+
+@pytest.mark.parametrize("case", ["rotation", "expired-in-an-outage", "replaced-role", "outage"])
+def test_a_client_without_credentials_fails_the_cases_of_a_life_at_once(tmp_path: Path, case: str) -> None:
+    begun = time.monotonic()
+    (result,) = play(script(tmp_path, NO_ANSWER), f"life/{case}").values()
+    assert result.detail == "credentials were expected, and the client ended with error: no"
+    assert time.monotonic() - begun < cases.SHORT_LIFETIME_SECONDS
+
+
+@pytest.mark.slow
+def test_a_client_that_fails_after_the_role_was_replaced_fails_the_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cases, "SHORT_LIFETIME_SECONDS", 2)
+    once = LEAKS.replace('print("got", document["AccessKeySecret"], file=sys.stderr)', "")
+    once = once.replace("    sys.stdout.flush()", "    sys.stdout.flush(); get = None")
+    (result,) = play(script(tmp_path, once), "life/replaced-role").values()
+    assert result.detail.startswith("credentials were expected, and the client ended with error: TypeError")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sessions of POSIX")
+def test_a_daemon_of_the_client_that_holds_its_output_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ramrole_creds.testing.conformance.client.END_SECONDS", 0.2)
+    code = (
+        "import subprocess, sys\n"
+        "daemon = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)\n"
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(daemon.pid))\n"
+    )
+    begun = time.monotonic()
+    try:
+        play(script(tmp_path, code), "protocol/normal", time_limit=1.0)
+        assert time.monotonic() - begun < 30
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+
+def test_on_a_system_without_process_groups_the_client_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "killpg", raising=False)
+    monkeypatch.setattr("ramrole_creds.testing.conformance.client.END_SECONDS", 0.2)
+    code = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    play(script(tmp_path, code), "protocol/normal", time_limit=1.0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_an_error_that_is_not_about_the_client_is_not_reported_as_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    testing = pytest.importorskip("click.testing")
+    from ramrole_creds.cli.app import app
+
+    def fail(*_: object, **__: object) -> Iterator[Result]:
+        yield from ()
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("ramrole_creds.testing.conformance.runner.run_cases", fail)
+    result = testing.CliRunner().invoke(app, ["conformance", "--", *OURS])
+    assert isinstance(result.exception, OSError)
+    assert result.exception.errno == errno.EMFILE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -359,3 +360,10 @@ def test_the_log_shows_which_fault_struck_a_request(ask: Ask, cloud: FakeCloud) 
     cloud.faults.add("role", 503, label="boot storm")
     ask(ROLES)
     assert "→ 503 [boot storm]" in str(cloud.requests)
+
+
+def test_a_yaml_file_without_pyyaml_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    (tmp_path / "faults.yaml").write_text("- {where: role, what: 503}")
+    with FakeCloud() as cloud, pytest.raises(ValueError, match=r"PyYAML is not installed.*\[yaml\].* Or write JSON\."):
+        cloud.faults.load(tmp_path / "faults.yaml")

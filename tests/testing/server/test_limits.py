@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import http.client
+import os
+import select
 import socket
+import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ramrole_creds.clock import SystemClock
-from ramrole_creds.testing import FakeCloud, RequestLog, TickingClock, VirtualClock, WireRequest, WireResponse
+from ramrole_creds.testing import (
+    FakeCloud,
+    FakeCloudDefect,
+    RequestLog,
+    TickingClock,
+    VirtualClock,
+    WireRequest,
+    WireResponse,
+)
 from ramrole_creds.testing.request_log import MAX_LOG_BYTES, RecordedRequest
 from ramrole_creds.testing.server.control import answer_control
 from ramrole_creds.testing.server.http_server import HttpServer
 from ramrole_creds.testing.services.service import ServiceError
+from tests.eventually import eventually
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.server.connection import Connection
@@ -236,3 +249,131 @@ def test_an_answer_may_say_itself_what_becomes_of_the_connection(ask: Ask, cloud
 def test_a_key_that_is_not_ascii_is_just_a_wrong_key() -> None:
     cloud = FakeCloud(control_key="key")
     assert answer_control(cloud, WireRequest("GET", "/_fake/state", (("X-Fake-Key", "\ud800é"),))).status == 401
+
+
+def test_a_connection_beyond_the_limit_is_closed_while_all_others_are_served() -> None:
+    go_on = threading.Event()
+    served = threading.Semaphore(0)
+
+    def application(request: WireRequest, connection: Connection) -> bool:
+        assert request.path == "/"
+        served.release()
+        assert go_on.wait(20)
+        return connection.respond(WireResponse(204), date=None, keep=False)
+
+    server = HttpServer(application, "127.0.0.1", 0, time.time, max_connections=2)
+    server.start()
+    try:
+        busy = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(2)]
+        for sock in busy:
+            sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert served.acquire(timeout=10)
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as third:
+            assert third.recv(1) == b""
+        go_on.set()
+        assert [sock.recv(12) for sock in busy] == [b"HTTP/1.1 204"] * 2
+        for sock in busy:
+            sock.close()
+    finally:
+        go_on.set()
+        server.stop()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this platform has no limit on descriptors to lower")
+def test_a_client_that_comes_while_no_descriptor_is_left_is_served_when_one_is(cloud: FakeCloud) -> None:
+    import resource
+
+    with socket.socket() as client:
+        client.settimeout(10)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (client.fileno() + 1, hard))
+        fillers = []
+        try:
+            with suppress(OSError):
+                while True:
+                    fillers.append(os.open(os.devnull, os.O_RDONLY))
+            client.connect((cloud.host, cloud.port))
+            client.sendall(b"GET /latest/meta-data/region-id HTTP/1.1\r\nConnection: close\r\n\r\n")
+            client.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                client.recv(1)
+        finally:
+            for number in fillers:
+                os.close(number)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        client.settimeout(10)
+        assert client.recv(12) == b"HTTP/1.1 200"
+    cloud.check()
+
+
+def test_a_system_without_poll_as_windows_is_served_with_select(
+    ask: Ask, cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(select, "poll", raising=False)
+    cloud.faults.add("role", "latency", seconds=0.05)
+    for _ in range(2):
+        assert ask("/latest/meta-data/ram/security-credentials/").text == "web"
+
+
+def test_a_service_that_stops_its_own_cloud_does_not_wait_for_itself() -> None:
+    class Stopping(Echo):
+        def handle(self, request: WireRequest) -> WireResponse:
+            cloud.stop()
+            return WireResponse(200)
+
+    cloud = FakeCloud(services=[Stopping()]).start()
+    with socket.create_connection((cloud.host, cloud.port), timeout=10) as sock:
+        sock.sendall(b"GET /echo HTTP/1.1\r\nConnection: close\r\n\r\n")
+        assert sock.recv(12) in {b"", b"HTTP/1.1 200"}
+    cloud.check()
+
+
+class Broken(Echo):
+    """A service with a mistake in it."""
+
+    def recognizes(self, request: WireRequest) -> bool:
+        if request.path == "/nobodys":
+            raise OSError("a file is missing")
+        return request.path == "/echo"
+
+    def handle(self, request: WireRequest) -> WireResponse:
+        raise ValueError("a mistake")
+
+
+@pytest.mark.parametrize(("path", "answer"), [("/echo", b"HTTP/1.1 500"), ("/nobodys", b"")])
+def test_the_mistakes_of_a_service_are_kept_up_to_a_number(
+    monkeypatch: pytest.MonkeyPatch, path: str, answer: bytes
+) -> None:
+    monkeypatch.setattr("ramrole_creds.testing.server.gateway.MAX_DEFECTS", 2)
+    cloud = FakeCloud(services=[Broken()]).start()
+    for _ in range(4):
+        with socket.create_connection((cloud.host, cloud.port), timeout=10) as sock:
+            sock.sendall(f"GET {path} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
+            assert sock.recv(12) == answer
+    with pytest.raises(FakeCloudDefect) as found:
+        cloud.check()
+    cloud.stop()
+    assert str(found.value).count("Traceback") == 2
+
+
+@pytest.mark.parametrize("leaves", [True, False], ids=["leaves", "asks on"])
+def test_a_client_may_leave_or_ask_on_while_its_answer_is_delayed(cloud: FakeCloud, leaves: bool) -> None:
+    cloud.faults.add("item", "latency", seconds=0.3 if not leaves else 20)
+    with socket.create_connection((cloud.host, cloud.port), timeout=10) as sock:
+        sock.sendall(b"GET /latest/meta-data/region-id HTTP/1.1\r\n\r\n")
+        assert eventually(lambda: len(cloud.requests) == 1)
+        if not leaves:
+            sock.sendall(b"GET /latest/meta-data/mac HTTP/1.1\r\nConnection: close\r\n\r\n")
+            received = b"".join(iter(lambda: sock.recv(4096), b""))
+            assert received.index(b"cn-hangzhou") < received.index(b"00:16:3e")
+    assert eventually(lambda: cloud.requests[0].over), "a client that has left is not waited for"
+    assert cloud.requests[0].status == (None if leaves else 200)
+
+
+def test_a_request_that_hangs_goes_on_hanging(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ramrole_creds.testing.server.connection.HANG_SECONDS", 0.01)
+    cloud.faults.add("item", "hang")
+    with socket.create_connection((cloud.host, cloud.port), timeout=0.3) as sock:
+        sock.sendall(b"GET /latest/meta-data/region-id HTTP/1.1\r\n\r\n")
+        with pytest.raises(TimeoutError):
+            sock.recv(1)

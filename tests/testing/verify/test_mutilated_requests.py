@@ -92,6 +92,7 @@ CASES: list[tuple[str, str, signing.Scheme, str, str, str, str]] = [
     ("s3: no hash", "s3_v4", SIGV4, S3, r"^x-amz-content-sha256: .*$", "", ""),
     ("s3: credential cut", "s3_v4", SIGV4, S3, r"/aws4_request", "", "InvalidArgument"),
     ("s3: another day", "s3_v4", SIGV4, S3, r"/20260101/", "/20260102/", "InvalidArgument"),
+    ("s3: date in words", "s3_v4", SIGV4, S3, r"^x-amz-date: .*$", "x-amz-date: today", "AccessDenied"),
     ("s3: host not signed", "s3_v4", SIGV4, S3, r"SignedHeaders=host;", "SignedHeaders=", "AccessDenied"),
     ("s3: header not signed", "s3_v4", SIGV4, S3, r"^x-amz-date: ", "x-amz-meta-new: 1\nx-amz-date: ", "AccessDenied"),
     ("s3: absent header", "s3_v4", SIGV4, S3, r"SignedHeaders=host;", "SignedHeaders=host;x-gone;", "InvalidArgument"),
@@ -133,3 +134,10 @@ def test_a_changed_request_is_refused(
     assert isinstance(found, verify.Rejected), found
     assert found.status in (400, 401, 403)
     assert found.code == code or not code, found
+
+
+def test_a_request_that_no_server_can_have_read_is_refused_too() -> None:
+    """A test may hand over any text as a header; a server reads Latin-1."""
+    headers = (("Host", "€.aliyuncs.com"), ("Authorization", "acs STS.NTFAKE:c2ln"), ("Date", "€"))
+    verdict = VERIFIERS["roa"](WireRequest("GET", "/€", headers, b"", NOW), BOOK, NOW, verify.NonceMemory())
+    assert isinstance(verdict, verify.Rejected)

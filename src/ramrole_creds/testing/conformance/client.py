@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Literal, cast
 
 from ramrole_creds.testing.masking import mask_text
 
@@ -89,7 +89,7 @@ class ClientProcess:
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._output: list[str] = []
-        self._readers: list[tuple[IO[str], threading.Thread]] = []
+        self._readers: list[threading.Thread] = []
         self.has_answered: bool = False
 
     def __enter__(self) -> Self:
@@ -141,15 +141,15 @@ class ClientProcess:
             env=dict(self._environment),
             start_new_session=True,  # so that what it starts ends with it
         )
-        for stream, lines in ((process.stdout, self._lines), (process.stderr, None)):
-            if stream is not None:
-                reader = threading.Thread(target=self._read, args=(stream, lines), daemon=True)
-                reader.start()
-                self._readers.append((stream, reader))
+        streams = cast("list[IO[str]]", [process.stdout, process.stderr])  # of a process with pipes
+        for stream, lines in zip(streams, (self._lines, None), strict=True):
+            reader = threading.Thread(target=self._read, args=(stream, lines), daemon=True)
+            reader.start()
+            self._readers.append(reader)
         return process
 
     def _read(self, stream: IO[str], lines: queue.Queue[str | None] | None) -> None:
-        with contextlib.suppress(ValueError, OSError):  # closed meanwhile
+        with stream:
             for line in stream:
                 if lines is None or not (self._once or line.lstrip().startswith("{")):
                     self._output.append(line)
@@ -193,7 +193,7 @@ class ClientProcess:
         self._lines.put(None)  # for a fetch after this one
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(END_SECONDS)
-        for _, reader in self._readers:
+        for reader in self._readers:
             reader.join(END_SECONDS)
         text = f"the client ended with status {process.returncode} and without an answer{self._last_line()}"
         return Fetched("crash", text)
@@ -214,10 +214,8 @@ class ClientProcess:
             process.wait(0.0 if self._once else END_SECONDS)
         _kill(process)
         process.wait()
-        for stream, reader in self._readers:
+        for reader in self._readers:
             reader.join(END_SECONDS)
-            if not reader.is_alive():  # closing a stream waits for whoever reads it
-                stream.close()
         self._readers.clear()
 
 

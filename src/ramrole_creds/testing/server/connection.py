@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from ramrole_creds.testing.server.messages import WireResponse
 
+HANG_SECONDS = 3600.0
+
 
 class Connection:
     """The connection of one client, and everything that a fault may do to it."""
@@ -60,7 +62,7 @@ class Connection:
 
     def hang(self) -> None:
         """Answer nothing until the client leaves or the server stops."""
-        while self.sleep(3600):
+        while self.sleep(HANG_SECONDS):
             pass
 
     def reset(self) -> None:

@@ -79,8 +79,6 @@ class Gateway:
                 response = self.control(request) if own else error_page(403)
                 return connection.respond(response, date=request.at, keep=keeps_alive(request))
             return self._serve(request, connection)
-        except OSError:
-            raise
         except Exception:  # noqa: BLE001  # an exception of a thread would go unseen; check() raises it in the test
             self._note_defect()
             return False

@@ -319,11 +319,11 @@ class HttpServer:
 _servers: weakref.WeakSet[HttpServer] = weakref.WeakSet()
 
 
-def _abandon_all() -> None:
+def _abandon_all_after_fork() -> None:
     for server in list(_servers):
         server.abandon_after_fork()
     _servers.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_abandon_all)
+    os.register_at_fork(after_in_child=_abandon_all_after_fork)
