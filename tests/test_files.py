@@ -44,7 +44,7 @@ def cloud() -> Iterator[FakeCloud]:
 
 def run(cloud: FakeCloud, *arguments: str, full: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
     # A child whose coverage is measured writes files too, which the full disk would hit.
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    inherited = {name: value for name, value in os.environ.items() if not (full and name.startswith("COVERAGE_"))}
     return subprocess.run(
         [sys.executable, "-m", "ramrole_creds.cli", *arguments],
         env={**inherited, "RAMROLE_CREDS_METADATA_ENDPOINT": cloud.url, "PYTHONDONTWRITEBYTECODE": "1"},

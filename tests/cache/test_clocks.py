@@ -20,6 +20,7 @@ from ramrole_creds import (
     FunctionProvider,
     RefreshPolicy,
 )
+from ramrole_creds._cache.clocks import MAX_READS, ClockPair
 from ramrole_creds.testing import FakeCloud
 from ramrole_creds.testing.clocks import VirtualClock
 
@@ -278,9 +279,41 @@ def test_a_boot_clock_that_the_kernel_refuses_is_replaced_once_with_a_log_line()
     assert done.stderr.split() == ["ramrole_creds.clock", "WARNING"]
 
 
+def test_without_a_boot_clock_the_monotonic_one_is_used_without_a_word() -> None:
+    program = "import time; del time.CLOCK_BOOTTIME; from ramrole_creds.clock import SYSTEM_CLOCK as c; "
+    program += "print(abs(c.monotonic() - time.monotonic()) < 1)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("True", "")
+
+
 def test_the_system_clock_counts_on() -> None:
     from ramrole_creds.clock import SYSTEM_CLOCK
 
     first = SYSTEM_CLOCK.monotonic()
     assert first <= SYSTEM_CLOCK.monotonic()
     assert abs(SYSTEM_CLOCK.time() - time.time()) < 5
+
+
+class LosesTheProcessor:
+    """A clock whose reader loses the processor after the first so many reads of `monotonic`, for ten seconds each."""
+
+    def __init__(self, losses: int) -> None:
+        self.now = 0.0
+        self.losses = losses
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        wall = self.now + 1_000_000.0
+        if self.losses > 0:
+            self.losses -= 1
+            self.now += 10.0
+        return wall
+
+
+@pytest.mark.parametrize("losses", [0, 1, 3, 9])
+def test_both_clocks_are_read_again_where_the_thread_lost_the_processor(losses: int) -> None:
+    now, wall = ClockPair(LosesTheProcessor(losses)).read()
+    assert now == 10.0 * min(losses, MAX_READS), "a machine that is always busy is not waited for"
+    assert wall - now == 1_000_000.0

@@ -10,12 +10,12 @@ import threading
 import time
 import weakref
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ramrole_creds import Credentials, FunctionProvider, StaticProvider
-from ramrole_creds._cache.refresher import ThreadRefresher
+from ramrole_creds._cache.refresher import ThreadRefresher, threads_are_refused
 from ramrole_creds.clock import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
@@ -206,3 +206,14 @@ def test_a_collected_provider_leaves_nothing_behind() -> None:
 def _mint() -> Credentials:
     ends = datetime.now(timezone.utc) + timedelta(hours=1)
     return Credentials("STS.NT000000000001", "secret", "token", ends)
+
+
+def test_no_thread_is_started_where_the_interpreter_ends_or_a_start_was_interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert threads_are_refused() == ""
+    names: dict[str, Any] = {"__name__": "threading", "refused": threads_are_refused}
+    exec("def start(): return refused()", names)  # as a signal handler that runs inside of Thread.start()
+    assert names["start"]() == "the start of another thread was interrupted"
+    monkeypatch.setattr(sys, "is_finalizing", lambda: True)
+    assert threads_are_refused() == "the interpreter is ending"

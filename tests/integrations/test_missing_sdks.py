@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ramrole_creds import ConfigurationError
+from ramrole_creds.integrations._sdk import load_sdk, require_attribute
+
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "src" / "ramrole_creds" / "integrations"
 MODULES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.startswith("_"))
@@ -51,3 +54,18 @@ def test_an_http_client_that_is_not_installed_is_named(module: str) -> None:
     code = IMPORT.format(core=CORE, module=module)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout.startswith(f"{module} is not installed. Install it: "), done.stderr
+
+
+def test_a_package_that_an_sdk_lacks_is_not_reported_as_the_sdk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "an_sdk.py").write_text("import a_package_that_is_missing")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ModuleNotFoundError) as missing:
+        load_sdk("an_sdk", "extra")
+    assert missing.value.name == "a_package_that_is_missing"
+
+
+def test_a_changed_sdk_that_was_not_installed_by_a_package_manager_is_named_without_a_version() -> None:
+    with pytest.raises(ConfigurationError, match="an-sdk of an unknown version is installed: pin an-sdk==1 until"):
+        require_attribute(object(), "gone", "an-sdk", "1")

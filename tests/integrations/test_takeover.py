@@ -322,3 +322,13 @@ def test_what_is_imported_later_is_replaced_then() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == "STS.given\n", done.stderr
+
+
+def test_an_sdk_that_no_package_manager_knows_is_left_alone_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", absent)
+    with pytest.warns(RuntimeWarning, match="alibabacloud-credentials of an unknown version is not known"):
+        takeover.install()
+    takeover.uninstall()

@@ -193,3 +193,27 @@ def test_the_first_rule_that_matches_wins() -> None:
 def test_a_rule_that_names_nobody_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="Write uid:NUMBER"):
         parse_rule(text)
+
+
+def test_on_a_system_that_does_not_say_who_the_peer_is_nobody_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(socket, "SO_PEERCRED", raising=False)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        assert peer_uid(sock, "sunos5") is None
+
+
+@unix_only
+def test_a_service_whose_socket_was_removed_meanwhile_ends_all_the_same(
+    ramrole_provider: EcsRamRoleProvider, tmp_path: Path
+) -> None:
+    path = tmp_path / "creds.sock"
+    with LocalService(ramrole_provider, socket_path=path):
+        path.unlink()
+    assert not path.exists()
+
+
+def test_a_system_without_unix_sockets_is_named(
+    ramrole_provider: EcsRamRoleProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(socket, "AF_UNIX", raising=False)
+    with pytest.raises(ConfigurationError, match=r"This system has no Unix sockets\. Use host and port"):
+        LocalService(ramrole_provider, socket_path="/run/creds.sock")

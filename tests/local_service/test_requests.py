@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
+import signal
 import socket
+import sys
+import threading
 import time
+from types import ModuleType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,6 +19,7 @@ import requests
 
 from ramrole_creds import CredentialsUriProvider, EcsRamRoleProvider, StaticProvider
 from ramrole_creds.errors import ConfigurationError
+from tests.eventually import eventually
 
 pytest.importorskip("uvicorn", reason="the extra serve")
 pytest.importorskip("httptools", reason="the extra serve")
@@ -370,3 +376,53 @@ def test_a_name_that_the_package_does_not_have_is_an_attribute_error() -> None:
 
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         package.nothing  # noqa: B018  # the access is the test
+
+
+def test_without_uvloop_and_signal_masks_as_on_windows_the_service_answers_too(
+    ramrole_provider: EcsRamRoleProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    monkeypatch.delattr(signal, "pthread_sigmask", raising=False)
+    with LocalService(ramrole_provider) as service:
+        assert ask(service).status_code == 200
+
+
+def test_a_service_that_does_not_start_in_time_is_ended(
+    ramrole_provider: EcsRamRoleProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    slow = ModuleType("uvloop")
+
+    def new_event_loop() -> asyncio.AbstractEventLoop:
+        assert go_on.wait(20)
+        return asyncio.new_event_loop()
+
+    slow.new_event_loop = new_event_loop  # type: ignore[attr-defined]  # as the module has it
+    monkeypatch.setitem(sys.modules, "uvloop", slow)
+    monkeypatch.setattr("ramrole_creds.local_service._service.START_SECONDS", 0.05)
+    service = LocalService(ramrole_provider, limits=ServiceLimits(drain_seconds=0.05))
+    with pytest.raises(RuntimeError, match="did not start in time"):
+        service.start()
+    go_on.set()
+    assert eventually(lambda: not any(one.name == "ramrole-creds-service" for one in threading.enumerate()))
+    with pytest.raises(requests.ConnectionError):
+        requests.get(service.url, timeout=5)
+
+
+@pytest.mark.parametrize("status", [404, 503], ids=["missing", "failing"])
+def test_an_item_that_the_instance_does_not_give_is_not_given(
+    ramrole_provider: EcsRamRoleProvider, ramrole_cloud: FakeCloud, status: int
+) -> None:
+    with LocalService(ramrole_provider, metadata=True, items=["region-id"]) as service:
+        token = token_of(service)
+        ramrole_cloud.faults.add("item", status)
+        assert ask(service, path="/latest/meta-data/region-id", **{TOKEN: token}).status_code == status
+
+
+def test_an_item_is_not_available_where_no_metadata_service_is(
+    ramrole_provider: EcsRamRoleProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAMROLE_CREDS_METADATA_ENDPOINT", "http://127.0.0.1:9")
+    with LocalService(ramrole_provider, metadata=True, items=["region-id"]) as service:
+        answer = ask(service, path="/latest/meta-data/region-id", **{TOKEN: token_of(service)})
+    assert answer.status_code == 503

@@ -16,6 +16,7 @@ from ramrole_creds import (
     ProviderUnavailable,
     PushProvider,
 )
+from ramrole_creds.events import RefreshForced
 from ramrole_creds.testing import VirtualClock
 
 if TYPE_CHECKING:
@@ -36,6 +37,16 @@ class TestPush:
         provider.update(Credentials("third", "s", "t", IN_AN_HOUR - timedelta(minutes=30)))
         assert provider.get_credentials().access_key_id == "third"
         assert provider.get_credentials().provider_name == "push"
+
+    def test_the_same_credentials_once_more_change_nothing(self) -> None:
+        events: list[object] = []
+        provider = PushProvider(on_event=events.append)
+        provider.update(Credentials("first", "s", "t", IN_AN_HOUR))
+        held = provider.get_credentials()
+        for _ in range(3):
+            provider.update(access_key_id="first", access_key_secret="s", security_token="t", expiration=IN_AN_HOUR)
+        assert provider.get_credentials() is held
+        assert [event for event in events if isinstance(event, RefreshForced)] == []
 
     def test_expired_credentials_that_were_not_replaced_are_an_error(self, cloud: FakeCloud) -> None:
         provider = PushProvider(clock=cloud.clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,3 +83,20 @@ def test_a_secret_that_is_not_a_private_key_is_refused_without_being_shown(secre
     with pytest.raises(SigningError, match="not an RSA private key") as refused:
         signer.sign(Request("POST", "https://h/", ACTION))
     assert f"'{secret}'" not in str(refused.value)
+
+
+def test_without_cryptography_the_error_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.serialization", None)
+    signer = Signer(Credentials("LTRSA.id", private("pkcs8")), signing.ACS3(algorithm="ACS3-RSA-SHA256"))
+    with pytest.raises(SigningError, match=r"needs the package cryptography: .*pip install '\.\[rsa\]'"):
+        signer.sign(Request("POST", "https://h/", ACTION))
+
+
+@pytest.mark.parametrize("error", [ValueError("unsupported hash type sm3"), TypeError("usedforsecurity")], ids=repr)
+def test_an_openssl_without_the_hash_is_named(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("hashlib.new", refuse)
+    with pytest.raises(SigningError, match=r"This Python's OpenSSL does not support SM3\. Use a build"):
+        signing.ACS3(algorithm="ACS3-HMAC-SM3")

@@ -298,3 +298,13 @@ def test_a_missing_file_gets_no_lock_file(folder: Path) -> None:
     with pytest.raises(ProviderUnavailable):
         update_profile(folder / "config.json", "default", lambda _: {}, time_limit=1.0)
     assert list(folder.iterdir()) == []
+
+
+def test_where_files_have_no_owner_to_keep_they_are_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "fchown", raising=False)
+    (tmp_path / "config.json").write_text("old")
+    with atomic_replace(tmp_path / "config.json") as put:
+        put(b"new")
+    assert (tmp_path / "config.json").read_text() == "new"

@@ -26,7 +26,7 @@ from ramrole_creds.providers._home import home_directory
 from ramrole_creds.providers.profiles.files import warn_of_readers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ramrole_creds.testing import FakeCloud
     from tests.providers.conftest import Files
@@ -263,3 +263,51 @@ def test_a_value_that_is_not_a_path_is_refused(make: Any) -> None:
 def test_an_unset_userprofile_is_reported() -> None:
     with pytest.raises(ProviderUnavailable, match="USERPROFILE"):
         home_directory({}, windows=True)
+
+
+def a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes with a name are POSIX's")
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [(a_pipe, ProfileError, "is not a regular file"), (Path.unlink, ProviderUnavailable, "does not exist")],
+    ids=["a pipe", "gone"],
+)
+def test_a_file_that_is_replaced_while_it_is_looked_at_is_reported(
+    cloud: FakeCloud,
+    files: Files,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Path], None],
+    error: type[RamRoleError],
+    said: str,
+) -> None:
+    path = files.write_cli({"mode": "AK", "access_key_id": "a", "access_key_secret": "s"})
+    opened = os.open
+
+    def changing(name: Any, *more: Any, **options: Any) -> int:
+        if name == path:
+            change(path)
+        return opened(name, *more, **options)
+
+    monkeypatch.setattr(os, "open", changing)
+    with pytest.raises(error, match=said):
+        cli(cloud).get_credentials()
+
+
+def test_a_file_that_goes_after_it_was_read_is_used(
+    cloud: FakeCloud, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files.write_cli({"mode": "AK", "access_key_id": "a", "access_key_secret": "s"})
+    opened = os.open
+
+    def removing(name: Any, *more: Any, **options: Any) -> int:
+        descriptor = opened(name, *more, **options)
+        if name == path:
+            path.unlink()
+        return descriptor
+
+    monkeypatch.setattr(os, "open", removing)
+    assert cli(cloud).get_credentials().access_key_id == "a"

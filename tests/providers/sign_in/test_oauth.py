@@ -236,6 +236,20 @@ class TestOAuth:
         explained = f"would assume acs:ram::1:role/app at {gate.url} with the credentials of oauth"
         assert explained in provider.explain()
 
+    def test_a_sign_in_that_another_process_has_used_up_says_how_to_sign_in_again(self, gate: FakeCloud) -> None:
+        class UsedUp:
+            """Tokens in a place that another process writes to while this one waits for it."""
+
+            def load(self) -> OAuthTokens:
+                return OAuthTokens("access-0", "refresh-0", gate.clock.time() - 1)
+
+            def update(self, renew: Any, _: float) -> Any:
+                return renew(OAuthTokens("access-1", None, gate.clock.time() - 1))
+
+        with pytest.raises(FetchError, match=r"cannot be renewed.*aliyun configure --mode OAuth"):
+            OAuthProvider(UsedUp(), endpoint=gate.url, clock=gate.clock).get_credentials()
+        gate.assert_not_called("/v1/token")
+
     def test_a_sign_in_without_an_expiry_works(self, gate: FakeCloud, files: Files) -> None:
         provider = self.profile(files, gate, oauth_access_token_expire=None)
         assert provider.get_credentials().access_key_id == "STS.oauth"
