@@ -35,7 +35,6 @@ html_theme = "furo"
 html_title = f"ramrole-creds {version}"
 html_static_path = ["static"]
 html_css_files = ["manual.css"]
-html_search_scorer = str(Path(__file__).parent / "static" / "scorer.js")
 html_show_copyright = False
 pygments_dark_style = "github-dark"
 

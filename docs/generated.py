@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,23 +124,77 @@ def _is_error(value: object) -> bool:
     return isinstance(value, type) and issubclass(value, ramrole_creds.RamRoleError)
 
 
+@cache
+def _sources() -> list[tuple[str, str, ast.Module]]:
+    """Path, text and tree of each module of the package."""
+    package = ROOT / "src/ramrole_creds"
+    texts = ((file.relative_to(package).as_posix(), file.read_text("utf-8")) for file in sorted(package.rglob("*.py")))
+    return [(path, text, ast.parse(text)) for path, text in texts]
+
+
+@cache
 def error_texts(name: str) -> list[str]:
     """The texts of this error in the code, in the order of the alphabet; … is what it fills in.
 
     They are the arguments of its class, and the hints and parts that the modules of `PARTS` add to its texts.
     """
     found: set[str] = set()
-    for file in sorted((ROOT / "src").rglob("*.py")):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        parts: list[ast.AST] = [
-            node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and _raises(node, name)
-        ]
-        if file.relative_to(ROOT / "src/ramrole_creds").as_posix() in PARTS.get(name, ()):
-            parts.append(tree)
+    for path, source, tree in _sources():
+        parts: list[ast.AST] = [tree] if path in PARTS.get(name, ()) else []
+        if f"{name}(" in source:
+            parts += [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and _raises(node, name)]
+        elif not parts:
+            continue
         found |= {text for part in parts for text in _literals(part) if len(text.split()) >= MIN_WORDS_OF_A_PART}
         found |= {text for node in ast.walk(tree) if _is_call_of(node, name) for text in _texts(node.args[0])}
     long_enough = {re.sub(r"…(?:\s*…)+", "…", re.sub(r"{\w+}", "…", text)).strip() for text in found}
     return sorted((text for text in long_enough if len(re.sub(r"[\W_]", "", text)) > 8), key=str.lower)
+
+
+HEADING = re.compile(r"^(#{2,4}) (.+)$", re.MULTILINE)
+LIST_OF_TEXTS = re.compile(r"^```\{error-texts\} (\w+)\n```$", re.MULTILINE)
+QUOTED = re.compile(r"(`+)(.+?)\1", re.DOTALL)
+CODE = re.compile(r"(?=\w*[a-z])[A-Z]\w+(?:\.[A-Z]\w*)*|[A-Z]+-\d{6,}")
+
+
+def error_sections() -> list[dict[str, Any]]:
+    """The sections of the page on troubleshooting: anchor, title, and the texts and codes by which a search finds them.
+
+    A section also has the texts of the headings below it. A list of texts belongs to the section of its class.
+    """
+    page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    parts = HEADING.split(page)[1:]
+    found: dict[str, dict[str, Any]] = {}
+    above: list[dict[str, Any]] = []
+    for marks, heading, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        prose = LIST_OF_TEXTS.sub("", body)
+        quoted = [" ".join(text.split()) for _, text in QUOTED.findall(f"{heading}\n{prose}")]
+        blocks = map(_plain, re.split(r"\n\n|\n(?=[-|] ?)", prose))
+        section: dict[str, Any] = {
+            "anchor": anchor_of(heading),
+            "title": heading.replace("`", "").strip(),
+            "texts": list(dict.fromkeys([*filter(None, blocks), *(text for text in quoted if " " in text)])),
+            "codes": [text for text in dict.fromkeys(quoted) if CODE.fullmatch(text)],
+        }
+        found[section["anchor"]] = section
+        above = [*above[: len(marks) - 3], section]
+        for name in LIST_OF_TEXTS.findall(body):
+            found[name.lower()]["texts"] += error_texts(name)
+        if len(above) > 1:
+            above[0]["texts"] += section["texts"]
+    return list(found.values())
+
+
+def anchor_of(heading: str) -> str:
+    """The anchor that the manual gives to a heading."""
+    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
+
+
+def _plain(block: str) -> str:
+    """A paragraph, an item or a row without its markup; "" for the head of a table."""
+    if re.match(r"\|(?:[-|]+$| (?:text|code|the message contains) \|)", block):
+        return ""
+    return " ".join(re.sub(r"\]\([^)]*\)|[`|\[\]]|^- ", " ", block).split())
 
 
 def _is_call_of(node: ast.AST, name: str) -> TypeGuard[ast.Call]:
@@ -191,7 +247,22 @@ def setup(app: Any) -> dict[str, bool]:  # noqa: ANN401  # Sphinx
             return [opened, nodes.bullet_list("", *items), nodes.raw("", "</details>", format="html")]
 
     app.add_directive("error-texts", ErrorTexts)
+    app.connect("config-inited", _extend_search)
     return {"parallel_read_safe": True}
+
+
+def search_code() -> str:
+    """What the search of the manual runs beside Sphinx's own code."""
+    sections = json.dumps(error_sections(), ensure_ascii=False, separators=(",", ":"))
+    return f"const ERROR_SECTIONS = {sections};\n" + (ROOT / "docs/static/scorer.js").read_text(encoding="utf-8")
+
+
+def _extend_search(app: Any, config: Any) -> None:  # noqa: ANN401  # Sphinx
+    """Sphinx takes the code from a file."""
+    file = Path(app.doctreedir) / "search.js"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(search_code(), encoding="utf-8")
+    config.html_search_scorer = str(file)
 
 
 def main() -> int:

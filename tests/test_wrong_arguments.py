@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ramrole_creds import (
+    CloudSsoProvider,
     ConfigurationError,
     CredentialProvider,
+    CredentialsUriProvider,
     EcsRamRoleProvider,
     EnvironmentProvider,
     FetchError,
+    OAuthProvider,
+    OAuthTokens,
+    OidcRoleArnProvider,
     ProviderChain,
     RamRoleArnProvider,
+    RsaKeyPairProvider,
     Signer,
     StaticProvider,
     default_provider,
@@ -135,3 +141,51 @@ def test_an_argument_that_a_subclass_passes_on_by_mistake_is_reported() -> None:
 
     with pytest.raises(TypeError, match=r"Vault\(\) takes no argument 'colour'"):
         Vault(colour="red")
+
+
+ROLE = "acs:ram::1234567890123456:role/app"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("session_name", 5, "session_name must be a text, not int"),
+        ("source_identity", 5, "source_identity must be a text, not int"),
+        ("vpc", "false", "vpc must be True or False, not 'false'"),
+        ("vpc", 1, "vpc must be True or False, not 1"),
+    ],
+)
+def test_an_option_of_a_session_of_the_wrong_type_is_refused_where_it_is_passed(
+    option: str, value: Any, says: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        RamRoleArnProvider(StaticProvider("LTAI5tExample", "secret"), ROLE, **{option: value})
+
+
+def test_a_text_does_not_allow_plain_http() -> None:
+    text: Any = "false"
+    with pytest.raises(ConfigurationError, match="allow_http must be True or False, not 'false'"):
+        CredentialsUriProvider("http://203.0.113.1/", allow_http=text)
+
+
+def test_a_file_that_is_not_named_by_a_path_is_refused() -> None:
+    number: Any = 5
+    with pytest.raises(ConfigurationError, match="A file must be named by its path, not by int"):
+        RsaKeyPairProvider("LTAI5tPublicKey", number)
+    with pytest.raises(ConfigurationError, match="A file must be named by its path, not by int"):
+        OidcRoleArnProvider(ROLE, token_file=number)
+
+
+def test_a_token_in_place_of_the_tokens_of_a_sign_in_is_refused_without_showing_it() -> None:
+    token: Any = "hunter2"
+    with pytest.raises(ConfigurationError, match=r"tokens must be OAuthTokens, or a store .*, not str") as caught:
+        OAuthProvider(token)
+    assert token not in str(caught.value)
+
+
+def test_the_end_of_a_sign_in_is_a_number() -> None:
+    soon: Any = "soon"
+    with pytest.raises(ConfigurationError, match="access_token_expire must be a number of Unix seconds"):
+        OAuthTokens("access", "refresh", soon)
+    with pytest.raises(ConfigurationError, match="access_token_expire must be a number of Unix seconds"):
+        CloudSsoProvider("https://signin.example.com/", "1", "ac-1", access_token="t", access_token_expire=soon)

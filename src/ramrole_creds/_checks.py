@@ -35,6 +35,28 @@ def official_object_hint(given: object) -> str:
     return f" Wrap its method: FunctionProvider(client.{method})."
 
 
+def checked_text(name: str, value: object) -> str | None:
+    """The text of an option; None if it was left out.
+
+    Raises:
+        ConfigurationError: the value is neither a text nor None.
+    """
+    if value is not None and not isinstance(value, str):
+        raise ConfigurationError(f"{name} must be a text, not {kind_of(value)}.")
+    return value
+
+
+def checked_flag(name: str, value: object) -> bool:
+    """The truth value of an option.
+
+    Raises:
+        ConfigurationError: the value is not a bool. A text is not one: "false" would count as true.
+    """
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name} must be True or False, not {value!r:.60}.")
+    return value
+
+
 def checked_seconds(name: str, value: object) -> float:
     """The seconds of a time limit.
 
@@ -56,6 +78,17 @@ def checked_duration(name: str, value: object, *, maximum: float = math.inf, uni
         raise ConfigurationError(f"{name} must be a number{unit}, 0 or more, not {value!r}.")
     if value > maximum:
         raise ConfigurationError(f"{name} must be at most {maximum:g} s, not {value:g} s.")
+    return value
+
+
+def checked_instant(name: str, value: object) -> float | None:
+    """A time in Unix seconds; None if it is not known.
+
+    Raises:
+        ConfigurationError: the value is neither a finite number nor None.
+    """
+    if value is not None and not is_number(value):
+        raise ConfigurationError(f"{name} must be a number of Unix seconds or None, not {kind_of(value)}.")
     return value
 
 

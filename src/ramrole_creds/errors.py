@@ -237,8 +237,15 @@ class MetadataError(FetchError):
     @property
     def section(self) -> str:
         """The section of the page on troubleshooting that describes it."""
-        if self.status is None:
+        status = self.status
+        if status is None:
             return "metadataerror-no-answer"
+        if 300 <= status < 400 or status == 407:
+            return "metadataerror-proxy"
+        if status == 429 or (status >= 500 and status != 501):
+            return "metadataerror-overloaded"
+        if status in (401, 403) and self.step != "token":
+            return "metadataerror-refused"
         return f"metadataerror-{self.step}" if self.step in {"token", "role", "credentials", "item"} else self._section
 
 
@@ -288,7 +295,7 @@ class StsError(FetchError):
     @property
     def section(self) -> str:
         """The section of the page on troubleshooting that describes it."""
-        if self.status is None:
+        if self.status is None or not self.code:  # an answer without a code is not one of STS
             return "stserror-no-answer"
         return next((section for start, section in _STS_SECTIONS.items() if self.code.startswith(start)), self._section)
 

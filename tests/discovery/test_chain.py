@@ -25,6 +25,7 @@ from ramrole_creds import (
     ProfileError,
     ProviderChain,
     ProviderUnavailable,
+    RamRoleArnProvider,
     RamRoleError,
     StaticProvider,
     StsError,
@@ -297,6 +298,14 @@ def test_the_profile_that_a_variable_names_may_be_in_either_file_and_not_in_none
     files.write_ini("[other]\naccess_key_id = LTAIini\naccess_key_secret = s\n")
     with pytest.raises(ProfileError, match="prod"):
         chain(cloud).get_credentials()
+
+
+def test_keys_of_a_function_that_have_no_name_get_the_name_of_their_provider(cloud: FakeCloud) -> None:
+    key = cloud.access_key(cloud.add_user("alice"))
+    vault = FunctionProvider(lambda: Credentials(key.access_key_id, key.access_key_secret), name="vault")
+    assert ProviderChain(vault).get_credentials().provider_name == "chain/vault"
+    role = RamRoleArnProvider(vault, cloud.add_role("app").arn, endpoint=cloud.url, clock=cloud.clock)
+    assert role.get_credentials().provider_name == "ram_role_arn/vault" == role.get_provider_name()
 
 
 def test_only_narrows_and_keeps_the_order(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:

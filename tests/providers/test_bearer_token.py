@@ -38,6 +38,10 @@ class TestBearerToken:
         with pytest.raises(ConfigurationError):
             BearerTokenProvider(wrong)
 
+    def test_an_empty_token_counts_as_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ALIBABA_CLOUD_BEARER_TOKEN", "from-the-variable")
+        assert BearerTokenProvider("").get_bearer_token() == "from-the-variable"
+
     def test_no_token_and_no_pickle(self) -> None:
         with pytest.raises(ProviderUnavailable):
             BearerTokenProvider().get_credential()

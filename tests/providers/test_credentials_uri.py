@@ -67,6 +67,15 @@ class TestCredentialsUri:
             CredentialsUriProvider(cloud.url + METADATA_PATH, clock=cloud.clock).get_credentials()
 
     @pytest.mark.parametrize(
+        ("status", "says"),
+        [(404, "Check the path of the URL"), (503, "Try again later"), (401, "what the service that answers")],
+    )
+    def test_a_refusal_says_what_to_check(self, cloud: FakeCloud, status: int, says: str) -> None:
+        cloud.faults.add("credentials", status)
+        with pytest.raises(FetchError, match=rf"answered {status} with an empty body\. .*{says}"):
+            CredentialsUriProvider(cloud.url + METADATA_PATH, clock=cloud.clock).get_credentials()
+
+    @pytest.mark.parametrize(
         "body", ["", "[]", "{}", '{"Code":"Failed","AccessKeyId":"a","AccessKeySecret":"hunter2"}', '{"AccessKeyId":7}']
     )
     def test_an_answer_without_credentials_is_reported_without_its_values(self, cloud: FakeCloud, body: str) -> None:

@@ -12,6 +12,7 @@ from ramrole_creds import (
     FetchContext,
     FetchError,
     RsaKeyPairProvider,
+    StsError,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,17 @@ class TestRsaKeyPair:
             provider = RsaKeyPairProvider(key_id, path, endpoint=cloud.url, clock=cloud.clock)
             credentials = provider.get_credentials()
             assert (credentials.provider_name, credentials.security_token) == ("rsa_key_pair", None)
+
+    def test_a_public_key_that_sts_does_not_know_is_the_one_to_check(self, cloud: FakeCloud, tmp_path: Path) -> None:
+        rsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.rsa", reason="the extra rsa")
+        from cryptography.hazmat.primitives import serialization as form
+
+        path = tmp_path / "key.pem"
+        key = rsa.generate_private_key(65537, 2048)
+        path.write_bytes(key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()))
+        provider = RsaKeyPairProvider("LTAI5tUnknown", path, endpoint=cloud.url, clock=cloud.clock)
+        with pytest.raises(StsError, match="knows no public key of this id: check public_key_id"):
+            provider.get_credentials()
 
     def test_a_key_may_be_plain_base64_and_a_passphrase_is_reported(self, cloud: FakeCloud, tmp_path: Path) -> None:
         rsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.rsa", reason="the extra rsa")

@@ -109,7 +109,7 @@ class ProviderChain(CredentialProvider):
                 self._warn_of_loss(found, error)
             else:
                 self._lost = None
-                return self._named(credentials)
+                return self._named(credentials, found)
         return self._find(context)
 
     def explain(self) -> str:
@@ -136,7 +136,7 @@ class ProviderChain(CredentialProvider):
             if not isinstance(outcome, RamRoleError):
                 self._found, self._lost = provider, None
                 self._warn_of_ignored_uri(provider)
-                return self._named(outcome)
+                return self._named(outcome, provider)
             passed.append((provider, outcome))
         raise _nothing_found(passed)
 
@@ -179,8 +179,9 @@ class ProviderChain(CredentialProvider):
                 *(self._chain_name, URI_VARIABLE, found.get_provider_name()),
             )
 
-    def _named(self, credentials: Credentials) -> Credentials:
-        return credentials.replace(provider_name=f"{self._chain_name}/{credentials.provider_name}")
+    def _named(self, credentials: Credentials, provider: CredentialProvider) -> Credentials:
+        inner = credentials.provider_name or provider.get_provider_name()  # a function may leave the name out
+        return credentials.replace(provider_name=f"{self._chain_name}/{inner}")
 
 
 def _not_a_provider(given: object) -> ConfigurationError:

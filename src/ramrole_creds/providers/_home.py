@@ -46,16 +46,25 @@ def home_directory(environ: Mapping[str, str] = os.environ, *, windows: bool = o
         ) from None
 
 
-def expand_path(path: str | os.PathLike[str]) -> Path:
-    """The path, with `~` expanded to the home directory.
+def path_text(path: str | os.PathLike[str]) -> str:
+    """The path as a text.
 
     Raises:
         ConfigurationError: the value is not a path.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise ConfigurationError(f"A file must be named by its path, not by {type(path).__name__}.")
+    return os.fspath(path)
+
+
+def expand_path(path: str | os.PathLike[str]) -> Path:
+    """The path, with `~` expanded to the home directory.
+
+    Raises:
+        ConfigurationError: the value is not a path.
+    """
     # If no user has the name after `~`, the text stays as it is, and names a file that does not exist.
-    return Path(os.path.expanduser(path))  # noqa: PTH111  # Path.expanduser raises there
+    return Path(os.path.expanduser(path_text(path)))  # noqa: PTH111  # Path.expanduser raises there
 
 
 def _home_of_user() -> Path:

@@ -82,7 +82,7 @@ class BearerTokenProvider:
         if token is not None and not isinstance(token, str) and not callable(token):
             raise ConfigurationError("token must be a text, or a callable that returns one.")
         self._token: Callable[[], str | None]
-        if token is None:
+        if not token:
             self._token = _from_environment
         else:
             self._token = sealed(token) if isinstance(token, str) else _without_repr(token)
@@ -104,7 +104,10 @@ class BearerTokenProvider:
             raise FetchError(f"The callable returned {type(token).__name__}. It must return the bearer token as a str.")
         token = token.strip()
         if not token.isascii() or not token.isprintable() or " " in token:
-            raise FetchError("The bearer token contains whitespace, a control character or a non-ASCII character.")
+            raise FetchError(
+                "The bearer token contains whitespace, a control character or a non-ASCII character. Check where it "
+                "was copied from."
+            )
         return token
 
     def _call(self) -> object:

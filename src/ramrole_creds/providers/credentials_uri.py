@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ramrole_creds._checks import checked_flag
 from ramrole_creds._http.errors import HttpError
 from ramrole_creds._http.transport import HttpTransport, safe_url
 from ramrole_creds._http.urls import InvalidUrlError, parse_url
@@ -34,7 +35,7 @@ class CredentialsUriProvider(CredentialProvider):
         options: `policy`, `clock` and `on_event`, as for every provider.
 
     Raises:
-        ConfigurationError: `uri` is not a URL, or it is plain http to another machine.
+        ConfigurationError: `uri` is not a URL, it is plain http to another machine, or another argument is not valid.
     """
 
     name: ClassVar[str] = "credential_uri"
@@ -49,7 +50,7 @@ class CredentialsUriProvider(CredentialProvider):
         **options: Unpack[ProviderOptions],
     ) -> None:
         super().__init__(**options)
-        self._allow_http = allow_http
+        self._allow_http = checked_flag("allow_http", allow_http)
         self._problem: str | None = None
         asked = argument_or_variable(uri, URI_VARIABLE)
         self._uri = sealed(asked)  # its user or its query may be a secret
@@ -124,9 +125,9 @@ def _read(answer: HttpResponse, asked: str) -> Credentials:
         )
 
     if answer.status != 200:
-        hint = " Redirects are not followed. Give the final URL." if 300 <= answer.status < 400 else ""
         raise FetchError(
-            f"{asked} answered {answer.status} with {answer.describe_body()}.{hint}", retry_after=answer.retry_after()
+            f"{asked} answered {answer.status} with {answer.describe_body()}. {_hint_for(answer.status)}",
+            retry_after=answer.retry_after(),
         )
     document = json_object(answer.body, make_error if answer.body.lstrip()[:1] == b"{" else not_json)
     code = document.get("Code", "Success")
@@ -140,6 +141,15 @@ def _read(answer: HttpResponse, asked: str) -> Credentials:
         token_required=False,
         expiration_required=False,
     )
+
+
+def _hint_for(status: int) -> str:
+    """What to do about an answer of this status."""
+    if 300 <= status < 400:
+        return "Redirects are not followed. Give the final URL."
+    if status >= 500 or status == 429:
+        return "Try again later, and read the log of the service that answers there."
+    return "Check the path of the URL, and what the service that answers there requires."
 
 
 def _problem_with(uri: str, source: str, *, allow_http: bool) -> str | None:

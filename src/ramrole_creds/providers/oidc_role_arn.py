@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ramrole_creds._files import read_regular_file
 from ramrole_creds.credentials import sealed
-from ramrole_creds.errors import ConfigurationError, FetchError, ProviderUnavailable, RamRoleError, describe_error
-from ramrole_creds.providers._home import expand_path
+from ramrole_creds.errors import (
+    ConfigurationError,
+    FetchError,
+    ProviderUnavailable,
+    RamRoleError,
+    describe_error,
+    reference,
+)
+from ramrole_creds.providers._home import expand_path, path_text
 from ramrole_creds.providers.session_arguments import (
     DEFAULT_TEMPLATE,
     checked_duration,
@@ -24,6 +30,7 @@ from ramrole_creds.sts.client import DEFAULT_SESSION_SECONDS
 from ramrole_creds.sts.endpoints import CENTRAL_HOST
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping
 
     from typing_extensions import Unpack
@@ -75,7 +82,7 @@ class OidcRoleArnProvider(StsProvider):
         _check_token(token, token_file)
         if role_arn is not None:
             checked_role_arn(role_arn)
-        file = os.fspath(token_file) if token_file is not None else None
+        file = path_text(token_file) if token_file is not None else None
         self._token = None if token is None else sealed(token)  # what it is bound to may be a secret
         self._token_file = None if token is not None else argument_or_variable(file, TOKEN_FILE_VARIABLE)
         self._role_arn = argument_or_variable(role_arn, ROLE_ARN_VARIABLE)
@@ -160,7 +167,9 @@ class OidcRoleArnProvider(StsProvider):
             verb = "is" if len(missing) == 1 else "are"
             raise FetchError(
                 f"RRSA is configured only in part: {' and '.join(missing)} {verb} not set. Set it, or check the labels "
-                "and annotations by which ack-pod-identity-webhook injects all three." + rename_hint(*missing),
+                "and annotations by which ack-pod-identity-webhook injects all three."
+                + rename_hint(*missing)
+                + reference("rrsa-is-configured-only-in-part"),
                 unrecoverable=True,
             )
         try:

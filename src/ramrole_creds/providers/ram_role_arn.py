@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ramrole_creds._checks import kind_of
+from ramrole_creds._checks import checked_text, kind_of
 from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import ConfigurationError, FetchTimeout, StsError, WaitTimeout
 from ramrole_creds.provider import CredentialProvider
@@ -87,7 +87,7 @@ class RamRoleArnProvider(StsProvider):
         self._duration = checked_duration(duration)
         self._session_policy = policy_text(session_policy)
         self._external_id = checked_external_id(external_id)
-        self._source_identity = source_identity or None
+        self._source_identity = checked_text("source_identity", source_identity) or None
         options["endpoint"] = self._client.url
         self._with_policy = sealed(
             partial(
@@ -158,7 +158,8 @@ class RamRoleArnProvider(StsProvider):
             source_identity=self._source_identity,
             context=context,
         )
-        return credentials.replace(provider_name=f"{self.name}/{source.provider_name}")
+        inner = source.provider_name or self.source.get_provider_name()  # a function may leave the name out
+        return credentials.replace(provider_name=f"{self.name}/{inner}")
 
 
 def _require_shallow(source: CredentialProvider) -> None:

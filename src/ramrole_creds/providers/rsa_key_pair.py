@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ramrole_creds._files import read_regular_file
 from ramrole_creds.errors import ConfigurationError, FetchError, install_command
-from ramrole_creds.providers._home import expand_path
+from ramrole_creds.providers._home import expand_path, path_text
 from ramrole_creds.providers.session_arguments import checked_duration
 from ramrole_creds.providers.sts_provider import StsProvider
 from ramrole_creds.providers.variables import argument_or_variable
@@ -15,6 +14,7 @@ from ramrole_creds.sts.client import DEFAULT_SESSION_SECONDS
 from ramrole_creds.sts.endpoints import ENDPOINT_VARIABLE, REGION_VARIABLE
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from typing_extensions import Unpack
@@ -69,7 +69,7 @@ class RsaKeyPairProvider(StsProvider):
                 f"duration must be at most {MAX_SESSION_SECONDS} s for a session of a key pair, not {duration!r}."
             )
         self._public_key_id = public_key_id
-        self._file = os.fspath(private_key_file)
+        self._file = path_text(private_key_file)
         if "-----BEGIN" in self._file:
             raise ConfigurationError("private_key_file must be the path of the key, not the key itself.")
         self._duration = duration

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from string import Formatter
 from typing import TYPE_CHECKING, Final
 
-from ramrole_creds._checks import is_number
+from ramrole_creds._checks import checked_text, is_number
 from ramrole_creds.errors import ConfigurationError
 from ramrole_creds.providers.variables import ROLE_ARN_VARIABLE, SESSION_NAME_VARIABLE
 
@@ -42,9 +42,9 @@ def session_namer(template: str | None) -> Callable[[], str]:
             "ramrole-creds-{host}-{process}-{unique}".
 
     Raises:
-        ConfigurationError: the template has another field, or the name has a character that STS refuses.
+        ConfigurationError: it is not a text, has another field, or has a character that STS refuses.
     """
-    template = template or os.environ.get(SESSION_NAME_VARIABLE) or DEFAULT_TEMPLATE
+    template = checked_text("session_name", template) or os.environ.get(SESSION_NAME_VARIABLE) or DEFAULT_TEMPLATE
     unique = os.urandom(4).hex()
     if _has_fields(template):
         return lambda: _filled_in(template, unique)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ramrole_creds._checks import checked_flag
 from ramrole_creds._http.urls import InvalidUrlError, parse_base_url
 from ramrole_creds._regions import region_id
 from ramrole_creds.errors import ConfigurationError
@@ -66,8 +67,10 @@ def find_sts_url(endpoint: str | None, *, region: str | None, vpc: bool | None, 
         environ: the environment.
 
     Raises:
-        ConfigurationError: the endpoint or the region is not valid.
+        ConfigurationError: the endpoint, the region or `vpc` is not valid.
     """
+    if vpc is not None:
+        checked_flag("vpc", vpc)
     for given, source in ((endpoint, "endpoint"), (environ.get(ENDPOINT_VARIABLE), ENDPOINT_VARIABLE)):
         if given:
             return base_url(given, source)

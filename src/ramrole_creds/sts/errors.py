@@ -147,4 +147,6 @@ def _hint_for(code: str, call: Call) -> str:
             f"Two things are needed: {who} is allowed sts:AssumeRole on the role, and the role's trust policy names it "
             '("Principal": {"RAM": [ARN of the caller\'s user, role or account]}; an external id must match).'
         )
+    if code == "InvalidAccessKeyId.NotFound" and call.action == "GenerateSessionAccessKey":
+        return "STS knows no public key of this id: check public_key_id, and whether the key is of the Japan site."
     return _HINTS.get(code, "")

@@ -110,7 +110,7 @@ def test_every_mode_of_the_cli_gives_credentials(
             {"mode": "ChainableRamRoleArn", "ram_role_arn": "acs:ram::1:role/x", "source_profile": "default"},
             r"leads back to itself \(default → default\)",
         ),
-        ({"mode": "OIDC"}, "ram_role_arn and oidc_provider_arn and oidc_token_file are missing"),
+        ({"mode": "OIDC"}, "ram_role_arn, oidc_provider_arn and oidc_token_file are missing"),
         ({"mode": "External"}, "process_command is missing"),
         ({"mode": "External", "process_command": "'unbalanced"}, "cannot be split"),
         ({"mode": "CredentialsURI"}, "credentials_uri is missing"),
@@ -143,7 +143,17 @@ def test_every_mode_of_the_cli_gives_credentials(
                 "ram_role_arn": "s3cr3t",
                 "expired_seconds": 1,
             },
-            "role_arn must be",
+            ": ram_role_arn must be",
+        ),
+        (
+            {
+                "mode": "RamRoleArn",
+                "access_key_id": "a",
+                "access_key_secret": "s3cr3t",
+                "ram_role_arn": "acs:ram::1:role/x",
+                "expired_seconds": 1,
+            },
+            ": expired_seconds must be a number of seconds from 900",
         ),
     ],
 )

@@ -86,7 +86,7 @@ class CliProfileBuilder:
         try:
             return make(self, profile)
         except ConfigurationError as error:
-            problem = error.message.rstrip(".")
+            problem = self.settings(profile).in_fields(error.message.rstrip("."))
         raise profile.problem(problem)
 
     def make_source(self, profile: CliProfile) -> CredentialProvider:

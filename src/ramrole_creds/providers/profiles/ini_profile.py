@@ -243,10 +243,11 @@ def _make(section: IniSection, options: ProfileOptions) -> CredentialProvider:
     if kind not in BUILDERS:
         hint = ". A line that is indented continues the value above it" if "\n" in kind else ""
         raise section.problem(f"its type must be one of {', '.join(BUILDERS)}{hint}")
+    settings = options.settings(section, NAMES)
     try:
-        return build_source(kind, options.settings(section, NAMES))
+        return build_source(kind, settings)
     except ConfigurationError as error:
-        problem = error.message.rstrip(".")
+        problem = settings.in_fields(error.message.rstrip("."))
     raise section.problem(problem)
 
 

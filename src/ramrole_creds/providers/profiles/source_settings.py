@@ -121,7 +121,7 @@ class SourceSettings:
         texts = {setting: self.text(setting) for setting in settings}
         missing = [self.field_names(setting)[0] for setting, text in texts.items() if text is None]
         if missing:
-            names = " and ".join(missing)
+            names = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))
             verb = "is" if len(missing) == 1 else "are"
             raise self.fields.problem(f"{names} {verb} missing. Add {names} to the {self.names.holder}")
         return [text for text in texts.values() if text is not None]
@@ -158,6 +158,11 @@ class SourceSettings:
         """
         if self.external_forbidden is not None:
             raise self.fields.problem(self.external_forbidden)
+
+    def in_fields(self, problem: str) -> str:
+        """What is wrong with an argument, in terms of the field that holds it: `expired_seconds` for `duration`."""
+        setting, space, rest = problem.partition(" ")
+        return f"{self.field_names(setting)[0]}{space}{rest}"
 
     def field_names(self, setting: str) -> tuple[str, ...]:
         """The names of the fields that hold a setting."""

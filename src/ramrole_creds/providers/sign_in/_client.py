@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from ramrole_creds._formats.credential_json import json_object, safe_code, safe_message, safe_request_id, text_of
 from ramrole_creds._http.errors import HttpError
 from ramrole_creds._http.transport import HttpTransport, safe_url
-from ramrole_creds.errors import FetchError
+from ramrole_creds.errors import FetchError, reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ramrole_creds.provider import FetchContext
+
+_SIGN_IN_SECTION = reference("sign-in-again")
 
 
 class SignInRefused(FetchError):
@@ -101,14 +103,14 @@ class SignInClient:
 
     def expired(self, what: str) -> FetchError:
         """An error that lasts until the user signs in again."""
-        return FetchError(f"{self._title}: {what}. {self._again}", unrecoverable=True)
+        return FetchError(f"{self._title}: {what}. {self._again}{_SIGN_IN_SECTION}", unrecoverable=True)
 
     def _refused(self, url: str, status: int, document: dict[str, object], retry_after: float | None) -> SignInRefused:
         code = safe_code(_first_text(document, "ErrorCode", "error", "code"))
         message = safe_message(_first_text(document, "ErrorMessage", "error_description", "message"))
         request = safe_request_id(_first_text(document, "RequestId", "requestId")) or "not given"
         said = ": ".join(part for part in (code, message) if part) or "no reason given"
-        hint = f" {self._again}" if 400 <= status < 500 and status != 429 else ""
+        hint = f" {self._again}{_SIGN_IN_SECTION}" if 400 <= status < 500 and status != 429 else ""
         seen = f"HTTP {status}, RequestId {request}"
         return SignInRefused(
             f"{self._title} refused POST {safe_url(url)} ({seen}): {said.rstrip('.')}.{hint}",

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from ramrole_creds._cache.policy import RefreshPolicy
+from ramrole_creds._checks import checked_instant
 from ramrole_creds._formats.credential_json import PASCAL_CASE, inner_object, read_credentials
 from ramrole_creds._http.urls import InvalidUrlError, parse_url
 from ramrole_creds.credentials import sealed
@@ -65,7 +66,7 @@ class CloudSsoProvider(CredentialProvider):
         self._url = _service_url(sign_in_url)
         self._body = json.dumps({"AccountId": account_id, "AccessConfigurationId": access_configuration}).encode()
         self._access_token = sealed(access_token)
-        self._expire = access_token_expire
+        self._expire = checked_instant("access_token_expire", access_token_expire)
         self._client = SignInClient(
             "CloudSSO",
             "Sign in again: aliyun configure --mode CloudSSO.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, NoReturn, Protocol
 from urllib.parse import urlencode
 
 from ramrole_creds._cache.policy import RefreshPolicy
-from ramrole_creds._checks import is_number
+from ramrole_creds._checks import checked_instant, is_number, kind_of
 from ramrole_creds._formats.credential_json import CAMEL_CASE, PASCAL_CASE, read_credentials, text_of
 from ramrole_creds.credentials import hidden_property, sealed
 from ramrole_creds.errors import ConfigurationError, FetchError, cannot_be_pickled, on_one_line
@@ -54,7 +54,7 @@ class OAuthTokens:
         self, access_token: str, refresh_token: str | None = None, access_token_expire: float | None = None
     ) -> None:
         object.__setattr__(self, "_tokens", sealed((access_token, refresh_token)))
-        object.__setattr__(self, "_expire", access_token_expire)
+        object.__setattr__(self, "_expire", checked_instant("access_token_expire", access_token_expire))
 
     @hidden_property
     def access_token(self) -> str:
@@ -179,11 +179,11 @@ class OAuthProvider(CredentialProvider):
         **options: Unpack[ProviderOptions],
     ) -> None:
         super().__init__(**options)
-        if site.upper() not in SITES:
+        if str(site).upper() not in SITES:
             raise ConfigurationError('site must be "CN" or "INTL".')
         base, self._client_id = SITES[site.upper()]
         self._base = base_url(endpoint, "endpoint") if endpoint else base
-        self._store = MemoryTokens(tokens) if isinstance(tokens, OAuthTokens) else tokens
+        self._store = _store_of(tokens)
         self._client = SignInClient(
             "The OAuth sign-in",
             "Sign in again: aliyun configure --mode OAuth.",
@@ -281,6 +281,22 @@ class OAuthProvider(CredentialProvider):
 
     def __dask_tokenize__(self) -> NoReturn:
         self.__reduce__()
+
+
+def _store_of(tokens: OAuthTokens | TokenStore) -> TokenStore:
+    """What keeps the tokens. An error does not show the value, which may be a token.
+
+    Raises:
+        ConfigurationError: it is neither tokens nor a store.
+    """
+    if isinstance(tokens, OAuthTokens):
+        return MemoryTokens(tokens)
+    if not callable(getattr(tokens, "load", None)) or not callable(getattr(tokens, "update", None)):
+        raise ConfigurationError(
+            f"tokens must be OAuthTokens, or a store with load() and update(), not {kind_of(tokens)}. Write "
+            "OAuthTokens(access_token, refresh_token)."
+        )
+    return tokens
 
 
 def _left(tokens: OAuthTokens, context: FetchContext) -> float:
