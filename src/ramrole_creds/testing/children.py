@@ -10,6 +10,7 @@ network namespace.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import ipaddress
 import os
 import re
@@ -103,6 +104,7 @@ def _stop_fork_server() -> None:
 _urls: list[str | None] = []  # where the children of this process are redirected to; the last one counts
 _lock = threading.Lock()  # guards _urls and the patch
 _real_init = subprocess.Popen.__init__
+_INIT_SIGNATURE = inspect.signature(_real_init)
 _real_system = os.system
 # Programs that take the place of this process, and those that it spawns without `subprocess`; not all on every system.
 _REAL = {name: getattr(os, name) for name in ("execv", "execve", "posix_spawn", "posix_spawnp") if hasattr(os, name)}
@@ -129,17 +131,12 @@ def _patch(init: Callable[..., None], system: Callable[[Any], int], starters: Ma
         setattr(os, name, starter)
 
 
-def _checked_init(self: subprocess.Popen[Any], args: Any, *more: Any, **options: Any) -> None:  # noqa: ANN401  # as Popen takes them
-    # `env` is the eleventh argument of Popen, `shell` the ninth.
-    given = options.get("env") if len(more) < 10 else more[9]
-    shell = options.get("shell", False) if len(more) < 8 else more[7]
-    words = _words(args)
-    environment = _environment_of(_split(words[0]) if shell and words else words, given, shell=bool(shell))
-    if len(more) < 10:
-        options["env"] = environment
-    else:
-        more = (*more[:9], environment, *more[10:])
-    _real_init(self, args, *more, **options)
+def _checked_init(self: subprocess.Popen[Any], *given: Any, **options: Any) -> None:  # noqa: ANN401  # as Popen takes them
+    call = _INIT_SIGNATURE.bind(self, *given, **options)
+    words, shell = _words(call.arguments["args"]), bool(call.arguments.get("shell"))
+    words = _split(words[0]) if shell and words else words
+    call.arguments["env"] = _environment_of(words, call.arguments.get("env"), shell=shell)
+    _real_init(*call.args, **call.kwargs)
 
 
 def _checked_system(command: Any) -> int:  # noqa: ANN401  # as os.system takes it

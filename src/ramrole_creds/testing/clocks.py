@@ -7,6 +7,7 @@ import heapq
 import itertools
 import threading
 import time
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -135,14 +136,12 @@ class VirtualClock(BoundToProcess):
         return f"VirtualClock({self.now().isoformat()})"
 
 
+@dataclass(eq=False, slots=True)
 class ScheduledCall:
     """A scheduled call."""
 
-    __slots__ = ("callback", "cancelled")
-
-    def __init__(self, callback: Callable[[], Pending | None]) -> None:
-        self.callback: Callable[[], Pending | None] = callback
-        self.cancelled: bool = False
+    callback: Callable[[], Pending | None]
+    cancelled: bool = False
 
     def cancel(self) -> None:
         """Remove the call; no effect once it has run."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,12 +36,10 @@ def isolated_environment(endpoint: str | None, home: Path | None = None) -> Iter
         endpoint: the base URL of the metadata service for this library, None for the real one.
         home: an empty directory to use as the home directory; None creates a temporary one.
     """
-    if home is None:
-        with tempfile.TemporaryDirectory(prefix="ramrole-creds-") as directory:
-            with isolated_environment(endpoint, Path(directory)):
-                yield
-            return
-    with changed_environment(isolated_variables(endpoint, home)):
+    with ExitStack() as stack:
+        if home is None:
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ramrole-creds-")))
+        stack.enter_context(changed_environment(isolated_variables(endpoint, home)))
         yield
 
 

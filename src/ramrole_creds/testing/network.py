@@ -162,7 +162,7 @@ _lock = threading.Lock()  # guards _rules, _beneath and the patch
 
 
 def _patch() -> None:
-    for name, ours in (("connect", _connect), ("connect_ex", _connect_ex)):
+    for name, ours in _OURS.items():
         present = vars(_Socket).get(name)
         if present is not ours:
             _beneath[name] = present
@@ -178,14 +178,17 @@ def _restore() -> None:
     _beneath.clear()
 
 
-def _connect(self: socket.socket, address: Address) -> None:
-    beneath = _beneath.get("connect") or _socket.socket.connect
-    beneath(self, _ruled(self, address))
+def _method(name: str) -> Callable[[socket.socket, Address], Any]:
+    """The method of a socket that connects where the rules say."""
+
+    def connect(self: socket.socket, address: Address) -> Any:  # noqa: ANN401  # as the real method returns
+        beneath = _beneath.get(name) or getattr(_socket.socket, name)
+        return beneath(self, _ruled(self, address))
+
+    return connect
 
 
-def _connect_ex(self: socket.socket, address: Address) -> int:
-    beneath = _beneath.get("connect_ex") or _socket.socket.connect_ex
-    return int(beneath(self, _ruled(self, address)))
+_OURS = {name: _method(name) for name in ("connect", "connect_ex")}
 
 
 def _ruled(sock: socket.socket, address: Address) -> Address:

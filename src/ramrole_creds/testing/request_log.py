@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -188,11 +188,7 @@ class RequestLog(Sequence[RecordedRequest]):
 
     def counts(self) -> dict[str, int]:
         """How many requests each step or service got."""
-        found: dict[str, int] = {}
-        for one in list(self._entries):
-            key = one.step or one.service or "?"
-            found[key] = found.get(key, 0) + 1
-        return found
+        return dict(Counter(one.step or one.service or "?" for one in list(self._entries)))
 
     def assert_called(self, where: str, times: int | None = None, **expected: object) -> list[RecordedRequest]:
         """Assert that requests were made.

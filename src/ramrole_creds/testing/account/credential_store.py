@@ -30,10 +30,6 @@ _BASE64 = _ALPHANUMERIC + "+/"
 Policies = Iterable[Mapping[str, Any]]
 
 
-def _allow_all() -> Policies:
-    return (ALLOW_ALL,)
-
-
 @dataclass(frozen=True, slots=True)
 class Identity:
     """The owner of credentials: a role session, a user or the account.
@@ -52,7 +48,7 @@ class Identity:
     principal_id: str = ""
     role_name: str | None = None
     account_id: str = ACCOUNT_ID
-    policies: Callable[[], Policies] = field(default=_allow_all, repr=False, compare=False)
+    policies: Callable[[], Policies] = field(default=lambda: (ALLOW_ALL,), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -178,7 +174,8 @@ class CredentialStore:
                 )
             else:
                 key, secret = self._text("STS.NTFAKE", 29), self._text("9kFAKESECRET", 44)
-                issued = IssuedCredentials(key, secret, self._token(), now, now + lifetime, identity, session_policy)
+                token = self._text(f"CAIS{TOKEN_MARKER}", TOKEN_CHARACTERS - 3, _BASE64) + "A=="
+                issued = IssuedCredentials(key, secret, token, now, now + lifetime, identity, session_policy)
             self._keep(issued)
             return issued
 
@@ -219,7 +216,7 @@ class CredentialStore:
     def metadata_token(self) -> str:
         """A session token of the metadata service: 56 characters of base64 with the marker FAKEMETATOKEN."""
         with self._lock:
-            return METADATA_TOKEN_MARKER + "".join(self._random.choices(_ALPHANUMERIC, k=41)) + "=="
+            return self._text(METADATA_TOKEN_MARKER, 54) + "=="
 
     def nonce(self) -> str:
         """A request id in the form of the services' own (upper-case UUID)."""
@@ -235,9 +232,5 @@ class CredentialStore:
             del self._issued[oldest]
         self._issued[issued.access_key_id] = issued
 
-    def _text(self, head: str, length: int) -> str:
-        return head + "".join(self._random.choices(_ALPHANUMERIC, k=length - len(head)))
-
-    def _token(self) -> str:
-        head = f"CAIS{TOKEN_MARKER}"
-        return head + "".join(self._random.choices(_BASE64, k=TOKEN_CHARACTERS - len(head) - 3)) + "A=="
+    def _text(self, head: str, length: int, characters: str = _ALPHANUMERIC) -> str:
+        return head + "".join(self._random.choices(characters, k=length - len(head)))

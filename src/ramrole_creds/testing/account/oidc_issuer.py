@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ramrole_creds._files import write_whole_file
+from ramrole_creds.testing.account.policy_conditions import texts
 from ramrole_creds.testing.account.rsa_signature import PrivateKey, PublicKey
 
 if TYPE_CHECKING:
@@ -151,8 +152,7 @@ def verify_token(token: str, issuer: OidcIssuer, now: float) -> Mapping[str, Any
     _require_times(claims, now)
     if claims.get("iss") != issuer.url:
         raise InvalidToken("IssuerNotMatch", "Invalid issuer.")
-    audiences = claims.get("aud")
-    if not _overlap([audiences] if isinstance(audiences, str) else audiences, issuer):
+    if not set(issuer.audiences).intersection(texts(claims.get("aud"))):
         raise InvalidToken("AudienceNotMatch", "Invalid audience.")
     return claims
 
@@ -181,10 +181,6 @@ def _require_times(claims: Mapping[str, Any], now: float) -> None:
         raise InvalidToken("Invalid", _UNRECOGNIZED)
     if now >= ends or now < begins:
         raise InvalidToken("Expired", "This JsonWebToken is expired.")
-
-
-def _overlap(audiences: object, issuer: OidcIssuer) -> bool:
-    return isinstance(audiences, list) and any(one in issuer.audiences for one in audiences)
 
 
 def _part(value: object) -> str:

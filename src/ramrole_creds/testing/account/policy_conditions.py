@@ -24,13 +24,9 @@ Comparison = Callable[[str, str], bool]
 
 
 class Operator(NamedTuple):
-    """An operator taken apart.
+    """An operator taken apart; a negated one holds where no value of the policy matches, others where one does.
 
-    Args:
-        compare: a value of the request and one of the policy.
-        negated: no value of the policy may match, where otherwise one must.
-        quantifier: "ForAnyValue", "ForAllValues" or "".
-        if_exists: the condition holds for a request without the key.
+    `quantifier` is "ForAnyValue", "ForAllValues" or ""; with `if_exists` it holds for a request without the key.
     """
 
     compare: Comparison

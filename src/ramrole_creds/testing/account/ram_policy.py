@@ -52,13 +52,9 @@ def trust_account(account_id: str) -> Document:
 
 
 def decide(documents: Iterable[Document], action: str, resource: str = "*", context: Context | None = None) -> Decision:
-    """What the policies of one identity say about an action on a resource.
+    """What the policies of one identity, which `parse_policy` accepts, say about an action on a resource.
 
-    Args:
-        documents: the policies, each of which `parse_policy` accepts.
-        action: "oss:GetObject".
-        resource: "acs:oss:oss-cn-hangzhou:1234567890123456:bucket/key", or "*".
-        context: the request's values by condition key, in lower case.
+    `context` holds the request's values by condition key, in lower case.
     """
     decision = Decision.IMPLICIT_DENY
     for document in documents:
@@ -102,7 +98,7 @@ def trusts(document: Document, action: str, kind: str, principals: Iterable[str]
         action: "sts:AssumeRole" or "sts:AssumeRoleWithOIDC" (which a policy may also spell "sts:AssumeRole").
         kind: "RAM", "Service" or "Federated".
         principals: every name under which the caller may be trusted (its ARN, its account's root).
-        context: the request's values by condition key, in lower case.
+        context: as for `decide`.
     """
     names = {*principals, "*"}
     trusting = [one for one in document["Statement"] if _trust_covers(one, action, kind, names, context)]

@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,13 +35,13 @@ Check = Callable[[Bench], object]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case.
+    """One case: what is played, why it matters, and a check that raises `CaseFailed` where the client is wrong.
 
     Args:
         id: a short name, "group/name".
         title: what is played.
         why: why it matters, in one sentence.
-        check: plays it; raises `CaseFailed` where the client does something wrong.
+        check: plays it.
         fetches: how many fetches it needs of one process.
         cloud: arguments of `FakeCloud`.
         environment: further variables of the client.
@@ -52,8 +52,8 @@ class Case:
     why: str
     check: Check
     fetches: int = 1
-    cloud: dict[str, Any] = field(default_factory=dict)
-    environment: dict[str, str] = field(default_factory=dict)
+    cloud: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -68,75 +68,50 @@ def environment_of(case: Case) -> Iterator[tuple[FakeCloud, dict[str, str]]]:
         yield cloud, {**environment, **case.environment}
 
 
+_CASES: list[Case] = []
+_HARDENED = {"mode": "hardened"}
+_SHORT = {"credential_lifetime": SHORT_LIFETIME_SECONDS}
+
+
 def all_cases(*, every_answer: bool = False) -> list[Case]:
-    """The cases.
-
-    Args:
-        every_answer: each odd answer of the collection; otherwise one of each family.
-    """
-    return [*_protocol(), *_downgrades(), *_life(), *_clocks(), *_answers(every=every_answer)]
+    """The cases, with each odd answer of the collection or with one of each family."""
+    return [*_CASES, *_answers(every=every_answer)]
 
 
-def _protocol() -> list[Case]:
-    hardened = {"mode": "hardened"}
-    return [
-        Case(
-            "protocol/normal",
-            "An instance in normal mode",
-            "Most instances run in this mode.",
-            Bench.fetch_valid,
-        ),
-        Case(
-            "protocol/hardened",
-            "An instance in hardened mode",
-            "The mode that the vendor recommends: without a session token every request is refused.",
-            Bench.fetch_valid,
-            cloud=hardened,
-        ),
-        Case(
-            "protocol/token-used",
-            "Every request after the token call carries the token",
-            "Whoever can make a program fetch a URL can read the credentials where no token is needed.",
-            _token_used,
-        ),
-        Case(
-            "protocol/token-ttl",
-            "The token's lifetime is 1 to 21600 seconds",
-            "The service refuses other values.",
-            _token_ttl,
-            cloud=hardened,
-        ),
-        Case(
-            "protocol/proxy",
-            "A proxy variable names a proxy that does not exist",
-            "A proxy must not see the credentials, and cannot reach the metadata address anyway.",
-            Bench.fetch_valid,
-            environment=dict.fromkeys(PROXY_VARIABLES, DEAD_PROXY),
-        ),
-        Case(
-            "protocol/cached",
-            "Two fetches in a row",
-            "The service throttles a client that asks before each call.",
-            _cached,
-            fetches=2,
-        ),
-        Case(
-            "protocol/redirect-token",
-            "A redirect to another server",
-            "A session token that is sent to another host opens the instance's metadata to it.",
-            _redirected,
-        ),
-    ]
+def case(id: str, title: str, why: str = "", **options: Any) -> Callable[[Check], Check]:  # noqa: A002, ANN401  # of `Case`
+    """Make a case of the decorated check; its docstring says why it matters, unless `why` does."""
+
+    def register(check: Check) -> Check:
+        _CASES.append(Case(id, title, why or check.__doc__ or "", check, **options))
+        return check
+
+    return register
 
 
+@case("protocol/normal", "An instance in normal mode")
+def _normal(bench: Bench) -> None:
+    """Most instances run in this mode."""
+    bench.fetch_valid()
+
+
+@case("protocol/hardened", "An instance in hardened mode", cloud=_HARDENED)
+def _hardened(bench: Bench) -> None:
+    """The mode that the vendor recommends: without a session token every request is refused."""
+    bench.fetch_valid()
+
+
+@case("protocol/token-used", "Every request after the token call carries the token")
 def _token_used(bench: Bench) -> None:
+    """Whoever can make a program fetch a URL can read the credentials where no token is needed."""
     bench.fetch_valid()
     require(bench.cloud.requests.to("token"), "the client never asked for a token")
     bare = [one for one in _after_the_token(bench) if one.header(TOKEN_HEADER) is None]
     require(not bare, f"{len(bare)} request(s) came without the token")
 
 
+@case("protocol/token-ttl", "The token's lifetime is 1 to 21600 seconds", cloud=_HARDENED)
 def _token_ttl(bench: Bench) -> None:
+    """The service refuses other values."""
     bench.client.fetch()
     calls = bench.cloud.requests.to("token")
     require(calls, "the client never asked for a token")
@@ -144,14 +119,28 @@ def _token_ttl(bench: Bench) -> None:
     require(ttl.isdecimal() and 1 <= int(ttl) <= 21600, f"the client asked for {ttl!r} seconds")
 
 
+@case(
+    "protocol/proxy",
+    "A proxy variable names a proxy that does not exist",
+    environment=dict.fromkeys(PROXY_VARIABLES, DEAD_PROXY),
+)
+def _proxy(bench: Bench) -> None:
+    """A proxy must not see the credentials, and cannot reach the metadata address anyway."""
+    bench.fetch_valid()
+
+
+@case("protocol/cached", "Two fetches in a row", fetches=2)
 def _cached(bench: Bench) -> None:
+    """The service throttles a client that asks before each call."""
     bench.fetch_valid()
     bench.fetch_valid()
     asked = len(bench.cloud.requests.to("credentials"))
     require(asked == 1, f"the credentials were fetched {asked} times")
 
 
+@case("protocol/redirect-token", "A redirect to another server")
 def _redirected(bench: Bench) -> None:
+    """A session token that is sent to another host opens the instance's metadata to it."""
     with FakeCloud(clock=TickingClock()) as other:
         bench.cloud.faults.add("credentials", "redirect", location=f"{other.url}/latest/meta-data/")
         bench.client.fetch()
@@ -163,85 +152,38 @@ def _after_the_token(bench: Bench) -> list[RecordedRequest]:
     return [one for one in bench.cloud.requests.to("metadata") if one.step != "token"]
 
 
-def _downgrades() -> list[Case]:
-    answers: dict[str, tuple[str | int, dict[str, Any]]] = {
-        "400": (400, {}),
-        "401": (401, {}),
-        "429": (429, {}),
-        "503": (503, {}),
-        "html": ("garbage-body", {}),
-        "redirect": ("redirect", {}),
-    }
-    return [
-        Case(
-            f"downgrade/{name}",
-            f"The token call is answered with {name}",
-            "Only an answer that says that there is no token service allows requests without a token; any other "
-            "answer may come from somebody who wants them.",
-            _no_downgrade(what, options),
-        )
-        for name, (what, options) in answers.items()
-    ]
+_WHY_NO_DOWNGRADE = (
+    "Only an answer that says that there is no token service allows requests without a token; any other answer may "
+    "come from somebody who wants them."
+)
 
 
-def _no_downgrade(what: str | int, options: dict[str, Any]) -> Check:
+def _downgrade(name: str, what: str | int) -> None:
+    @case(f"downgrade/{name}", f"The token call is answered with {name}", _WHY_NO_DOWNGRADE)
     def check(bench: Bench) -> None:
-        bench.cloud.faults.add("token", what, **options)
+        bench.cloud.faults.add("token", what)
         bench.client.fetch()
         bare = _after_the_token(bench)
         require(not bare, f"the client went on without a token ({len(bare)} request(s))")
 
-    return check
+
+for _status in (400, 401, 429, 503):
+    _downgrade(str(_status), _status)
+_downgrade("html", "garbage-body")
+_downgrade("redirect", "redirect")
 
 
-def _life() -> list[Case]:
-    short = {"credential_lifetime": SHORT_LIFETIME_SECONDS}
-    return [
-        Case(
-            "life/rotation",
-            "Credentials that live for six seconds, and a fetch after their end",
-            "Every service rejects expired credentials.",
-            _rotation,
-            fetches=2,
-            cloud=short,
-        ),
-        Case(
-            "life/expired-in-an-outage",
-            "The metadata service fails, and the credentials expire",
-            "An error that says why is better than credentials that every service refuses.",
-            _expired_in_an_outage,
-            fetches=2,
-            cloud=short,
-        ),
-        Case(
-            "life/outage",
-            "The metadata service fails while the credentials are valid",
-            "A short outage of the metadata service must not stop a program that has valid credentials.",
-            _outage,
-            fetches=2,
-        ),
-        Case(
-            "life/replaced-role",
-            "Another role is attached, and the old credentials expire",
-            "A program must not need a restart to follow the role of its instance.",
-            _replaced_role,
-            fetches=2,
-            cloud=short,
-        ),
-    ]
-
-
-def _wait_until_expired() -> None:
-    time.sleep(SHORT_LIFETIME_SECONDS + ROUNDED_UP_SECONDS)
-
-
+@case("life/rotation", "Credentials that live for six seconds, and a fetch after their end", fetches=2, cloud=_SHORT)
 def _rotation(bench: Bench) -> None:
+    """Every service rejects expired credentials."""
     bench.fetch_valid()
     _wait_until_expired()
     bench.fetch_valid()
 
 
+@case("life/expired-in-an-outage", "The metadata service fails, and the credentials expire", fetches=2, cloud=_SHORT)
 def _expired_in_an_outage(bench: Bench) -> None:
+    """An error that says why is better than credentials that every service refuses."""
     bench.fetch_valid()
     bench.cloud.faults.add("metadata", "outage")
     _wait_until_expired()
@@ -250,39 +192,38 @@ def _expired_in_an_outage(bench: Bench) -> None:
     require(second.kind == "error", f"an error was expected, and the client ended with {ending}")
 
 
+@case("life/outage", "The metadata service fails while the credentials are valid", fetches=2)
 def _outage(bench: Bench) -> None:
+    """A short outage of the metadata service must not stop a program that has valid credentials."""
     bench.fetch_valid()
     bench.cloud.faults.add("metadata", "outage")
     bench.fetch_valid()
 
 
+@case("life/replaced-role", "Another role is attached, and the old credentials expire", fetches=2, cloud=_SHORT)
 def _replaced_role(bench: Bench) -> None:
+    """A program must not need a restart to follow the role of its instance."""
     bench.fetch_valid()
     bench.cloud.replace_role("other")
     _wait_until_expired()
     require(bench.fetch_valid().role_name == "other", "the old role was served")
 
 
-def _clocks() -> list[Case]:
-    why = "An instance's clock may be wrong for hours after its start; the server's Date header shows the difference."
-    return [
-        Case(
-            f"clock/{name}",
-            f"This machine's clock is eight hours {name}",
-            why,
-            Bench.fetch_valid,
-            cloud={"clock": _Shifted(seconds)},
-        )
-        for name, seconds in (("slow", 8 * 3600.0), ("fast", -8 * 3600.0))
-    ]
+def _wait_until_expired() -> None:
+    time.sleep(SHORT_LIFETIME_SECONDS + ROUNDED_UP_SECONDS)
 
 
-class _Shifted(TickingClock):
-    """Real time, so many seconds ahead."""
+def _wrong_clock(name: str, seconds: float) -> None:
+    clock = TickingClock(time.time() + seconds)
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
-        self.step_wall(seconds)
+    @case(f"clock/{name}", f"This machine's clock is eight hours {name}", cloud={"clock": clock})
+    def check(bench: Bench) -> None:
+        """An instance's clock may be wrong for hours after its start; the server's Date header shows the difference."""
+        bench.fetch_valid()
+
+
+_wrong_clock("slow", 8 * 3600.0)
+_wrong_clock("fast", -8 * 3600.0)
 
 
 def _answers(*, every: bool) -> list[Case]:

@@ -42,15 +42,9 @@ _SPELLINGS = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Fetched:
-    """What one fetch ended in.
+    """What one fetch ended in: "silence" is nothing within the time limit, "error" an error of the client.
 
-    Args:
-        kind: "credentials", "error" (of the client's own), "silence" (nothing within the time limit) or "crash".
-        text: the client's error, or how it ended.
-        access_key_id: of the credentials; "" otherwise.
-        access_key_secret: as above.
-        security_token: as above.
-        signed_url: a URL that the client signed, where it does not show its secret.
+    `text` is that error, or how it ended; `signed_url` a URL that it signed, where it does not show its secret.
     """
 
     kind: Kind
@@ -96,7 +90,7 @@ class ClientProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end()
+        self.finish()
 
     @property
     def output(self) -> str:
@@ -107,7 +101,7 @@ class ClientProcess:
         """Let the client fetch; a program that fetches once is started again."""
         process = self._process
         if process is None or self._once:
-            self._end()
+            self.finish()
             process = self._start()
         if not self._once and process.stdin is not None:
             with contextlib.suppress(OSError):  # it has ended, which its output says
@@ -116,10 +110,6 @@ class ClientProcess:
         fetched = self._answer_of_once(process) if self._once else self._answer(process)
         self.has_answered |= fetched.kind in {"credentials", "error"}
         return fetched
-
-    def finish(self) -> None:
-        """End the process and wait for the rest of its output."""
-        self._end()
 
     def unasked(self) -> str:
         """The first answer that no fetch asked for, once the process has ended; "" if every answer was asked for."""
@@ -203,7 +193,8 @@ class ClientProcess:
         lines = "".join(self._output).strip().splitlines()
         return f"; it wrote: {lines[-1].strip()}" if lines else ""
 
-    def _end(self) -> None:
+    def finish(self) -> None:
+        """End the process and wait for the rest of its output."""
         process, self._process = self._process, None
         if process is None:
             return

@@ -24,16 +24,10 @@ PLAINEST = "protocol/normal"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one case.
+    """What became of one case; `detail` says what was wrong.
 
-    Args:
-        id: the case.
-        title: what was played.
-        why: why it matters.
-        held: None for a case that needs more fetches than the client makes.
-        detail: what was wrong.
-        seconds: how long it took.
-        answered: False where the client never printed an answer that can be read.
+    `held` is None for a case that needs more fetches than the client makes, `answered` false where the client never
+    printed an answer that can be read.
     """
 
     id: str

@@ -88,12 +88,8 @@ class PortFault(FaultKind):
 class FaultContext:
     """Everything that an answer, right or wrong, is sent with.
 
-    Args:
-        connection: the client's connection.
-        entry: the request's record. Its status is set before a byte of the answer is sent.
-        answer: makes the answer that the client would get without the fault.
-        date: the Date header of the answer.
-        keep: whether the client keeps the connection.
+    `entry` records the request; its status is set before a byte is sent. `answer` makes the answer without the fault,
+    `keep` says whether the client keeps the connection.
     """
 
     connection: Connection

@@ -361,22 +361,19 @@ def _moment(value: object, now: float) -> float:
 
 def _read(path: Path) -> Any:  # noqa: ANN401  # the content of a file; the caller checks it
     text = read_regular_file(path, MAX_SCRIPT_BYTES).decode()
-    if path.suffix.lower() in {".yaml", ".yml"}:
-        return _read_yaml(path, text)
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not valid JSON: {error}") from error
-
-
-def _read_yaml(path: Path, text: str) -> Any:  # noqa: ANN401  # as above
+    if path.suffix.lower() not in {".yaml", ".yml"}:
+        return _loaded(path, "JSON", json.loads, text, ValueError)
     try:
         import yaml
     except ModuleNotFoundError:
         raise ValueError(
             f"{path} is YAML and PyYAML is not installed. Install it: {install_command('yaml')}. Or write JSON."
         ) from None
+    return _loaded(path, "YAML", yaml.safe_load, text, yaml.YAMLError)
+
+
+def _loaded(path: Path, kind: str, load: Callable[[str], Any], text: str, error: type[Exception]) -> Any:  # noqa: ANN401  # as above
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(f"{path} is not valid YAML: {error}") from error
+        return load(text)
+    except (error, RecursionError) as wrong:
+        raise ValueError(f"{path} is not valid {kind}: {wrong}") from wrong

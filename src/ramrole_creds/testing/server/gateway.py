@@ -43,14 +43,9 @@ _MAY_HOLD_KEY = re.compile("ccess|redential")
 class Gateway:
     """The application of the fake cloud's server.
 
-    Args:
-        metadata: answers metadata paths.
-        load_services: makes the other endpoints; called at the first request that is not for metadata.
-        faults: the faults to apply.
-        log: records the requests.
-        hosts: names accepted in the Host header beside the cloud's own, in lower case.
-        control: answers the control API.
-        defects: tracebacks of errors inside the fake cloud.
+    `load_services` makes the endpoints; it is called at the first request that is not for metadata. `hosts` are names,
+    in lower case, that are accepted in the Host header beside the cloud's own; `control` answers the control API.
+    `defects` are tracebacks of errors inside the fake cloud.
     """
 
     metadata: MetadataService

@@ -12,7 +12,8 @@ import os
 import socket
 import threading
 import weakref
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Callable
+from typing import Literal
 
 from ramrole_creds._descriptors import at_most_half
 from ramrole_creds.testing.server.connection import Connection, readable_of
@@ -26,9 +27,6 @@ from ramrole_creds.testing.server.http_parser import (
 from ramrole_creds.testing.server.messages import WireRequest, WireResponse
 from ramrole_creds.testing.server.real_time import monotonic
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 BACKLOG = 512
 MAX_CONNECTIONS = 4096
 MAX_IDLE_SECONDS = 60.0
@@ -40,11 +38,8 @@ FILLERS = 8  # self-made connections that fill the queue of a blackholed listene
 Listening = Literal["open", "refuse", "blackhole"]
 
 
-class Application(Protocol):
-    """What a server serves."""
-
-    def __call__(self, request: WireRequest, connection: Connection) -> bool:
-        """Answer one request on the connection; True keeps the connection for another."""
+# Answers one request on the connection; True keeps the connection for another.
+Application = Callable[[WireRequest, Connection], bool]
 
 
 class HttpServer:

@@ -12,13 +12,7 @@ if TYPE_CHECKING:
 
 
 class Port:
-    """The port of one fake cloud.
-
-    Args:
-        server: listens at the port.
-        faults: may close the port for some time; they report their changes here.
-        clock: the cloud's clock.
-    """
+    """The port of one fake cloud, which faults may close for some time; they report their changes here."""
 
     def __init__(self, server: HttpServer, faults: Faults, clock: Clock) -> None:
         self._server = server

@@ -33,9 +33,6 @@ def default_services(issuer: CredentialStore) -> list[Service]:
 
     No two claim a signed request: each knows its own signatures. OSS comes last, since a request without any mark
     may still name one of its buckets.
-
-    Args:
-        issuer: knows the keys that requests may be signed with.
     """
     buckets = BucketStore()
     return [
@@ -57,12 +54,5 @@ def role_services(
     metadata: MetadataService,
     propagation_delay: Callable[[], float],
 ) -> list[Service]:
-    """The endpoints that change and use the account's roles: STS, RAM and ECS.
-
-    Args:
-        account: has the roles.
-        instances: by id.
-        metadata: the service whose options ECS changes.
-        propagation_delay: gives the seconds until a changed role shows in the metadata.
-    """
+    """The endpoints that change and use the account's roles: STS, RAM and ECS."""
     return [StsService(account), RamService(account), EcsService(account, instances, metadata, propagation_delay)]

@@ -34,12 +34,6 @@ class EcsService(OpenApi):
     attaching needs `ram:PassRole` on the role; the additional policy has at most 1,024 characters. Assumed: describing
     by role is judged by `instance/*`; the role, which RAM lists as a second resource of `ecs:AttachInstanceRamRole`, is
     judged by `ram:PassRole` alone.
-
-    Args:
-        account: the account.
-        instances: the instances by id; the metadata service is that of the first.
-        metadata: whose options can be modified.
-        delay: seconds until a change shows in the metadata.
     """
 
     name = "ecs"
@@ -50,7 +44,7 @@ class EcsService(OpenApi):
         account: Account,
         instances: Mapping[str, Instance],
         metadata: MetadataService,
-        delay: Callable[[], float] = lambda: 0.0,
+        delay: Callable[[], float],  # gives the seconds until a change shows in the metadata
     ) -> None:
         super().__init__(account)
         self._instances = instances
@@ -119,8 +113,7 @@ class EcsService(OpenApi):
             instances = self._named(call)
         else:
             instances = list(self._instances.values())
-            region = call.parameters.get("RegionId") or DEFAULT_REGION
-            call.require_permission(f"ecs:{call.action}", f"acs:ecs:{region}:{self.account.account_id}:instance/*")
+            self._permit(call)
         rows = [
             {"InstanceId": one.instance_id, "RamRoleName": name}
             for one in instances
@@ -136,13 +129,12 @@ class EcsService(OpenApi):
         }
 
     def _describe_instances(self, call: Call) -> Answer:
-        region = call.parameters.get("RegionId") or DEFAULT_REGION
-        call.require_permission("ecs:DescribeInstances", f"acs:ecs:{region}:{self.account.account_id}:instance/*")
+        self._permit(call)
         size = min(_number(call, "MaxResults", 10), MAX_INSTANCES)
         instances = list(self._instances.values())
         first = _number(call, "NextToken", 1) - 1
         rows = [
-            {"InstanceId": one.instance_id, "RegionId": region, "InstanceNetworkType": one.network_type}
+            {"InstanceId": one.instance_id, "RegionId": _region(call), "InstanceNetworkType": one.network_type}
             for one in instances[first : first + size]
         ]
         more = first + size < len(instances)
@@ -150,7 +142,7 @@ class EcsService(OpenApi):
 
     def _modify_options(self, call: Call) -> Answer:
         instance = self._one(call.required("InstanceId"))
-        call.require_permission("ecs:ModifyInstanceMetadataOptions", _arn(call, instance))
+        self._permit(call, instance.instance_id)
         values = {
             "HttpEndpoint": ("enabled", "disabled"),
             "HttpTokens": ("optional", "required"),
@@ -174,8 +166,12 @@ class EcsService(OpenApi):
             raise ServiceError("InvalidInstanceIds.Malformed", "The amount of specified InstanceIds is invalid.")
         instances = [self._one(one) for one in ids]
         for one in instances:
-            call.require_permission(f"ecs:{call.action}", _arn(call, one))
+            self._permit(call, one.instance_id)
         return instances
+
+    def _permit(self, call: Call, instance_id: str = "*") -> None:
+        resource = f"acs:ecs:{_region(call)}:{self.account.account_id}:instance/{instance_id}"
+        call.require_permission(f"ecs:{call.action}", resource)
 
     def _one(self, instance_id: str) -> Instance:
         instance = self._instances.get(instance_id)
@@ -194,9 +190,8 @@ def _attached(
     return _row(instance)
 
 
-def _arn(call: Call, instance: Instance) -> str:
-    region = call.parameters.get("RegionId") or DEFAULT_REGION
-    return f"acs:ecs:{region}:{instance.account.account_id}:instance/{instance.instance_id}"
+def _region(call: Call) -> str:
+    return call.parameters.get("RegionId") or DEFAULT_REGION
 
 
 def _narrowing(text: str | None) -> Mapping[str, Any] | None:

@@ -94,13 +94,7 @@ class Attachment:
 
 
 class Instance:
-    """One instance; safe for many threads.
-
-    Args:
-        account: where roles live and credentials are issued.
-        credential_lifetime: seconds that each credential lives.
-        instance_id: the instance's id, part of the session's name.
-    """
+    """One instance; safe for many threads. Its id is part of the name of its sessions."""
 
     def __init__(self, account: Account, *, credential_lifetime: float, instance_id: str = INSTANCE_ID) -> None:
         self.account = account

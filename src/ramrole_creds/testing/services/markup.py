@@ -94,7 +94,7 @@ def texts(body: bytes, name: str) -> list[str]:
     A pattern, not a parser: a request may hold anything, and entities of a hostile document are never expanded.
     """
     found = re.findall(rb"<(?:\w{1,20}:)?%s(?:\s[^<>]*)?>([^<]*)</" % name.encode(), body)
-    return [_unescape(text.decode("utf-8", "replace")) for text in found]
+    return [_ENTITY.sub(_character, text.decode("utf-8", "replace")) for text in found]
 
 
 def _inner(content: Node) -> str:
@@ -113,10 +113,6 @@ def _elements(name: str, value: Node) -> str:
 
 _ENTITY = re.compile(r"&(?:(lt|gt|quot|apos|amp)|#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6}));")
 _NAMED = {"lt": "<", "gt": ">", "quot": '"', "apos": "'", "amp": "&"}
-
-
-def _unescape(text: str) -> str:
-    return _ENTITY.sub(_character, text)
 
 
 def _character(match: re.Match[str]) -> str:

@@ -14,6 +14,8 @@ from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.instance import document_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ramrole_creds.clock import Clock
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
@@ -83,17 +85,7 @@ class Quirks:
 
 
 class MetadataService:
-    """Answers metadata requests for one instance; safe for many threads.
-
-    Args:
-        instance: the instance that is described.
-        issuer: makes the session tokens.
-        clock: by which tokens and credentials live.
-        mode: "hardened" demands a token; "normal" answers with and without one.
-
-    Raises:
-        ValueError: there is no such mode.
-    """
+    """Answers metadata requests for one instance; safe for many threads. The issuer makes the session tokens."""
 
     name = "metadata"
 
@@ -202,33 +194,27 @@ class MetadataService:
         return error_page(401)
 
     def _item(self, item: str, at: float) -> WireResponse:
-        if item in {"user-data", "vendor-data"}:
-            data = self.instance.user_data if item == "user-data" else self.instance.vendor_data
-            return error_page(404) if data is None else self._value(data)
-        if item == "maintenance/active-system-events":
-            return self._value(self.instance.events)
-        if item == "dynamic/instance-identity/document":
-            return self._value(self.instance.identity_document())
-        top = {"": "dynamic/\nmaintenance/\nmeta-data/\nuser-data", "dynamic": "instance-identity/"}
-        top |= {"dynamic/instance-identity": "document", "maintenance": "active-system-events"}
-        if item.strip("/") in top:
-            return self._value(top[item.strip("/")])
-        area, _, path = item.partition("/")
-        return self._meta_data(path, at) if area == "meta-data" else error_page(404)
-
-    def _meta_data(self, path: str, at: float) -> WireResponse:
-        name = _role_path(f"meta-data/{path}")
-        if name == "":
-            return self._listing(at)
+        name = _role_path(item)
         if name is not None:
-            return self._credentials(name, at)
-        items = self.instance.items
-        if path in items:
-            return self._value(items[path])
-        roles = self.instance.visible_roles(at)
-        names = [*items, *([ROLE_DIRECTORY] if roles else [])]
-        children = _children(names, path.rstrip("/"))
+            return self._credentials(name, at) if name else self._listing(at)
+        values = self._values()
+        if item in values:
+            value = values[item]
+            return error_page(404) if value is None else self._value(value)
+        names = {*values, *([f"meta-data/{ROLE_DIRECTORY}"] if self.instance.visible_roles(at) else [])}
+        children = _children(names - {"vendor-data"}, item.strip("/"))
         return self._value("\n".join(children)) if children else error_page(404)
+
+    def _values(self) -> dict[str, str | bytes | None]:
+        """Everything but roles, by its path; None for what is not set."""
+        instance = self.instance
+        return {
+            "user-data": instance.user_data,
+            "vendor-data": instance.vendor_data,
+            "maintenance/active-system-events": instance.events,
+            "dynamic/instance-identity/document": instance.identity_document(),
+            **{f"meta-data/{path}": value for path, value in instance.items.items()},
+        }
 
     def _listing(self, at: float) -> WireResponse:
         roles = self.instance.visible_roles(at)
@@ -277,7 +263,7 @@ def _role_path(item: str) -> str | None:
     return rest[1:]
 
 
-def _children(names: list[str], directory: str) -> list[str]:
+def _children(names: Iterable[str], directory: str) -> list[str]:
     """What a directory lists: its children. Those that have children end in "/"."""
     prefix = f"{directory}/" if directory else ""
     found = set()

@@ -100,7 +100,10 @@ class MnsService(SignedService):
             return _list(call, kind, held)
         if messages is None:
             return self._manage(call, kind, name, held)
-        return self._exchange(call, kind, _found(kind, name, held))
+        queue = _found(kind, name, held)
+        if call.method == "POST":
+            return self._send(call, kind, queue)
+        return _delete(call, queue) if call.method == "DELETE" else _receive(call, queue)
 
     def _manage(self, call: SignedCall, kind: str, name: str, held: dict[str, _Queue]) -> WireResponse:
         if call.method == "PUT":
@@ -113,11 +116,6 @@ class MnsService(SignedService):
             held.pop(name, None)
             return WireResponse(204)
         return _described(call, kind, name, _found(kind, name, held))
-
-    def _exchange(self, call: SignedCall, kind: str, queue: _Queue) -> WireResponse:
-        if call.method == "POST":
-            return self._send(call, kind, queue)
-        return _delete(call, queue) if call.method == "DELETE" else _receive(call, queue)
 
     def _send(self, call: SignedCall, kind: str, queue: _Queue) -> WireResponse:
         sent: list[Node] = []

@@ -20,6 +20,7 @@ from ramrole_creds.testing.services.bucket_listing import (
 )
 from ramrole_creds.testing.services.markup import texts, xml_response
 from ramrole_creds.testing.services.service import ServiceError
+from ramrole_creds.testing.services.storage_call import actions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,7 +97,7 @@ def _delete_objects(call: StorageCall) -> WireResponse:
     keys = texts(call.body, "Key")
     if not keys:
         raise ServiceError("MalformedXML", "The XML you provided was not well-formed.", 400)
-    actions = ["DeleteObject", *(["DeleteObjectVersion"] if texts(call.body, "VersionId") else [])]
+    actions = actions_of("DeleteObject", of_a_version=bool(texts(call.body, "VersionId")))
     call.permit(*(call.needs(action, key=key) for key in keys for action in actions))
     with call.store.lock:
         for key in keys:

@@ -53,8 +53,10 @@ class OdpsService(SignedService):
         """What a client asks at its start, and empty listings."""
         path = call.path.removeprefix(ENDPOINT_PATH)
         project, below = _project(call)
-        if path in ("/logview/host", "/tenants"):
-            return _starting(path)
+        if path == "/logview/host":
+            return WireResponse(200, (("Content-Type", "text/plain"),), b"http://logview.example.invalid")
+        if path == "/tenants":
+            return json_response({"Name": "fake-tenant", "Parameters": {"odps.namespace.schema": "false"}})
         if path == "/projects":
             return xml_response("Projects", {"Marker": "", "MaxItems": 0})
         if below.startswith("instances") and (call.method == "POST" or "/" in below):
@@ -69,12 +71,6 @@ class OdpsService(SignedService):
     def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
         """A document in XML."""
         return xml_response("Error", error_content(request, request_id, refused), status=refused.status)
-
-
-def _starting(path: str) -> WireResponse:
-    if path == "/logview/host":
-        return WireResponse(200, (("Content-Type", "text/plain"),), b"http://logview.example.invalid")
-    return json_response({"Name": "fake-tenant", "Parameters": {"odps.namespace.schema": "false"}})
 
 
 def _instance(call: SignedCall, project: str) -> WireResponse:

@@ -23,15 +23,7 @@ Answer = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One API call behind the gateway.
-
-    Args:
-        action: its name, for instance "AssumeRole".
-        parameters: query and form, decoded.
-        signer: whose key signed it; None for an anonymous call.
-        at: Unix time of arrival.
-        authorizer: judges what the caller may do.
-    """
+    """One API call behind the gateway, with its decoded query and form; an anonymous one has no signer."""
 
     action: str
     parameters: Mapping[str, str]

@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Any
 from ramrole_creds.testing.account.account import DEFAULT_MAX_SESSION_SECONDS
 from ramrole_creds.testing.account.policy_grammar import parse_trust_policy
 from ramrole_creds.testing.services.instance import utc
-from ramrole_creds.testing.services.openapi import Answer, Call, OpenApi
 from ramrole_creds.testing.services.ram_policies import (
+    RamPolicies,
     check_name,
     describe_policy,
-    find_policy,
     given_description,
     parsed_document,
-    permit,
-    policy_actions,
 )
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify.canonical import decimal
@@ -29,6 +26,7 @@ if TYPE_CHECKING:
 
     from ramrole_creds.testing.account.account import Role
     from ramrole_creds.testing.account.ram_policy import Document
+    from ramrole_creds.testing.services.openapi import Answer, Call
 
 MAX_SESSION_SECONDS = 43200
 MAX_ROLES = 1000
@@ -37,7 +35,7 @@ MAX_ROLE_NAME_CHARACTERS = 64
 MAX_TRUST_CHARACTERS = 2048
 
 
-class RamService(OpenApi):
+class RamService(RamPolicies):
     """Roles and policies: create, get, list, update, delete, attach, detach, and the versions of a policy.
 
     Permissions. Known, from the page of each API of RAM: the action is `ram:<API>`, the resource `role/<name>`,
@@ -59,12 +57,12 @@ class RamService(OpenApi):
             "AttachPolicyToRole": self._attach_policy,
             "DetachPolicyFromRole": self._detach_policy,
             "ListPoliciesForRole": self._list_policies_for_role,
-            **policy_actions(self.account),
+            **super().actions,
         }
 
     def _create_role(self, call: Call) -> Answer:
         name = call.required("RoleName")
-        permit(call, self.account, f"role/{name}")
+        self.permit(call, f"role/{name}")
         check_name(name, "RoleName", MAX_ROLE_NAME_CHARACTERS, "._-")
         trust = _trust(call, "AssumeRolePolicyDocument")
         longest = _max_session(call, DEFAULT_MAX_SESSION_SECONDS)
@@ -82,7 +80,7 @@ class RamService(OpenApi):
         return {"Role": _described(self._role(call))}
 
     def _list_roles(self, call: Call) -> Answer:
-        permit(call, self.account, "role/*")
+        self.permit(call, "role/*")
         roles = sorted(self.account.roles.values(), key=lambda role: role.name)
         return {"Roles": {"Role": [_described(role) for role in roles]}, "IsTruncated": False}
 
@@ -106,7 +104,7 @@ class RamService(OpenApi):
 
     def _attach_policy(self, call: Call) -> Answer:
         role = self._role(call)
-        policy = find_policy(call, self.account)
+        policy = self.find_policy(call)
         key = policy.kind, policy.name
         with self.account.lock:
             if key in role.attached:
@@ -121,7 +119,7 @@ class RamService(OpenApi):
     def _detach_policy(self, call: Call) -> Answer:
         role = self._role(call)
         key = call.required("PolicyType"), call.required("PolicyName")
-        permit(call, self.account, f"policy/{key[1]}")
+        self.permit(call, f"policy/{key[1]}")
         with self.account.lock:
             if key not in role.attached:
                 raise ServiceError("EntityNotExist.Role.Policy", "The role policy does not exist.", 404)
@@ -134,7 +132,7 @@ class RamService(OpenApi):
 
     def _role(self, call: Call) -> Role:
         name = call.required("RoleName")
-        permit(call, self.account, f"role/{name}")
+        self.permit(call, f"role/{name}")
         role = self.account.role(name)
         if role is None:
             raise ServiceError("EntityNotExist.Role", f"The role not exists: {name}.", 404)

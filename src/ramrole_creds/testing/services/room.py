@@ -16,10 +16,7 @@ ENTRY_BYTES = 512  # what Python needs for an entry besides its texts
 class Room:
     """The memory that a service may fill, so that no client fills all of it. The service's lock guards it.
 
-    Args:
-        kept: the sizes of the entries that are kept now.
-        code: the error code when the service is full.
-        max_bytes: how much is kept at most.
+    `kept` gives the sizes of the entries that are kept now; `code` is the error code when the service is full.
     """
 
     def __init__(

@@ -41,13 +41,7 @@ REGION = re.compile(
 
 @dataclass(frozen=True)
 class SignedCall:
-    """A request whose signature is right.
-
-    Args:
-        request: as it was on the wire.
-        request_id: of the answer.
-        verdict: who signed, and how.
-    """
+    """A request whose signature is right; `verdict` says who signed, `request_id` is that of the answer."""
 
     request: WireRequest
     request_id: str
@@ -102,9 +96,6 @@ class SignedService(ABC):
     headers begin, `product`, as policies name it, and where their answers repeat the id of the request,
     `request_id_header` and the id's form. One that keeps what clients send takes room for it in `room`, says in
     `kept_sizes` what it keeps, and in `full_code` how it refuses more.
-
-    Args:
-        issuer: knows the keys that requests may be signed with.
     """
 
     name: ClassVar[str]

@@ -94,7 +94,8 @@ class SlsService(SignedService):
             if call.method != "POST":
                 names = sorted(name for owner, name in self._logstores if owner == project)
                 return json_response({"count": len(names), "total": len(names), "logstores": names})
-            name = _field(call.request.body, "logstoreName")
+            asked = read_json(call.request.body)
+            name = str(asked.get("logstoreName", "")) if isinstance(asked, dict) else ""
             if (project, name) in self._logstores:
                 raise ServiceError("LogStoreAlreadyExist", f"logstore {name} already exists")
             self._keep(project, name)
@@ -173,8 +174,3 @@ def _group_action(method: str, kind: str, below: str) -> str:
     if method == "GET":
         return "GetConsumerGroupCheckPoint" if "/" in below else "ListConsumerGroup"
     return f"{VERBS.get(method, 'Get')}ConsumerGroup"
-
-
-def _field(body: bytes, name: str) -> str:
-    content = read_json(body)
-    return str(content.get(name, "")) if isinstance(content, dict) else ""

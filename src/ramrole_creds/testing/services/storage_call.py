@@ -28,15 +28,19 @@ KEPT_HEADERS = (
 )
 VERSION_OF_SOURCE = "?versionId="
 
-OF_A_VERSION: Mapping[str, str] = {
-    "GetObject": "GetObjectVersion",
-    "DeleteObject": "DeleteObjectVersion",
-    "GetObjectAcl": "GetObjectVersionAcl",
-    "PutObjectAcl": "PutObjectVersionAcl",
-    "GetObjectTagging": "GetObjectVersionTagging",
-    "PutObjectTagging": "PutObjectVersionTagging",
-    "DeleteObjectTagging": "DeleteObjectVersionTagging",
-}
+# The actions that have another one beside them for versions: `GetObjectVersionAcl` for instance.
+_VERSIONED = {"GetObject", "DeleteObject", "GetObjectAcl", "PutObjectAcl"}
+_VERSIONED |= {"GetObjectTagging", "PutObjectTagging", "DeleteObjectTagging"}
+
+
+def actions_of(action: str, *, of_a_version: bool) -> list[str]:
+    """The actions that a call needs.
+
+    Known, from the page of each API of OSS: one of a version needs the permission for versions. Assumed: it needs the
+    other one too.
+    """
+    versioned = of_a_version and action in _VERSIONED
+    return [action, action.replace("Object", "ObjectVersion")] if versioned else [action]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +108,12 @@ class StorageCall:
         return conditions
 
     def permit(self, *accesses: str | Access) -> None:
-        """Judge actions on this bucket or object, or other accesses, and refuse the call where one is denied.
-
-        Known, from the page of each API of OSS: a call with `versionId` needs the permission for versions. Assumed: it
-        needs the other one too.
-        """
-        actions = [one for one in accesses if isinstance(one, str)]
-        if "versionId" in self.query:
-            actions += [OF_A_VERSION[one] for one in actions if one in OF_A_VERSION]
-        self.require([*(one for one in accesses if isinstance(one, Access)), *map(self.needs, actions)])
+        """Judge actions on this bucket or object, or other accesses, and refuse the call where one is denied."""
+        needed: list[Access] = []
+        for one in accesses:
+            actions = actions_of(one, of_a_version="versionId" in self.query) if isinstance(one, str) else ()
+            needed += [one] if isinstance(one, Access) else map(self.needs, actions)
+        self.require(needed)
 
     @property
     def source(self) -> tuple[str, str]:
@@ -124,8 +125,7 @@ class StorageCall:
     def reads_of_source(self) -> list[Access]:
         """What reading the object to copy from needs."""
         of_a_version = VERSION_OF_SOURCE in (self.own_header("copy-source") or "")
-        actions = ["GetObject", "GetObjectVersion"] if of_a_version else ["GetObject"]
-        return [self.needs(action, *self.source) for action in actions]
+        return [self.needs(action, *self.source) for action in actions_of("GetObject", of_a_version=of_a_version)]
 
     def find(self, bucket: str | None, key: str) -> StoredObject | None:
         """The object of that bucket and key; None where there is none."""

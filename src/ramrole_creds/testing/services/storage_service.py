@@ -28,10 +28,6 @@ class StorageService(SignedService):
     """Object storage in one of its protocols.
 
     Subclasses set `key_name` too, the element that repeats the AccessKey ID in an error document.
-
-    Args:
-        issuer: knows the keys that requests may be signed with.
-        store: the buckets.
     """
 
     key_name: ClassVar[str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.authorization import Scope
+from ramrole_creds.testing.verify.authorization import TERMINATOR, Scope
 from ramrole_creds.testing.verify.canonical import decimal, encode, encoded_query, header_lines, sha256_hex
 from ramrole_creds.testing.verify.error_catalogs import OSS
 from ramrole_creds.testing.verify.oss_address import oss_address
@@ -20,7 +20,7 @@ from ramrole_creds.testing.verify.verification import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from ramrole_creds.testing.server.messages import WireRequest
 
@@ -29,12 +29,12 @@ PRODUCTS = ("oss", "oss-cloudbox")
 UNSIGNED = "UNSIGNED-PAYLOAD"
 
 
-def parse_scope(credential: str, day: str) -> Scope:
-    """Read `<id>/<day>/<region>/<product>/aliyun_v4_request`, which must be of this day."""
-    scope = Scope.parse(credential)
+def parse_scope(credential: str, day: str, terminator: str = TERMINATOR, products: Collection[str] = PRODUCTS) -> Scope:
+    """Read `<id>/<day>/<region>/<product>/<terminator>`, which must be of this day and one of these products."""
+    scope = Scope.parse(credential, terminator)
     if scope is None:
         raise refused("InvalidArgument", 400, "The credential of the signature is malformed.", "0002-00000223")
-    if scope.product not in PRODUCTS:
+    if scope.product not in products:
         raise refused("InvalidArgument", 400, "Invalid signing product in the credential.", "0002-00000225")
     if scope.day != day:
         raise refused("InvalidArgument", 400, "Invalid signing date in the credential.", "0002-00000224")

@@ -79,23 +79,23 @@ def ots(check: Verification) -> Accepted:
 
 def _string_to_sign(check: Verification, signature_header: str) -> str:
     signed = [name for name in check.headers if name.startswith("x-ots-") and name != signature_header]
+    pairs = sorted_pairs(check.request.query_string)
     ending = "ots" if signature_header == "x-ots-signaturev4" else ""
     return "\n".join(
         (
             from_wire(check.request.path),
             check.request.method,
-            _canonical_query(check.request.query_string),
+            "&".join(f"{_encode(name)}={_encode(value)}" for name, value in pairs),
             header_lines(check.headers, signed) + ending,
         )
     )
+
+
+def _encode(text: str) -> str:
+    return quote_plus(to_bytes(text), safe="~")
 
 
 def _v4_key(secret: str, headers: Mapping[str, str]) -> bytes:
     # The service takes the base64 text of the derived key as the key.
     day, region = headers.get("x-ots-signdate", ""), headers.get("x-ots-signregion", "")
     return base64.b64encode(Scope("", day, region, "ots", TERMINATOR).key(secret))
-
-
-def _canonical_query(query: str) -> str:
-    pairs = ((to_bytes(name), to_bytes(value)) for name, value in sorted_pairs(query))
-    return "&".join(f"{quote_plus(name, safe='~')}={quote_plus(value, safe='~')}" for name, value in pairs)

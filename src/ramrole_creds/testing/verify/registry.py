@@ -25,14 +25,9 @@ Steps = Callable[[Verification], Accepted]
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """One signature scheme, from the service's side. Call it to verify a request.
+    """One signature scheme, from the side of the service whose requests are signed so. Call it to verify a request.
 
-    Args:
-        name: the scheme, "oss_v1" for instance.
-        service: the service whose requests are signed so.
-        catalog: the errors of that service.
-        recognizes: True for a request that carries this kind of signature, right or wrong.
-        steps: what is checked; raises `VerificationFailed`.
+    `recognizes` is true for a request that carries this kind of signature, right or wrong; `steps` are what is checked.
     """
 
     name: str

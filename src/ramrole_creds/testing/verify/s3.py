@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ramrole_creds.testing.verify.authorization import Scope
 from ramrole_creds.testing.verify.canonical import (
     base64_mac,
     decimal,
@@ -21,6 +20,7 @@ from ramrole_creds.testing.verify.canonical import (
 )
 from ramrole_creds.testing.verify.error_catalogs import S3
 from ramrole_creds.testing.verify.oss_address import oss_address
+from ramrole_creds.testing.verify.oss_v4 import parse_scope
 from ramrole_creds.testing.verify.registry import scheme
 from ramrole_creds.testing.verify.times import compact_time
 from ramrole_creds.testing.verify.verification import (
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireRequest
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+_SCOPE = ("aws4_request", ("s3",))  # the ending of a credential scope, and its products
 UNSIGNED = "UNSIGNED-PAYLOAD"
 STREAMING = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 HMACV1_SUB_RESOURCES: frozenset[str] = frozenset(
@@ -65,7 +66,7 @@ def s3_v4(check: Verification) -> Accepted:
         raise VerificationFailed(check.catalog.bad_date)
     payload = headers.get("x-amz-content-sha256", "")
     _require_payload(check, payload)
-    scope = _scope(fields["Credential"], date)
+    scope = parse_scope(fields["Credential"], date[:8], *_SCOPE)
     check.require_clock(when)
     names = _signed_names(fields["SignedHeaders"], headers)
     canonical = _canonical_request(check, names, payload)
@@ -84,7 +85,7 @@ def s3_v4_url(check: Verification) -> Accepted:
         raise _bad_query(f"X-Amz-Algorithm only supports {ALGORITHM}.")
     date = query["X-Amz-Date"]
     _require_life(check, date, query["X-Amz-Expires"])
-    scope = _scope(query["X-Amz-Credential"], date)
+    scope = parse_scope(query["X-Amz-Credential"], date[:8], *_SCOPE)
     names = _signed_names(query["X-Amz-SignedHeaders"], check.headers)
     canonical = _canonical_request(check, names, UNSIGNED)
     token = query.get("X-Amz-Security-Token")
@@ -168,15 +169,6 @@ def _require_life(check: Verification, date: str, text: str) -> None:
     if seconds > MAX_PRESIGN_SECONDS:
         raise _bad_query(f"X-Amz-Expires must be less than a week (in seconds) that is {MAX_PRESIGN_SECONDS}.")
     check.require_presigned(when, seconds)
-
-
-def _scope(credential: str, date: str) -> Scope:
-    scope = Scope.parse(credential, "aws4_request")
-    if scope is None or scope.product != "s3":
-        raise refused("InvalidArgument", 400, "The credential of the signature is malformed.", "0002-00000223")
-    if scope.day != date[:8]:
-        raise refused("InvalidArgument", 400, "Invalid signing date in the credential.", "0002-00000224")
-    return scope
 
 
 def _signed_names(listed: str, headers: Mapping[str, str]) -> tuple[str, ...]:

@@ -80,12 +80,9 @@ class KeyDirectory(Protocol):
 
 
 class VerificationFailed(Exception):
-    """Ends a verification with the service's error.
+    """Ends a verification with the service's error, of which `extra` are further fields.
 
-    Args:
-        error: code, status and message.
-        extra: further fields of the error document.
-        **shown: what the document repeats of the request and of the verifier's own work, as `Rejected` names it.
+    `shown` is what the document repeats of the request and of the verifier's own work, as `Rejected` names it.
     """
 
     def __init__(self, error: ErrorSpec, *, extra: Extra = (), **shown: str | None) -> None:
