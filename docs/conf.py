@@ -77,5 +77,6 @@ _SDKS = (
 )
 autodoc_mock_imports = [name for name in _SDKS if find_spec(name) is None]
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
+autodoc_typehints = "signature"
+python_maximum_signature_line_length = 80
 autodoc_default_options = {"members": True, "undoc-members": False, "show-inheritance": True}

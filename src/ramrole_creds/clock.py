@@ -139,6 +139,7 @@ class DefaultClock:
 
     def __init__(self) -> None:
         self.target: Clock = SYSTEM_CLOCK
+        """The clock that is in place."""
 
     def time(self) -> float:
         """Unix time in seconds."""

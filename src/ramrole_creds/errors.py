@@ -149,27 +149,27 @@ class ProviderUnavailable(RamRoleError):
 
 
 class RoleNotAttached(ProviderUnavailable):
-    """The metadata service answers that no RAM role is attached to the instance.
-
-    `attempts` and `elapsed` (seconds) say how many requests were sent and how long they took.
-    """
+    """The metadata service answers that no RAM role is attached to the instance."""
 
     _section = "rolenotattached"
 
     attempts: int = 0
+    """How many requests were sent."""
+
     elapsed: float = 0.0
+    """Seconds from the first request to the error."""
 
 
 class MetadataUnreachable(ProviderUnavailable):
-    """No metadata service answers at the address: not on ECS, blocked, or routed elsewhere.
-
-    `attempts` and `elapsed` (seconds) say how many requests were sent and how long they took.
-    """
+    """No metadata service answers at the address: not on ECS, blocked, or routed elsewhere."""
 
     _section = "metadataunreachable"
 
     attempts: int = 0
+    """How many requests were sent."""
+
     elapsed: float = 0.0
+    """Seconds from the first request to the error."""
 
 
 class FetchError(RamRoleError):
@@ -190,14 +190,12 @@ class FetchError(RamRoleError):
 
 
 class FetchTimeout(FetchError, TimeoutError):
-    """A fetch did not end within its time limit and was abandoned.
-
-    `hanging` is how many abandoned fetches of this source, this one included, have not returned.
-    """
+    """A fetch did not end within its time limit and was abandoned."""
 
     _section = "fetchtimeout"
 
     hanging: int = 0
+    """How many abandoned fetches of this source, this one included, have not returned."""
 
 
 class IdentityMismatch(FetchError):
@@ -212,14 +210,15 @@ class MetadataError(FetchError):
     Args:
         step: the step that failed: "token", "role", "credentials" or "item".
         status: HTTP status of the answer, None if there was no answer.
-
-    `attempts` and `elapsed` (seconds) say how many requests were sent and how long they took.
     """
 
     _section = "metadataerror"
 
     attempts: int = 0
+    """How many requests were sent."""
+
     elapsed: float = 0.0
+    """Seconds from the first request to the error."""
 
     def __init__(
         self,

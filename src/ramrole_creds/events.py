@@ -1,7 +1,7 @@
 """What a provider reports: typed, frozen events without secrets.
 
-Pass a callable as `on_event=` to a provider. It is called outside all locks, by one thread at a time, in the order of
-the events. An exception that it raises is logged and has no other effect. Logging and metrics use these events.
+Pass a callable as `on_event=` to a provider. One thread at a time calls it, outside all locks, in the order of the
+events. An exception that it raises is logged and has no other effect. Logs and metrics are built on these events.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class _Numbered:
 
 @dataclass(frozen=True, slots=True)
 class Event(_Numbered):
-    """Base of all events.
+    """Base class of all events, which all have these attributes.
 
     Args:
-        provider: the provider's name.
-        at: Unix seconds by the provider's clock.
+        provider: the provider's name, for instance "default".
+        at: when it happened, as Unix seconds by the provider's clock.
     """
 
     provider: str
@@ -64,10 +64,10 @@ class Fetched(Event):
 
     Args:
         generation: 1 for the first credentials, one more for each replacement.
-        access_key_id: shortened id, as in `repr(credentials)`.
-        identity: role name or ARN where known.
-        expiration: when they end, None for never or unknown.
-        seconds: how long the fetch took.
+        access_key_id: the shortened AccessKey ID, as in `repr(credentials)`.
+        identity: name or ARN of the role; None if it is unknown.
+        expiration: when they expire, in UTC; None for never or unknown.
+        seconds: how long the fetch took, in seconds.
         waiters: how many calls waited for it.
     """
 
@@ -81,11 +81,11 @@ class Fetched(Event):
 
 @dataclass(frozen=True, slots=True)
 class FetchedUnchanged(Event):
-    """The source gave the same credentials again, or ones that end sooner than those held; these are kept.
+    """The source returned the same credentials again, or some that expire sooner; the held ones are kept.
 
     Args:
-        next_attempt_in: seconds until the next try.
-        seconds: how long the fetch took.
+        next_attempt_in: seconds until the next attempt.
+        seconds: how long the fetch took, in seconds.
         waiters: how many calls waited for it.
     """
 
@@ -96,15 +96,15 @@ class FetchedUnchanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class FetchFailed(Event):
-    """A fetch failed.
+    """A fetch failed. The held credentials stay in use until they expire.
 
     Args:
-        error: the error's class name.
-        message: its text, which never holds a secret.
-        failures: how many in a row.
-        next_attempt_in: seconds until the next try.
-        seconds_left: life left of the credentials held, None where there are none.
-        seconds: how long the fetch took.
+        error: the name of the error's class.
+        message: the error's text, which never contains a secret.
+        failures: how many fetches failed in a row.
+        next_attempt_in: seconds until the next attempt.
+        seconds_left: seconds until the held credentials expire; None if there are none, or if they do not expire.
+        seconds: how long the fetch took, in seconds.
         waiters: how many calls waited for it.
     """
 
@@ -127,7 +127,12 @@ FETCH_OUTCOMES: Final[dict[type[Event], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class StateChanged(Event):
-    """The cache passed into another state ("empty", "fresh", "advisory", "mandatory", "expired")."""
+    """The cache entered another state ("empty", "fresh", "advisory", "mandatory", "expired").
+
+    Args:
+        old: the state before.
+        new: the state from now on.
+    """
 
     old: str
     new: str
@@ -138,10 +143,10 @@ class IdentityChanged(Event):
     """The credentials now belong to another identity, or come from another source, than before.
 
     Args:
-        old_identity: role name or ARN; the shortened AccessKey ID where neither is known.
-        new_identity: the same of those that are held now.
-        old_source: name of the provider that they came from.
-        new_source: the same of those that are held now.
+        old_identity: name or ARN of the role before; the shortened AccessKey ID if neither is known.
+        new_identity: the same for the credentials that are held now.
+        old_source: name of the provider of the credentials before.
+        new_source: name of the provider of the credentials that are held now.
     """
 
     old_identity: str
@@ -152,20 +157,24 @@ class IdentityChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class RefreshForced(Event):
-    """The program called `refresh()`; `rejected`: a service had rejected the credentials."""
+    """The program called `refresh()`.
+
+    Args:
+        rejected: True if a service had rejected the credentials.
+    """
 
     rejected: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Closed(Event):
-    """The provider was closed, or no longer exists: it holds nothing, and this is its last event.
+    """The provider was closed, or no longer exists. It holds no credentials, and this is its last event.
 
-    After a provider that is collected without `close()` it comes a moment later.
+    If a provider is garbage-collected without `close()`, the event follows a moment later.
     """
 
 
 class EventListener(Protocol):
-    """Takes events; must be quick, since a caller or an event loop may be waiting for it."""
+    """A callable that receives events. It must be quick, since a caller or an event loop may wait for it."""
 
     def __call__(self, event: Event, /) -> object: ...

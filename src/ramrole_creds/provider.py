@@ -37,7 +37,13 @@ __all__ = ["CredentialProvider", "FetchContext", "ProviderOptions"]
 
 
 class ProviderOptions(TypedDict, total=False):
-    """Keyword arguments that every provider takes."""
+    """Keyword arguments that every provider takes.
+
+    Args:
+        policy: when to refresh and how long to wait; None means `default_policy` of the class.
+        clock: the time for refreshing and expiry; None means the clock of the system.
+        on_event: called with the provider's events (see `ramrole_creds.events`).
+    """
 
     policy: RefreshPolicy | None
     clock: Clock | None
@@ -58,7 +64,10 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
 
     __signature__: ClassVar[ConstructorSignature] = ConstructorSignature()
     name: ClassVar[str]
+    """The name of this kind of provider, in events, logs and the names of its credentials."""
+
     default_policy: ClassVar[RefreshPolicy] = RefreshPolicy()
+    """The policy of a provider that is given no `policy`."""
 
     _policy: RefreshPolicy | None = None
     _clock: Clock | None = None

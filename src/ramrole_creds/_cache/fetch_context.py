@@ -47,7 +47,9 @@ class FetchContext(BoundToProcess):
         self.rejected: Credentials | None = rejected
         self.clock: Clock = clock
         self.server_time: tuple[float, float] | None = None
+        """What `record_server_time` was called with, and `clock.monotonic()` then; None before."""
         self.refetch_after: float | None = None
+        """What `recheck_after` was called with, in seconds; None before."""
         self._deadline = deadline
         self._monotonic = monotonic
 

@@ -78,7 +78,7 @@ class ProviderChain(CredentialProvider):
         super().__init__(**options)
         if on_error not in ("stop", "continue"):
             raise ConfigurationError(f'on_error must be "stop" or "continue", not {on_error!r}.')
-        self.providers = providers
+        self.providers: tuple[CredentialProvider, ...] = providers
         self._chain_name = name
         self._on_error = on_error
         self._guard = guard

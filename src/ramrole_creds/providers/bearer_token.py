@@ -76,6 +76,7 @@ class BearerTokenProvider:
     """
 
     name: ClassVar[str] = "bearer"
+    """The name of this kind of provider."""
 
     @hide_frames
     def __init__(self, token: str | Callable[[], str] | None = None) -> None:

@@ -1,9 +1,7 @@
 """Request signatures of all schemes that Alibaba Cloud services use.
 
-    signer = Signer(provider, signing.ACS3())
-    signed = signer.sign(signing.Request("POST", url, headers, params, body))
-
-Each name is imported when it is first used. `__init__.pyi` holds the same names for type checkers.
+signer = Signer(provider, signing.ACS3())
+signed = signer.sign(signing.Request("POST", url, headers, params, body))
 """
 
 from __future__ import annotations

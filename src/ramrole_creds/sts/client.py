@@ -92,6 +92,7 @@ class StsClient:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.url: str = find_sts_url(endpoint, region=region, vpc=vpc, environ=os.environ)
+        """The URL of STS that is called."""
         self._clock = clock
         self._sleep = sleep
         self._transport = HttpTransport(

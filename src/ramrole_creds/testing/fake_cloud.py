@@ -95,14 +95,21 @@ class FakeCloud(BoundToProcess, RequestAssertions):
             raise ValueError(f"credential_lifetime must be at least 2 seconds, not {credential_lifetime}.")
         self._clock: Clock = VirtualClock() if clock is None else clock
         self.credential_store: CredentialStore = CredentialStore(seed)
+        """All credentials that were issued."""
         self.account: Account = Account(self.credential_store)
+        """The account, with its roles, users and policies."""
         self.instance: Instance = Instance(
             self.account, credential_lifetime=credential_lifetime, instance_id=instance_id
         )
+        """The instance whose metadata is served."""
         self.instances: dict[str, Instance] = {instance_id: self.instance}
+        """All instances of the ECS API by their IDs."""
         self.metadata: MetadataService = MetadataService(self.instance, self.credential_store, self._clock, mode)
+        """The service that answers for the metadata."""
         self.requests: RequestLog = RequestLog()
+        """The log of all requests: `cloud.requests.to("sts")`."""
         self.faults: Faults = Faults(self._clock, seed=self.credential_store.seed)
+        """The faults of the cloud: `cloud.faults.add("token", 503)`."""
         self.propagation_delay: float = propagation_delay
         self.control_key: str | None = control_key
         self._gateway = Gateway(

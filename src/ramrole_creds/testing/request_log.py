@@ -135,6 +135,8 @@ class RequestLog(Sequence[RecordedRequest]):
     _numbers: int = 0
     _at_once: int = 0
     max_concurrency: int = 0
+    """The largest number of requests that were being answered at one time."""
+
     _lock: threading.Lock = field(default_factory=threading.Lock)  # guards all of the above
 
     def begin(self, entry: RecordedRequest) -> None:
@@ -279,6 +281,7 @@ class RequestAssertions:
     """The assertions about `requests` that tests make most, for an object that has such a log."""
 
     requests: RequestLog
+    """The log of all requests."""
 
     def assert_called(self, where: str, times: int | None = None, **expected: object) -> list[RecordedRequest]:
         """Assert that requests were made; see `RequestLog.assert_called`."""

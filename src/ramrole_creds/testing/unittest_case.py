@@ -17,21 +17,22 @@ if TYPE_CHECKING:
 
 
 class RamRoleTestCase(unittest.TestCase):
-    """A test case with a fake cloud; derive from it, or mix it in before another TestCase.
-
-    Attributes:
-        cloud_options: arguments of `FakeCloud` for all tests of the class.
-        in_place_options: arguments of `cloud_in_place`, for instance `{"move_system_time": True}`.
-        cloud: the running fake cloud; connections to 100.100.100.200:80 reach it.
-        clock: its virtual clock: `self.clock.advance(hours=6)`. Providers and signers without a clock follow it.
-        provider: an `EcsRamRoleProvider` on it.
-    """
+    """A test case with a fake cloud; derive from it, or mix it in before another TestCase."""
 
     cloud_options: ClassVar[Mapping[str, Any]] = {}
+    """Arguments of `FakeCloud` for all tests of the class."""
+
     in_place_options: ClassVar[Mapping[str, Any]] = {}
+    """Arguments of `cloud_in_place`, for instance `{"move_system_time": True}`."""
+
     cloud: FakeCloud
+    """The running fake cloud. Connections to 100.100.100.200:80 reach it."""
+
     clock: VirtualClock
+    """Its virtual clock: `self.clock.advance(hours=6)`. Providers and signers without a clock follow it."""
+
     provider: EcsRamRoleProvider
+    """An `EcsRamRoleProvider` on the cloud and its clock."""
 
     if not TYPE_CHECKING:  # hidden from type checkers, which would accept any attribute
 

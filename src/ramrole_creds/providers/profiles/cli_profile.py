@@ -84,7 +84,7 @@ class CliProfileProvider(CredentialProvider):
         """Read the file and fetch from the source that the profile names, now.
 
         Raises:
-            ProviderUnavailable: there is certainly no file (see `read_profile_file`), or it configures nothing.
+            ProviderUnavailable: it is certain that there is no file, or it configures nothing.
             ProfileError: file or profile cannot be used.
             RamRoleError: any error of the source that the profile names.
         """

@@ -77,7 +77,7 @@ class IniProfileProvider(CredentialProvider):
         """Read the file and fetch from the source that the section names, now.
 
         Raises:
-            ProviderUnavailable: there is certainly no file (see `read_profile_file`), or it was read and lacks the
+            ProviderUnavailable: it is certain that there is no file, or it was read and lacks the
                 default section.
             ProfileError: file or section cannot be used.
             RamRoleError: any error of the source that the section names.

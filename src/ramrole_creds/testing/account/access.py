@@ -114,6 +114,7 @@ class Authorizer:
     def __init__(self, max_accesses: int = MAX_ACCESSES) -> None:
         self._max_accesses = max_accesses
         self.condition_values: dict[str, Values] = dict(ASSUMED_VALUES)
+        """The values of condition keys that a fake cloud cannot know."""
         self._lock = threading.Lock()  # guards _judged
         self._judged: dict[JudgedAccess, None] = {}
 

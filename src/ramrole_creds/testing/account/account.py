@@ -66,6 +66,9 @@ class Role(PolicyOwner):
         trust: who may assume it.
         max_session_seconds: the longest session of AssumeRole.
         description: free text.
+        account_id: the number of the account.
+        role_id: the ID that RAM gave the role.
+        created_at: when it was created, as Unix seconds.
     """
 
     name: str
@@ -94,7 +97,13 @@ class Role(PolicyOwner):
 
 @dataclass(eq=False, slots=True)
 class User(PolicyOwner):
-    """A RAM user with long-term AccessKeys."""
+    """A RAM user with long-term AccessKeys.
+
+    Args:
+        name: the user's name.
+        user_id: the ID that RAM gave the user.
+        account_id: the number of the account.
+    """
 
     name: str
     user_id: str
@@ -120,16 +129,22 @@ class Account:
     """
 
     def __init__(self, issuer: CredentialStore, account_id: str = ACCOUNT_ID) -> None:
-        self.issuer = issuer
-        self.account_id = account_id
-        self.lock: AbstractContextManager[bool] = threading.RLock()  # guards everything below
+        self.issuer: CredentialStore = issuer
+        self.account_id: str = account_id
+        self.lock: AbstractContextManager[bool] = threading.RLock()
+        """Guards everything below."""
         self.roles: dict[str, Role] = {}
+        """Roles by their names in lower case."""
         self.users: dict[str, User] = {}
+        """Users by their names."""
         self.system_policies: dict[str, Policy] = {
             name: Policy.of(name, document, "System") for name, document in SYSTEM_POLICIES.items()
         }
+        """System policies by their names."""
         self.custom_policies: dict[str, Policy] = {}
+        """Custom policies by their names."""
         self.oidc_issuers: dict[str, OidcIssuer] = {}
+        """Identity providers by their ARNs."""
 
     @property
     def authorizer(self) -> Authorizer:

@@ -147,6 +147,7 @@ class CredentialStore:
         self._revoked: set[str] = set()
         self._lock = threading.Lock()  # guards all of the above but `seed`
         self.authorizer: Authorizer = Authorizer()
+        """Decides by policies whether a call is allowed."""
 
     def issue(
         self,

@@ -27,6 +27,11 @@ class UnusedPermission:
     """An action on a resource that a policy allows and no call needed, both as the policy spells them.
 
     For `NotAction` and `NotResource` it is "all but" and what they exclude.
+
+    Args:
+        policy: the name of the policy.
+        action: the action.
+        resource: the resource.
     """
 
     policy: str

@@ -65,10 +65,11 @@ class OidcIssuer:
         url: str = ISSUER_URL,
         key: PrivateKey = TEST_KEY,
     ) -> None:
-        self.name = name
-        self.url = url
+        self.name: str = name
+        self.url: str = url
         self.audiences: list[str] = [AUDIENCE]
-        self.key = key
+        """The client IDs that the identity provider accepts as `aud`."""
+        self.key: PrivateKey = key
         self._clock = clock
         self._account_id = account_id
 

@@ -97,18 +97,23 @@ class Instance:
     """One instance; safe for many threads. Its id is part of the name of its sessions."""
 
     def __init__(self, account: Account, *, credential_lifetime: float, instance_id: str = INSTANCE_ID) -> None:
-        self.account = account
-        self.instance_id = instance_id
-        self.credential_lifetime = credential_lifetime
+        self.account: Account = account
+        self.instance_id: str = instance_id
+        self.credential_lifetime: float = credential_lifetime
         self.items: dict[str, str | bytes] = {
             **DEFAULT_ITEMS,
             "instance-id": instance_id,
             "owner-account-id": account.account_id,
         }
+        """The metadata items by their paths below `/latest/meta-data/`."""
         self.user_data: bytes | None = None
+        """The answer of `/latest/user-data`; None for 404."""
         self.vendor_data: bytes | None = None
-        self.network_type = "vpc"
+        """The answer of `/latest/vendor-data`; None for 404."""
+        self.network_type: str = "vpc"
+        """Either "vpc", or "classic", in which no role can be attached."""
         self.events: str = "[]"
+        """The answer for scheduled system events, as JSON."""
         self._attachments: list[Attachment] = []
         self._lock = threading.Lock()  # guards _attachments and what each has issued
 

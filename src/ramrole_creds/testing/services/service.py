@@ -40,7 +40,7 @@ class ServiceError(Exception):
 
     def __init__(self, code: str, message: str, status: int = 400, *, extra: Extra = ()) -> None:
         super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
-        self.status = status
-        self.extra = extra
+        self.code: str = code
+        self.message: str = message
+        self.status: int = status
+        self.extra: Extra = extra
