@@ -46,7 +46,12 @@ DEFAULT_MAX_SESSION_SECONDS = 3600
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class PolicyOwner:
-    """Has policies attached, by type ("System" or "Custom") and name; they take effect on what was issued at once."""
+    """Has policies attached. They take effect at once, on credentials that were issued before too.
+
+    Args:
+        attached: the attached policies by (type, name), type "System" or "Custom".
+        account_id: the number of the account.
+    """
 
     attached: dict[tuple[str, str], Policy] = field(default_factory=dict)
     account_id: str = ACCOUNT_ID
