@@ -9,7 +9,7 @@ from sphinx.util import inspect
 
 from ramrole_creds.credentials import hidden_property
 
-sys.path.insert(0, str(Path(__file__).parent))  # generated.py and reference.py
+sys.path.insert(0, str(Path(__file__).parent))  # generated.py, layout.py and reference.py
 
 project = "ramrole-creds"
 author = "the ramrole-creds developers"
@@ -22,6 +22,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "generated",
+    "layout",
     "reference",
 ]
 source_suffix = {".md": "markdown"}
@@ -33,7 +34,7 @@ nitpicky = True
 nitpick_ignore_regex = [(r"py:(class|exc|obj)", r".*")]
 html_theme = "furo"
 html_title = f"ramrole-creds {version}"
-html_static_path = ["static"]
+html_static_path = ["static", "pictures"]
 html_css_files = ["manual.css"]
 html_show_copyright = False
 pygments_dark_style = "github-dark"

@@ -18,6 +18,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 ALL_FILES = sorted(path.name for path in (DOCS / "pictures").glob("*.svg"))
 # benchmarks/fleet.py draws the fleet.
 FILES = [name for name in ALL_FILES if not name.startswith(("demo-", "fleet-"))]
+NAMES = sorted({re.sub(r"(?:-narrow)?-(?:light|dark)\.svg$", "", name) for name in ALL_FILES})
 
 
 @pytest.fixture(scope="module")
@@ -31,20 +32,40 @@ def pictures() -> ModuleType:
     return module
 
 
-def test_every_picture_has_a_light_and_a_dark_form(pictures: ModuleType) -> None:
-    drawn = {f"{name}-{theme}.svg" for name in pictures.PICTURES for theme in pictures.THEMES}
-    assert drawn <= set(FILES)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_picture_has_a_light_and_a_dark_form_for_large_and_small_screens(name: str) -> None:
+    assert {f"{name}{form}-{theme}.svg" for form in ("", "-narrow") for theme in ("light", "dark")} <= set(ALL_FILES)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_picture_is_what_the_code_draws(name: str, pictures: ModuleType) -> None:
     picture, theme = Path(name).stem.rsplit("-", 1)
-    drawn = pictures.PICTURES[picture](pictures.THEMES[theme])
+    width = pictures.NARROW if picture.endswith("-narrow") else pictures.WIDE
+    drawn = pictures.PICTURES[picture.removesuffix("-narrow")](pictures.THEMES[theme], width)
     assert (DOCS / "pictures" / name).read_text(encoding="utf-8") == drawn
     ET.fromstring(drawn)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_narrow_picture_of_the_fleet_is_made_of_the_wide_one(theme: str, pictures: ModuleType) -> None:
+    wide, narrow = (
+        (DOCS / "pictures" / f"fleet{form}-{theme}.svg").read_text(encoding="utf-8") for form in ("", "-narrow")
+    )
+    assert narrow == pictures.stacked(wide)
+    panels = [one for one in ET.fromstring(narrow) if one.tag.endswith("}svg")]
+    assert len(panels) == 4
+
+
+@pytest.mark.parametrize("name", [name for name in ALL_FILES if "-narrow-" in name])
+def test_a_narrow_picture_has_letters_that_a_small_screen_shows_large_enough(name: str) -> None:
+    drawn = ET.fromstring((DOCS / "pictures" / name).read_text(encoding="utf-8"))
+    width = float(drawn.attrib["viewBox"].split()[2])
+    text = ET.tostring(drawn, encoding="unicode")
+    sizes = {float(size) for size in re.findall(r"font(?:-size=\"|: |-size: )([\d.]+)", text)} - {0.0}
+    assert min(sizes) * 380 / width >= 7  # CSS pixels on a screen of 420; exponents are that small
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "narrow-light", "narrow-dark"])
 def test_the_picture_of_the_demo_has_the_steps_of_the_demo(theme: str) -> None:
     code = (DOCS.parent / "src" / "ramrole_creds" / "cli" / "demonstration.py").read_text(encoding="utf-8")
     steps = re.findall(r'\.step\(f?"(.+?)"\)$', code, re.MULTILINE)
@@ -52,7 +73,8 @@ def test_the_picture_of_the_demo_has_the_steps_of_the_demo(theme: str) -> None:
     shown = "".join(drawn.itertext()).replace("\xa0", " ")
     assert len(steps) == 6
     for step in steps:
-        assert all(part in shown for part in re.split(r"\{.*?\}", step)), step
+        words = "".join(shown.split())  # a narrow screen breaks lines
+        assert all("".join(part.split()) in words for part in re.split(r"\{.*?\}", step)), step
     assert "Every check passed." in shown
 
 
@@ -64,10 +86,16 @@ def test_a_picture_asks_no_other_host(name: str) -> None:
 
 def test_every_picture_is_on_a_page() -> None:
     pages = "".join(page.read_text(encoding="utf-8") for page in [*DOCS.rglob("*.md"), DOCS.parent / "README.md"])
-    assert [name for name in ALL_FILES if f"pictures/{name}" not in pages] == []
+    shown = re.findall(r"```{picture} (\w+)\n", pages)
+    assert sorted(set(shown)) == NAMES
+    assert set(re.findall(r"pictures/([\w.-]+)", (DOCS.parent / "README.md").read_text(encoding="utf-8"))) <= set(
+        ALL_FILES
+    )
 
 
 def test_every_picture_of_a_page_has_a_text_for_those_who_do_not_see_it() -> None:
     for page in DOCS.rglob("*.md"):
         text = page.read_text(encoding="utf-8")
-        assert text.count("```{image}") == text.count(":alt: "), page.name
+        assert len(re.findall(r"```{picture} \w+\n", text)) == len(re.findall(r"```{picture} \w+\n\w.{60}", text)), (
+            page.name
+        )

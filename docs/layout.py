@@ -1,0 +1,79 @@
+"""Pictures and tables that a small screen shows whole.
+
+The directive `picture` shows a picture of `docs/pictures` in the form that fits the screen and the theme. Its text is
+for those who do not see it. Tables of many columns become rows below each other on a small screen: each cell gets the
+title of its column as `data-label`, which `manual.css` shows there.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+from typing import Any
+
+PICTURES = Path(__file__).with_name("pictures")
+SMALL = "(max-width: 600px)"  # as in manual.css
+MIN_COLUMNS = 4  # of a table that does not fit on a small screen
+
+_TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
+_HEADING = re.compile(r"<th\b[^>]*>(.*?)</th>", re.DOTALL)
+_ROW = re.compile(r"<tr\b.*?</tr>", re.DOTALL)
+
+
+def picture(name: str, text: str, prefix: str) -> str:
+    """The HTML of a picture: the light and the dark form, of which the theme shows one."""
+    forms = []
+    for theme in ("light", "dark"):
+        wide, narrow = f"{name}-{theme}.svg", f"{name}-narrow-{theme}.svg"
+        for file in (wide, narrow):
+            if not (PICTURES / file).is_file():
+                raise FileNotFoundError(f"docs/pictures/{file} does not exist. Run: python docs/make_pictures.py")
+        forms.append(
+            f'<picture class="only-{theme}"><source media="{SMALL}" srcset="{prefix}{narrow}">'
+            f'<img alt="{html.escape(text)}" src="{prefix}{wide}"></picture>'
+        )
+    return "\n".join(forms)
+
+
+def with_labels(body: str) -> str:
+    """A page whose wide tables name the column of each cell."""
+    return _TABLE.sub(lambda match: _labelled(match[0]), body)
+
+
+def _labelled(table: str) -> str:
+    titles = [html.escape(html.unescape(re.sub(r"<[^>]+>", "", title)).strip()) for title in _HEADING.findall(table)]
+    if len(titles) < MIN_COLUMNS:
+        return table
+
+    def row(match: re.Match[str]) -> str:
+        labels = iter(titles)
+        return re.sub(r"<td\b", lambda _: f'<td data-label="{next(labels, "")}"', match[0])
+
+    return _ROW.sub(row, table).replace('<table class="', '<table class="stacked ', 1)
+
+
+def label_tables(_app: object, _page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
+    """Name the columns in the cells of a page."""
+    if "body" in context:
+        context["body"] = with_labels(context["body"])
+
+
+def setup(app: Any) -> dict[str, bool]:  # noqa: ANN401  # Sphinx
+    """Give Sphinx the directive `picture` and the labels of tables."""
+    from docutils import nodes
+    from sphinx.util.docutils import SphinxDirective
+
+    class Picture(SphinxDirective):
+        """A picture by its name, with its text."""
+
+        required_arguments = 1
+        has_content = True
+
+        def run(self) -> list[nodes.Node]:
+            prefix = "../" * self.env.docname.count("/") + "_static/"
+            return [nodes.raw("", picture(self.arguments[0], " ".join(self.content), prefix), format="html")]
+
+    app.add_directive("picture", Picture)
+    app.connect("html-page-context", label_tables)
+    return {"parallel_read_safe": True}
