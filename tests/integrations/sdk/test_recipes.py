@@ -89,7 +89,7 @@ def s3_options(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG00
     from botocore.config import Config
 
     when = {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
-    return {"config": Config(signature_version="s3v4", s3={"addressing_style": "path"}, **when)}
+    return {"config": Config(signature_version="s3v4", s3={"addressing_style": "virtual"}, **when)}
 
 
 def arrow_options(stage: Stage, patch: pytest.MonkeyPatch) -> Names:  # noqa: ARG001  # all setups are called alike
