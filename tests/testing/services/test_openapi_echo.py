@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ramrole_creds import signing
+from ramrole_creds.testing.account.ram_policy import allow
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireResponse
@@ -110,3 +111,49 @@ def test_an_expired_token_is_named_as_the_gateway_names_it(endpoints: Endpoints)
     endpoints.clock.advance(hours=1)
     response = endpoints.ask(signing.ACS3(), "GET", "/", HEADERS)
     assert (response.status, read(response)["Code"]) == (400, "InvalidSecurityToken.Expired")
+
+
+ECS, RDS, SLB, KMS, DNS = "2014-05-26", "2014-08-15", "2014-05-15", "2016-01-20", "2015-01-09"
+
+
+@pytest.mark.parametrize(
+    ("version", "action", "parameters", "resource"),
+    [
+        (ECS, "StartInstance", {"InstanceId": "i-1"}, "acs:ecs:*:*:instance/i-1"),
+        (ECS, "DescribeDisks", {"DiskIds": '["d-1","d-2"]'}, "acs:ecs:*:*:disk/d-?"),
+        (ECS, "DescribeDisks", {}, "acs:ecs:*:*:disk/*"),
+        (ECS, "CreateDisk", {}, "acs:ecs:*:*:disk/*"),
+        (ECS, "DescribeInstances", {}, "acs:ecs:*:*:instance/*"),
+        (ECS, "DescribeInstanceAutoRenewAttribute", {"InstanceId": "i-1,i-2"}, "acs:ecs:*:*:instance/i-?"),
+        (RDS, "DescribeDBInstances", {}, "acs:rds:*:*:dbinstance/*"),
+        (SLB, "DeleteLoadBalancer", {"LoadBalancerId": "lb-1"}, "acs:slb:*:*:loadbalancer/lb-1"),
+        (DNS, "AddDomainRecord", {"DomainName": "a.example"}, "acs:alidns:*:*:domain/a.example"),
+        (KMS, "ListKeys", {}, "acs:kms:*:*:key"),
+        (KMS, "ListSecrets", {}, "acs:kms:*:*:secret"),
+        (KMS, "ListAliases", {}, "acs:kms:*:*:alias"),
+        (KMS, "CreateSecret", {"SecretName": "s"}, "acs:kms:*:*:secret"),
+        (KMS, "GetSecretValue", {"SecretName": "s"}, "acs:kms:*:*:secret/s"),
+        (KMS, "Decrypt", {"KeyId": "acs:kms:cn-hangzhou:1:key/k-1"}, "acs:kms:*:*:key/k-1"),
+        (KMS, "Encrypt", {"KeyId": "alias/a"}, "acs:kms:*:*:alias/a"),
+    ],
+)
+def test_a_call_is_judged_by_the_resource_that_the_documents_name(
+    endpoints: Endpoints, version: str, action: str, parameters: dict[str, str], resource: str
+) -> None:
+    headers = {"x-acs-action": action, "x-acs-version": version}
+    code = resource.split(":")[1]
+    endpoints.policies[:] = [allow(f"{code}:{action}", resource=resource)]
+    assert endpoints.ask(signing.ACS3(), "GET", "/", headers, parameters).status == 200
+    endpoints.policies[:] = [allow(f"{code}:{action}", resource=f"acs:{code}:*:*:other/*")]
+    assert endpoints.ask(signing.ACS3(), "GET", "/", headers, parameters).status == 403
+
+
+def test_kms_refuses_in_its_own_words_and_names_its_regions_to_everybody(endpoints: Endpoints) -> None:
+    endpoints.policies.clear()
+    headers = {"x-acs-action": "Decrypt", "x-acs-version": KMS}
+    answer = read(endpoints.ask(signing.ACS3(), "GET", "/", headers, {"KeyId": "k-1"}))
+    assert answer["Code"] == "Forbidden.NoPermission"
+    assert answer["Message"] == (
+        "This operation for acs:kms:cn-hangzhou:1234567890123456:key/k-1 is forbidden by permission system."
+    )
+    assert endpoints.ask(signing.ACS3(), "GET", "/", {**headers, "x-acs-action": "DescribeRegions"}).status == 200

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.services.markup import openapi_answer, openapi_error, read_json
+from ramrole_creds.testing.services.openapi_products import code_of, refusal_of, resources_of
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import SignedCall, SignedService
 from ramrole_creds.testing.verify import is_rpc, named_operation, rpc_parameters
@@ -16,41 +16,12 @@ from ramrole_creds.testing.verify.error_catalogs import OPENAPI
 from ramrole_creds.testing.verify.verification import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable
 
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
     from ramrole_creds.testing.services.denial import Denial
     from ramrole_creds.testing.verify import Accepted, Rejected
 
-# Which product a version stands for, where the host name does not say.
-PRODUCTS = {
-    "2014-05-26": "ecs",
-    "2014-08-15": "rds",
-    "2014-05-15": "slb",
-    "2020-06-16": "alb",
-    "2015-04-01": "sts",
-    "2015-05-01": "ram",
-    "2016-01-20": "kms",
-    "2016-04-28": "vpc",
-    "2015-12-15": "cs",
-    "2023-03-30": "fc",
-}
-# The parameter that names a resource, and the resource's kind, by product.
-RESOURCES: Mapping[str, Mapping[str, str]] = {
-    "ecs": {
-        "InstanceId": "instance",
-        "DiskId": "disk",
-        "ImageId": "image",
-        "SnapshotId": "snapshot",
-        "SecurityGroupId": "securitygroup",
-        "KeyPairName": "keypair",
-    },
-    "vpc": {"VpcId": "vpc", "VSwitchId": "vswitch", "AllocationId": "eip"},
-    "rds": {"DBInstanceId": "dbinstance"},
-    "slb": {"LoadBalancerId": "loadbalancer"},
-    "alb": {"LoadBalancerId": "loadbalancer"},
-    "kms": {"KeyId": "key", "SecretName": "secret"},
-}
 _COMMON = {
     "AccessKeyId",
     "Format",
@@ -79,9 +50,8 @@ class OpenApiEcho(SignedService):
     def needs(self, call: SignedCall) -> Iterable[Access]:
         """The action of the product, on the resources that the parameters name.
 
-        Known, from "RAM authorization" of the products: an action is `<product>:<API>`, a resource
-        `acs:<product>:<region>:<account>:<kind>/<id>`. Assumed: which parameter names which kind (`RESOURCES`), `*` as
-        the id of every other call, and `*` as the action of a ROA call, which does not carry the API's name.
+        Assumed: `*` as the action of a ROA call, which does not carry the API's name. For all else see
+        `openapi_products`.
         """
         action, version = _operation(call.request)
         if call.verdict.scheme == "rpc" and not action:
@@ -89,13 +59,13 @@ class OpenApiEcho(SignedService):
             raise ServiceError("MissingParameter", message)
         product, parameters = _product(call.request, version), rpc_parameters(call.request)
         region = parameters.get("RegionId") or call.region
-        for resource in _resources(product, call.path, parameters):
+        for resource in resources_of(product, action, call.path, parameters):
             yield Access(f"{product}:{action or '*'}", f"acs:{product}:{region}:{call.account_id}:{resource}")
 
     def denied(self, denial: Denial) -> ServiceError:
-        """`Forbidden.RAM`."""
-        message = "User not authorized to operate on the specified resource, or this API doesn't support RAM."
-        return ServiceError("Forbidden.RAM", message, 403, extra=(("AccessDeniedDetail", denial.detail),))
+        """`Forbidden.RAM`, unless the product has another code."""
+        code, message = refusal_of(denial.access.action.partition(":")[0], denial.access.resource)
+        return ServiceError(code, message, 403, extra=(("AccessDeniedDetail", denial.detail),))
 
     def answer(self, call: SignedCall) -> WireResponse:
         """The request as it was understood."""
@@ -119,33 +89,7 @@ def _operation(request: WireRequest) -> tuple[str, str]:
 
 
 def _product(request: WireRequest, version: str) -> str:
-    host = (request.header("host") or "").lower()
-    return PRODUCTS.get(version) or (
-        host.partition(".")[0] if host.partition(":")[0].endswith(".aliyuncs.com") else "api"
-    )
-
-
-def _resources(product: str, path: str, parameters: Mapping[str, str]) -> Iterator[str]:
-    """What stands after the account in the resources of a call."""
-    function = re.match(r"/2023-03-30/(functions/[^/]+)", path)
-    if function:
-        yield function[1]
-        return
-    named = False
-    for name, kind in RESOURCES.get(product, {}).items():
-        for identifier in _listed(name, parameters):
-            named = True
-            yield f"{kind}/{identifier}"
-    if not named:
-        yield "*"
-
-
-def _listed(name: str, parameters: Mapping[str, str]) -> list[str]:
-    """The values of `Name`, `Name.1` …, and of the JSON list `Names`."""
-    values = [value for key, value in parameters.items() if value and re.fullmatch(rf"{name}(\.\d+)?", key)]
-    listed = read_json(parameters.get(f"{name}s", ""))
-    values += map(str, listed) if isinstance(listed, list) else ()
-    return list(dict.fromkeys(values))
+    return code_of((request.header("host") or "").lower(), version)
 
 
 def _understood(request: WireRequest, verdict: Accepted) -> dict[str, object]:
