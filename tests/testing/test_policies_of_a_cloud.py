@@ -54,6 +54,18 @@ def test_a_new_version_of_a_custom_policy_binds_whom_it_is_attached_to(
     assert app.put(f"{cloud.url}/data/logs/1", b"x").status_code == 200
 
 
+@pytest.mark.parametrize("as_text", [True, False], ids=["text", "mapping"])
+def test_a_custom_policy_has_at_most_6144_characters(cloud: FakeCloud, as_text: bool) -> None:
+    def sized(length: int) -> str:
+        blank = json.dumps(allow("oss:GetObject", resource="acs:oss:*:*:"), separators=(",", ":"))
+        return blank.replace("acs:oss:*:*:", "acs:oss:*:*:" + "k" * (length - len(blank)))
+
+    fits, too_long = sized(6144), sized(6145)
+    cloud.account.put_policy("long", fits if as_text else json.loads(fits))
+    with pytest.raises(ValueError, match=r"'long' has 6145 characters, and RAM takes 6144\."):
+        cloud.account.put_policy("long", too_long if as_text else json.loads(too_long))
+
+
 def session_of(cloud: FakeCloud, call: Callable[..., Answer], **parameters: str) -> Answer:
     caller = cloud.access_key()
     arn = cloud.role("job").arn

@@ -17,7 +17,7 @@ import pytest
 from ramrole_creds._files import read_regular_file, write_whole_file
 from ramrole_creds.testing.account.access import JudgedAccess, record_accesses
 from ramrole_creds.testing.account.least_privilege import Width, least_policy, missing_permissions
-from ramrole_creds.testing.account.policy_grammar import parse_policy
+from ramrole_creds.testing.account.policy_grammar import MAX_CUSTOM_POLICY_CHARACTERS, parse_policy
 from ramrole_creds.testing.account.ram_policy import Decision, Document
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.account.policy_conditions import Context
 
 MAX_POLICY_BYTES = 16 * 1024 * 1024
-MAX_POLICY_CHARACTERS = 6144  # of a custom policy, as RAM documents it
 
 # What a worker of pytest-xdist is given, and what it reports.
 _COMMITTED = "ramrole_committed_policy"
@@ -127,9 +126,9 @@ class PolicyPlugin:
             said.append("Only tests that failed before were run (--lf): the calls of the others are missing from it.")
         if not self._accesses:
             said.append("No call was made with credentials of a role: it allows nothing, and RAM refuses it.")
-        if len(text) > MAX_POLICY_CHARACTERS:
+        if len(text) > MAX_CUSTOM_POLICY_CHARACTERS:
             said.append(
-                f"It has {len(text)} characters, and RAM takes {MAX_POLICY_CHARACTERS}. "
+                f"It has {len(text)} characters, and RAM takes {MAX_CUSTOM_POLICY_CHARACTERS}. "
                 "Name resources less narrowly: --ramrole-policy-resources=prefix"
             )
         return said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import zlib
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,11 @@ from typing import TYPE_CHECKING
 from ramrole_creds.testing.account import ram_policy
 from ramrole_creds.testing.account.credential_store import ACCOUNT_ID, Identity
 from ramrole_creds.testing.account.managed_policy import Policy
-from ramrole_creds.testing.account.policy_grammar import parse_policy, parse_trust_policy
+from ramrole_creds.testing.account.policy_grammar import (
+    MAX_CUSTOM_POLICY_CHARACTERS,
+    parse_policy,
+    parse_trust_policy,
+)
 from ramrole_creds.testing.account.rsa_signature import PublicKey
 
 if TYPE_CHECKING:
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.account.oidc_issuer import OidcIssuer
     from ramrole_creds.testing.account.ram_policy import Document
 
+# Those of ECS, RDS, SLB and VPC have statements for other products, too, which are left out here.
 SYSTEM_POLICIES: Mapping[str, Document] = {
     "AdministratorAccess": ram_policy.ALLOW_ALL,
     "ReadOnlyAccess": ram_policy.READ_ONLY,
@@ -29,7 +35,15 @@ SYSTEM_POLICIES: Mapping[str, Document] = {
     "AliyunOSSReadOnlyAccess": ram_policy.allow("oss:Get*", "oss:List*"),
     "AliyunECSFullAccess": ram_policy.allow("ecs:*"),
     "AliyunECSReadOnlyAccess": ram_policy.allow("ecs:Describe*", "ecs:List*"),
+    "AliyunRDSFullAccess": ram_policy.allow("rds:*"),
+    "AliyunRDSReadOnlyAccess": ram_policy.allow("rds:Describe*"),
+    "AliyunSLBFullAccess": ram_policy.allow("slb:*"),
+    "AliyunSLBReadOnlyAccess": ram_policy.allow("slb:Describe*"),
+    "AliyunVPCFullAccess": ram_policy.allow("vpc:*"),
+    "AliyunVPCReadOnlyAccess": ram_policy.allow("vpc:Describe*"),
+    "AliyunKMSFullAccess": ram_policy.allow("kms:*"),
     "AliyunRAMFullAccess": ram_policy.allow("ram:*"),
+    "AliyunRAMReadOnlyAccess": ram_policy.allow("ram:Get*", "ram:List*"),
     "AliyunSTSAssumeRoleAccess": ram_policy.allow("sts:AssumeRole"),
     "AliyunLogFullAccess": ram_policy.allow("log:*"),
     "AliyunLogReadOnlyAccess": ram_policy.allow("log:Get*", "log:List*", "log:Query*"),
@@ -243,8 +257,17 @@ class Account:
             name: its name.
             document: its content.
             at: Unix time at which it is made.
+
+        Raises:
+            ValueError: the document is not a policy, or is longer than RAM takes.
         """
         parsed = parse_policy(document)
+        length = len(document if isinstance(document, str) else json.dumps(document, separators=(",", ":")))
+        if length > MAX_CUSTOM_POLICY_CHARACTERS:
+            raise ValueError(
+                f"The policy {name!r} has {length} characters, and RAM takes {MAX_CUSTOM_POLICY_CHARACTERS}. Use "
+                "wildcards, or make several policies of it."
+            )
         with self.lock:
             self.custom_policies.setdefault(name, Policy(name)).add(parsed, at)
 

@@ -19,6 +19,7 @@ from typing import Any
 from ramrole_creds.testing.account.policy_conditions import OPERATORS, find_operator, texts, unix_time
 
 Document = Mapping[str, Any]
+MAX_CUSTOM_POLICY_CHARACTERS = 6144
 
 _DOCUMENT = frozenset({"Version", "Statement"})
 _ELEMENTS = frozenset({"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"})

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.testing.account.managed_policy import TooManyVersionsError
-from ramrole_creds.testing.account.policy_grammar import parse_policy
+from ramrole_creds.testing.account.policy_grammar import MAX_CUSTOM_POLICY_CHARACTERS, parse_policy
 from ramrole_creds.testing.services.instance import utc
 from ramrole_creds.testing.services.openapi import Answer, Call, OpenApi
 from ramrole_creds.testing.services.service import ServiceError
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ramrole_creds.testing.account.ram_policy import Document
 
 MAX_POLICY_NAME_CHARACTERS = 128
-MAX_POLICY_CHARACTERS = 6144
 MAX_CUSTOM_POLICIES = 1500
 MAX_DESCRIPTION_CHARACTERS = 1024
 ROTATING = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
@@ -199,7 +198,9 @@ def _version(call: Call, policy: Policy) -> PolicyVersion:
 
 
 def _document(call: Call) -> Document:
-    return parsed_document(call.required("PolicyDocument"), "PolicyDocument", MAX_POLICY_CHARACTERS, parse_policy)
+    return parsed_document(
+        call.required("PolicyDocument"), "PolicyDocument", MAX_CUSTOM_POLICY_CHARACTERS, parse_policy
+    )
 
 
 def _described(version: PolicyVersion, policy: Policy) -> dict[str, Any]:
