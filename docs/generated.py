@@ -1,7 +1,8 @@
 """The parts of the manual that are made from the code.
 
-`python docs/generated.py` writes the tables of options into `docs/providers/*.md`; a test says if one is out of date.
-The lists of error texts on the page of errors are made when the manual is built, by the directive `error-texts`.
+`python docs/generated.py` writes the tables of options into `docs/providers/*.md` and `docs/command.md`; a test says if
+one is out of date. The lists of error texts on the page of errors are made when the manual is built, by the directive
+`error-texts`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "providers"
+COMMAND_PAGE = ROOT / "docs" / "command.md"
 BEGIN, END = "<!-- options of {}: begin (python docs/generated.py) -->", "<!-- options: end -->"
 SHARED = {"policy", "clock", "on_event"}
 STS = {
@@ -90,6 +92,53 @@ def with_tables(text: str) -> str:
         return f"{BEGIN.format(match.group(1))}\n{table(cls)}\n{END}"
 
     return re.sub(pattern, made, text, flags=re.DOTALL)
+
+
+def with_command_options(text: str) -> str:
+    """The page of the command with a table of the options of each subcommand."""
+    import click
+
+    from ramrole_creds.cli.app import app
+
+    context = click.Context(app)
+    tables = []
+    for name in app.list_commands(context):
+        command = app.get_command(context, name)
+        if isinstance(command, click.Group):
+            parts = {one: command.get_command(context, one) for one in command.list_commands(context)}
+            head = ["| option | subcommands | default | meaning |", "|---|---|---|---|"]
+        else:
+            parts, head = {"": command}, ["| option | default | meaning |", "|---|---|---|"]
+        tables += [f"### {name}", "", *head, *_option_rows(parts), ""]
+    begin = BEGIN.format("the command")
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}\n{chr(10).join(tables)}{END}{rest.partition(END)[2]}"
+
+
+def _option_rows(commands: dict[str, Any]) -> list[str]:
+    """A row for each option; where several subcommands have the same one, they share it."""
+    users: dict[tuple[str, str, str], list[str]] = {}
+    for name, command in commands.items():
+        for option in command.params:
+            if option.param_type_name == "option":
+                users.setdefault(_described_option(option), []).append(name)
+    several = len(commands) > 1
+    return [
+        " | ".join(("| " + written, *([", ".join(names)] if several else []), default, f"{meaning} |"))
+        for (written, default, meaning), names in users.items()
+    ]
+
+
+def _described_option(option: Any) -> tuple[str, str, str]:  # noqa: ANN401  # a click.Option
+    choices = getattr(option.type, "choices", None)
+    value = " " + "\\|".join(choices) if choices else f" {option.metavar}" if option.metavar else ""
+    has_default = isinstance(option.default, str | int | float) and not isinstance(option.default, bool)
+    default = f"`{option.default:g}`" if isinstance(option.default, float) else f"`{option.default}`"
+    return (
+        ", ".join(f"`{name}{value}`" for name in option.opts),
+        "required" if option.required else default if has_default and option.default != "" else "",
+        option.help.replace("|", "\\|"),
+    )
 
 
 # Modules that hold texts which become a part of an error: by the name of the error, paths below src/ramrole_creds.
@@ -269,6 +318,7 @@ def main() -> int:
     """Write the tables."""
     for page in sorted(PAGES.glob("*.md")):
         page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
+    COMMAND_PAGE.write_text(with_command_options(COMMAND_PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 

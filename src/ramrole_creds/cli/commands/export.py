@@ -11,7 +11,9 @@ STYLES = ("env", "dotenv", "powershell", "json", "process", "ini", CLI)
 
 
 @click.command(short_help="Print the credentials for another program.")
-@click.option("--format", "style", default="env", show_default=True, type=click.Choice(STYLES))
+@click.option(
+    "--format", "style", default="env", show_default=True, type=click.Choice(STYLES), help="Form of the output."
+)
 @click.option("--write", metavar="NAME", help="With aliyun-cli: add the profile NAME to the CLI's file.")
 @valid_for_option
 @only_option
