@@ -1,13 +1,14 @@
 """The parts of the manual that are made from the code.
 
-`python docs/generated.py` writes the tables of options into `docs/providers/*.md` and `docs/command.md`; a test says if
-one is out of date. The lists of error texts on the page of errors are made when the manual is built, by the directive
-`error-texts`.
+`python docs/generated.py` writes the tables of options into `docs/providers/*.md` and `docs/command.md`, and the one of
+extras into `docs/integrations.md`; a test says if one is out of date. The lists of error texts on the page of errors
+are made when the manual is built, by the directive `error-texts`.
 """
 
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import json
 import re
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "providers"
 COMMAND_PAGE = ROOT / "docs" / "command.md"
+EXTRAS_PAGE = ROOT / "docs" / "integrations.md"
 BEGIN, END = "<!-- options of {}: begin (python docs/generated.py) -->", "<!-- options: end -->"
 SHARED = {"policy", "clock", "on_event"}
 STS = {
@@ -110,9 +112,25 @@ def with_command_options(text: str) -> str:
         else:
             parts, head = {"": command}, ["| option | default | meaning |", "|---|---|---|"]
         tables += [f"### {name}", "", *head, *_option_rows(parts), ""]
-    begin = BEGIN.format("the command")
+    return _with_part(text, "the command", "\n".join(tables))
+
+
+def with_extras(text: str) -> str:
+    """The page of integrations with a table of the extras and of what each installs."""
+    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    project = toml.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    rows = [
+        f"| `{extra}` | {', '.join(f'`{one}`' for one in packages)} |"
+        for extra, packages in sorted(project["optional-dependencies"].items())
+    ]
+    return _with_part(text, "the extras", "\n".join(["| extra | installs |", "|---|---|", *rows, ""]))
+
+
+def _with_part(text: str, of: str, made: str) -> str:
+    """The text with a part between its two marks."""
+    begin = BEGIN.format(of)
     before, _, rest = text.partition(begin)
-    return f"{before}{begin}\n{chr(10).join(tables)}{END}{rest.partition(END)[2]}"
+    return f"{before}{begin}\n{made}{END}{rest.partition(END)[2]}"
 
 
 def _option_rows(commands: dict[str, Any]) -> list[str]:
@@ -318,7 +336,8 @@ def main() -> int:
     """Write the tables."""
     for page in sorted(PAGES.glob("*.md")):
         page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
-    COMMAND_PAGE.write_text(with_command_options(COMMAND_PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for page, made in ((COMMAND_PAGE, with_command_options), (EXTRAS_PAGE, with_extras)):
+        page.write_text(made(page.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 
