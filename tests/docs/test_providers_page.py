@@ -6,17 +6,29 @@ import os
 import re
 import runpy
 import sys
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import ramrole_creds
-from ramrole_creds import CredentialProvider, NoCredentialsError, default_provider, provider_from_url
+from ramrole_creds import (
+    CliProfileProvider,
+    CredentialProvider,
+    Credentials,
+    FunctionProvider,
+    IniProfileProvider,
+    MetadataError,
+    NoCredentialsError,
+    RefreshPolicy,
+    default_provider,
+    provider_from_url,
+)
 from ramrole_creds.providers.profiles.cli_modes import KEYLESS_MODES, MODES
 
 if TYPE_CHECKING:
-    from ramrole_creds.testing import FakeCloud
+    from ramrole_creds.testing import FakeCloud, VirtualClock
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "providers.md").read_text(encoding="utf-8")
@@ -127,6 +139,58 @@ def test_every_provider_has_a_url_in_the_table_or_holds_secrets() -> None:
     with_secrets = {"StaticProvider", "BearerTokenProvider", "OAuthProvider", "CloudSsoProvider"}
     others = {"CredentialProvider", "FunctionProvider"}  # abstract; a function cannot be written into a URL
     assert classes - with_secrets - others == {type(provider_from_url(url)).__name__ for url, _ in URLS}
+
+
+@pytest.mark.parametrize(
+    ("hours", "left"),
+    [
+        pytest.param(6.0, 25, id="the role of an instance: its last 25 minutes"),
+        pytest.param(1.0, 15, id="a session of an hour: its last quarter"),
+        pytest.param(3.0, 25, id="a longer session: 25 minutes before its end"),
+        pytest.param(12.0, 360, id="a session of half a day: after six hours"),
+    ],
+)
+def test_the_pages_say_when_credentials_are_refreshed(hours: float, left: float, ramrole_clock: VirtualClock) -> None:
+    end = datetime.fromtimestamp(ramrole_clock.time() + hours * 3600, timezone.utc)
+    policy = RefreshPolicy(jitter=0.0)
+    provider = FunctionProvider(lambda: Credentials("STS.NTexample", "secret", "token", end), policy=policy)
+    provider.get_credentials()
+    due = provider.status().next_attempt
+    assert due is not None
+    assert (end - due) / timedelta(minutes=1) == pytest.approx(left, abs=0.1)
+
+
+def test_the_pages_say_when_credentials_without_an_expiration_are_fetched_again(ramrole_clock: VirtualClock) -> None:
+    token, key = (
+        FunctionProvider(lambda parts=parts: Credentials("LTAI5tExample", "secret", *parts))
+        for parts in (("token",), ())
+    )
+    for provider in (token, key):
+        provider.get_credentials()
+    ramrole_clock.advance(minutes=6)
+    for provider in (token, key):
+        provider.get_credentials()
+    assert (token.status().fetches, key.status().fetches) == (2, 1)
+
+
+@pytest.mark.parametrize("provider", [CliProfileProvider, IniProfileProvider])
+def test_the_settings_that_a_profile_takes_from_the_environment_are_those_on_its_page(
+    provider: type[CliProfileProvider | IniProfileProvider],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA", "another")
+    file = tmp_path / "profiles"
+    if provider is CliProfileProvider:
+        file.write_text('{"profiles": [{"name": "default", "mode": "EcsRamRole"}]}')
+    else:
+        file.write_text("[default]\ntype = ecs_ram_role\n")
+    with pytest.raises(MetadataError, match="'another' is not attached"):
+        provider(path=file).get_credentials()
+    page = PAGES["cli-profile" if provider is CliProfileProvider else "profile"]
+    assert (
+        "`ALIBABA_CLOUD_ECS_METADATA`" in page.partition("does take from there")[2] + page.partition("it does take")[2]
+    )
 
 
 def test_every_variable_that_the_page_names_is_read() -> None:

@@ -29,10 +29,12 @@ class EcsRamRoleProvider(CredentialProvider):
     Args:
         role_name: pins the role, which is then requested directly; else ALIBABA_CLOUD_ECS_METADATA. Without either,
             the attached role is used, also after another one replaces it.
-        endpoint: base URL of the metadata service; see `MetadataClient`.
-        token_mode: "prefer", "require" or "off"; ALIBABA_CLOUD_IMDSV1_DISABLED=true turns "prefer" into "require".
-        connect_timeout: time limit for connecting, in seconds; see `MetadataClient`.
-        read_timeout: time limit for each read, in seconds; see `MetadataClient`.
+        endpoint: base URL of the metadata service; else RAMROLE_CREDS_METADATA_ENDPOINT, else
+            ALIBABA_CLOUD_IMDS_ENDPOINT, else ALIBABA_CLOUD_ECS_METADATA_SERVICE_ENDPOINT, else http://100.100.100.200.
+        token_mode: "prefer" uses the hardened mode, and falls back if there are no session tokens; "require" never
+            falls back; "off" never requests a token. ALIBABA_CLOUD_IMDSV1_DISABLED=true turns "prefer" into "require".
+        connect_timeout: time limit for connecting, in seconds; else RAMROLE_CREDS_METADATA_TIMEOUT, else 1.
+        read_timeout: time limit for each read, in seconds; else RAMROLE_CREDS_METADATA_TIMEOUT, else 2.
         options: `policy`, `clock` and `on_event`, as for every provider.
 
     Raises:

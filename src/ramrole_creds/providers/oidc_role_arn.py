@@ -55,7 +55,8 @@ class OidcRoleArnProvider(StsProvider):
         oidc_provider_arn: ARN of the identity provider in RAM; else ALIBABA_CLOUD_OIDC_PROVIDER_ARN.
         token_file: path of the token; else ALIBABA_CLOUD_OIDC_TOKEN_FILE.
         token: a callable that returns the token, instead of a file.
-        session_name: see `RamRoleArnProvider`.
+        session_name: name of the session in audit logs, or a template with `{host}`, `{pod}`, `{process}` and
+            `{unique}`; else ALIBABA_CLOUD_ROLE_SESSION_NAME, else "ramrole-creds-{host}-{process}-{unique}".
         duration: seconds, from 900 to the role's MaxSessionDuration.
         session_policy: restricts what the session may do; JSON text or a mapping.
         options: `endpoint`, `region`, `vpc`, `connect_timeout` and `read_timeout` of STS (see `StsProvider`), and

@@ -64,15 +64,11 @@ class RsaKeyPairProvider(StsProvider):
         super().__init__(**options)
         if not public_key_id or not private_key_file:
             raise ConfigurationError("RsaKeyPairProvider needs a public_key_id and a private_key_file.")
-        if checked_duration(duration) > MAX_SESSION_SECONDS:
-            raise ConfigurationError(
-                f"duration must be at most {MAX_SESSION_SECONDS} s for a session of a key pair, not {duration!r}."
-            )
         self._public_key_id = public_key_id
         self._file = path_text(private_key_file)
         if "-----BEGIN" in self._file:
             raise ConfigurationError("private_key_file must be the path of the key, not the key itself.")
-        self._duration = duration
+        self._duration = checked_duration(duration, MAX_SESSION_SECONDS)
 
     def fetch(self, context: FetchContext) -> Credentials:
         """Request a session key now.

@@ -71,16 +71,19 @@ def checked_role_arn(role_arn: str | None) -> str:
     return role_arn
 
 
-def checked_duration(duration: object) -> float:
+def checked_duration(duration: object, maximum: int = MAX_SESSION_SECONDS) -> float:
     """The lifetime of the session in seconds.
+
+    Args:
+        duration: the lifetime.
+        maximum: the longest one that the call of STS accepts.
 
     Raises:
         ConfigurationError: STS issues no sessions of that length.
     """
-    if not is_number(duration) or not MIN_SESSION_SECONDS <= duration <= MAX_SESSION_SECONDS:
+    if not is_number(duration) or not MIN_SESSION_SECONDS <= duration <= maximum:
         raise ConfigurationError(
-            f"duration must be a number of seconds from {MIN_SESSION_SECONDS} to {MAX_SESSION_SECONDS}, "
-            f"not {duration!r}."
+            f"duration must be a number of seconds from {MIN_SESSION_SECONDS} to {maximum}, not {duration!r}."
         )
     return duration
 
