@@ -1,19 +1,24 @@
-"""The page of the command has every subcommand and every option as the code has them."""
+"""The page of the command has every subcommand and option as the code has them, and samples that are true."""
 
 from __future__ import annotations
 
 import re
 import runpy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 click = pytest.importorskip("click", reason="the extra cli")
 
 from ramrole_creds.cli.app import COMMANDS, app  # noqa: E402  # needs click
+from tests.cli.invoke import run  # noqa: E402  # needs click
+
+if TYPE_CHECKING:
+    from ramrole_creds.testing import FakeCloud
 
 DOCS = Path(__file__).parents[2] / "docs"
+KEY = "LTAI5tFakeFakeFakeFake00"
 PAGE = (DOCS / "command.md").read_text(encoding="utf-8")
 OVERVIEW = PAGE.partition("| subcommand | what it does | exit status |")[2].partition("\n\n")[0]
 
@@ -41,3 +46,30 @@ def test_the_page_names_the_subcommands_that_print_data_for_scripts() -> None:
         if any("--json" in option.opts and option.is_flag for one in commands for option in one.params)
     }
     assert set(re.findall(r"`(\w+)`", sentence)) == flags
+
+
+def test_every_option_on_the_page_is_one_of_its_subcommand() -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line.startswith("ramrole-creds ")]
+    assert len(lines) > 6
+    for line in lines:
+        words = line.split()[1:]
+        subcommand = words[: 2 if words[0] == "role" else 1]
+        options = set(re.findall(r"(?<= )(--?[a-z][a-z-]*)", line))
+        text = run(*subcommand, "--help").output
+        assert {option for option in options if not re.search(rf"(?<![\w-]){option}(?![\w-])", text)} == set(), line
+
+
+def test_the_sample_of_doctor_is_what_it_prints(ramrole_cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_STS_ENDPOINT", ramrole_cloud.url)
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "0123456789abcdefghijklmnopqrst")
+    result = run("doctor")
+    assert result.exit_code == 1
+    output = re.sub(r"differ by \d+ s", "differ by 0 s", result.output)
+    printed = output.replace(ramrole_cloud.url, "https://sts.aliyuncs.com").splitlines()
+    (sample,) = re.findall(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    # The place, and the variables of the fixture, are those of the machine.
+    assert sample.splitlines()[2:] == [line for line in printed[2:] if "PROXY" not in line]
+    assert sample.splitlines()[0].partition("ok: This is a")[1] == printed[0].partition("ok: This is a")[1]
+    assert printed[1].startswith(sample.splitlines()[1].rstrip("."))

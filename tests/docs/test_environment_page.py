@@ -6,6 +6,8 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 from ramrole_creds.providers.variables import FOREIGN_VARIABLES
 
 ROOT = Path(__file__).parents[2]
@@ -57,3 +59,13 @@ def test_the_page_says_how_to_rename_what_other_tools_read() -> None:
     table = (ROOT / "docs" / "environment.md").read_text(encoding="utf-8").partition("| rename it to |")[2]
     rows = [re.findall(r"`(\w+)`", line) for line in table.partition("\n\n")[0].splitlines() if "`" in line]
     assert {name: ours for *names, ours in rows for name in names} == FOREIGN_VARIABLES
+
+
+def test_the_page_says_which_variables_the_official_library_reads() -> None:
+    official = pytest.importorskip("alibabacloud_credentials", reason="the extra credentials")
+    sources = (file.read_text(encoding="utf-8") for file in Path(official.__file__).parent.rglob("*.py"))
+    read = set(re.findall(r"\b(ALIBABA_CLOUD_\w+)", " ".join(sources)))
+    rows = (ROOT / "docs" / "environment.md").read_text(encoding="utf-8").splitlines()
+    marked = {name for row in rows if re.match(r"\| [^|]* \| P\b", row) for name in NAME.findall(row.split("|")[1])}
+    assert len(read) > 10
+    assert marked == read

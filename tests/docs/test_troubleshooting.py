@@ -180,7 +180,11 @@ def test_status_and_explanations_leave_the_section_out() -> None:
     provider = EcsRamRoleProvider(endpoint="http://127.0.0.1:9")
     with pytest.raises(RamRoleError):
         provider.get_credentials()
-    assert "troubleshooting" not in f"{provider.status()} {default_provider().explain()}"
+    misconfigured = default_provider(endpoint="ftp://x").explain()
+    assert "broken: endpoint must be" in misconfigured
+    assert "troubleshooting" not in f"{provider.status()} {default_provider().explain()} {misconfigured}"
+    with pytest.raises(FetchError, match=r"endpoint must be .* \(docs: troubleshooting\.html#configurationerror\)$"):
+        default_provider(only=("ecs_ram_role",), endpoint="ftp://x").get_credentials()
     assert "troubleshooting" in str(cannot_be_pickled("x"))
 
 

@@ -9,7 +9,7 @@ from ramrole_creds._checks import unknown_argument
 from ramrole_creds._discovery.chain import ProviderChain
 from ramrole_creds._discovery.entry_points import registered_provider
 from ramrole_creds._pickling import restore
-from ramrole_creds.errors import ConfigurationError, FetchError
+from ramrole_creds.errors import ConfigurationError, FetchError, reference
 from ramrole_creds.provider import CredentialProvider, ProviderOptions
 from ramrole_creds.providers.variables import warn_of_misspelt_variables
 
@@ -146,7 +146,7 @@ class MisconfiguredProvider(CredentialProvider):
 
     def fetch(self, context: FetchContext) -> Credentials:
         """Raise a FetchError that says what is wrong."""
-        raise FetchError(self._problem, unrecoverable=True)
+        raise FetchError(self._problem + reference("configurationerror"), unrecoverable=True)
 
     def explain(self) -> str:
         """What is wrong."""
@@ -191,4 +191,4 @@ def _make(name: str, make: Callable[[], CredentialProvider]) -> CredentialProvid
     try:
         return make()
     except ConfigurationError as error:
-        return MisconfiguredProvider(name, str(error))
+        return MisconfiguredProvider(name, error.message)

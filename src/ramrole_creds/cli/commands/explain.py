@@ -13,7 +13,8 @@ def command(*, as_json: bool) -> None:
     It sends no request. A source that is configured and broken stops the search: its line says so, and the lines below
     it say that their sources are not reached.
 
-    Exit status: 0, or 1 when a setting is not valid.
+    Exit status: 0, also when a source is broken; 1 when a guard
+    (RAMROLE_CREDS_EXPECT_ROLE, RAMROLE_CREDS_EXPECT_ACCOUNT) is not valid.
 
     \b
     Examples:
