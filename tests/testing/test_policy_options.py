@@ -182,6 +182,40 @@ def test_the_policy_of_failed_tests_comes_with_a_warning(pytester: pytest.Pytest
     assert "Only tests that failed before were run (--lf)" in lines(result)
 
 
+@WORKERS
+def test_a_run_that_stops_at_a_failure_leaves_the_policy_alone(
+    pytester: pytest.Pytester, workers: tuple[str, ...]
+) -> None:
+    pytester.makepyfile("def test_it(ramrole_cloud): assert False\ndef test_next(ramrole_cloud): pass")
+    before = policy(pytester.path / "policy.json", "acs:oss:*:*:data/*").read_text()
+    result = pytester.runpytest_subprocess("--ramrole-policy=policy.json", "-x", *workers)
+    assert (pytester.path / "policy.json").read_text() == before
+    assert "The run did not finish: no RAM policy was written" in lines(result)
+
+
+@WORKERS
+def test_the_policy_without_skipped_tests_comes_with_a_warning(
+    pytester: pytest.Pytester, workers: tuple[str, ...]
+) -> None:
+    expected = "    import pytest\n    @pytest.mark.xfail\n    def test_three(): assert False\n"
+    pytester.makepyfile(APP + "        import pytest; pytest.skip('later')\n" + expected)
+    result = pytester.runpytest_subprocess("--ramrole-policy=policy.json", *workers)
+    result.assert_outcomes(passed=1, skipped=1, xfailed=1)
+    assert "1 test(s) were skipped: their calls are missing from it." in lines(result)
+
+
+def test_the_policy_of_one_named_test_comes_with_a_warning(pytester: pytest.Pytester) -> None:
+    path = pytester.makepyfile(APP)
+    result = pytester.runpytest_subprocess("--ramrole-policy=policy.json", f"{path}::test_one")
+    assert "Only the tests of the command line were run" in lines(result)
+
+
+def test_the_policy_without_the_calls_of_a_crashed_worker_comes_with_a_warning(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(APP + "        import os; os._exit(1)\n")
+    result = pytester.runpytest_subprocess("--ramrole-policy=policy.json", "-n", "1")
+    assert "1 worker(s) of pytest-xdist crashed: their calls are missing from it." in lines(result)
+
+
 def test_a_run_without_calls_writes_a_policy_that_allows_nothing_and_can_be_checked(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(ramrole_cloud): pass")
     result = pytester.runpytest_subprocess("--ramrole-policy=policy.json")

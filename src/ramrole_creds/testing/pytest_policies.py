@@ -48,6 +48,8 @@ class PolicyPlugin:
         self._accesses: set[tuple[str, str]] = set()
         self._missing: set[tuple[str, str]] = set()
         self._left_out = 0
+        self._skipped = 0
+        self._lost_workers = 0
         self._said: list[str] = []
         self._write_to: Path | None = _path(config, "ramrole_policy")
         self._check: Path | None = _path(config, "ramrole_check_policy")
@@ -77,6 +79,7 @@ class PolicyPlugin:
     def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401  # a type of pytest-xdist
         """Take over what a worker of pytest-xdist recorded."""
         reported = getattr(node, "workeroutput", {})
+        self._lost_workers += _ACCESSES not in reported
         self._accesses.update(map(tuple, reported.get(_ACCESSES, ())))
         self._missing.update(map(tuple, reported.get(_MISSING, ())))
         self._left_out = max(self._left_out, reported.get(_LEFT_OUT, 0))
@@ -84,6 +87,10 @@ class PolicyPlugin:
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Count the tests that this run leaves out."""
         self._left_out += len(items)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count the tests that are skipped; one that is expected to fail does run."""
+        self._skipped += report.skipped and not hasattr(report, "wasxfail")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -101,7 +108,8 @@ class PolicyPlugin:
 
     def _written(self, path: Path, session: pytest.Session) -> bool:
         """Write the policy of a run that came to its end; true unless that fails."""
-        if session.exitstatus not in _COMPLETE or self._config.getoption("collectonly"):
+        stopped = session.shouldfail or session.shouldstop or self._config.getoption("collectonly")
+        if session.exitstatus not in _COMPLETE or stopped:
             self._said.append(f"The run did not finish: no RAM policy was written to {path}.")
             return True
         accesses = [JudgedAccess("", "AssumedRoleUser", *each, Decision.ALLOW) for each in sorted(self._accesses)]
@@ -122,6 +130,12 @@ class PolicyPlugin:
             said.append(f"{failed} test(s) failed: the calls after the failures are missing from it.")
         if self._left_out:
             said.append(f"{self._left_out} test(s) were deselected: their calls are missing from it.")
+        if self._skipped:
+            said.append(f"{self._skipped} test(s) were skipped: their calls are missing from it.")
+        if any("::" in argument for argument in self._config.args):
+            said.append("Only the tests of the command line were run: the calls of the others are missing from it.")
+        if self._lost_workers:
+            said.append(f"{self._lost_workers} worker(s) of pytest-xdist crashed: their calls are missing from it.")
         if self._config.getoption("lf", default=False):
             said.append("Only tests that failed before were run (--lf): the calls of the others are missing from it.")
         if not self._accesses:
