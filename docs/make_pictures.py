@@ -13,7 +13,16 @@ import sys
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from ramrole_creds import RefreshPolicy, default_provider
+from ramrole_creds import (
+    Credentials,
+    FetchError,
+    FunctionProvider,
+    ProviderChain,
+    ProviderUnavailable,
+    RamRoleError,
+    RefreshPolicy,
+    default_provider,
+)
 
 FOLDER = Path(__file__).with_name("pictures")
 LIFE_SECONDS = 6 * 3600
@@ -114,9 +123,24 @@ def _life_downwards(colours: Colours, spans: list[tuple[str, str, str, str]]) ->
     return drawing.svg()
 
 
+def outcome(error: RamRoleError) -> str:
+    """What a chain does after a provider that raises this: "next", or the name of the error that it raises."""
+
+    def fail() -> Credentials:
+        raise error
+
+    try:
+        ProviderChain(FunctionProvider(fail), FunctionProvider(lambda: Credentials("next", "secret"))).get_credentials()
+    except RamRoleError as raised:
+        return type(raised).__name__
+    return "next"
+
+
 def chain(colours: Colours, width: int = WIDE) -> str:
-    """The default chain, in its own order, with the two outcomes of a provider that has nothing to give."""
+    """The default chain, in its own order, with the outcomes of a provider that has nothing to give."""
     names = [provider.get_provider_name() for provider in default_provider().providers]
+    if outcome(ProviderUnavailable("not here")) != "next" or outcome(FetchError("broken")) != "FetchError":
+        sys.exit("A chain does not do what this picture says: change the picture.")
     if width == NARROW:
         return _narrow_chain(colours, names)
     drawing = Drawing(width, 80 + 44 * len(names), "The default chain", colours)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -11,8 +13,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from ramrole_creds import EcsRamRoleProvider
+from ramrole_creds.testing import FakeCloud, VirtualClock
+
 if TYPE_CHECKING:
     from types import ModuleType
+    from typing import TypeGuard
 
 DOCS = Path(__file__).parents[2] / "docs"
 ALL_FILES = sorted(path.name for path in (DOCS / "pictures").glob("*.svg"))
@@ -76,6 +82,54 @@ def test_the_picture_of_the_demo_has_the_steps_of_the_demo(theme: str) -> None:
         words = "".join(shown.split())  # a narrow screen breaks lines
         assert all("".join(part.split()) in words for part in re.split(r"\{.*?\}", step)), step
     assert "Every check passed." in shown
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "narrow-light", "narrow-dark"])
+def test_the_picture_of_the_demo_has_the_checks_of_the_demo(theme: str) -> None:
+    code = (DOCS.parent / "src" / "ramrole_creds" / "cli" / "demonstration.py").read_text(encoding="utf-8")
+    texts = [part for call in ast.walk(ast.parse(code)) if is_passing_check(call) for part in fixed_parts(call)]
+    drawn = ET.fromstring((DOCS / "pictures" / f"demo-{theme}.svg").read_text(encoding="utf-8"))
+    shown = "".join("".join(drawn.itertext()).split()).replace("\xa0", "")
+    assert len(texts) > 12
+    assert [text for text in texts if "".join(text.split()) not in shown] == []
+
+
+def is_passing_check(node: ast.AST) -> TypeGuard[ast.Call]:
+    """Whether this is `stage.check(text, holds=…)`, not one that reports a failure."""
+    if not isinstance(node, ast.Call) or not ast.unparse(node.func).endswith("stage.check"):
+        return False
+    return not any(isinstance(one.value, ast.Constant) and not one.value.value for one in node.keywords)
+
+
+def fixed_parts(call: ast.Call) -> list[str]:
+    """The fixed parts of the text of a check that passes."""
+    text = call.args[0]
+    if isinstance(text, ast.IfExp):
+        text = text.body
+    parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+    return [str(part.value) for part in parts if isinstance(part, ast.Constant)]
+
+
+def test_the_picture_of_the_fixture_has_the_names_of_the_fixtures_and_of_the_cloud() -> None:
+    plugin = importlib.import_module("ramrole_creds.testing.pytest_plugin")
+    words = " ".join(ET.fromstring((DOCS / "pictures" / "fixture-light.svg").read_text(encoding="utf-8")).itertext())
+    named = set(re.findall(r"\bramrole_\w+", words))
+    assert named == {"ramrole_cloud", "ramrole_clock"} <= set(vars(plugin))
+    assert callable(VirtualClock.advance)
+    assert inspect.signature(FakeCloud).parameters["host"].default == "127.0.0.1"
+    services = {service.name for service in FakeCloud().services}
+    assert {"sts", "ram", "ecs", "oss", "sls", "ots"} <= services
+    assert all(service.upper() in words for service in ("sts", "ram", "ecs", "oss", "sls", "ots"))
+
+
+def test_a_call_asks_for_one_snapshot_as_the_picture_says(ramrole_cloud: FakeCloud) -> None:
+    words = " ".join(ET.fromstring((DOCS / "pictures" / "call-light.svg").read_text(encoding="utf-8")).itertext())
+    provider = EcsRamRoleProvider()
+    snapshot = provider.get_credentials()
+    assert "get_credentials()" in words
+    assert provider.get_credentials() is snapshot, "one comparison, and the same snapshot"
+    assert (snapshot.access_key_id, snapshot.access_key_secret, snapshot.security_token) != (None, None, None)
+    ramrole_cloud.assert_called_once("credentials")
 
 
 @pytest.mark.parametrize("name", ALL_FILES)
