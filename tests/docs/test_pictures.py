@@ -128,7 +128,7 @@ def test_a_call_asks_for_one_snapshot_as_the_picture_says(ramrole_cloud: FakeClo
     snapshot = provider.get_credentials()
     assert "get_credentials()" in words
     assert provider.get_credentials() is snapshot, "one comparison, and the same snapshot"
-    assert (snapshot.access_key_id, snapshot.access_key_secret, snapshot.security_token) != (None, None, None)
+    assert all((snapshot.access_key_id, snapshot.access_key_secret, snapshot.security_token))
     ramrole_cloud.assert_called_once("credentials")
 
 
