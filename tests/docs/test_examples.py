@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import re
 import shlex
+import shutil
+import subprocess
 from itertools import takewhile
 from pathlib import Path
 
@@ -21,6 +25,7 @@ RUN_BY = {
     "docs/caching.md": "tests/cache/test_manual.py",
     "docs/index.md": "tests/docs/test_guides.py",
     "docs/integrations.md": "tests/integrations/sdk/test_recipes.py",
+    "docs/many-machines.md": "tests/engines/test_celery.py",
     "docs/migrate-boto3.md": "tests/docs/test_guides.py",
     "docs/migrate-credentials.md": "tests/docs/test_guides.py",
     "docs/migrate-oss2.md": "tests/docs/test_guides.py",
@@ -35,8 +40,18 @@ RUN_BY = {
     "docs/signing.md": "tests/docs/test_manual_pages.py",
     "docs/testing.md": "tests/testing/test_tutorial.py",
 }
+# The tests that run or read all blocks of a page in another language.
+RUN_BY_LANGUAGE = {
+    ("docs/command.md", "yaml"): "tests/docs/test_examples.py",
+    ("docs/other-programs.md", "js"): "tests/docs/test_other_programs_page.py",
+    ("docs/providers.md", "toml"): "tests/docs/test_providers_page.py",
+    ("docs/testing.md", "go"): "tests/testing/test_recipes.py",
+    ("docs/testing.md", "java"): "tests/testing/test_recipes.py",
+    ("docs/testing.md", "js"): "tests/testing/test_recipes.py",
+    ("docs/testing.md", "yaml"): "tests/testing/test_recipes.py",
+}
 # Languages of blocks that say something and do nothing, and Sphinx's own.
-NOT_RUN = {"text", "{toctree}", "{eval-rst}", "{image}", "{error-texts}", "{include}", "{index}"}
+NOT_RUN = {"text", "{toctree}", "{eval-rst}", "{image}", "{error-texts}", "{include}", "{index}", "{picture}"}
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -53,6 +68,14 @@ def test_every_page_with_python_is_run_by_a_test() -> None:
         assert Path(page).name in (ROOT / test).read_text("utf-8"), test
 
 
+def test_every_page_with_another_language_is_run_by_a_test() -> None:
+    languages = ("go", "java", "js", "toml", "yaml")
+    found = {(str(page.relative_to(ROOT)), one) for page in PAGES for one in languages if blocks(page, one)}
+    assert found == set(RUN_BY_LANGUAGE)
+    for (page, _), test in RUN_BY_LANGUAGE.items():
+        assert Path(page).name in (ROOT / test).read_text("utf-8"), test
+
+
 def test_no_block_of_a_page_is_overlooked() -> None:
     """By the tests that name the blocks one by one; the others take all there are."""
     assert len(blocks(ROOT / "README.md", "python")) == 4
@@ -66,6 +89,23 @@ def test_every_block_has_a_language_that_is_known_here() -> None:
     block = re.compile(r"^```(\S*)[^\n]*\n(?:.|\n)*?^```$", re.MULTILINE)
     for page in PAGES:
         assert set(block.findall(page.read_text("utf-8"))) <= known, page
+
+
+def test_no_python_hides_in_a_block_that_is_not_run() -> None:
+    active = ast.Import | ast.ImportFrom | ast.Call | ast.FunctionDef | ast.ClassDef
+    for page in PAGES:
+        for block in blocks(page, "text"):
+            with contextlib.suppress(SyntaxError):
+                tree = ast.parse(block.replace("…", "..."))
+                assert not [node for node in ast.walk(tree) if isinstance(node, active)], (page, block)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_shell_example_is_valid_shell(page: Path) -> None:
+    for block in blocks(page, "sh"):
+        done = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), block
 
 
 def test_no_python_hides_in_an_indented_block() -> None:
@@ -89,16 +129,20 @@ def test_every_command_of_the_manual_has_the_options_it_is_given(tmp_path: Path)
     click = pytest.importorskip("click", reason="the extra cli")
     from ramrole_creds.cli.app import app
 
-    (tmp_path / "faults.yaml").write_text("[]")
+    for name in ("faults.yaml", "recording.jsonl"):
+        (tmp_path / name).write_text("[]")
     lines = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()]
     lines += [
-        line.strip() for page in PAGES for line in page.read_text("utf-8").splitlines() if line.startswith("    r")
+        line.strip().removeprefix("$ ")
+        for page in PAGES
+        for line in page.read_text("utf-8").splitlines()
+        if line.startswith(("    ramrole-creds ", "$ ramrole-creds "))
     ]
     commands = [shlex.split(line) for line in lines if line.strip().startswith("ramrole-creds ")]
     assert len(commands) >= 2
     for _, verb, *rest in commands:
         arguments = takewhile(lambda one: one not in {">", "|"}, rest)
-        given = [str(tmp_path / one) if one == "faults.yaml" else one for one in arguments]
+        given = [str(tmp_path / one) if (tmp_path / one).is_file() else one for one in arguments]
         command = app.get_command(click.Context(app), verb)
         assert command is not None, verb
         command.make_context(verb, given)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -52,7 +53,7 @@ def test_the_examples_of_operate_md_run(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 7
     names: dict[str, Any] = {"__name__": "operate"}
     for block in BLOCKS:
         exec(compile(block, "operate.md", "exec"), names)
@@ -63,6 +64,10 @@ def test_the_examples_of_operate_md_run(
     usable, status = capsys.readouterr().out.splitlines()
     assert usable == "True"
     assert json.loads(status)["usable"] is True
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    (gauge := tmp_path / "gauge_liveall_7.db").touch()
+    names["child_exit"](None, SimpleNamespace(pid=7))
+    assert not gauge.exists()
     asyncio.run(probe(names))
 
 

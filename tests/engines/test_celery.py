@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -28,6 +29,18 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 TASKS = 4
 WAIT_SECONDS = 90
+
+
+@pytest.mark.may_leak  # oss2 prints the token at DEBUG
+def test_the_task_of_the_page_uploads_with_the_provider_of_its_module(ramrole_cloud: FakeCloud) -> None:
+    pytest.importorskip("oss2", reason="the extra oss2")
+    page = (HERE.parents[1] / "docs" / "many-machines.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {"__name__": "tasks", "endpoint": ramrole_cloud.url}
+    exec(compile(example, "docs/many-machines.md", "exec", dont_inherit=True), names)
+    names["upload"]("name")
+    assert [one.status for one in ramrole_cloud.requests.to("oss")] == [200]
+    assert names["upload"].name == "tasks.upload"
 
 
 @pytest.fixture
