@@ -98,8 +98,11 @@ class Instance:
 
     def __init__(self, account: Account, *, credential_lifetime: float, instance_id: str = INSTANCE_ID) -> None:
         self.account: Account = account
+        """The account, with its roles."""
         self.instance_id: str = instance_id
+        """The id of the instance."""
         self.credential_lifetime: float = credential_lifetime
+        """Seconds that issued credentials live."""
         self.items: dict[str, str | bytes] = {
             **DEFAULT_ITEMS,
             "instance-id": instance_id,
