@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 import runpy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 click = pytest.importorskip("click", reason="the extra cli")
 
 from ramrole_creds.cli.app import COMMANDS, app  # noqa: E402  # needs click
-from tests.cli.invoke import run  # noqa: E402  # needs click
-
-if TYPE_CHECKING:
-    from ramrole_creds.testing import FakeCloud
+from ramrole_creds.testing import FakeCloud  # noqa: E402  # as above
+from ramrole_creds.testing.account.ram_policy import allow  # noqa: E402  # as above
+from ramrole_creds.testing.clocks import TickingClock  # noqa: E402  # as above
+from tests.cli.invoke import run  # noqa: E402  # as above
 
 DOCS = Path(__file__).parents[2] / "docs"
 KEY = "LTAI5tFakeFakeFakeFake00"
@@ -73,3 +73,51 @@ def test_the_sample_of_doctor_is_what_it_prints(ramrole_cloud: FakeCloud, monkey
     assert sample.splitlines()[2:] == [line for line in printed[2:] if "PROXY" not in line]
     assert sample.splitlines()[0].partition("ok: This is a")[1] == printed[0].partition("ok: This is a")[1]
     assert printed[1].startswith(sample.splitlines()[1].rstrip("."))
+
+
+ACTIONS = {
+    name: re.findall(r"`([a-z]+:\w+)`", actions)
+    for name, actions in re.findall(r"^\| `(\w+)` \| (`(?:ram|ecs):.*) \|$", PAGE, re.MULTILINE)
+}
+INSTANCE = "i-bp1example"
+# What is done first, by an administrator, and the subcommand whose row is tried.
+ROLE_CALLS: dict[str, tuple[list[str], list[str]]] = {
+    "create": (["create web"], ["create web --policy AliyunOSSReadOnlyAccess", "create other"]),
+    "attach": (
+        ["create web", "create old", f"attach old --instance {INSTANCE}"],
+        [f"attach web --replace --instance {INSTANCE}"],
+    ),
+    "detach": (["create web", f"attach web --instance {INSTANCE}"], [f"detach web --instance {INSTANCE}"]),
+    "describe": (["create web"], ["describe --name web"]),
+    "list": ([], ["list"]),
+    "delete": (["create web --policy AliyunOSSReadOnlyAccess"], ["delete web"]),
+    "audit": (["create web", f"attach web --instance {INSTANCE}"], ["audit"]),
+}
+
+
+@pytest.mark.parametrize("name", ROLE_CALLS)
+def test_a_subcommand_of_role_needs_the_actions_that_the_page_lists_and_no_others(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before, calls = ROLE_CALLS[name]
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def outcomes(actions: list[str]) -> list[int]:
+        with FakeCloud(role=None, clock=TickingClock(), instance_id=INSTANCE) as cloud:
+            shared = ["--region", "cn-hangzhou", "--ecs-endpoint", cloud.url, "--ram-endpoint", cloud.url]
+            use(cloud.access_key(), monkeypatch)
+            assert [run("role", *line.split(), *shared).exit_code for line in before] == [0] * len(before)
+            operator = cloud.add_user("operator")
+            cloud.set_policies("operator", [allow(*actions)])
+            use(cloud.access_key(operator), monkeypatch)
+            return [run("role", *line.split(), *shared).exit_code for line in calls]
+
+    assert outcomes(ACTIONS[name]) == [0] * len(calls)
+    for action in ACTIONS[name]:
+        others = [one for one in ACTIONS[name] if one != action]
+        assert 1 in outcomes(others or ["oss:GetObject"]), action
+
+
+def use(key: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", key.access_key_id)
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", key.access_key_secret)

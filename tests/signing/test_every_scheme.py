@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
 import pytest
 
+from ramrole_creds import signing
 from tests.every_scheme import SCHEMES
 from tests.signing.test_vectors import VECTORS, scheme_of
 from tests.testing.verify.test_signer_and_verifier_agree import SCHEMES as VERIFIED
@@ -37,5 +39,10 @@ def test_every_scheme_is_compared_with_its_official_signer(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCHEMES)
-def test_every_scheme_stands_in_the_manual(name: str) -> None:
-    assert f"`signing.{name}(" in (ROOT / "docs" / "signing.md").read_text(encoding="utf-8")
+def test_every_scheme_stands_in_the_manual_with_its_arguments(name: str) -> None:
+    arguments = ", ".join(
+        parameter.name if parameter.default is parameter.empty else f"{parameter.name}={json.dumps(parameter.default)}"
+        for parameter in inspect.signature(getattr(signing, name)).parameters.values()
+    )
+    arguments = arguments.replace("=[]", "=()").replace("=null", "=None")
+    assert f"`signing.{name}({arguments})`" in (ROOT / "docs" / "signing.md").read_text(encoding="utf-8")
