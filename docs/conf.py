@@ -27,8 +27,6 @@ extensions = [
 ]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
-# Docstrings are written to be read in an editor: a lone asterisk in one is text.
-suppress_warnings = ["docutils"]
 # References are checked, except to types of signatures: those of other projects would need their addresses.
 nitpicky = True
 nitpick_ignore_regex = [(r"py:(class|exc|obj)", r".*")]
@@ -37,6 +35,7 @@ html_title = f"ramrole-creds {version}"
 html_static_path = ["static", "pictures"]
 html_css_files = ["manual.css"]
 html_show_copyright = False
+html_domain_indices = False
 pygments_dark_style = "github-dark"
 
 myst_enable_extensions = ["colon_fence", "deflist"]

@@ -18,6 +18,7 @@ MIN_COLUMNS = 4  # of a table that does not fit on a small screen
 
 _TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
 _HEADING = re.compile(r"<th\b[^>]*>(.*?)</th>", re.DOTALL)
+_CELL = re.compile(r"<td\b([^>]*)>(.*?)</td>", re.DOTALL)
 _ROW = re.compile(r"<tr\b.*?</tr>", re.DOTALL)
 
 
@@ -48,9 +49,15 @@ def _labelled(table: str) -> str:
 
     def row(match: re.Match[str]) -> str:
         labels = iter(titles)
-        return re.sub(r"<td\b", lambda _: f'<td data-label="{next(labels, "")}"', match[0])
+        return _CELL.sub(lambda cell: _labelled_cell(cell, next(labels, "")), match[0])
 
     return _ROW.sub(row, table).replace('<table class="', '<table class="stacked ', 1)
+
+
+def _labelled_cell(cell: re.Match[str], label: str) -> str:
+    """A cell with its label; an empty one has none, and takes no room below the others."""
+    named = f'data-label="{label}"' if re.sub(r"<[^>]+>|\s", "", cell[2]) else 'data-empty=""'
+    return f"<td {named}{cell[1]}>{cell[2]}</td>"
 
 
 def label_tables(_app: object, _page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:

@@ -1,7 +1,11 @@
 """Request signatures of all schemes that Alibaba Cloud services use.
 
-signer = Signer(provider, signing.ACS3())
-signed = signer.sign(signing.Request("POST", url, headers, params, body))
+A `Signer` signs a `Request` by a scheme, with the credentials of a provider:
+
+    signer = Signer(provider, signing.ACS3())
+    signed = signer.sign(signing.Request("POST", url, headers, params, body))
+
+The signed request is sent as it is.
 """
 
 from __future__ import annotations

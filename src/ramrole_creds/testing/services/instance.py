@@ -94,7 +94,13 @@ class Attachment:
 
 
 class Instance:
-    """One instance; safe for many threads. Its id is part of the name of its sessions."""
+    """One instance; safe for many threads.
+
+    Args:
+        account: the account with the roles that can be attached.
+        credential_lifetime: seconds for which each set of credentials lives.
+        instance_id: the ID of the instance, which is part of the name of its sessions.
+    """
 
     def __init__(self, account: Account, *, credential_lifetime: float, instance_id: str = INSTANCE_ID) -> None:
         self.account: Account = account
