@@ -21,7 +21,8 @@ _KEY_ID = re.compile(
 
 def mask_text(text: str) -> str:
     """The text with marked secrets and the values of secret parameters replaced."""
-    return _PARAMETERS.sub(rf"\1{MASK}", _WORD.sub(_mask_marked, text))
+    unmarked = _WORD.sub(lambda word: MASK if _is_marked(word.group()) else word.group(), text)
+    return _PARAMETERS.sub(rf"\1{MASK}", unmarked)
 
 
 def mask_header(name: str, value: str) -> str:
@@ -43,10 +44,6 @@ def leaked_marker(text: str) -> str | None:
         if _is_marked(found.group()):
             return mask_text(text[max(0, found.start() - 80) : found.end() + 20])
     return None
-
-
-def _mask_marked(word: re.Match[str]) -> str:
-    return MASK if _is_marked(word.group()) else word.group()
 
 
 def _is_marked(word: str) -> bool:

@@ -201,12 +201,13 @@ def test_objects_do_not_fill_the_memory() -> None:
         store.room.take(1700)
 
 
-def test_parts_that_copy_one_object_again_and_again_do_not_fill_the_memory(exposed: FakeCloud) -> None:
-    oss = next(one for one in exposed.services if isinstance(one, OssService))
+def test_parts_that_copy_one_object_again_and_again_do_not_fill_the_memory(cloud: FakeCloud) -> None:
+    oss = next(one for one in cloud.services if isinstance(one, OssService))
     oss.store.room.max_bytes = 8000
-    key = exposed.access_key()
-    signer = Signer(Credentials(key.access_key_id, key.access_key_secret), signing.OSSV4("cn-hangzhou", "data"))
-    url = f"{exposed.url.replace('0.0.0.0', '127.0.0.1')}/data"
+    key = cloud.access_key()
+    scheme = signing.OSSV4("cn-hangzhou", "data")
+    signer = Signer(Credentials(key.access_key_id, key.access_key_secret), scheme, clock=cloud.clock)
+    url = f"{cloud.url}/data"
     with requests.Session() as session:
         session.auth = RequestsAuth(signer)
         assert session.put(f"{url}/source", bytes(1000), timeout=10).status_code == 200

@@ -8,9 +8,9 @@ import pytest
 
 from ramrole_creds import signing
 from ramrole_creds.testing.services.bucket_store import BucketStore
+from ramrole_creds.testing.services.oss import StorageService
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.services.signed_service import SignedService
-from ramrole_creds.testing.services.storage_service import StorageService
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireResponse

@@ -170,23 +170,19 @@ class CredentialStore:
         """
         with self._lock:
             if lifetime is None:
-                issued = IssuedCredentials(
-                    self._text("LTAI5tFAKE", 24), self._text("9kFAKESECRET", 30), None, now, None, identity
-                )
+                key, secret = self._text("LTAI5tFAKE", 24), self._text("9kFAKESECRET", 30)
+                issued = IssuedCredentials(key, secret, None, now, None, identity)
             else:
                 key, secret = self._text("STS.NTFAKE", 29), self._text("9kFAKESECRET", 44)
                 token = self._text(f"CAIS{TOKEN_MARKER}", TOKEN_CHARACTERS - 3, _BASE64) + "A=="
                 issued = IssuedCredentials(key, secret, token, now, now + lifetime, identity, session_policy)
-            self._keep(issued)
-            return issued
+            return self._keep(issued)
 
     def issue_session_key(self, identity: Identity, *, now: float, lifetime: float) -> IssuedCredentials:
         """Issue a session key of a key pair: it expires, and has no token."""
         with self._lock:
             key, secret = self._text("TMPSK.FAKE", 29), self._text("9kFAKESECRET", 44)
-            issued = IssuedCredentials(key, secret, None, now, now + lifetime, identity)
-            self._keep(issued)
-            return issued
+            return self._keep(IssuedCredentials(key, secret, None, now, now + lifetime, identity))
 
     def register_public_key(self, public_key_id: str, public_key: PublicKey, owner: IssuedCredentials) -> None:
         """Let the owner of a key pair sign with it.
@@ -225,13 +221,14 @@ class CredentialStore:
             digits = f"{self._random.getrandbits(128):032X}"
         return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
-    def _keep(self, issued: IssuedCredentials) -> None:
+    def _keep(self, issued: IssuedCredentials) -> IssuedCredentials:
         while len(self._issued) >= MAX_ISSUED:
             oldest = next((key for key, one in self._issued.items() if one.expires_at is not None), None)
             if oldest is None:
                 break
             del self._issued[oldest]
         self._issued[issued.access_key_id] = issued
+        return issued
 
     def _text(self, head: str, length: int, characters: str = _ALPHANUMERIC) -> str:
         return head + "".join(self._random.choices(characters, k=length - len(head)))

@@ -32,12 +32,7 @@ MAX_SHOWN_CHARACTERS = 200
 END_SECONDS = 5.0
 
 Kind = Literal["credentials", "error", "silence", "crash"]
-_SPELLINGS = {
-    "access_key_id": ("access_key_id", "accessKeyId", "AccessKeyId"),
-    "access_key_secret": ("access_key_secret", "accessKeySecret", "AccessKeySecret"),
-    "security_token": ("security_token", "securityToken", "SecurityToken"),
-    "signed_url": ("signed_url", "signedUrl", "SignedUrl"),
-}
+_FIELDS = ("access_key_id", "access_key_secret", "security_token", "signed_url")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -228,8 +223,11 @@ def _parsed(line: str) -> Fetched:
         return Fetched("crash", f"the client printed JSON that is not an object: {line.strip()}")
     if "error" in answer:
         return Fetched("error", str(answer["error"]))
-    found = {
-        name: next((answer[key] for key in spellings if isinstance(answer.get(key), str)), "")
-        for name, spellings in _SPELLINGS.items()
-    }
-    return Fetched("credentials", **found)
+    return Fetched("credentials", **{name: _field(answer, name) for name in _FIELDS})
+
+
+def _field(answer: Mapping[str, object], name: str) -> str:
+    """The text of that name, which may be written as accessKeyId or AccessKeyId too."""
+    title = name.title().replace("_", "")
+    spellings = (name, title[0].lower() + title[1:], title)
+    return next((text for key in spellings if isinstance(text := answer.get(key), str)), "")

@@ -167,7 +167,7 @@ def _other_host(host: str) -> WireResponse:
     shown = ascii(host[:MAX_SHOWN_HOST_CHARACTERS])
     if "://" in host:
         text = f"The Host header is a URL: {shown}. Set the endpoint of the client without http://, to HOST:PORT.\n"
-        return WireResponse(403, (("Content-Type", "text/plain"),), text.encode())
+        return _plain(403, text)
     text = (
         f"This is the fake cloud of a test, and the proxy of the programs that the test starts. It answers for its own "
         f"names only, not for {shown}, and forwards nothing. Name the host in "

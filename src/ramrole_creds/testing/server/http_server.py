@@ -96,14 +96,11 @@ class HttpServer:
             OSError: the address is taken or not local.
         """
         self._stopping.clear()
-        bound = self._bound()
-        self.port = bound.getsockname()[1]
         if self._wanted == "open":
-            bound.listen(BACKLOG)
-            bound.settimeout(0)
-            self._listener = bound
+            bound = self._listener = self._listen(BACKLOG)
         else:
-            self._placeholder = bound
+            bound = self._placeholder = self._bound()
+        self.port = bound.getsockname()[1]
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._acceptor = threading.Thread(target=self._accept, name=f"fake-cloud-{self.port}", daemon=True)
         _servers.add(self)

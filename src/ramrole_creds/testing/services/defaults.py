@@ -11,10 +11,9 @@ from ramrole_creds.testing.services.fc import FcService
 from ramrole_creds.testing.services.mns import MnsService
 from ramrole_creds.testing.services.odps import OdpsService
 from ramrole_creds.testing.services.openapi_echo import OpenApiEcho
-from ramrole_creds.testing.services.oss import OssService
+from ramrole_creds.testing.services.oss import OssService, S3Service
 from ramrole_creds.testing.services.ots import OtsService
 from ramrole_creds.testing.services.ram import RamService
-from ramrole_creds.testing.services.s3 import S3Service
 from ramrole_creds.testing.services.sls import SlsService
 from ramrole_creds.testing.services.sts import StsService
 

@@ -213,7 +213,7 @@ class MetadataService:
             "vendor-data": instance.vendor_data,
             "maintenance/active-system-events": instance.events,
             "dynamic/instance-identity/document": instance.identity_document(),
-            **{f"meta-data/{path}": value for path, value in instance.items.items()},
+            **{f"meta-data/{path}": value for path, value in list(instance.items.items())},  # a test may change them
         }
 
     def _listing(self, at: float) -> WireResponse:

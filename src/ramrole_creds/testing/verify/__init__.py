@@ -8,12 +8,11 @@ make it.
 
 from __future__ import annotations
 
-from ramrole_creds.testing.verify import datahub, fc, mns, odps, oss_v1, oss_v2, oss_v4, roa, s3, sls  # noqa: F401  # they register themselves
-from ramrole_creds.testing.verify.acs3 import is_fc_trigger
+from ramrole_creds.testing.verify import acs3, datahub, fc, mns, odps, oss_v1, oss_v2, oss_v4, roa, s3, sls  # noqa: F401  # they register themselves
 from ramrole_creds.testing.verify.nonces import NonceMemory
-from ramrole_creds.testing.verify.oss_address import OssAddress, oss_address
+from ramrole_creds.testing.verify.oss_address import oss_address
 from ramrole_creds.testing.verify.oss_post import PostForm, parse_post_form
-from ramrole_creds.testing.verify.ots import has_ots_headers, ots_response_authorization
+from ramrole_creds.testing.verify.ots import ots_response_authorization
 from ramrole_creds.testing.verify.registry import VERIFIERS, Verifier, find_verifier
 from ramrole_creds.testing.verify.rpc import is_rpc, named_operation, rpc_parameters
 from ramrole_creds.testing.verify.verification import Accepted, KeyDirectory, Rejected, VerificationResult
@@ -23,14 +22,11 @@ __all__ = [
     "Accepted",
     "KeyDirectory",
     "NonceMemory",
-    "OssAddress",
     "PostForm",
     "Rejected",
     "VerificationResult",
     "Verifier",
     "find_verifier",
-    "has_ots_headers",
-    "is_fc_trigger",
     "is_rpc",
     "named_operation",
     "oss_address",
