@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ramrole_creds._files import write_whole_file
 from ramrole_creds.testing.account.policy_conditions import texts
+from ramrole_creds.testing.account.ram_policy import trust
 from ramrole_creds.testing.account.rsa_signature import PrivateKey, PublicKey
 
 if TYPE_CHECKING:
@@ -122,13 +123,7 @@ class OidcIssuer:
         condition = {"oidc:iss": [self.url], "oidc:aud": [AUDIENCE]}
         if subject is not None:
             condition["oidc:sub"] = [subject]
-        statement = {
-            "Effect": "Allow",
-            "Action": "sts:AssumeRole",
-            "Principal": {"Federated": [self.provider_arn]},
-            "Condition": {"StringEquals": condition},
-        }
-        return {"Version": "1", "Statement": [statement]}
+        return trust({"Federated": [self.provider_arn]}, {"StringEquals": condition})
 
 
 class InvalidToken(Exception):

@@ -36,19 +36,20 @@ def allow(*actions: str, resource: str = "*") -> Document:
 
 ALLOW_ALL: Document = allow("*")
 READ_ONLY: Document = allow("*:Describe*", "*:List*", "*:Get*")
-TRUST_ECS: Document = {
-    "Version": "1",
-    "Statement": [
-        {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": ["ecs.aliyuncs.com"]}},
-    ],
-}
+
+
+def trust(principal: Mapping[str, Sequence[str]], condition: Mapping[str, Any] | None = None) -> Document:
+    """A trust policy for these principals, under a condition where one is given."""
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}
+    return {"Version": "1", "Statement": [statement | ({"Condition": condition} if condition else {})]}
+
+
+TRUST_ECS: Document = trust({"Service": ["ecs.aliyuncs.com"]})
 
 
 def trust_account(account_id: str) -> Document:
     """A trust policy for ECS and for everybody in the account."""
-    principal = {"Service": ["ecs.aliyuncs.com"], "RAM": [f"acs:ram::{account_id}:root"]}
-    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}
-    return {"Version": "1", "Statement": [statement]}
+    return trust({"Service": ["ecs.aliyuncs.com"], "RAM": [f"acs:ram::{account_id}:root"]})
 
 
 def decide(documents: Iterable[Document], action: str, resource: str = "*", context: Context | None = None) -> Decision:

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ramrole_creds.testing.account.credential_store import CredentialStore
-    from ramrole_creds.testing.server.messages import WireRequest, WireResponse
-    from ramrole_creds.testing.verify import Rejected
+    from ramrole_creds.testing.server.messages import WireResponse
 
 
 class DatahubService(SignedService):
@@ -29,6 +28,7 @@ class DatahubService(SignedService):
     product = "dhs"
     full_code = "LimitExceeded"
     request_id_header = "x-datahub-request-id"
+    error_names = ("ErrorCode", "ErrorMessage", "RequestId")
 
     def __init__(self, issuer: CredentialStore) -> None:
         super().__init__(issuer)
@@ -69,11 +69,6 @@ class DatahubService(SignedService):
             if match is None:
                 raise ServiceError("NoSuchTopic", "The fake cloud has no topics.", 404)
             return self._project(call, match[1])
-
-    def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
-        """A document in JSON."""
-        content = {"RequestId": request_id, "ErrorCode": refused.code, "ErrorMessage": refused.message}
-        return json_response(content, status=refused.status)
 
     def _project(self, call: SignedCall, project: str) -> WireResponse:
         if call.method == "POST":

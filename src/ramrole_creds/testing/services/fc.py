@@ -12,7 +12,6 @@ from ramrole_creds.testing.verify.error_catalogs import FC
 
 if TYPE_CHECKING:
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.verify import Rejected
 
 API_PATH = "/2016-08-15/"
 _COLLECTIONS = ("services", "functions", "triggers", "versions", "aliases")
@@ -26,6 +25,7 @@ class FcService(SignedService):
     request_id_form = "uuid"
     request_id_header = "X-Fc-Request-Id"
     product = "fc"
+    error_names = ("ErrorCode", "ErrorMessage")
 
     def looks_familiar(self, request: WireRequest) -> bool:
         """By path."""
@@ -64,11 +64,6 @@ class FcService(SignedService):
         if call.method == "GET" and collection in _COLLECTIONS:
             return json_response({collection: [], "nextToken": None})
         return json_response(read_json(call.request.body) or {})
-
-    def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
-        """A document in JSON."""
-        content = {"ErrorCode": refused.code, "ErrorMessage": refused.message}
-        return json_response(content, status=refused.status)
 
 
 def _path(call: SignedCall) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.testing.account.access import Access
 from ramrole_creds.testing.services.denial import Denial
+from ramrole_creds.testing.services.markup import json_response
 from ramrole_creds.testing.services.room import Room
 from ramrole_creds.testing.services.service import ServiceError
 from ramrole_creds.testing.verify import NonceMemory, Rejected, find_verifier
@@ -18,7 +19,7 @@ from ramrole_creds.testing.verify.canonical import decode, query_pairs
 from ramrole_creds.testing.verify.verification import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ramrole_creds.testing.account.credential_store import CredentialStore, IssuedCredentials
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
@@ -103,6 +104,7 @@ class SignedService(ABC):
     request_id_header: ClassVar[str] = ""
     request_id_form: ClassVar[str] = "short"
     full_code: ClassVar[str] = "QuotaExceeded"
+    error_names: ClassVar[Sequence[str]]  # of code, message and request id in an error document
     mark: ClassVar[str]
     product: ClassVar[str]
 
@@ -191,6 +193,7 @@ class SignedService(ABC):
             ServiceError: the service refuses.
         """
 
-    @abstractmethod
     def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
-        """The service's error document."""
+        """The service's error document, in JSON unless a service says otherwise."""
+        values = (refused.code, refused.message, request_id)
+        return json_response(dict(zip(self.error_names, values, strict=False)), status=refused.status)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from ramrole_creds.testing.account.credential_store import CredentialStore
     from ramrole_creds.testing.server.messages import WireRequest
-    from ramrole_creds.testing.verify import Rejected
 
 _SHARD = {
     "shardID": 0,
@@ -37,6 +36,7 @@ class SlsService(SignedService):
     mark = "x-log-apiversion"
     product = "log"
     request_id_header = "x-log-requestid"
+    error_names = ("errorCode", "errorMessage", "requestId")
 
     def __init__(self, issuer: CredentialStore) -> None:
         super().__init__(issuer)
@@ -83,11 +83,6 @@ class SlsService(SignedService):
                 self._keep(project, logstore)
             return json_response(None)
         return _reading(call, logstore, below)
-
-    def refuse(self, request: WireRequest, request_id: str, refused: Rejected) -> WireResponse:
-        """A document in JSON."""
-        content = {"errorCode": refused.code, "errorMessage": refused.message, "requestId": request_id}
-        return json_response(content, status=refused.status)
 
     def _logstore_collection(self, call: SignedCall, project: str) -> WireResponse:
         with self._lock:
