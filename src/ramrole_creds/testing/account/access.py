@@ -84,7 +84,9 @@ class Caller(Protocol):
     def principal_arn(self) -> str: ...
     @property
     def access_key_id(self) -> str: ...
-    def policy_layers(self) -> list[tuple[str, list[Document]]]: ...
+
+    def policy_layers(self) -> list[tuple[str, list[Document]]]:
+        """The kinds of policies with their documents, all of which must allow a call."""
 
 
 _recorders: list[Callable[[JudgedAccess, Context], None]] = []

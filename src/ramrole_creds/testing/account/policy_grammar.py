@@ -119,6 +119,10 @@ def _problem_of_elements(statement: Mapping[str, Any], known: frozenset[str]) ->
         return f"a trust policy has no {unknown[0]}"
     if unknown:
         return f"{unknown[0]!r} is not an element of a statement{_hint(unknown[0], known)}"
+    return _problem_of_effect_and_names(statement)
+
+
+def _problem_of_effect_and_names(statement: Mapping[str, Any]) -> str | None:
     if statement.get("Effect") not in ("Allow", "Deny"):
         return 'the Effect is "Allow" or "Deny"'
     for name in ("Action", "NotAction", "Resource", "NotResource"):

@@ -47,9 +47,15 @@ class ControlledCloud(Protocol):
     def clock(self) -> Any: ...  # noqa: ANN401  # any clock; `advance` is looked up
     @property
     def url(self) -> str: ...
-    def least_privilege(self, name: str, *, resources: Width = "exact") -> dict[str, Any]: ...
-    def disable_endpoint(self, how: str = "403") -> None: ...
-    def enable_endpoint(self) -> None: ...
+
+    def least_privilege(self, name: str, *, resources: Width = "exact") -> dict[str, Any]:
+        """The smallest policy that allows the calls of a role."""
+
+    def disable_endpoint(self, how: str = "403") -> None:
+        """Turn the metadata service off."""
+
+    def enable_endpoint(self) -> None:
+        """Turn the metadata service on."""
 
 
 def answer_control(cloud: ControlledCloud, request: WireRequest) -> WireResponse:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.testing.services.markup import json_response
 from ramrole_creds.testing.services.room import entry_size
@@ -28,7 +28,7 @@ class DatahubService(SignedService):
     product = "dhs"
     full_code = "LimitExceeded"
     request_id_header = "x-datahub-request-id"
-    error_names = ("ErrorCode", "ErrorMessage", "RequestId")
+    error_names: ClassVar[tuple[str, ...]] = ("ErrorCode", "ErrorMessage", "RequestId")
 
     def __init__(self, issuer: CredentialStore) -> None:
         super().__init__(issuer)

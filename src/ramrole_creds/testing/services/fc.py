@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.markup import json_response, read_json
@@ -25,7 +25,7 @@ class FcService(SignedService):
     request_id_form = "uuid"
     request_id_header = "X-Fc-Request-Id"
     product = "fc"
-    error_names = ("ErrorCode", "ErrorMessage")
+    error_names: ClassVar[tuple[str, ...]] = ("ErrorCode", "ErrorMessage")
 
     def looks_familiar(self, request: WireRequest) -> bool:
         """By path."""

@@ -19,7 +19,7 @@ from ramrole_creds.testing.verify.canonical import decode, query_pairs
 from ramrole_creds.testing.verify.verification import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from ramrole_creds.testing.account.credential_store import CredentialStore, IssuedCredentials
     from ramrole_creds.testing.server.messages import WireRequest, WireResponse
@@ -104,7 +104,7 @@ class SignedService(ABC):
     request_id_header: ClassVar[str] = ""
     request_id_form: ClassVar[str] = "short"
     full_code: ClassVar[str] = "QuotaExceeded"
-    error_names: ClassVar[Sequence[str]]  # of code, message and request id in an error document
+    error_names: ClassVar[tuple[str, ...]]  # of code, message and request id in an error document
     mark: ClassVar[str]
     product: ClassVar[str]
 

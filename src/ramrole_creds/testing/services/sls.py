@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds.testing.server.messages import WireResponse
 from ramrole_creds.testing.services.markup import json_response, read_json
@@ -36,7 +36,7 @@ class SlsService(SignedService):
     mark = "x-log-apiversion"
     product = "log"
     request_id_header = "x-log-requestid"
-    error_names = ("errorCode", "errorMessage", "requestId")
+    error_names: ClassVar[tuple[str, ...]] = ("errorCode", "errorMessage", "requestId")
 
     def __init__(self, issuer: CredentialStore) -> None:
         super().__init__(issuer)
