@@ -107,10 +107,6 @@ class _RegionalAuth(ProviderAuthV4):  # type: ignore[misc]  # the SDK has no typ
         self._complete(req)
         super()._sign_request(req, bucket_name, key)
 
-    def _sign_url(self, req: SdkObject, bucket_name: str, key: str, *more: SdkObject) -> SdkObject:
-        self._complete(req)
-        return super()._sign_url(req, bucket_name, key, *more)
-
     def _complete(self, req: SdkObject) -> None:
         # Requests of aiooss2 lack the three attributes.
         req.region = getattr(req, "region", None) or self._region

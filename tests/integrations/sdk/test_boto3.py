@@ -117,3 +117,9 @@ def test_the_credentials_of_a_session_arrive_with_their_provider(stage: Stage) -
     credentials = botocore_session(EcsRamRoleProvider(endpoint=stage.url)).get_credentials()
 
     assert used_elsewhere(credentials, "print(value.get_frozen_credentials().access_key[:4])") == "STS."
+
+
+def test_the_settings_of_all_clients_of_a_session_arrive_with_it(stage: Stage) -> None:
+    session = botocore_session(EcsRamRoleProvider(endpoint=stage.url))
+    session.set_default_client_config(Config(connect_timeout=7))
+    assert used_elsewhere(session, "print(value.get_default_client_config().connect_timeout)") == "7"

@@ -138,3 +138,24 @@ def test_a_producer_of_another_version_is_refused(stage: Stage, monkeypatch: pyt
     with pytest.raises(ConfigurationError, match="pin aliyun-log-producer=="):
         refreshing(stage)
     assert len(closed) == 1
+
+
+def test_a_token_that_nothing_replaces_is_refreshed_once_and_then_paused(stage: Stage) -> None:
+    held = stage.provider.get_credentials()
+    stage.cloud.credential_store.revoke(held.access_key_id)
+    fetched = []
+    stage.provider = FunctionProvider(lambda: fetched.append(1) or held)  # type: ignore[assignment]  # as good here
+    with refreshing(stage) as producer:
+        for _ in range(2):
+            error = outcome_of_sending(producer)
+            assert error is not None
+            assert error.http_status == 401
+    assert len(fetched) == 2, "the first, and one more after the first rejection"
+
+
+def test_a_log_that_is_rejected_while_the_producer_closes_is_reported(stage: Stage) -> None:
+    outcome: list[Any] = []
+    with refreshing(stage) as producer:
+        stage.revoke()
+        producer.writer("project", "store").send({"k": "v"}, on_delivery=outcome.append)
+    assert [one.http_status for one in outcome] == [401]

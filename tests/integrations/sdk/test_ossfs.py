@@ -161,3 +161,11 @@ def test_a_region_that_is_given_is_that_of_an_endpoint_or_refused(stage: Stage) 
 def test_swapped_arguments_are_reported(stage: Stage, make: Any) -> None:
     with pytest.raises(ConfigurationError, match=rf"swapped: write {make.__name__}\(endpoint, provider\)"):
         make(stage.provider, stage.url)
+
+
+def test_a_file_system_without_a_provider_is_that_of_ossfs(stage: Stage) -> None:
+    key = stage.cloud.access_key()
+    fs = OSSFileSystem(endpoint=stage.url, key=key.access_key_id, secret=key.access_key_secret)
+    fs.pipe_file("bkt/key", b"body")
+    assert fs.cat_file("bkt/key") == b"body"
+    assert set(stage.accepted("oss")) == {key.access_key_id}
