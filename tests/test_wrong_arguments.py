@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ramrole_creds import (
+    CliProfileProvider,
     CloudSsoProvider,
     ConfigurationError,
     CredentialProvider,
@@ -15,21 +16,31 @@ from ramrole_creds import (
     EcsRamRoleProvider,
     EnvironmentProvider,
     FetchError,
+    IniProfileProvider,
     OAuthProvider,
     OAuthTokens,
     OidcRoleArnProvider,
+    ProcessProvider,
     ProviderChain,
+    PushProvider,
     RamRoleArnProvider,
+    RamRoleError,
+    RefreshPolicy,
     RsaKeyPairProvider,
     Signer,
     StaticProvider,
     default_provider,
+    provider_from_config,
     provider_from_url,
     signing,
 )
+from ramrole_creds.integrations.function_compute import push_from_headers
+from ramrole_creds.metadata import MetadataClient
 from ramrole_creds.sts import StsClient
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ramrole_creds import Credentials, FetchContext
 
 
@@ -189,3 +200,50 @@ def test_the_end_of_a_sign_in_is_a_number() -> None:
         OAuthTokens("access", "refresh", soon)
     with pytest.raises(ConfigurationError, match="access_token_expire must be a number of Unix seconds"):
         CloudSsoProvider("https://signin.example.com/", "1", "ac-1", access_token="t", access_token_expire=soon)
+
+
+ROLE = "acs:ram::1:role/app"
+KEYS = StaticProvider("LTAI5tExample", "secret")
+WRONG: Any = 5
+FALSE: Any = "false"
+PAIRLESS: Any = ["a"]
+MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
+    "vpc as text": (lambda: RamRoleArnProvider(KEYS, ROLE, vpc=FALSE), "vpc must be True or False, not 'false'"),
+    "an empty policy": (lambda: RamRoleArnProvider(KEYS, ROLE, session_policy={}), "session policy is not valid"),
+    "a list as policy": (lambda: RamRoleArnProvider(KEYS, ROLE, session_policy=PAIRLESS), "policy is not valid"),
+    "a scope without a policy": (lambda: RamRoleArnProvider(KEYS, ROLE).scoped(""), "scoped() needs a session policy"),
+    "an empty scope": (lambda: RamRoleArnProvider(KEYS, ROLE).scoped({}), "session policy is not valid"),
+    "a profile by number": (lambda: CliProfileProvider(WRONG), "profile_name must be a text, not int"),
+    "a section by number": (lambda: IniProfileProvider(WRONG), "section must be a text, not int"),
+    "a mistyped option": (lambda: provider_from_url("ecs-ram-role://web?tokenmode=off"), "Did you mean 'token_mode'?"),
+    "seconds in words": (
+        lambda: provider_from_url("ecs-ram-role://web?connect_timeout=fast"), "connect_timeout must be a number, such",
+    ),
+    "an unknown type": (lambda: provider_from_config({"type": "ecs"}), "credentials_uri, not 'ecs'."),
+    "an open quotation": (lambda: ProcessProvider('tool "x'), "Correct its quotation marks, or pass a list"),
+    "pauses swapped": (lambda: RefreshPolicy(retry_initial=10, retry_max=1), "Swap them, or raise retry_max"),
+    "parameters that are no pairs": (
+        lambda: signing.Request("GET", "https://h/", params=PAIRLESS), "Parameters are pairs of name and value",
+    ),
+    "a fixed nonce": (lambda: Signer(KEYS, signing.ACS3(), nonce=FALSE), "nonce must be a function that returns"),
+    "one header to sign": (lambda: signing.ACS3(additional_headers="host"), "must be a list of names, not 'host'"),
+    "a number of headers": (
+        lambda: signing.OSSV4("cn-hangzhou", additional_headers=WRONG), "additional_headers must be a list of names",
+    ),
+    "an instance without a name": (lambda: signing.OTSV2(""), "instance must be the name of a Tablestore instance"),
+    "a role by number": (
+        lambda: MetadataClient("http://127.0.0.1:9").role_credentials(WRONG), "The name of a role must be a text",
+    ),
+    "headers that are none": (
+        lambda: push_from_headers(PushProvider(), WRONG), "headers must be a mapping of the request's headers, not int",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_reported_with_what_to_write(name: str) -> None:
+    call, text = MISTAKES[name]
+    with pytest.raises(RamRoleError) as raised:
+        call()
+    assert text in raised.value.message
+    assert raised.value.message != str(raised.value), "the text names a section of the page of errors"

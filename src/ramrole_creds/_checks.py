@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ramrole_creds.errors import ConfigurationError, reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import TypeGuard
 
 
@@ -104,6 +104,29 @@ def checked_patience(name: str, value: object) -> float:
     except (TypeError, ValueError, OverflowError):
         pass
     raise ConfigurationError(f"{name} must be a number of seconds, 0 or more, not {value!r:.60}.")
+
+
+def checked_name(name: str, value: object) -> str | None:
+    """A text; None for None and an empty text.
+
+    Raises:
+        ConfigurationError: the value is not text.
+    """
+    if value is None or isinstance(value, str):
+        return value or None
+    raise ConfigurationError(f"{name} must be a text, not {kind_of(value)}.")
+
+
+def lower_names(name: str, values: object) -> set[str]:
+    """Names, in lower case, of an argument that takes several.
+
+    Raises:
+        ConfigurationError: the value is one text, or holds something else than text.
+    """
+    names = list(values) if isinstance(values, Iterable) and not isinstance(values, (str, bytes)) else [None]
+    if not all(isinstance(one, str) for one in names):
+        raise ConfigurationError(f"{name} must be a list of names, not {values!r:.60}.")
+    return {str(one).lower() for one in names}
 
 
 class UnknownArgumentError(TypeError):

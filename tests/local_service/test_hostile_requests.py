@@ -221,8 +221,14 @@ def test_the_secret_path_is_in_no_log_and_the_access_log_of_the_program_stays(
         ({"admin_port": -1}, "admin_port must be 0"),
         ({"hosts": "localhost"}, "hosts must be a list"),
         ({"items": "region-id", "metadata": True}, "items must be a list"),
+        ({"hosts": [5]}, "hosts must be a list"),
+        ({"socket_path": 5}, "socket_path must be the path of a Unix socket, not int"),
+        ({"socket_mode": "600"}, "socket_mode must be the mode of a file, such as 0o600, not '600'"),
+        ({"socket_mode": 0o7777}, "socket_mode must be the mode of a file"),
+        ({"limits": 5}, "limits must be ServiceLimits or None, not int"),
+        ({"history": ServiceLimits}, "history must be History or None, not the class ServiceLimits"),
     ],
-    ids=["no host", "port too high", "port as text", "negative port", "hosts as text", "items as text"],
+    ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_an_argument_that_makes_no_sense_is_refused(options: dict[str, object], text: str) -> None:
     with pytest.raises(ConfigurationError, match=text):

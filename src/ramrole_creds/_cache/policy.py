@@ -69,7 +69,8 @@ class RefreshPolicy:
             )
         if self.retry_max < self.retry_initial:
             raise ConfigurationError(
-                f"retry_max ({self.retry_max:g} s) is shorter than retry_initial ({self.retry_initial:g} s)."
+                f"retry_max ({self.retry_max:g} s) is shorter than retry_initial ({self.retry_initial:g} s). Swap "
+                "them, or raise retry_max."
             )
         if self.fetch_timeout <= 0:
             raise ConfigurationError("fetch_timeout must be above 0: no fetch could ever succeed.")

@@ -90,7 +90,7 @@ def provider_from_config(config: object, **options: Unpack[ProviderOptions]) -> 
     if kind == "bearer":
         raise ConfigurationError("A bearer token has no keys to sign with. Use BearerTokenProvider.")
     if kind not in TYPES:
-        raise ConfigurationError(f"The type of the configuration must be one of {', '.join(TYPES)}.")
+        raise ConfigurationError(f"The type of the configuration must be one of {', '.join(TYPES)}, not {kind!r:.60}.")
     settings = SourceSettings(
         fields,
         NAMES,

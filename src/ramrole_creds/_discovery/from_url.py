@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -23,6 +24,7 @@ MAX_NESTED_URLS = 16
 
 _SECONDS = frozenset(("connect_timeout", "read_timeout", "timeout", "duration"))
 _FLAGS = frozenset(("vpc", "allow_http"))
+_OF_TOKENS = ("token_mode", "token_file", "private_key_file")  # arguments that name a secret and hold none
 _LISTS = frozenset(("only",))
 _SOURCES = frozenset(("source", "link"))
 _NO_SECRET = "Secrets are not allowed in the URL of a provider"  # noqa: S105  # words of a message
@@ -168,8 +170,10 @@ def _refuse_secrets(scheme: str, authority: str, names: list[str]) -> None:
         raise ConfigurationError(f"{scheme}:// contains a user or password before @. {_NO_SECRET}.")
     for name in names:
         if names_secret(name) or "access_key_id" in name.lower().replace("-", "_"):
+            close = get_close_matches(name.lower().replace("-", "_"), _OF_TOKENS, 1, cutoff=0.85)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
             raise ConfigurationError(
-                f"{scheme}:// contains {name[:40]!r}. {_NO_SECRET}. Use a profile or the environment."
+                f"{scheme}:// contains {name[:40]!r}. {_NO_SECRET}. Use a profile or the environment.{hint}"
             )
 
 
@@ -195,5 +199,5 @@ def _value(name: str, text: str, depth: int) -> object:
         try:
             return float(text)
         except ValueError:
-            raise ConfigurationError(f"{name} must be a number.") from None
+            raise ConfigurationError(f"{name} must be a number, such as 2.5.") from None
     return text

@@ -11,7 +11,8 @@ from collections import Counter
 from typing import Any, Final
 
 from ramrole_creds import events
-from ramrole_creds.errors import cannot_be_pickled
+from ramrole_creds._checks import kind_of
+from ramrole_creds.errors import ConfigurationError, cannot_be_pickled
 
 BUCKETS_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0)
 """Of the time of a fetch, which ends with its time limit."""
@@ -20,6 +21,18 @@ _first: dict[type[SharedListener], SharedListener] = {}
 """The first of each class that writes to the place which every process has."""
 _defaults: weakref.WeakSet[SharedListener] = weakref.WeakSet()
 _all: weakref.WeakSet[SharedListener] = weakref.WeakSet()
+
+
+def require_method(name: str, given: object, method: str, expected: str) -> None:
+    """Check an argument by a method of its class.
+
+    Raises:
+        ConfigurationError: it is given, and does not have the method.
+    """
+    if given is not None and (isinstance(given, type) or not callable(getattr(given, method, None))):
+        raise ConfigurationError(
+            f"{name} must be {expected}, not {kind_of(given)}. The provider takes the metrics object as on_event."
+        )
 
 
 class SharedListener(ABC):

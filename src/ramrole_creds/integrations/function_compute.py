@@ -68,6 +68,8 @@ def push_from_headers(provider: PushProvider, headers: Mapping[str, str]) -> boo
     Returns:
         True if the headers had credentials.
     """
+    if not callable(getattr(headers, "get", None)):
+        raise ConfigurationError(f"headers must be a mapping of the request's headers, not {type(headers).__name__}.")
     return _push(provider, [headers.get(name) for name in HEADERS])
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ramrole_creds import __version__, events
 from ramrole_creds.integrations._sdk import load_sdk
-from ramrole_creds.integrations._shared_listener import BUCKETS_SECONDS, SharedListener
+from ramrole_creds.integrations._shared_listener import BUCKETS_SECONDS, SharedListener, require_method
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +36,8 @@ class OpenTelemetryMetrics(SharedListener):
     """
 
     def __init__(self, meter: metrics.Meter | None = None, tracer: trace.Tracer | None = None) -> None:
+        require_method("meter", meter, "create_counter", "a Meter of OpenTelemetry or None")
+        require_method("tracer", tracer, "start_span", "a Tracer of OpenTelemetry or None")
         super().__init__(default=meter is None and tracer is None)
         meter = metrics.get_meter("ramrole_creds", __version__) if meter is None else meter
         self._tracer = trace.get_tracer("ramrole_creds", __version__) if tracer is None else tracer

@@ -12,7 +12,7 @@ import os
 
 from ramrole_creds import events
 from ramrole_creds.integrations._sdk import load_sdk
-from ramrole_creds.integrations._shared_listener import BUCKETS_SECONDS, SharedListener
+from ramrole_creds.integrations._shared_listener import BUCKETS_SECONDS, SharedListener, require_method
 
 load_sdk("prometheus_client", "prometheus")
 
@@ -37,6 +37,7 @@ class PrometheusMetrics(SharedListener):
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        require_method("registry", registry, "register", "a CollectorRegistry of prometheus_client")
         super().__init__(default=registry is REGISTRY)
         one, prefix, end = ["provider"], "ramrole_creds_", "When the first held credentials expire, Unix time"
         outcome, state, states = [*one, "outcome"], [*one, "state"], "Providers in this state"

@@ -96,12 +96,13 @@ def parse_rule(text: str) -> ClientRule:
     Raises:
         ConfigurationError: the text has another form, or this machine does not know the user.
     """
-    kind, colon, value = text.partition(":")
+    given: object = text
+    kind, colon, value = text.partition(":") if isinstance(given, str) else ("", "", "")
     if text == "*":
         return ClientRule(text)
     if colon and kind == "user":
         return ClientRule(text, uid=_uid_of(value))
-    if _UID.fullmatch(text):
+    if colon and _UID.fullmatch(text):
         return ClientRule(text, uid=int(value))
     if colon and kind == "addr":
         with suppress(ValueError):

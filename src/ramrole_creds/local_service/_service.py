@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import uvicorn
 
-from ramrole_creds._checks import is_number, kind_of
+from ramrole_creds._checks import is_number, kind_of, lower_names
 from ramrole_creds._pickling import BoundToProcess
 from ramrole_creds.errors import ConfigurationError, RamRoleError
 from ramrole_creds.local_service._admin import admin_app
@@ -46,6 +46,7 @@ LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 START_SECONDS: Final = 10.0
 BACKLOG: Final = 512
 MAX_PORT: Final = 65535
+MAX_MODE: Final = 0o777
 
 
 class LocalService(BoundToProcess):
@@ -86,6 +87,7 @@ class LocalService(BoundToProcess):
         history: History | None = None,
     ) -> None:
         _check_arguments(provider, socket_path, items, hosts, metadata=metadata)
+        _check_kinds(socket_path, socket_mode, limits, history)
         _check_address(host, port, admin_port)
         self._host, self._port = host, port
         self._socket_path = None if socket_path is None else Path(socket_path)
@@ -237,9 +239,9 @@ def _check_arguments(
         raise ConfigurationError(
             f"LocalService takes a CredentialProvider object or ClientRules, not {kind_of(provider)}."
         )
-    for name, names in (("items", items), ("hosts", hosts)):
-        if isinstance(names, str):
-            raise ConfigurationError(f"{name} must be a list of names, not the text {names!r}.")
+    lower_names("hosts", hosts)
+    if isinstance(items, str):
+        raise ConfigurationError(f"items must be a list of names, not {items!r:.60}.")
     for item in items:
         if not is_item_name(item):
             raise ConfigurationError(
@@ -250,6 +252,16 @@ def _check_arguments(
         raise ConfigurationError("This system has no Unix sockets. Use host and port instead.")
     if items and not metadata:
         raise ConfigurationError("items are passed on by the metadata protocol: set metadata=True (--metadata).")
+
+
+def _check_kinds(socket_path: object, socket_mode: object, limits: object, history: object) -> None:
+    if socket_path is not None and not isinstance(socket_path, (str, os.PathLike)):
+        raise ConfigurationError(f"socket_path must be the path of a Unix socket, not {kind_of(socket_path)}.")
+    if not isinstance(socket_mode, int) or not 0 <= socket_mode <= MAX_MODE:
+        raise ConfigurationError(f"socket_mode must be the mode of a file, such as 0o600, not {socket_mode!r:.60}.")
+    for name, given, cls in (("limits", limits, ServiceLimits), ("history", history, History)):
+        if given is not None and not isinstance(given, cls):
+            raise ConfigurationError(f"{name} must be {cls.__name__} or None, not {kind_of(given)}.")
 
 
 def _check_address(host: object, port: object, admin_port: object) -> None:

@@ -162,7 +162,11 @@ class MetadataClient:
             RoleNotAttached: no role is attached.
             MetadataError: another role is attached, or the answer is not usable.
             MetadataUnreachable: no metadata service answers.
+            ConfigurationError: the name is not text, or empty.
         """
+        given: object = name
+        if not isinstance(given, str) or not given:
+            raise ConfigurationError(f"The name of a role must be a text, such as 'web', not {name!r:.60}.")
         return self._ask(lambda session: session.credentials_of_pinned(name), context)
 
     def attached_role_credentials(self, remembered: str | None, context: FetchContext | None = None) -> Credentials:

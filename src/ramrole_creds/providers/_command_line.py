@@ -36,7 +36,10 @@ def split_command(command: str | Sequence[str], *, windows: bool) -> list[str]:
         try:
             arguments = split_windows(command) if windows else shlex.split(command.replace("\\\n", ""))
         except ValueError as error:
-            raise ConfigurationError(f"The credential command cannot be split into arguments: {error}.") from None
+            raise ConfigurationError(
+                f"The credential command cannot be split into arguments: {error}. Correct its quotation marks, or pass "
+                "a list of arguments."
+            ) from None
     else:
         arguments = list(given) if isinstance(given, Sequence) else []
     if not arguments or not arguments[0] or not all(isinstance(argument, str) for argument in arguments):

@@ -145,7 +145,11 @@ class ProcessProvider(CredentialProvider):
         complaint = describe_stderr(result.stderr, cut=result.stderr_cut)
         return ProcessError(
             f"The credential command {self._program} ended with status {result.status}"
-            + (f" and wrote to standard error: {complaint}" if complaint else " and wrote nothing to standard error.")
+            + (
+                f" and wrote to standard error: {complaint}"
+                if complaint
+                else " and wrote nothing to standard error. Run it by hand as the user of this process."
+            )
         )
 
     def _read(self, output: bytes) -> Credentials:

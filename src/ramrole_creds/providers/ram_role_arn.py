@@ -131,7 +131,7 @@ class RamRoleArnProvider(StsProvider):
         Raises:
             ConfigurationError: the policy is not valid, or this provider has a session policy already.
         """
-        require_unscoped(self._session_policy)
+        require_unscoped(self._session_policy, session_policy)
         return self._with_policy()(session_policy=session_policy)
 
     def explain(self) -> str:

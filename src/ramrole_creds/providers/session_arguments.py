@@ -104,7 +104,9 @@ def checked_external_id(external_id: object) -> str | None:
 
 
 def policy_text(session_policy: object) -> str | None:
-    """The session policy as JSON; None if it is empty.
+    """The session policy as JSON; None for None and an empty text.
+
+    An empty mapping is refused: whoever passes one means to allow nothing, and no policy allows all that the role may.
 
     Args:
         session_policy: JSON text, which is sent unchanged, or a mapping.
@@ -112,7 +114,7 @@ def policy_text(session_policy: object) -> str | None:
     Raises:
         ConfigurationError: it is not a policy document, or it is longer than STS accepts.
     """
-    if not session_policy:
+    if session_policy is None or session_policy == "":
         return None
     import json
 
@@ -139,12 +141,21 @@ def policy_text(session_policy: object) -> str | None:
     return text
 
 
-def require_unscoped(session_policy: str | None) -> None:
+def require_unscoped(session_policy: str | None, new: object) -> None:
     """Check that a provider may be scoped.
 
+    Args:
+        session_policy: the session policy that it has.
+        new: the one that it gets.
+
     Raises:
-        ConfigurationError: it has a session policy already.
+        ConfigurationError: it has a session policy already, or gets none.
     """
+    if policy_text(new) is None:
+        raise ConfigurationError(
+            'scoped() needs a session policy: a JSON object with "Version" and "Statement". Without one the session '
+            "may do all that the role may."
+        )
     if session_policy is not None:
         raise ConfigurationError(
             "This provider has a session policy already, and STS cannot combine two: the new one might allow more. "

@@ -241,7 +241,7 @@ def _encode_params(params: ParamsLike) -> str:
         )
     except UnicodeEncodeError:
         problem = "A parameter contains a lone surrogate, which has no bytes to send."
-    except (AttributeError, TypeError):
+    except (AttributeError, TypeError, ValueError):
         problem = "Parameters are pairs of name and value, both text, or a mapping of them."
     raise SigningError(problem)  # outside of the handlers: their errors hold the parameters
 

@@ -103,6 +103,10 @@ class Signer(PickledWithSlots):
         _require_provider(provider, scheme)
         if isinstance(scheme, type) or not hasattr(scheme, "sign"):
             raise ConfigurationError(f"A Signer needs a scheme such as signing.ACS3(), not {kind_of(scheme)}.")
+        if nonce is not None and not callable(nonce):
+            raise ConfigurationError(
+                f"nonce must be a function that returns a new text each time, not {kind_of(nonce)}."
+            )
         self.provider: CredentialSource = provider
         self.scheme: Scheme = scheme
         self._get_credentials = provider.get_credentials

@@ -33,6 +33,9 @@ _HINTS = {
     "AuthenticationFail.OIDCToken.Expired": (
         "The OIDC token has expired. The kubelet should replace the file before that: check when it was written."
     ),
+    "AuthenticationFail.OIDCToken.Invalid": (
+        "The token is not one that the identity provider in RAM can read: check what the file or the callable holds."
+    ),
     "AuthenticationFail.OIDCToken.AudienceNotMatch": (
         "The identity provider in RAM does not accept the token's audience (sts.aliyuncs.com for RRSA)."
     ),

@@ -15,7 +15,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client import CollectorRegistry
 
-from ramrole_creds import Credentials, FunctionProvider, ProviderChain, events
+from ramrole_creds import ConfigurationError, Credentials, FunctionProvider, ProviderChain, events
 from ramrole_creds.integrations.opentelemetry import OpenTelemetryMetrics
 from ramrole_creds.integrations.prometheus import PrometheusMetrics
 from tests.eventually import REAL_PATIENCE_SECONDS, eventually
@@ -237,3 +237,13 @@ def test_a_forked_child_shows_a_provider_from_its_first_own_fetch_until_it_close
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert metrics.shown()["web", "fresh"] == 1
     provider.close()
+
+
+@pytest.mark.parametrize("given", [5, "ecs-ram-role://", FunctionProvider, CollectorRegistry], ids=str)
+def test_metrics_are_written_to_nothing_else_than_their_library(given: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"meter must be a Meter .* takes the metrics object as on_event\."):
+        OpenTelemetryMetrics(given)
+    with pytest.raises(ConfigurationError, match=r"tracer must be a Tracer .* takes the metrics object as on_event\."):
+        OpenTelemetryMetrics(tracer=given)
+    with pytest.raises(ConfigurationError, match=r"registry must be a CollectorRegistry .* as on_event\."):
+        PrometheusMetrics(given)

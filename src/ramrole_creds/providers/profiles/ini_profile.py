@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ramrole_creds._cache.policy import RefreshPolicy
+from ramrole_creds._checks import checked_name
 from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import ConfigurationError, ProfileError, ProviderUnavailable, RamRoleError, describe_error
 from ramrole_creds.provider import CredentialProvider
@@ -66,7 +67,7 @@ class IniProfileProvider(CredentialProvider):
         **options: Unpack[ProviderOptions],
     ) -> None:
         super().__init__(**options)
-        self._argument = section or None
+        self._argument = checked_name("section", section)
         self._named = argument_or_variable(section, PROFILE_VARIABLE)
         self._path = path or None
         self._environ = {FILE_VARIABLE: os.environ.get(FILE_VARIABLE, "")}

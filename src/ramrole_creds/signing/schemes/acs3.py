@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, ClassVar
 
+from ramrole_creds._checks import lower_names
 from ramrole_creds.errors import SigningError
 from ramrole_creds.signing._canonical import canonical_query
 from ramrole_creds.signing._percent import to_bytes
@@ -63,7 +64,7 @@ class ACS3(Scheme):
         self.algorithm: str = algorithm
         self._hash = _HASHES[algorithm]
         self._signed = frozenset(
-            {"host", "content-type", *(name.lower() for name in additional_headers)} - {"authorization"}
+            {"host", "content-type", *lower_names("additional_headers", additional_headers)} - {"authorization"}
         )
         new_hash(self._hash)
 

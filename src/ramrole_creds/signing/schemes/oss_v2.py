@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, ClassVar
 
+from ramrole_creds._checks import lower_names
 from ramrole_creds.errors import SigningError
 from ramrole_creds.signing._canonical import canonical_query, header_lines, prefixed, without
 from ramrole_creds.signing._percent import decode, encode
@@ -129,9 +130,10 @@ def checked_additional(names: Iterable[str]) -> tuple[str, ...]:
     """Header names beyond those that OSS always signs, in lower case, sorted.
 
     Raises:
+        ConfigurationError: these are not names.
         SigningError: a name contains an underscore, which OSS refuses.
     """
-    lower = sorted({name.lower() for name in names} - {"authorization", "content-type", "content-md5"})
+    lower = sorted(lower_names("additional_headers", names) - {"authorization", "content-type", "content-md5"})
     for name in lower:
         if "_" in name:
             raise SigningError(

@@ -7,7 +7,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, ClassVar
 
 from ramrole_creds._regions import scope_region
-from ramrole_creds.errors import SigningError
+from ramrole_creds.errors import ConfigurationError, SigningError
 from ramrole_creds.signing._canonical import header_lines, prefixed, query_pairs, without
 from ramrole_creds.signing._mac import KeyedHmac
 from ramrole_creds.signing._percent import encode
@@ -50,6 +50,9 @@ class OTSV2(Scheme):
     }
 
     def __init__(self, instance: str) -> None:
+        given: object = instance
+        if not isinstance(given, str) or not given:
+            raise ConfigurationError(f"instance must be the name of a Tablestore instance, not {instance!r:.60}.")
         self.instance: str = instance
 
     def sign(
