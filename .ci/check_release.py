@@ -25,7 +25,21 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE = "src/ramrole_creds/"
 FIXED_EPOCH = 1_577_836_800  # of a build outside of a checkout
-IN_SDIST = ("tests", "docs", "benchmarks", ".ci", "tox.ini", "pyproject.toml", "LICENSE", "README.md", "CHANGELOG.md")
+IN_SDIST = (
+    ".ci",
+    ".github",
+    ".pre-commit-config.yaml",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "SECURITY.md",
+    "benchmarks",
+    "docs",
+    "pyproject.toml",
+    "tests",
+    "tox.ini",
+)
 # What needs nothing but the declared dependencies: every public name, and the plugin for pytest, without pytest.
 TRIAL = """
 import importlib.metadata as metadata
