@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypedDict
 
 from ramrole_creds._cache.credential_cache import CredentialCache
@@ -106,7 +107,7 @@ class CredentialProvider(SdkProviderMixin[Credentials], ABC):
         for name in unknown:
             raise unknown_argument(name, type(self).__name__, _constructors(type(self)))
         if policy is not None and not isinstance(policy, RefreshPolicy):
-            raise ConfigurationError(f"policy must be a RefreshPolicy, not {type(policy).__name__}.")
+            raise _other_policy(policy)
         if clock is not None and not all(callable(getattr(clock, name, None)) for name in ("time", "monotonic")):
             raise ConfigurationError(
                 f"clock must have time() and monotonic() methods; {type(clock).__name__} does not."
@@ -301,6 +302,12 @@ def restart_providers() -> None:
     for provider in list(_providers.values()):
         if provider._clock is None:  # noqa: SLF001  # of this module
             provider._restart()  # noqa: SLF001  # as above
+
+
+def _other_policy(policy: object) -> ConfigurationError:
+    """The error about a policy that says nothing about refreshing; the official library's `policy` is another one."""
+    hint = " The RAM policy of a role session is session_policy." if isinstance(policy, (str, Mapping)) else ""
+    return ConfigurationError(f"policy must be a RefreshPolicy, not {type(policy).__name__}.{hint}")
 
 
 def _complaint_about_rejected(rejected: object) -> str:

@@ -203,7 +203,12 @@ def test_nonsense_is_refused(provider: FunctionProvider, arguments: dict[str, An
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({"policy": {"mandatory_wait": 1}}, "policy must be a RefreshPolicy"), ({"on_event": 3}, "on_event")],
+    [
+        ({"policy": 5}, r"policy must be a RefreshPolicy, not int\. \(docs"),
+        ({"policy": {"Version": "1"}}, "RefreshPolicy, not dict. The RAM policy of a role session is session_policy"),
+        ({"policy": '{"Version": "1"}'}, "RefreshPolicy, not str. The RAM policy of a role session is session_policy"),
+        ({"on_event": 3}, "on_event"),
+    ],
 )
 def test_invalid_options_are_refused_when_a_provider_is_made(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
