@@ -151,3 +151,9 @@ def test_anything_else_than_credentials_is_refused() -> None:
         FunctionProvider(dict).get_credentials()  # type: ignore[arg-type]  # what the test is about
     with pytest.raises(ConfigurationError, match="needs a callable, not Credentials"):
         FunctionProvider(KEYS)  # type: ignore[arg-type]  # what the test is about
+
+
+@pytest.mark.parametrize("name", ["", 5, None])
+def test_a_name_that_no_status_could_show_is_refused(name: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"name (?:is empty|must be a text)"):
+        FunctionProvider(lambda: Credentials("LTAI5tExample", "secret"), name=name)

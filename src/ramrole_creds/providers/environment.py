@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 class EnvironmentProvider(CredentialProvider):
     """Reads ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN.
 
-    The variables are read at each fetch, and again every few minutes: the expiry of a token is unknown here, and a
+    The variables are read at each fetch, and again every five minutes: the expiry of a token is unknown here, and a
     program may change the variables.
+
+    Args:
+        policy: when to refresh.
+        clock: the time by which credentials expire.
+        on_event: receives the events of the provider.
     """
 
     name: ClassVar[str] = "env"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from ramrole_creds._checks import is_number
+from ramrole_creds._checks import checked_text, is_number
 from ramrole_creds._tracebacks import describe_exception
 from ramrole_creds.credentials import Credentials, sealed
 from ramrole_creds.errors import ConfigurationError, FetchError, RamRoleError
@@ -39,7 +39,7 @@ class FunctionProvider(CredentialProvider):
         on_event: receives the events of the provider.
 
     Raises:
-        ConfigurationError: `fn` is not callable.
+        ConfigurationError: `fn` is not callable, or `name` is not a text.
     """
 
     name = "function"
@@ -56,6 +56,8 @@ class FunctionProvider(CredentialProvider):
         super().__init__(policy=policy, clock=clock, on_event=on_event)
         _require_function(fn)
         self._fn = sealed(fn)  # what it is bound to may be a secret
+        if not checked_text("name", name):
+            raise ConfigurationError("name is empty. It is the name of the provider in status, events and messages.")
         self._name = name
 
     def fetch(self, context: FetchContext) -> Credentials:

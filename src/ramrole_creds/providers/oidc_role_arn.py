@@ -59,8 +59,10 @@ class OidcRoleArnProvider(StsProvider):
             `{unique}`; else ALIBABA_CLOUD_ROLE_SESSION_NAME, else "ramrole-creds-{host}-{process}-{unique}".
         duration: seconds, from 900 to the role's MaxSessionDuration.
         session_policy: restricts what the session may do; JSON text or a mapping.
-        options: `endpoint`, `region`, `vpc`, `connect_timeout` and `read_timeout` of STS (see `StsProvider`), and
-            `policy` (the refresh policy), `clock` and `on_event`, as for every provider.
+        options: of STS `endpoint` (host or URL; else ALIBABA_CLOUD_STS_ENDPOINT), `region` (else
+            ALIBABA_CLOUD_STS_REGION), `vpc` (use the endpoint inside the VPC; else ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED),
+            `connect_timeout` and `read_timeout` (seconds); and `policy` (the refresh policy), `clock` and `on_event`,
+            as for every provider.
 
     Raises:
         ConfigurationError: an argument is not valid.

@@ -59,7 +59,7 @@ class ProcessProvider(CredentialProvider):
 
     Two formats are accepted: that of the aliyun CLI's External mode (`mode` "AK" or "StsToken", `access_key_id`,
     `access_key_secret`, `sts_token`, `expiration`), and that of the metadata service (`AccessKeyId`,
-    `AccessKeySecret`, `SecurityToken`, `Expiration`). Without an expiration the command runs again every few minutes.
+    `AccessKeySecret`, `SecurityToken`, `Expiration`). Without an expiration the command runs again every five minutes.
     No shell is involved, and the standard input of the command is closed. When the command ends, children that still
     hold its output are killed; a daemon that has left its process group goes on.
 

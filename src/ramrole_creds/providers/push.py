@@ -51,7 +51,7 @@ class PushProvider(CredentialProvider):
         """Return these credentials from now on. Passing the same ones again has no effect.
 
         Args:
-            credentials: all parts in one object. Or the parts:
+            credentials: all parts in one object, instead of the other arguments.
             access_key_id: the AccessKey ID.
             access_key_secret: its secret.
             security_token: its token, if it is temporary.

@@ -50,8 +50,10 @@ class RamRoleArnProvider(StsProvider):
         session_policy: restricts what the session may do; JSON text or a mapping.
         external_id: the external id that the role's trust policy requires.
         source_identity: recorded with the session and with every session derived from it.
-        options: `endpoint`, `region`, `vpc`, `connect_timeout` and `read_timeout` of STS (see `StsProvider`), and
-            `policy` (the refresh policy), `clock` and `on_event`, as for every provider.
+        options: of STS `endpoint` (host or URL; else ALIBABA_CLOUD_STS_ENDPOINT), `region` (else
+            ALIBABA_CLOUD_STS_REGION), `vpc` (use the endpoint inside the VPC; else ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED),
+            `connect_timeout` and `read_timeout` (seconds); and `policy` (the refresh policy), `clock` and `on_event`,
+            as for every provider.
 
     Raises:
         ConfigurationError: an argument or a variable is not valid.

@@ -38,9 +38,10 @@ class RsaKeyPairProvider(StsProvider):
         private_key_file: path of the private key: PEM, PKCS#8 or PKCS#1, or the base64 of one without the PEM lines.
             Read at each fetch.
         duration: seconds, 900 to 3600.
-        options: `endpoint`, `region`, `vpc`, `connect_timeout` and `read_timeout` of STS (see `StsProvider`), and
-            `policy` (the refresh policy), `clock` and `on_event`, as for every provider. Without an endpoint, a
-            region or one of their variables, STS is sts.ap-northeast-1.aliyuncs.com.
+        options: of STS `endpoint` (host or URL; else ALIBABA_CLOUD_STS_ENDPOINT), `region` (else
+            ALIBABA_CLOUD_STS_REGION; without either, STS is sts.ap-northeast-1.aliyuncs.com), `vpc` (use the
+            endpoint inside the VPC; else ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED), `connect_timeout` and `read_timeout`
+            (seconds); and `policy` (the refresh policy), `clock` and `on_event`, as for every provider.
 
     Raises:
         ConfigurationError: an argument is not valid.

@@ -76,7 +76,7 @@ class StsClient:
         sleep: waits between attempts; takes seconds.
 
     Raises:
-        ConfigurationError: the endpoint, the region or a timeout is not valid.
+        ConfigurationError: the endpoint, the region, `vpc` or a timeout is not valid.
     """
 
     @hide_frames
