@@ -46,6 +46,7 @@ WANTED = {
     "opentelemetry": "operate",
     "metrics": "operate",
     "403": "troubleshooting",
+    "invalidaccesskeyid": "troubleshooting",
     "expired": "troubleshooting",
     "proxy": "proxies",
     "migrate": "migrate-credentials",
@@ -74,6 +75,7 @@ class Page(HTMLParser):
         self.loads: set[str] = set()
         self.without_text: list[str] = []
         self.headings: list[int] = []
+        self.description = ""
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -88,6 +90,8 @@ class Page(HTMLParser):
             self.loads.add(values[LOADS[tag]])
         if tag == "link" and set(values.get("rel", "").split()) & STYLES:
             self.loads.add(values["href"])
+        if tag == "meta" and values.get("property") == "og:description":
+            self.description = values["content"]
         if tag == "img" and not values.get("alt"):
             self.without_text.append(values.get("src", ""))
 
@@ -109,6 +113,8 @@ def check(site: Path) -> list[str]:
         shown = html.unescape(re.sub(r"<[^>]+>", "", CODE.sub("", path.read_text(encoding="utf-8"))))
         problems += [f"{name}: shows the markup {markup!r}" for markup in sorted(set(MARKUP.findall(shown)))]
         problems += weights(name, path, page)
+        if not page.description and name not in {"genindex.html", "search.html"}:
+            problems.append(f"{name}: has no description")
     for style in site.rglob("*.css"):
         for url in re.findall(r"(?:url\(|@import )['\"]?([^)'\"; ]+)", style.read_text(encoding="utf-8")):
             if is_elsewhere(url):

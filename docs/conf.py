@@ -40,14 +40,6 @@ pygments_dark_style = "github-dark"
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
-# For previews of links. A picture and an address would have to be absolute: the manual has no address yet.
-_SUMMARY = "Credentials of an Alibaba Cloud instance RAM role for Python: fetched, kept fresh, and signing requests."
-myst_html_meta = {
-    "description": _SUMMARY,
-    "property=og:title": "ramrole-creds",
-    "property=og:description": _SUMMARY,
-    "property=og:type": "website",
-}
 
 # Docstrings write code between single backticks.
 default_role = "code"

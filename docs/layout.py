@@ -1,20 +1,23 @@
-"""Pictures and tables that a small screen shows whole.
+"""Pictures and tables that a small screen shows whole, and the descriptions of pages.
 
 The directive `picture` shows a picture of `docs/pictures` in the form that fits the screen and the theme. Its text is
 for those who do not see it. Tables of many columns become rows below each other on a small screen: each cell gets the
-title of its column as `data-label`, which `manual.css` shows there.
+title of its column as `data-label`, which `manual.css` shows there. A page is described by its title and its first
+sentences, for search engines and for previews of links.
 """
 
 from __future__ import annotations
 
 import html
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
 PICTURES = Path(__file__).with_name("pictures")
 SMALL = "(max-width: 600px)"  # as in manual.css
-MIN_COLUMNS = 4  # of a table that does not fit on a small screen
+MAX_DESCRIPTION = 200  # characters
+MIN_COLUMNS = 3  # of a table that does not fit on a small screen
 
 _TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
 _HEADING = re.compile(r"<th\b[^>]*>(.*?)</th>", re.DOTALL)
@@ -66,6 +69,20 @@ def label_tables(_app: object, _page: str, _template: str, context: dict[str, An
         context["body"] = with_labels(context["body"])
 
 
+def describe(_app: object, _page: str, _template: str, context: dict[str, Any], doctree: Any) -> None:  # noqa: ANN401  # Sphinx
+    """Describe a page. A picture and an address would have to be absolute: the manual has no address yet."""
+    from docutils import nodes
+
+    first = next((one for one in doctree.findall(nodes.paragraph)), None) if doctree is not None else None
+    if first is not None:
+        title = html.unescape(re.sub(r"<[^>]+>", "", context["title"]))
+        text = textwrap.shorten(first.astext(), MAX_DESCRIPTION, placeholder=" …")
+        said = {"name=description": text, "property=og:title": title, "property=og:description": text}
+        for key, value in {**said, "property=og:type": "website"}.items():
+            kind, name = key.split("=")
+            context["metatags"] += f'\n<meta {kind}="{name}" content="{html.escape(value)}">'
+
+
 def setup(app: Any) -> dict[str, bool]:  # noqa: ANN401  # Sphinx
     """Give Sphinx the directive `picture` and the labels of tables."""
     from docutils import nodes
@@ -79,8 +96,10 @@ def setup(app: Any) -> dict[str, bool]:  # noqa: ANN401  # Sphinx
 
         def run(self) -> list[nodes.Node]:
             prefix = "../" * self.env.docname.count("/") + "_static/"
-            return [nodes.raw("", picture(self.arguments[0], " ".join(self.content), prefix), format="html")]
+            shown = nodes.raw("", picture(self.arguments[0], " ".join(self.content), prefix), format="html")
+            return [nodes.container("", shown)]  # which can be the target of a link
 
     app.add_directive("picture", Picture)
     app.connect("html-page-context", label_tables)
+    app.connect("html-page-context", describe)
     return {"parallel_read_safe": True}

@@ -28,7 +28,7 @@ def test_an_empty_cell_is_marked_and_keeps_its_place() -> None:
 
 
 def test_a_narrow_table_stays_as_it_is() -> None:
-    narrow = table(3, ["<td>x</td>"] * 3)
+    narrow = table(2, ["<td>x</td>"] * 2)
     assert LAYOUT["with_labels"](narrow) == narrow
 
 
