@@ -17,7 +17,7 @@ import pytest
 
 from ramrole_creds.testing.conformance import cases
 from ramrole_creds.testing.conformance.cases import all_cases
-from ramrole_creds.testing.conformance.client import Fetched
+from ramrole_creds.testing.conformance.client import ClientProcess, Fetched
 from ramrole_creds.testing.conformance.runner import Result, run_cases, summary, to_junit
 
 if TYPE_CHECKING:
@@ -183,6 +183,26 @@ def test_a_client_that_ends_otherwise_than_an_answer_asks_fails_its_case(
     tmp_path: Path, case: str, code: str, detail: str
 ) -> None:
     assert detail in failed(list(play(script(tmp_path, code), case, time_limit=5.0).values()))[case]
+
+
+def test_a_client_whose_answer_stays_in_its_output_is_told_why(tmp_path: Path) -> None:
+    code = "import sys\nfor _ in sys.stdin: sys.stdout.write('{}'); sys.stdout.flush()"
+    (result,) = play(script(tmp_path, code), "protocol/normal", time_limit=1.0).values()
+    assert "End each answer with a line end, and flush the output after it" in result.detail
+
+
+def test_an_answer_without_a_key_is_told_from_an_unknown_key(tmp_path: Path) -> None:
+    (result,) = play(script(tmp_path, "print('{}')"), "protocol/normal", time_limit=5.0).values()
+    assert result.detail == "the answer of the client has no access_key_id"
+
+
+def test_of_a_client_that_prints_without_end_the_last_megabytes_are_kept(tmp_path: Path) -> None:
+    code = "import sys; sys.stdout.write('y' * 3_000_000)\nfor _ in range(30): print('x' * 300_000)\nprint('{}')"
+    command = script(tmp_path, code)
+    with ClientProcess(command, os.environ, once=False, time_limit=60.0) as client:
+        assert client.fetch().kind == "credentials"
+        assert 3_000_000 < len(client.output) <= 4 * 1024 * 1024
+        assert "y" not in client.output
 
 
 @pytest.mark.parametrize("once", [True, False])

@@ -49,6 +49,8 @@ class Bench:
         store = self.cloud.credential_store
         if fetched.signed_url:
             return _signer(fetched.signed_url, store)
+        if not fetched.access_key_id:
+            raise CaseFailed("the answer of the client has no access_key_id")
         issued = store.lookup(fetched.access_key_id)
         if issued is None:
             raise CaseFailed(f"the AccessKey ID {fetched.access_key_id!r} was never issued")

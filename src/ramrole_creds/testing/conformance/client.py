@@ -17,6 +17,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Literal, cast
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 MAX_SHOWN_CHARACTERS = 200
+MAX_LINE_CHARACTERS = 1024 * 1024
+MAX_KEPT_CHARACTERS = 4 * MAX_LINE_CHARACTERS  # of what it writes besides answers
 END_SECONDS = 5.0
 
 Kind = Literal["credentials", "error", "silence", "crash"]
@@ -77,7 +80,10 @@ class ClientProcess:
         self._time_limit = time_limit
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[str | None] = queue.Queue()
-        self._output: list[str] = []
+        self._output: deque[str] = deque()
+        self._lock = threading.Lock()  # guards _output
+        self._kept = 0
+        self._silent = False
         self._readers: list[threading.Thread] = []
         self.has_answered: bool = False
 
@@ -90,7 +96,8 @@ class ClientProcess:
     @property
     def output(self) -> str:
         """Everything that it wrote, the answers of the protocol aside."""
-        return "".join(self._output)
+        with self._lock:
+            return "".join(self._output)
 
     def fetch(self) -> Fetched:
         """Let the client fetch; a program that fetches once is started again."""
@@ -107,10 +114,18 @@ class ClientProcess:
         return fetched
 
     def unasked(self) -> str:
-        """The first answer that no fetch asked for, once the process has ended; "" if every answer was asked for."""
-        if not self._once:
-            with contextlib.suppress(queue.Empty):
-                return (self._lines.get_nowait() or "").strip()
+        """What is wrong with an answer that no fetch was given, once the process has ended; "" if there is none."""
+        if self._once:
+            return ""
+        with contextlib.suppress(queue.Empty):
+            answer = (self._lines.get_nowait() or "").strip()
+            if answer and self._silent:
+                return (
+                    f"an answer came after the {self._time_limit:g} s of its fetch, or at the end of the input. End "
+                    "each answer with a line end, and flush the output after it"
+                )
+            if answer:
+                return f"the client printed more than one answer to a fetch: {mask_text(answer)[:MAX_SHOWN_CHARACTERS]}"
         return ""
 
     def _start(self) -> subprocess.Popen[str]:
@@ -135,13 +150,21 @@ class ClientProcess:
 
     def _read(self, stream: IO[str], lines: queue.Queue[str | None] | None) -> None:
         with stream:
-            for line in stream:
+            while line := stream.readline(MAX_LINE_CHARACTERS):
                 if lines is None or not (self._once or line.lstrip().startswith("{")):
-                    self._output.append(line)
+                    self._keep(line)
                 else:
                     lines.put(line)
         if lines is not None:
             lines.put(None)
+
+    def _keep(self, line: str) -> None:
+        """Add a line to the output, of which the oldest lines make room."""
+        with self._lock:
+            self._output.append(line)
+            self._kept += len(line)
+            while self._kept > MAX_KEPT_CHARACTERS:
+                self._kept -= len(self._output.popleft())
 
     def _answer(self, process: subprocess.Popen[str]) -> Fetched:
         try:
@@ -157,21 +180,22 @@ class ClientProcess:
             try:
                 line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
-                self._output.append(printed)
+                self._keep(printed)
                 return self._silence()
             if line is None:
                 break
             printed += line
             fetched = _parsed(line)
             if fetched.kind != "crash":
-                self._output.append(printed.removesuffix(line))
+                self._keep(printed.removesuffix(line))
                 return fetched
         if "{" not in printed:
-            self._output.append(printed)
+            self._keep(printed)
             return self._crash(process)
         return _parsed(printed[printed.index("{") :])
 
     def _silence(self) -> Fetched:
+        self._silent = True
         return Fetched("silence", f"no answer within {self._time_limit:g} s{self._last_line()}")
 
     def _crash(self, process: subprocess.Popen[str]) -> Fetched:
@@ -185,7 +209,7 @@ class ClientProcess:
 
     def _last_line(self) -> str:
         """The end of what the client wrote besides answers, which says most about a missing answer."""
-        lines = "".join(self._output).strip().splitlines()
+        lines = self.output.strip().splitlines()
         return f"; it wrote: {lines[-1].strip()}" if lines else ""
 
     def finish(self) -> None:
