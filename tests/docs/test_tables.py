@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ramrole_creds import FetchError, FunctionProvider
+from ramrole_creds import FetchError, FunctionProvider, default_provider
 from ramrole_creds.local_service import ServiceLimits
 from ramrole_creds.recorder import Recorder
 from ramrole_creds.testing import FakeCloud, VirtualClock, pytest_plugin
@@ -145,3 +145,32 @@ def test_the_table_of_a_recording_has_the_fields_that_are_written(tmp_path: Path
 def test_the_table_of_extras_is_that_of_the_package() -> None:
     page = text_of("integrations.md")
     assert runpy.run_path(str(DOCS / "generated.py"))["with_extras"](page) == page, "Run: python docs/generated.py"
+
+
+def test_every_argument_of_the_default_provider_stands_in_the_manual() -> None:
+    arguments = {
+        name for name, one in inspect.signature(default_provider).parameters.items() if one.kind is one.KEYWORD_ONLY
+    }
+    assert len(arguments) > 5
+    assert {name for name in arguments if f"{name}=" not in text_of("providers.md")} == set()
+
+
+def test_the_pages_ask_for_the_python_that_the_package_needs() -> None:
+    project = (DOCS.parent / "pyproject.toml").read_text(encoding="utf-8")
+    (lowest,) = re.findall(r'^requires-python = ">=(3\.\d+)"$', project, re.MULTILINE)
+    pages = [*DOCS.parent.glob("*.md"), *DOCS.rglob("*.md")]
+    asked = {one for page in pages for one in re.findall(r"Python (3\.\d+) or later", page.read_text(encoding="utf-8"))}
+    assert asked == {lowest}
+
+
+def test_the_releases_that_pages_name_are_those_that_were_tested() -> None:
+    tested: dict[str, str] = (
+        json.loads(text_of("tested.json"))["libraries"] | json.loads(text_of("costs.json"))["versions"]
+    )
+    named = re.findall(r"\b(alibabacloud-credentials|botocore|google-auth) (\d+\.[\d.]*\d)", text_of("why.md"))
+    named += re.findall(r"\((alibabacloud-credentials) (\d+\.[\d.]*\d)\)", text_of("defects-avoided.md"))
+    named += [
+        (name, releases.split()[-1]) for name, releases, _ in rows("other-programs.md", "package | releases | replaced")
+    ]
+    assert len(named) > 5
+    assert {(name, one) for name, one in named if not f"{tested[name]}.".startswith(f"{one}.")} == set()
