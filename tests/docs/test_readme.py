@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import re
 import subprocess
@@ -86,6 +87,17 @@ def test_the_testing_example_is_a_test_that_passes(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout
+
+
+def test_an_index_of_packages_shows_no_picture_and_no_link_that_it_lacks() -> None:
+    pyproject = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    tool = pyproject.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    shown = README
+    for one in tool["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
+        shown = re.sub(one["pattern"], one["replacement"], shown)
+    assert "<" not in re.sub(r"```.*?```|`[^`]*`", "", shown, flags=re.DOTALL)
+    assert re.findall(r"\]\((?!https://)", shown) == []
+    assert "Quick start (`docs/quick-start.md`): from the demo" in shown
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
