@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import runpy
 import shutil
 import subprocess
@@ -203,6 +205,30 @@ def test_every_refusal_that_the_fake_cloud_plays_is_on_the_page(case: str) -> No
     described = {code for section in SECTIONS.values() for code in section["codes"]}
     catalogs = [value for value in vars(error_catalogs).values() if isinstance(value, error_catalogs.ErrorCatalog)]
     assert {getattr(catalog, case).code for catalog in catalogs} - described == set()
+
+
+def warnings_of_the_code() -> list[str]:
+    """The texts of the warnings that the package logs, in which … is what they fill in."""
+    found = []
+    for file in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {
+                "_log.warning",
+                "logger.warning",
+                "log.warning",
+            }:
+                text = node.args[0]
+                if isinstance(text, ast.Constant):
+                    found.append(re.sub(r"%[.\w]*[a-z]", "…", str(text.value)))
+    return found
+
+
+def test_every_warning_of_the_log_is_on_the_page_and_is_found() -> None:
+    texts = warnings_of_the_code()
+    assert len(texts) > 12
+    found = search(*texts)
+    expected = {"warnings-in-the-log", "the-identity-changed-from"}
+    assert [text for text, anchors in zip(texts, found, strict=True) if not expected & set(anchors)] == []
 
 
 def test_an_answer_of_sts_without_a_code_leads_to_what_may_answer_in_its_place() -> None:
