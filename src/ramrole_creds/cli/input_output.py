@@ -49,6 +49,23 @@ def write_output(path: Path, text: str, *, mode: int = 0o666) -> None:
         raise click.ClickException(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
+def require_writable(*paths: Path | None) -> None:
+    """Refuse a file that can certainly not be written, before the work whose results it is for.
+
+    Args:
+        paths: the files; None for an option that was not given.
+
+    Raises:
+        ClickException: its directory does not exist, or may not be written to.
+    """
+    for path in filter(None, paths):
+        directory = path.parent
+        if not directory.is_dir():
+            raise click.ClickException(f"{path} cannot be written: the directory {directory} does not exist.")
+        if not os.access(path if path.exists() else directory, os.W_OK):
+            raise click.ClickException(f"{path} cannot be written: you may not write there.")
+
+
 def give_up_output() -> None:
     """Drop what standard output still holds: Python would fail once more to write it at its end."""
     with suppress(OSError, ValueError):

@@ -318,6 +318,19 @@ def test_the_command_prints_what_failed_and_writes_both_files(tmp_path: Path) ->
     assert ET.parse(tmp_path / "r.xml").getroot().get("failures") == "1"
 
 
+@pytest.mark.parametrize("option", ["--json", "--junit"])
+def test_a_file_that_cannot_be_written_is_refused_before_the_first_case(tmp_path: Path, option: str) -> None:
+    testing = pytest.importorskip("click.testing")
+    from ramrole_creds.cli.app import app
+
+    started = tmp_path / "started"
+    client = script(tmp_path, f"open({str(started)!r}, 'w')")
+    result = testing.CliRunner().invoke(app, ["conformance", option, str(tmp_path / "absent" / "file"), "--", *client])
+    assert result.exit_code == 1
+    assert f"file cannot be written: the directory {tmp_path / 'absent'} does not exist." in result.output
+    assert not started.exists()
+
+
 def test_an_unknown_case_is_an_error() -> None:
     testing = pytest.importorskip("click.testing")
     from ramrole_creds.cli.app import app

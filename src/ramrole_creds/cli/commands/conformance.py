@@ -53,9 +53,10 @@ def command(  # one argument for each option
       ramrole-creds conformance --only 'protocol/*' -- node client.js
     """
     from ramrole_creds.cli.handing_over import fail_to_run
-    from ramrole_creds.cli.input_output import write_output
+    from ramrole_creds.cli.input_output import require_writable, write_output
     from ramrole_creds.testing.conformance.runner import run_cases, summary, to_json, to_junit
 
+    require_writable(json_file, junit_file)
     played = run_cases(client, only=only, once=once, every_answer=every_answer, time_limit=time_limit, jobs=jobs)
     results = []
     try:
