@@ -73,7 +73,11 @@ def test_an_output_that_cannot_be_written_is_an_error_in_a_line(cloud: FakeCloud
     with Path("/dev/full").open("w") as full:
         done = run(cloud, *arguments, full=False, stdout=full)
     assert done.returncode == 1
-    assert done.stderr == "Error: The output cannot be written: No space left on device.\n"
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(
+        "Error: The output cannot be written: No space left on device. Check the disk that it goes to."
+    )
+    assert line.endswith(" (docs: troubleshooting.html#ramrole-creds)")
 
 
 def a_recording(folder: Path) -> Path:

@@ -183,7 +183,8 @@ def test_without_the_extra_the_command_says_how_to_get_it() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert done.stderr.strip() == (
-        "ramrole-creds: click is not installed. Install it: in a checkout of ramrole-creds, pip install '.[cli]'."
+        "ramrole-creds: click is not installed. Install it: in a checkout of ramrole-creds, pip install '.[cli]'. "
+        "(docs: troubleshooting.html#ramrole-creds)"
     )
 
 

@@ -221,3 +221,40 @@ def test_every_module_whose_texts_are_parts_of_an_error_is_there() -> None:
     assert [
         name for names in parts.values() for name in names if not (ROOT / "src/ramrole_creds" / name).is_file()
     ] == []
+
+
+FAILURES = {
+    "a source that is not there": ("export", "--only", "ecs"),
+    "a setting that is not valid": ("export",),
+    "a command that is not there": ("exec", "--only", "env", "--", "/no/such/command"),
+    "a client that is not there": ("conformance", "--", "/no/such/client"),
+    "a recording that is none": ("replay", __file__),
+    "a file that cannot be written": ("replay", "{recording}", "--svg", "/no/such/folder/life.svg"),
+    "a configuration that is not there": ("serve", "--config", "/no/such/file"),
+    "a map that is none": ("serve", "--map", "web"),
+    "an item without the protocol of items": ("serve", "--allow-item", "region-id"),
+    "an address of another machine": ("fake-cloud", "--host", "192.0.2.1"),
+    "a region that is none": ("role", "list", "--region", "Hangzhou"),
+    "an identity that is not there": ("whoami",),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_every_failure_of_the_command_leads_to_a_section(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    testing = pytest.importorskip("click.testing")
+    from ramrole_creds.cli.app import app
+    from ramrole_creds.recorder import Recorder
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("RAMROLE_CREDS_METADATA_ENDPOINT", "ftp://127.0.0.1:9")
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tExample" if name.startswith("a command") else "")
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret" if name.startswith("a command") else "")
+    Recorder(StaticProvider("LTAI5tExample", "secret")).dump(tmp_path / "recording")
+    arguments = [one.format(recording=tmp_path / "recording") for one in FAILURES[name]]
+    done = testing.CliRunner().invoke(app, arguments)
+    assert done.exit_code in {1, 126, 127}, done.output
+    found = REFERENCE.search(done.output.rstrip())
+    assert found is not None, done.output
+    assert found.group(1) in SECTIONS

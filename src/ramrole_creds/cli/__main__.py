@@ -12,9 +12,10 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in {"click", "rich"}:
             raise
-        from ramrole_creds.errors import install_command
+        from ramrole_creds.errors import install_command, reference
 
-        sys.exit(f"ramrole-creds: {error.name} is not installed. Install it: {install_command('cli')}.")
+        text = f"ramrole-creds: {error.name} is not installed. Install it: {install_command('cli')}."
+        sys.exit(text + reference("ramrole-creds"))
     app(prog_name="ramrole-creds")
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from ramrole_creds.cli.input_output import give_up_output
+from ramrole_creds.cli.input_output import PREFIX, fail, give_up_output
 from ramrole_creds.cli.wrapping import wrap_lines
 from ramrole_creds.errors import REFERENCE, reference
 
@@ -20,7 +20,6 @@ CONTEXT_SETTINGS: Final[dict[str, object]] = {"help_option_names": ["-h", "--hel
 # A full disk, a quota, a limit on the size of files: no reading call has these errors.
 OUTPUT_ERRNOS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 INTERRUPTED: Final = 128 + signal.SIGINT  # as a shell reports Ctrl-C
-PREFIX: Final = "Error: "  # as click begins an error
 # Subcommand -> module in `ramrole_creds.cli.commands`; the object in it is called `command`.
 COMMANDS: Final = {
     "conformance": "conformance",
@@ -81,7 +80,7 @@ class LazyGroup(click.Group):
             if error.filename is not None or error.errno not in OUTPUT_ERRNOS:
                 raise
             give_up_output()
-            click.echo(f"{PREFIX}The output cannot be written: {error.strerror}.", err=True)
+            fail(f"The output cannot be written: {error.strerror}. Check the disk that it goes to.")
         sys.exit(1)
 
     def resolve_command(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from ramrole_creds import RamRoleError, default_provider
+from ramrole_creds.cli.input_output import fail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -122,7 +123,7 @@ def execute(command: Sequence[str], changes: Mapping[str, str | None], *, posix:
 
 def fail_to_run(program: str, error: OSError) -> NoReturn:
     """End as a shell does where a program cannot be run."""
-    click.echo(f"Error: {program} cannot be run: {error.strerror or error}. Check its name, path and mode.", err=True)
+    fail(f"{program} cannot be run: {error.strerror or error}. Check its name, path and mode.")
     sys.exit(NOT_FOUND_STATUS if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE_STATUS)
 
 

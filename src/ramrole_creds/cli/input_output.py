@@ -5,12 +5,23 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from ramrole_creds.cli.wrapping import wrap_lines
+from ramrole_creds.errors import reference
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+PREFIX: Final = "Error: "  # as click begins an error
+
+
+def fail(text: str) -> None:
+    """Show an error as click shows one, with where it is described."""
+    line = f"{PREFIX}{text}{reference('ramrole-creds')}"
+    click.echo(wrap_lines(line, indent="    ", stream=sys.stderr), err=True)
 
 
 def read_input(path: Path, max_bytes: int) -> str:
@@ -24,9 +35,10 @@ def read_input(path: Path, max_bytes: int) -> str:
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
     except OSError as error:
-        raise click.ClickException(f"{path} cannot be read: {error.strerror or error}.") from error
+        text = f"{path} cannot be read: {error.strerror or error}. Check its path and mode."
+        raise click.ClickException(text) from error
     if len(content) > max_bytes:
-        raise click.ClickException(f"{path} is longer than {max_bytes} bytes, and is not read.")
+        raise click.ClickException(f"{path} is longer than {max_bytes} bytes, and is not read. Is it the right file?")
     return content.decode()
 
 
@@ -46,7 +58,8 @@ def write_output(path: Path, text: str, *, mode: int = 0o666) -> None:
     try:
         write_whole_file(path, text, mode=mode)
     except OSError as error:
-        raise click.ClickException(f"{path} cannot be written: {error.strerror or error}.") from error
+        text = f"{path} cannot be written: {error.strerror or error}. Check its folder, its mode and the disk."
+        raise click.ClickException(text) from error
 
 
 def require_writable(*paths: Path | None) -> None:

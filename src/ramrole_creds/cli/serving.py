@@ -315,8 +315,9 @@ def _read_config(path: Path) -> dict[str, object]:
         document = json.loads(read_regular_file(path, MAX_CONFIG_BYTES))
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}. Check its path and mode.") from error
-    except (ValueError, RecursionError):
-        raise ConfigurationError(f"{path} is not valid JSON. Correct it.") from None
+    except (ValueError, RecursionError) as error:
+        where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise ConfigurationError(f"{path} is not valid JSON{where}. Correct it.") from None
     if not isinstance(document, dict):
         raise ConfigurationError(f'{path} must hold a JSON object, such as {{"map": {{"uid:1000": "{SELF}"}}}}.')
     return document
