@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ramrole_creds import Credentials, FetchError, FunctionProvider, RamRoleError
+from ramrole_creds import Credentials, FetchError, FunctionProvider, RamRoleError, RefreshPolicy
 from ramrole_creds.testing.clocks import VirtualClock
 
 if TYPE_CHECKING:
@@ -69,3 +70,45 @@ def test_a_log_handler_that_uses_the_provider_does_not_deadlock(
     assert not thread.is_alive(), "the handler waits for a lock that its own logging holds"
     assert "STS.first" in handler.outcomes
     assert "CredentialsExpired" in handler.outcomes
+
+
+def test_a_log_handler_that_waits_for_a_fetch_that_logs_is_not_waited_for_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ramrole_creds._cache.credential_cache.MAX_LOCKED_WAIT_SECONDS", 0.05)
+    logger = logging.getLogger("an_application")
+    fetching, handling = threading.Event(), threading.Event()
+    outcomes: list[str] = []
+
+    class AskingHandler(logging.Handler):
+        """Asks for credentials at one line, and holds its lock meanwhile, as every handler does."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage() == "ask":
+                handling.set()
+                try:
+                    outcomes.append(provider.get_credentials().access_key_id)
+                except RamRoleError as error:
+                    outcomes.append(type(error).__name__)
+
+    def fetch() -> Credentials:
+        fetching.set()
+        assert handling.wait(REAL_PATIENCE_SECONDS)
+        logger.warning("needs the lock of the handler")
+        return Credentials("STS.first", "secret", "token")
+
+    handler = AskingHandler()
+    logger.addHandler(handler)
+    begun = time.monotonic()
+    try:
+        with FunctionProvider(fetch, policy=RefreshPolicy(fetch_timeout=REAL_PATIENCE_SECONDS)) as provider:
+            first = threading.Thread(target=provider.get_credentials, daemon=True)
+            first.start()
+            assert fetching.wait(REAL_PATIENCE_SECONDS)
+            logger.warning("ask")
+            first.join(REAL_PATIENCE_SECONDS)
+            assert provider.get_credentials().access_key_id == "STS.first"
+    finally:
+        logger.removeHandler(handler)
+    assert outcomes == ["WaitTimeout"]
+    assert time.monotonic() - begun < REAL_PATIENCE_SECONDS / 2

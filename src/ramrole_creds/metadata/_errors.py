@@ -112,7 +112,12 @@ def unexpected_status(
 
 def no_such_item(request_line: str) -> MetadataError:
     """The error for an item that does not exist."""
-    return MetadataError(f"{request_line} answered 404: this instance has no such item.", step="item", status=404)
+    return MetadataError(
+        f"{request_line} answered 404: this instance has no such item. MetadataClient().get('') lists the names of its "
+        "items.",
+        step="item",
+        status=404,
+    )
 
 
 def tokens_refused(request_line: str, step: str, pause: float) -> MetadataError:
