@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -52,6 +53,27 @@ def test_every_name_of_a_public_module_is_in_the_reference(module: str) -> None:
 def test_every_link_leads_to_a_file_of_the_repository(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_section_that_a_page_at_the_top_links_to_is_there() -> None:
+    """Those of the manual are checked when it is built."""
+    for page in ROOT.glob("*.md"):
+        for name, section in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text(encoding="utf-8")):
+            text = (page.parent / name if name else page).read_text(encoding="utf-8")
+            headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+            assert section in {re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in headings}, (
+                page,
+                section,
+            )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_link_to_another_site_has_the_form_of_a_url(page: Path) -> None:
+    """Nothing is asked: whether the site answers is not checked."""
+    for link in re.findall(r"(?:\]\(|<)(https?:[^)>\s]*)", page.read_text(encoding="utf-8")):
+        parts = urlsplit(link)
+        assert parts.scheme == "https", link
+        assert re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", parts.netloc), link
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
