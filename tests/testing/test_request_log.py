@@ -37,6 +37,14 @@ def test_assertions_find_requests_by_step_service_action_and_path(cloud: FakeClo
     assert cloud.requests.counts() == {"role": 1, "credentials": 1, "sts": 1}
 
 
+@pytest.mark.parametrize("name", ["PutObject", "DeleteObject", "ListObjectsV2", "UploadPart"])
+def test_a_call_of_oss_that_would_match_nothing_is_refused(cloud: FakeCloud, name: str) -> None:
+    """`assert_not_called("DeleteObject")` would always hold."""
+    for use in (cloud.assert_called, cloud.assert_not_called, lambda where: cloud.faults.add(where, 503)):
+        with pytest.raises(ValueError, match=r"Name them by method and path: 'PUT /bucket/\*'"):
+            use(name)
+
+
 def test_a_printed_request_names_its_service_and_its_action(cloud: FakeCloud, ask: Ask) -> None:
     ask("/?Action=AssumeRole&Version=2015-04-01")
     ask("/", headers={"x-acs-action": "DescribeRegions", "x-acs-version": "2014-05-26", "x-acs-date": "0"})

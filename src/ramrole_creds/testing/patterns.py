@@ -12,14 +12,31 @@ if TYPE_CHECKING:
 
 ANY_REQUEST = "*"
 STEPS = ("token", "role", "credentials", "item", "metadata")
+# Calls of OSS have no action in them: they are a method and a path.
+OSS_CALLS: frozenset[str] = frozenset(
+    {
+        *("PutObject", "GetObject", "HeadObject", "GetObjectMeta", "DeleteObject", "DeleteMultipleObjects"),
+        *("DeleteObjects", "CopyObject", "AppendObject", "PostObject", "ListObjects", "ListObjectsV2"),
+        *("ListObjectVersions", "PutObjectACL", "GetObjectACL", "PutObjectAcl", "GetObjectAcl", "PutObjectTagging"),
+        *("GetObjectTagging", "DeleteObjectTagging", "PutSymlink", "GetSymlink", "RestoreObject", "PutBucket"),
+        *("GetBucket", "DeleteBucket", "GetBucketInfo", "GetBucketLocation", "GetBucketAcl", "PutBucketAcl"),
+        *("ListBuckets", "CreateBucket", "InitiateMultipartUpload", "CreateMultipartUpload", "UploadPart"),
+        *("UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload", "ListMultipartUploads", "ListParts"),
+    }
+)
 
 
 def require_place(where: str) -> None:
-    """Refuse a misspelt step of a metadata client: it would match no request, and an assertion would always hold.
+    """Refuse a name that matches no request: a fault would strike none, and `assert_not_called` would always hold.
 
     Raises:
-        ValueError: the name is close to a step.
+        ValueError: it is a misspelt step of a metadata client, or a call of OSS.
     """
+    if where in OSS_CALLS:
+        raise ValueError(
+            f"Calls of OSS have no action, so {where!r} matches none. Name them by method and path: "
+            "'PUT /bucket/*', or name the service: 'oss', 's3'."
+        )
     if where.isidentifier() and where.islower() and where not in STEPS:
         import difflib  # only names of services get here
 
