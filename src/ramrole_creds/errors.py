@@ -270,7 +270,7 @@ class StsError(FetchError):
 
     Args:
         code: the service's error code, for instance "NoPermission".
-        request_id: the service's request id, for a support ticket.
+        request_id: the service's request ID, for a support ticket.
         status: HTTP status of the answer, None if there was no answer.
     """
 

@@ -242,6 +242,11 @@ class InstanceRoles:
     def attach_policy(self, name: str, policy: str, kind: str = "System") -> None:
         """Attach a policy to a role.
 
+        Args:
+            name: the role's name.
+            policy: the policy's name.
+            kind: "System" or "Custom".
+
         Raises:
             RoleApiError: RAM refused the call.
         """
@@ -249,6 +254,11 @@ class InstanceRoles:
 
     def detach_policy(self, name: str, policy: str, kind: str = "System") -> None:
         """Detach a policy from a role.
+
+        Args:
+            name: the role's name.
+            policy: the policy's name.
+            kind: "System" or "Custom".
 
         Raises:
             RoleApiError: RAM refused the call.

@@ -58,8 +58,8 @@ def install(provider: CredentialProvider | None = None) -> None:
     """Replace the official SDKs' providers from now on; a second call changes nothing.
 
     Args:
-        provider: whose credentials they give. None for what each of them means: `default_provider()` for the default
-            chain, the instance's role, or the credentials URI where asking the metadata service is forbidden.
+        provider: provides the credentials of all of them. None keeps what each one stands for: `default_provider()` for
+            the default chain, and the role of the instance, or the credentials URI if the metadata service is disabled.
 
     Raises:
         ConfigurationError: `provider` is not a provider.

@@ -35,7 +35,7 @@ class Client:
 
     @property
     def key(self) -> str:
-        """What requests are counted by."""
+        """The name under which the requests of this client are counted."""
         return f"uid:{self.uid}" if self.uid is not None else self.address
 
 
@@ -86,7 +86,7 @@ class ClientRules:
         return tuple({id(provider): provider for _, provider in self._rules}.values())
 
     def provider_for(self, client: Client) -> CredentialProvider | None:
-        """The provider of that client, None where it may have nothing."""
+        """The provider for that client; None if no rule matches."""
         return next((provider for rule, provider in self._rules if rule.matches(client)), None)
 
 

@@ -14,7 +14,7 @@ class ServiceLimits:
     """Limits of a local service.
 
     Args:
-        requests_per_second: how many a client may send in the long run; 0 for any number.
+        requests_per_second: how many requests a client may send on average; 0 for any number.
         burst: how many it may send at once.
         max_head_bytes: request line and headers.
         max_body_bytes: a body, which no request needs.

@@ -14,7 +14,7 @@ class RateLimiter:
     """Counts requests per client; used by one event loop.
 
     Args:
-        per_second: requests in the long run; 0 for any number.
+        per_second: requests on average; 0 for any number.
         burst: requests at once.
         monotonic: seconds of a clock.
     """

@@ -28,7 +28,7 @@ class StsProvider(CredentialProvider):
 
     Args:
         endpoint: host or URL of STS; else ALIBABA_CLOUD_STS_ENDPOINT, else the endpoint of the region.
-        region: region id; else ALIBABA_CLOUD_STS_REGION.
+        region: region ID; else ALIBABA_CLOUD_STS_REGION.
         vpc: use the region's endpoint inside a VPC; else ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED.
         connect_timeout: time limit for connecting, in seconds.
         read_timeout: time limit for each read, in seconds.

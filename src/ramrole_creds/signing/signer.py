@@ -246,7 +246,12 @@ class Signer(PickledWithSlots):
         return self._skew.learn(host, server_time, temporary=temporary)
 
     def observe_server_time(self, host: str, server_time: float) -> None:
-        """Compare the time of an ordinary answer: an offset that is no longer true is dropped."""
+        """Compare the time of an accepted request's answer; an offset that is no longer right is dropped.
+
+        Args:
+            host: `Request.host` of the request.
+            server_time: the time of the answer by the server's clock, as Unix seconds.
+        """
         self._skew.observe(host, server_time)
 
     def knows_skew(self) -> bool:

@@ -68,7 +68,7 @@ class StsClient:
     Args:
         endpoint: host or base URL; else ALIBABA_CLOUD_STS_ENDPOINT, else that of the region. Plain http is used for
             loopback only.
-        region: region id; else ALIBABA_CLOUD_STS_REGION. Without a region, the central endpoint is used.
+        region: region ID; else ALIBABA_CLOUD_STS_REGION. Without a region, the central endpoint is used.
         vpc: use the region's endpoint inside a VPC; else ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED.
         connect_timeout: seconds for connecting.
         read_timeout: seconds without a byte.

@@ -62,7 +62,7 @@ def find_sts_url(endpoint: str | None, *, region: str | None, vpc: bool | None, 
 
     Args:
         endpoint: host or base URL. Plain http is kept for loopback only, and becomes https otherwise.
-        region: region id.
+        region: region ID.
         vpc: True for the region's endpoint inside a VPC. Without a region there is none.
         environ: the environment.
 

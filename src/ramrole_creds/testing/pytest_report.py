@@ -41,7 +41,7 @@ def describe(cloud: FakeCloud, foreign_keys: Mapping[str, str], text: str = "") 
 
 
 def _unmet(cloud: FakeCloud) -> str:
-    """The faults that struck nothing: one whose place is misspelt looks like this."""
+    """The faults that affected no request, for instance because their place is misspelt."""
     unmet = ", ".join(f"{one} at {one.where!r}" for one in cloud.faults if not one.is_port_fault and not one.played)
     return f"Faults that no request matched: {unmet}\n" if unmet else ""
 

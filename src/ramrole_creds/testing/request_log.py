@@ -40,7 +40,7 @@ class RecordedRequest:
         service: "metadata", "sts", "oss" …; "" where no service recognised it.
         step: the step of a metadata request: "token", "role", "credentials" or "item".
         access_key_id: the key that signed it, None for an unsigned request.
-        fault: the faults that struck it, in words.
+        fault: the faults that affected it, in words.
         number: 1 for the first request.
         status: the status of the answer, None before it is sent.
         over: True once it is answered.

@@ -70,7 +70,7 @@ class SigV4(Scheme):
     `x-amz-content-sha256: UNSIGNED-PAYLOAD`.
 
     Args:
-        region: a region id, as OSS writes it or as others do; "oss-cn-hangzhou" is usual, "us-east-1" works too.
+        region: a region ID; "oss-cn-hangzhou" is usual, "us-east-1" works too.
         service: "s3".
     """
 

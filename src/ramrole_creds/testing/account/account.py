@@ -178,7 +178,7 @@ class Account:
         policies: Sequence[str | Document] = ("AdministratorAccess",),
         max_session_seconds: int = DEFAULT_MAX_SESSION_SECONDS,
     ) -> Role:
-        """Make a role; one of the same name is replaced.
+        """Create a role; it replaces one of the same name.
 
         Args:
             name: the role's name.
@@ -200,7 +200,7 @@ class Account:
         return role
 
     def add_user(self, name: str, *, policies: Sequence[str | Document] = ("AdministratorAccess",)) -> User:
-        """Make a RAM user; one of the same name is replaced."""
+        """Create a RAM user; it replaces one of the same name."""
         user = User(name, self.numeric_id("user", name), account_id=self.account_id)
         self.set_policies(user, policies)
         with self.lock:
@@ -212,7 +212,7 @@ class Account:
         return self.issuer.issue(user.identity, now=now, lifetime=None)
 
     def add_public_key(self, user: User, pem: str, now: float) -> str:
-        """Register the public half of a user's RSA key pair; gives the public key id."""
+        """Register the public half of a user's RSA key pair; returns the ID of the public key."""
         owner = self.access_key(user, now)
         public_key_id = owner.access_key_id.replace("LTAI5t", "LTRSA.")
         self.issuer.register_public_key(public_key_id, PublicKey.from_pem(pem), owner)
@@ -249,7 +249,7 @@ class Account:
             owner.attached = {(one.kind, one.name): one for one in found}
 
     def put_policy(self, name: str, document: str | Document, *, at: float = 0.0) -> None:
-        """Make a custom policy, or give it a new default version; binds everybody to whom it is attached at once.
+        """Create a custom policy, or give it a new default version, which takes effect at once.
 
         RAM keeps five versions: the oldest one makes room.
 
@@ -317,7 +317,7 @@ class Account:
         return found
 
     def delete_role(self, name: str) -> None:
-        """Delete a role; every unexpired credential of it dies at once."""
+        """Delete a role. Its credentials are rejected from now on, before they expire."""
         with self.lock:
             role = self.roles.pop(name.lower(), None)
         if role is not None:

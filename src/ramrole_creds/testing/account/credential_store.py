@@ -134,7 +134,7 @@ class IssuedCredentials:
 
 
 class CredentialStore:
-    """Makes credentials and remembers them; safe for many threads.
+    """Issues credentials and keeps a record of them; safe for many threads.
 
     Args:
         seed: makes the values reproducible; None picks one, kept in `seed`.
@@ -196,7 +196,7 @@ class CredentialStore:
             self._issued[public_key_id] = replace(owner, access_key_id=public_key_id, public_key=public_key)
 
     def lookup(self, access_key_id: str) -> IssuedCredentials | None:
-        """What was issued under this id; None for an unknown or revoked one. Expired ones are found."""
+        """The credentials with this AccessKey ID, expired ones too; None if it is unknown or revoked."""
         with self._lock:
             return None if access_key_id in self._revoked else self._issued.get(access_key_id)
 
@@ -206,7 +206,7 @@ class CredentialStore:
             return [one for one in self._issued.values() if role_name is None or one.role_name == role_name]
 
     def revoke(self, access_key_id: str) -> None:
-        """Make a credential unknown at once, as when its role or user is deleted."""
+        """Revoke credentials at once, as if their role or user had been deleted."""
         with self._lock:
             self._revoked.add(access_key_id)
 
@@ -216,7 +216,7 @@ class CredentialStore:
             return self._text(METADATA_TOKEN_MARKER, 54) + "=="
 
     def nonce(self) -> str:
-        """A request id in the form of the services' own (upper-case UUID)."""
+        """A request ID in the form that the services use (an upper-case UUID)."""
         with self._lock:
             digits = f"{self._random.getrandbits(128):032X}"
         return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -64,7 +64,7 @@ class HostileAnswer:
 
     @property
     def where(self) -> str:
-        """The step that the first fault strikes: "token", "role", "credentials" or "metadata"."""
+        """The step that the first fault affects: "token", "role", "credentials" or "metadata"."""
         return str(self.faults[0]["where"]) if self.faults else "role"
 
     def play(self, cloud: FakeCloud) -> None:

@@ -1,4 +1,4 @@
-"""Which fault strikes where, when and how often.
+"""Which fault affects which requests, when and how often.
 
 Faults that only modify an answer combine with others; of those that replace the answer the first that matches is
 applied. `kinds.py` has the kinds of faults.
@@ -40,7 +40,7 @@ class Fault:
     """One fault of a script.
 
     Args:
-        where: the requests that it strikes.
+        where: the requests that it affects.
         kind: what it does.
         times: number of requests that it affects, None for all.
         starts: Unix time from which on it is active.
@@ -89,7 +89,7 @@ class Fault:
         return self.starts <= at < self.ends and (self.times is None or self.played < self.times)
 
     def strikes(self, chance: random.Random) -> bool:
-        """Decide by `skip` and `probability` whether a matching request is struck; counts it where it is."""
+        """Decide by `skip` and `probability` whether the fault affects a matching request, and count it if it does."""
         if self.skip > 0:
             self.skip -= 1
             return False
@@ -104,7 +104,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class MatchedFaults:
-    """The faults that strike one request."""
+    """The faults that affect one request."""
 
     modifiers: tuple[Modifier, ...] = ()
     replacement: Replacement | None = None

@@ -1,4 +1,4 @@
-"""Every request of the fake cloud passes through here: routed, struck by faults, answered and recorded."""
+"""Every request of the fake cloud passes through here: routed, affected by faults, answered and recorded."""
 
 from __future__ import annotations
 
