@@ -257,7 +257,7 @@ class FakeCloud(BoundToProcess, RequestAssertions):
         self.account.delete_role(name)
 
     def set_policies(self, name: str, policies: Sequence[str | Document]) -> None:
-        """Replace the policies of a role or user, also for credentials that were issued before; see `Account.set_policies`."""
+        """Replace the policies of a role or user, for issued credentials too; see `Account.set_policies`."""
         self.account.set_policies(self.account.owner(name), policies)
 
     def role(self, name: str) -> Role:
