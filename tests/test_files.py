@@ -220,3 +220,9 @@ def test_a_recording_may_come_through_a_pipe(cloud: FakeCloud, tmp_path: Path) -
         cloud, "replay", "/dev/stdin", "--json", full=False, stdout=subprocess.PIPE, input=recording.read_text()
     )  # fmt: skip
     assert json.loads(done.stdout) == [], done.stderr
+
+
+def test_a_file_whose_folder_is_missing_is_named_and_not_the_temporary_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as missing:
+        Recorder(StaticProvider("LTAI5tFake", "secret")).dump(tmp_path / "nowhere" / "recording.jsonl")
+    assert missing.value.filename == str(tmp_path / "nowhere" / "recording.jsonl")

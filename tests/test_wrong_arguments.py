@@ -234,6 +234,9 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "a role by number": (
         lambda: MetadataClient("http://127.0.0.1:9").role_credentials(WRONG), "The name of a role must be a text",
     ),
+    "a key as text for STS": (
+        lambda: StsClient("http://127.0.0.1:9").get_caller_identity(FALSE), "credentials must be a Credentials object",
+    ),
     "headers that are none": (
         lambda: push_from_headers(PushProvider(), WRONG), "headers must be a mapping of the request's headers, not int",
     ),

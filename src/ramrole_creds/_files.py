@@ -58,7 +58,11 @@ def write_whole_file(path: Path, text: str, *, mode: int = 0o600) -> None:
         path.write_text(text, encoding="utf-8")
         return
     temporary = path.with_name(f".ramrole-creds-{os.urandom(8).hex()}")
-    descriptor = os.open(temporary, _NEW, mode)
+    try:
+        descriptor = os.open(temporary, _NEW, mode)
+    except OSError as error:
+        error.filename = os.fspath(path)  # the temporary file is none of the caller's business
+        raise
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(text.encode())

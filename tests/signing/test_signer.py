@@ -378,7 +378,7 @@ def test_fixed_credentials_are_accepted_without_a_warning(caplog: pytest.LogCapt
         Signer(Credentials("LTAIid", "secret"), signing.ACS3())
     assert caplog.text == ""
     assert fixed.sign(Request("GET", URL)) == Signer(Source(clock), signing.OSSV1(), clock).sign(Request("GET", URL))
-    with pytest.raises(ConfigurationError, match="needs Credentials, not Source"):
+    with pytest.raises(ConfigurationError, match="credentials must be a Credentials object, not Source"):
         Signer.fixed(Source(clock), signing.OSSV1())  # type: ignore[arg-type]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -170,7 +169,9 @@ def _refuse_secrets(scheme: str, authority: str, names: list[str]) -> None:
         raise ConfigurationError(f"{scheme}:// contains a user or password before @. {_NO_SECRET}.")
     for name in names:
         if names_secret(name) or "access_key_id" in name.lower().replace("-", "_"):
-            close = get_close_matches(name.lower().replace("-", "_"), _OF_TOKENS, 1, cutoff=0.85)
+            import difflib
+
+            close = difflib.get_close_matches(name.lower().replace("-", "_"), _OF_TOKENS, 1, cutoff=0.85)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise ConfigurationError(
                 f"{scheme}:// contains {name[:40]!r}. {_NO_SECRET}. Use a profile or the environment.{hint}"

@@ -139,8 +139,8 @@ class Signer(PickledWithSlots):
         """
         if not isinstance(credentials, Credentials):
             raise ConfigurationError(
-                f"Signer.fixed() needs Credentials, not {type(credentials).__name__}. Pass a provider to Signer() "
-                "itself."
+                f"credentials must be a Credentials object, not {type(credentials).__name__}. Pass what "
+                "provider.get_credentials() returned, or give the provider to Signer() itself."
             )
         return cls(_FixedSource(credentials), scheme, clock, nonce)
 
