@@ -241,6 +241,34 @@ def test_an_operation_that_is_not_served_is_answered_501(endpoints: Endpoints) -
     assert (refused.status, field(refused, "Code")) == (501, "NotImplemented")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("PUT", "/bkt/key", "acl"),
+        ("PUT", "/bkt/key", "objectMeta"),
+        ("PUT", "/bkt/key", "uploads"),
+        ("DELETE", "/bkt/key", "acl"),
+        ("DELETE", "/bkt/key", "symlink"),
+        ("GET", "/bkt/key", "append"),
+        ("PUT", "/bkt", "location"),
+        ("DELETE", "/bkt", "acl"),
+        ("GET", "/bkt", "delete"),
+    ],
+)
+def test_a_sub_resource_that_a_method_does_not_have_changes_nothing(
+    endpoints: Endpoints, method: str, path: str, name: str
+) -> None:
+    put(endpoints, "key", b"kept")
+    refused = endpoints.ask(V4, method, path, params={name: None}, body=b"" if method == "PUT" else None)
+    assert (refused.status, field(refused, "Code")) == (501, "NotImplemented")
+    assert endpoints.ask(V4, "GET", "/bkt/key").body == b"kept"
+
+
+def test_the_acl_of_an_object_is_judged_by_its_own_action(endpoints: Endpoints) -> None:
+    endpoints.deny("oss:PutObjectAcl")
+    assert endpoints.ask(V4, "PUT", "/bkt/key", params={"acl": None}).status == 403
+
+
 # Upload forms.
 
 

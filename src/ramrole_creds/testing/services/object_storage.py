@@ -143,6 +143,7 @@ _OBJECT_OPERATIONS: Mapping[str, tuple[tuple[str, Operation], ...]] = {
     ),
     "HEAD": (("objectMeta", object_operations.get_object_meta), ("", object_operations.get_object)),
     "PUT": (
+        ("acl", _judged_only("acl", "PutObjectAcl")),
         ("uploadId", multipart.upload_part),
         ("tagging", object_operations.put_tagging),
         ("symlink", object_operations.put_symlink),
@@ -175,9 +176,20 @@ def _chosen(call: StorageCall, operations: Mapping[str, tuple[tuple[str, Operati
         if name in (_UNSERVED if call.key else _UNSERVED_OF_BUCKETS):
             raise ServiceError("NotImplemented", f"The fake cloud does not serve ?{name}.", 501)
     for name, operation in operations.get(call.request.method, ()):
-        if not name or name in call.query:
+        if name and name in call.query:
+            return operation
+        if not name:
+            _refuse_sub_resources(call, operations)
             return operation
     return None
+
+
+def _refuse_sub_resources(call: StorageCall, operations: Mapping[str, tuple[tuple[str, Operation], ...]]) -> None:
+    """Refuse a sub-resource that is served with other methods only: without it the call would do something else."""
+    served = {name for each in operations.values() for name, _ in each if name}
+    for name in served.intersection(call.query):
+        message = f"The fake cloud does not serve {call.request.method} with ?{name}."
+        raise ServiceError("NotImplemented", message, 501)
 
 
 def _require_digest(call: StorageCall) -> None:
