@@ -21,6 +21,7 @@ MIN_COLUMNS = 3  # of a table that does not fit on a small screen
 
 _TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
 _HEADING = re.compile(r"<th\b[^>]*>(.*?)</th>", re.DOTALL)
+_CODE = re.compile(r'(<span class="pre">)([^<]+)')
 _CELL = re.compile(r"<td\b([^>]*)>(.*?)</td>", re.DOTALL)
 _ROW = re.compile(r"<tr\b.*?</tr>", re.DOTALL)
 
@@ -38,6 +39,11 @@ def picture(name: str, text: str, prefix: str) -> str:
             f'<img alt="{html.escape(text)}" src="{prefix}{wide}"></picture>'
         )
     return "\n".join(forms)
+
+
+def with_breaks(body: str) -> str:
+    """A page whose code in running text breaks after a sign, where a name is wider than the screen."""
+    return _CODE.sub(lambda match: match[1] + re.sub(r"(?<=[_./(=])(?=\w)", "<wbr>", match[2]), body)
 
 
 def with_labels(body: str) -> str:
@@ -63,10 +69,10 @@ def _labelled_cell(cell: re.Match[str], label: str) -> str:
     return f"<td {named}{cell[1]}>{cell[2]}</td>"
 
 
-def label_tables(_app: object, _page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
-    """Name the columns in the cells of a page."""
+def fit(_app: object, _page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
+    """Make a page fit on a small screen."""
     if "body" in context:
-        context["body"] = with_labels(context["body"])
+        context["body"] = with_breaks(with_labels(context["body"]))
 
 
 def describe(_app: object, _page: str, _template: str, context: dict[str, Any], doctree: Any) -> None:  # noqa: ANN401  # Sphinx
@@ -100,6 +106,6 @@ def setup(app: Any) -> dict[str, bool]:  # noqa: ANN401  # Sphinx
             return [nodes.container("", shown)]  # which can be the target of a link
 
     app.add_directive("picture", Picture)
-    app.connect("html-page-context", label_tables)
+    app.connect("html-page-context", fit)
     app.connect("html-page-context", describe)
     return {"parallel_read_safe": True}

@@ -19,6 +19,7 @@ from ramrole_creds import RamRoleError
 from ramrole_creds.signing import Scheme
 
 SECTION = re.compile(r"(?:Args|Returns|Raises|Attributes|Yields|Note|Example):$")
+VARIABLE = re.compile(r"\b((?:ALIBABA_CLOUD|RAMROLE_CREDS)_[A-Z_]+[A-Z])\b")
 ARGUMENTS = re.compile(r"^Args:\n(?:    .*\n?|\n)+", re.MULTILINE)
 
 _ATTRIBUTES: dict[str, list[str]] = {}
@@ -64,8 +65,15 @@ def _with_examples(lines: list[str]) -> list[str]:
             example = itertools.takewhile(lambda one: not one or one.startswith(" "), lines[number:])
             found += [f".. code-block:: {language(textwrap.dedent(chr(10).join(example)))}", ""]
             inside = "code"
-        found.append(line)
+        found.append(line if inside == "code" else _with_variables(line))
     return found
+
+
+def _with_variables(line: str) -> str:
+    """A line in which the names of environment variables are code."""
+    parts = line.split("`")
+    parts[::2] = [VARIABLE.sub(r"`\1`", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
 def _of_class(cls: type, text: str) -> str:
@@ -125,7 +133,7 @@ def language(example: str) -> str:
 
 
 def fields(_app: object, _domain: str, _objtype: str, content: Any) -> None:  # noqa: ANN401  # a node of docutils
-    """Leave out arguments that nobody passes, and the base class of all classes."""
+    """Leave out arguments that nobody passes, the base class of all classes, and links to addresses in examples."""
     from docutils import nodes
 
     for field in list(content.findall(nodes.field)):
@@ -134,6 +142,9 @@ def fields(_app: object, _domain: str, _objtype: str, content: Any) -> None:  # 
     for paragraph in list(content.findall(nodes.paragraph)):
         if paragraph.astext() == "Bases: object":
             paragraph.parent.remove(paragraph)
+    for link in list(content.findall(nodes.reference)):
+        if link.get("refuri") == link.astext():
+            link.parent.replace(link, nodes.literal("", link.astext()))
     for one in list(content.findall(nodes.field_list)):
         if not one.children:
             one.parent.remove(one)

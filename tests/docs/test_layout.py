@@ -32,6 +32,11 @@ def test_a_narrow_table_stays_as_it_is() -> None:
     assert LAYOUT["with_labels"](narrow) == narrow
 
 
+def test_a_long_name_breaks_after_a_sign_and_a_block_of_code_stays_as_it_is() -> None:
+    found = LAYOUT["with_breaks"]('<code><span class="pre">A_B</span></code><pre><span class="n">A_B</span></pre>')
+    assert found == '<code><span class="pre">A_<wbr>B</span></code><pre><span class="n">A_B</span></pre>'
+
+
 def test_a_picture_has_each_form_and_its_text_in_each_theme() -> None:
     shown = LAYOUT["picture"]("life", 'A "life".', "../_static/")
     for theme in ("light", "dark"):
