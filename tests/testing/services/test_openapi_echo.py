@@ -133,6 +133,7 @@ ECS, RDS, SLB, KMS, DNS = "2014-05-26", "2014-08-15", "2014-05-15", "2016-01-20"
         (KMS, "ListAliases", {}, "acs:kms:*:*:alias"),
         (KMS, "CreateSecret", {"SecretName": "s"}, "acs:kms:*:*:secret"),
         (KMS, "GetSecretValue", {"SecretName": "s"}, "acs:kms:*:*:secret/s"),
+        (KMS, "Decrypt", {"CiphertextBlob": "x"}, "acs:kms:*:*:key/*"),
         (KMS, "Decrypt", {"KeyId": "acs:kms:cn-hangzhou:1:key/k-1"}, "acs:kms:*:*:key/k-1"),
         (KMS, "Encrypt", {"KeyId": "alias/a"}, "acs:kms:*:*:alias/a"),
     ],

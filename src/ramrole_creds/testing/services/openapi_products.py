@@ -48,6 +48,9 @@ UNKNOWN_CODE = "api"
 _NO_PERMISSION_NEEDED = frozenset({("kms", "DescribeRegions")})
 _CREATED_IN_A_CONTAINER = frozenset({("kms", "CreateSecret")})  # although a parameter names what is created
 
+# Their resource is a key that the ciphertext names, which only KMS can read.
+_OF_ANY_KEY = frozenset({("kms", "Decrypt"), ("kms", "ReEncrypt")})
+
 
 class Kind(NamedTuple):
     """A kind of resource.
@@ -138,6 +141,8 @@ def _named(code: str, parameters: Mapping[str, str]) -> Iterator[str]:
 
 
 def _unnamed(code: str, action: str) -> str:
+    if (code, action) in _OF_ANY_KEY:
+        return "key/*"
     for kind in KINDS.get(code, ()):
         if re.fullmatch(rf"[A-Z][a-z]+{kind.word}(s|es)?", action):
             return kind.collection
