@@ -199,21 +199,22 @@ def _sources() -> list[tuple[str, str, ast.Module]]:
     return [(path, text, ast.parse(text)) for path, text in texts]
 
 
+def _texts_of_module(path: str, tree: ast.Module, name: str) -> Iterator[str]:
+    """The arguments of the class of an error, and the texts of what makes such an error of a text."""
+    parts: list[ast.AST] = [tree] if path in PARTS.get(name, ()) else []
+    parts += [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and _raises(node, name)]
+    yield from (text for part in parts for text in _literals(part) if len(text.split()) >= MIN_WORDS_OF_A_PART)
+    yield from (text for node in ast.walk(tree) if _is_call_of(node, name) for text in _texts(node.args[0]))
+
+
 @cache
 def error_texts(name: str) -> list[str]:
     """The texts of this error in the code, in the order of the alphabet; … is what it fills in.
 
     They are the arguments of its class, and the hints and parts that the modules of `PARTS` add to its texts.
     """
-    found: set[str] = set()
-    for path, source, tree in _sources():
-        parts: list[ast.AST] = [tree] if path in PARTS.get(name, ()) else []
-        if f"{name}(" in source:
-            parts += [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and _raises(node, name)]
-        elif not parts:
-            continue
-        found |= {text for part in parts for text in _literals(part) if len(text.split()) >= MIN_WORDS_OF_A_PART}
-        found |= {text for node in ast.walk(tree) if _is_call_of(node, name) for text in _texts(node.args[0])}
+    modules = [(path, tree) for path, source, tree in _sources() if f"{name}(" in source or path in PARTS.get(name, ())]
+    found = {text for path, tree in modules for text in _texts_of_module(path, tree, name)}
     long_enough = {re.sub(r"…(?:\s*…)+", "…", re.sub(r"{\w+}", "…", text)).strip() for text in found}
     return sorted((text for text in long_enough if len(re.sub(r"[\W_]", "", text)) > 8), key=str.lower)
 
