@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import threading
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -450,6 +451,7 @@ def notice(make_cache: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> 
     caplog.set_level(logging.CRITICAL, "ramrole_creds")
     with pytest.raises((AssertionError, Stuck)):
         prove(make_cache)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("sim-")]
 
 
 def prove(make_cache: Callable[..., Any]) -> None:

@@ -135,8 +135,9 @@ class World:
     def start(self, work: Callable[[], T], name: str = "caller") -> Task[T]:
         """Run `work` on a thread of its own, from now on."""
         task: Task[T] = Task(self, work, name)
-        self.tasks.append(task)
-        task.thread.start()
+        if not self._closed:  # a thread that unwinds, or a finalizer, may still start others
+            self.tasks.append(task)
+            task.thread.start()
         return task
 
     def call(self, work: Callable[[], T], at_most: float = 1000.0) -> Task[T]:
