@@ -240,6 +240,18 @@ def test_a_failure_says_that_the_cloud_s_clock_is_ahead(pytester: pytest.Pyteste
     result.stdout.fnmatch_lines(["The cloud's clock is 8 h ahead of this machine's. *system_time=True*"])
 
 
+def test_a_failure_says_that_no_service_recognises_a_request(pytester: pytest.Pytester) -> None:
+    code = """
+    import requests
+
+    def test_lost(ramrole_cloud):
+        assert requests.get(ramrole_cloud.url + "/hello").status_code == 200
+    """
+    result = run(pytester, code)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["No service of the fake cloud recognises request #1, GET /hello. *"])
+
+
 def test_a_failure_says_that_a_request_was_dated_by_another_clock(pytester: pytest.Pytester) -> None:
     code = """
     import requests

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ramrole_creds.testing.account.ram_policy import Decision
+from ramrole_creds.testing.masking import mask_text
 from ramrole_creds.testing.verify.times import compact_time, http_time, iso_time
 from ramrole_creds.testing.verify.verification import CLOCK_TOLERANCE_SECONDS
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 REPORTED_DIFFERENCE_SECONDS = 60.0
 SHOWN_DENIALS = 5
+MAX_SHOWN_CHARACTERS = 200
 _ID = re.compile(r"(?:STS\.NTFAKE|LTAI5tFAKE)[0-9A-Za-z]+")
 
 
@@ -32,6 +34,7 @@ def describe(cloud: FakeCloud, foreign_keys: Mapping[str, str], text: str = "") 
     """
     explained = (
         _unmet(cloud)
+        + _unrecognised(cloud)
         + _tls(cloud)
         + _denials(cloud)
         + (_clock_difference(cloud) or _wrong_dates(cloud))
@@ -44,6 +47,18 @@ def _unmet(cloud: FakeCloud) -> str:
     """The faults that affected no request, for instance because their place is misspelt."""
     unmet = ", ".join(f"{one} at {one.where!r}" for one in cloud.faults if not one.is_port_fault and not one.played)
     return f"Faults that no request matched: {unmet}\n" if unmet else ""
+
+
+def _unrecognised(cloud: FakeCloud) -> str:
+    """A line about the last request that no service took for its own: the path or the signature is another's."""
+    for one in reversed(cloud.requests):
+        if not one.service and one.status == 404:
+            what = mask_text(f"{one.method} {one.path}")[:MAX_SHOWN_CHARACTERS]
+            return (
+                f"No service of the fake cloud recognises request #{one.number}, {what}. It looks at the path, the "
+                "headers and the signature.\n"
+            )
+    return ""
 
 
 def _tls(cloud: FakeCloud) -> str:
