@@ -291,11 +291,12 @@ class TestChildrenThatHoldTheOutput:
     @pytest.mark.parametrize("more", ["", ', "more": {}'], ids=["within", "after-a-brace"])
     def test_a_child_that_finishes_the_document_is_waited_for(self, more: str) -> None:
         code = (
-            "import os, sys\n"
+            "import os, sys, time\n"
             f'sys.stdout.write(\'{{"access_key_id": "LTAIexample"{more}\'); sys.stdout.flush()\n'
             "parent = os.getpid()\n"
             "if os.fork() == 0:\n"
             "    while os.getppid() == parent: pass\n"
+            "    time.sleep(0.5)\n"  # the reader has noticed that the command has ended
             '    print(\', "access_key_secret": "s"}\')\n'
         )
         assert ProcessProvider(command(code), timeout=30).get_credentials().access_key_id == "LTAIexample"

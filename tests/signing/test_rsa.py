@@ -86,8 +86,8 @@ def test_a_secret_that_is_not_a_private_key_is_refused_without_being_shown(secre
 
 
 def test_without_cryptography_the_error_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.serialization", None)
     signer = Signer(Credentials("LTRSA.id", private("pkcs8")), signing.ACS3(algorithm="ACS3-RSA-SHA256"))
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.serialization", None)
     with pytest.raises(SigningError, match=r"needs the package cryptography: .*pip install '\.\[rsa\]'"):
         signer.sign(Request("POST", "https://h/", ACTION))
 

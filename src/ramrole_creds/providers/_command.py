@@ -95,11 +95,8 @@ def run_command(
     finally:
         if not is_over:
             _kill(process, windows=windows)
-        if pipes is not None:
-            pipes.close()
-        else:
-            for pipe in _named_pipes(process).values():
-                pipe.close()
+        for opened in _named_pipes(process).values() if pipes is None else [pipes]:
+            opened.close()
     return output.result(process.returncode)
 
 
