@@ -411,7 +411,7 @@ SET_UPS: list[tuple[SetUp, str, str]] = [
     (oidc_token_garbage, "as an OIDC token (AuthenticationFail.OIDCToken.Invalid)", "Mount the projected token"),
     (oidc_role_missing, "The account has no role acs:ram::", "Correct ALIBABA_CLOUD_ROLE_ARN, or create the role."),
     (oidc_role_is_not_an_arn, "must be the ARN of a role", "Correct ALIBABA_CLOUD_ROLE_ARN, or unset it."),
-    (command_of_a_profile_fails, "ended with status 1", "Correct the profile in the file. Or set"),
+    (command_of_a_profile_fails, "ended with status 1", "Run it by hand as the user of this process. Or set"),
     (endless_metadata, "The metadata service gave no usable answer.", "Look for a proxy that answers in its place"),
     (function_without_a_role, "no metadata service answers", "Give the function thumbnails a role"),
     (pod_without_a_role, "no metadata service answers", "Give the pod's service account a role (RRSA"),

@@ -266,5 +266,6 @@ def _error_of(token_mode: TokenMode) -> RamRoleError | None:
     try:
         MetadataClient(token_mode=token_mode).get("instance-id")
     except RamRoleError as error:
-        return None if isinstance(error, MetadataError) and error.status == HTTPStatus.NOT_FOUND else error
+        absent = isinstance(error, MetadataError) and error.status == HTTPStatus.NOT_FOUND and error.step != "token"
+        return None if absent else error
     return None
