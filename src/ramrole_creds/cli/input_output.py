@@ -69,7 +69,7 @@ def require_writable(*paths: Path | None) -> None:
         paths: the files; None for an option that was not given.
 
     Raises:
-        ClickException: its directory does not exist, or may not be written to.
+        ClickException: its directory does not exist, or it may not be written to.
     """
     for path in filter(None, paths):
         directory = path.parent

@@ -173,8 +173,9 @@ def _restore() -> None:
     for name, before in _beneath.items():
         if before is not None:
             setattr(_Socket, name, before)
-        elif name in vars(_Socket):
-            delattr(_Socket, name)  # uncovers the inherited one
+        else:
+            with contextlib.suppress(AttributeError):  # another package has removed it
+                delattr(_Socket, name)  # uncovers the inherited one
     _beneath.clear()
 
 

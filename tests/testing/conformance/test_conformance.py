@@ -315,15 +315,24 @@ def test_the_command_prints_what_failed_and_writes_both_files(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("option", ["--json", "--junit"])
-def test_a_file_that_cannot_be_written_is_refused_before_the_first_case(tmp_path: Path, option: str) -> None:
+@pytest.mark.parametrize("why", ["absent", "forbidden"])
+def test_a_file_that_cannot_be_written_is_refused_before_the_first_case(
+    tmp_path: Path, option: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, said = {
+        "absent": (tmp_path / "absent" / "file", f"the directory {tmp_path / 'absent'} does not exist."),
+        "forbidden": (tmp_path / "file", "you may not write there."),
+    }[why]
+    if why == "forbidden":
+        monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
     testing = pytest.importorskip("click.testing")
     from ramrole_creds.cli.app import app
 
     started = tmp_path / "started"
     client = script(tmp_path, f"open({str(started)!r}, 'w')")
-    result = testing.CliRunner().invoke(app, ["conformance", option, str(tmp_path / "absent" / "file"), "--", *client])
+    result = testing.CliRunner().invoke(app, ["conformance", option, str(path), "--", *client])
     assert result.exit_code == 1
-    assert f"file cannot be written: the directory {tmp_path / 'absent'} does not exist." in result.output
+    assert f"{path} cannot be written: {said}" in " ".join(result.output.split())
     assert not started.exists()
 
 

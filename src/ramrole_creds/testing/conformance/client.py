@@ -234,7 +234,7 @@ def _kill(process: subprocess.Popen[str]) -> None:
     if hasattr(os, "killpg"):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-    elif process.poll() is None:
+    else:
         process.kill()
 
 
