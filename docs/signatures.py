@@ -253,7 +253,7 @@ def methods(cls: type) -> set[str]:
 
 
 def find(path: str) -> object:
-    """The object with that dotted name, None where there is none."""
+    """The object with that dotted name; None if it does not exist."""
     parts = path.split(".")
     for end in range(len(parts), 0, -1):
         found: object = sys.modules.get(".".join(parts[:end]))

@@ -106,17 +106,6 @@ def checked_patience(name: str, value: object) -> float:
     raise ConfigurationError(f"{name} must be a number of seconds, 0 or more, not {value!r:.60}.")
 
 
-def checked_name(name: str, value: object) -> str | None:
-    """A text; None for None and an empty text.
-
-    Raises:
-        ConfigurationError: the value is not text.
-    """
-    if value is None or isinstance(value, str):
-        return value or None
-    raise ConfigurationError(f"{name} must be a text, not {kind_of(value)}.")
-
-
 def lower_names(name: str, values: object) -> set[str]:
     """Names, in lower case, of an argument that takes several.
 

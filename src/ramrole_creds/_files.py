@@ -61,7 +61,7 @@ def write_whole_file(path: Path, text: str, *, mode: int = 0o600) -> None:
     try:
         descriptor = os.open(temporary, _NEW, mode)
     except OSError as error:
-        error.filename = os.fspath(path)  # the temporary file is none of the caller's business
+        error.filename = os.fspath(path)  # the caller does not know the temporary file
         raise
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -228,13 +228,13 @@ FAILURES = {
     "a setting that is not valid": ("export",),
     "a command that is not there": ("exec", "--only", "env", "--", "/no/such/command"),
     "a client that is not there": ("conformance", "--", "/no/such/client"),
-    "a recording that is none": ("replay", __file__),
+    "an invalid recording": ("replay", __file__),
     "a file that cannot be written": ("replay", "{recording}", "--svg", "/no/such/folder/life.svg"),
     "a configuration that is not there": ("serve", "--config", "/no/such/file"),
-    "a map that is none": ("serve", "--map", "web"),
+    "an invalid map": ("serve", "--map", "web"),
     "an item without the protocol of items": ("serve", "--allow-item", "region-id"),
     "an address of another machine": ("fake-cloud", "--host", "192.0.2.1"),
-    "a region that is none": ("role", "list", "--region", "Hangzhou"),
+    "an invalid region": ("role", "list", "--region", "Hangzhou"),
     "an identity that is not there": ("whoami",),
 }
 

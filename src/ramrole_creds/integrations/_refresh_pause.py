@@ -45,7 +45,7 @@ class RefreshPause:
     def refresh(
         self, provider: CredentialSource, rejected: Credentials, log: logging.Logger, service: str = "A service"
     ) -> Credentials | None:
-        """Credentials other than the rejected ones, None where the provider has no others.
+        """Credentials other than the rejected ones, None if the provider gives no new ones.
 
         Args:
             provider: the provider; one without `refresh()` is asked for what it has.
@@ -57,7 +57,9 @@ class RefreshPause:
         try:
             fresh: Credentials = provider.get_credentials() if refresh is None else refresh(rejected=rejected)
         except RamRoleError as error:
-            log.warning("%s rejected the credentials, and the provider has no others: %s", service, on_one_line(error))
+            log.warning(
+                "%s rejected the credentials, and the provider gave no new ones: %s", service, on_one_line(error)
+            )
             return None
         self._record(fresh)
         return None if same_keys(fresh, rejected) else fresh

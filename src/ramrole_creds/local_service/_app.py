@@ -15,7 +15,7 @@ from ramrole_creds.local_service._clients import Client
 from ramrole_creds.local_service._documents import LongTermKey, credential_document, role_name_of
 from ramrole_creds.local_service._protocol import PEER
 from ramrole_creds.local_service._tokens import SessionTokens, parse_ttl
-from ramrole_creds.metadata.paths import ITEMS_PATH
+from ramrole_creds.metadata.paths import ITEMS_PATH, ROLES_PATH, TOKEN_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -32,10 +32,8 @@ if TYPE_CHECKING:
     ReadItem = Callable[[str], Awaitable[str]]
 
 METHODS: Final = frozenset({"GET", "PUT"})
-TOKEN_PATH: Final = "/latest/api/token"  # noqa: S105  # a path
 TOKEN_HEADER: Final = b"x-aliyun-ecs-metadata-token"
 TTL_HEADER: Final = b"x-aliyun-ecs-metadata-token-ttl-seconds"
-ROLES_PATH: Final = "/latest/meta-data/ram/security-credentials"
 RETRY_SECONDS: Final = 1
 HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 # Sent by browsers alone: a page must not read credentials, whatever its address.
@@ -169,10 +167,10 @@ class CredentialApp:
         refusal = self._token_refusal(headers)
         if refusal is not None:
             return refusal
-        if path.rstrip("/") == ROLES_PATH:
+        if path.rstrip("/") == ROLES_PATH.rstrip("/"):
             return await self._listing(client)
-        if path.startswith(f"{ROLES_PATH}/"):
-            return await self._credentials(client, role=path[len(ROLES_PATH) + 1 :])
+        if path.startswith(ROLES_PATH):
+            return await self._credentials(client, role=path.removeprefix(ROLES_PATH))
         return await self._item(path)
 
     def _token_refusal(self, headers: dict[bytes, bytes]) -> tuple[Response, str] | None:

@@ -14,6 +14,7 @@ from ramrole_creds.errors import FetchError
 from ramrole_creds.metadata import _errors as errors
 from ramrole_creds.metadata._parsing import decode_text, parse_credentials, parse_listing, parse_token
 from ramrole_creds.metadata.answered import has_answered, mark_answered
+from ramrole_creds.metadata.paths import ROLES_PATH, TOKEN_PATH
 from ramrole_creds.metadata.token_mode import OFF, PREFER
 
 if TYPE_CHECKING:
@@ -29,14 +30,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-TOKEN_PATH = "/latest/api/token"  # noqa: S105  # a path
 TOKEN_HEADER = "X-aliyun-ecs-metadata-token"  # noqa: S105  # a header's name
 TOKEN_TTL_HEADER = "X-aliyun-ecs-metadata-token-ttl-seconds"  # noqa: S105  # a header's name
 TOKEN_TTL_SECONDS = 21600
 TOKEN_MARGIN_SECONDS = 30
 TOKENLESS_MEMORY_SECONDS = 21600.0
 NEVER = float("-inf")
-ROLES_PATH = "/latest/meta-data/ram/security-credentials/"
 SMALL_BODY_BYTES = 8192
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 60.0

@@ -1,10 +1,12 @@
-"""Which texts are paths of the metadata service."""
+"""The paths of the metadata service, and which texts are paths of it."""
 
 from __future__ import annotations
 
 from typing import TypeGuard
 
 ITEMS_PATH = "/latest/meta-data/"
+ROLES_PATH = f"{ITEMS_PATH}ram/security-credentials/"
+TOKEN_PATH = "/latest/api/token"  # noqa: S105  # a path
 
 
 def is_path(path: object) -> TypeGuard[str]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 ANY_REQUEST = "*"
 STEPS = ("token", "role", "credentials", "item", "metadata")
-# Calls of OSS have no action in them: they are a method and a path.
+# A request to OSS does not name an action: it is a method and a path.
 OSS_CALLS: frozenset[str] = frozenset(
     {
         *("PutObject", "GetObject", "HeadObject", "GetObjectMeta", "DeleteObject", "DeleteMultipleObjects"),
@@ -34,7 +34,7 @@ def require_place(where: str) -> None:
     """
     if where in OSS_CALLS:
         raise ValueError(
-            f"Calls of OSS have no action, so {where!r} matches none. Name them by method and path: "
+            f"Requests to OSS do not name an action, so {where!r} matches nothing. Name them by method and path: "
             "'PUT /bucket/*', or name the service: 'oss', 's3'."
         )
     if where.isidentifier() and where.islower() and where not in STEPS:

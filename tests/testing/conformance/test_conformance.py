@@ -127,8 +127,8 @@ def test_a_url_may_name_the_bucket_before_an_address(tmp_path: Path) -> None:
     [
         pytest.param(".replace('key', 'other')", "SignatureDoesNotMatch", id="other"),
         pytest.param(".replace('STS.NTFAKE', 'STS.NTFALE')", "InvalidAccessKeyId", id="unknown"),
-        pytest.param(".partition('?')[0]", "the URL has no signature of OSS", id="unsigned"),
-        pytest.param("[:9]", "the URL has no signature of OSS", id="no-url"),
+        pytest.param(".partition('?')[0]", "the URL is not signed for OSS", id="unsigned"),
+        pytest.param("[:9]", "the URL is not signed for OSS", id="no-url"),
         pytest.param(".replace('://', '://[')", "and is not valid", id="bracket"),
     ],
 )

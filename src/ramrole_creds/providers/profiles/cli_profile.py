@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ramrole_creds._cache.policy import RefreshPolicy
-from ramrole_creds._checks import checked_name
+from ramrole_creds._checks import checked_text
 from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import FetchError, ProfileError, ProviderUnavailable, RamRoleError, describe_error
 from ramrole_creds.provider import CredentialProvider
@@ -73,7 +73,7 @@ class CliProfileProvider(CredentialProvider):
         **options: Unpack[ProviderOptions],
     ) -> None:
         super().__init__(**options)
-        self._argument = checked_name("profile_name", profile_name)
+        self._argument = checked_text("profile_name", profile_name) or None
         self._named = argument_or_variable(profile_name, PROFILE_VARIABLE)
         self._path = path or None
         self._environ = {name: os.environ.get(name, "") for name in (CONFIG_VARIABLE, FILE_VARIABLE)}
@@ -85,7 +85,7 @@ class CliProfileProvider(CredentialProvider):
         """Read the file and fetch from the source that the profile names, now.
 
         Raises:
-            ProviderUnavailable: it is certain that there is no file, or it configures nothing.
+            ProviderUnavailable: the file certainly does not exist, or it configures nothing.
             ProfileError: file or profile cannot be used.
             RamRoleError: any error of the source that the profile names.
         """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ramrole_creds._cache.policy import RefreshPolicy
-from ramrole_creds._checks import checked_name
+from ramrole_creds._checks import checked_text
 from ramrole_creds.credentials import sealed
 from ramrole_creds.errors import ConfigurationError, ProfileError, ProviderUnavailable, RamRoleError, describe_error
 from ramrole_creds.provider import CredentialProvider
@@ -67,7 +67,7 @@ class IniProfileProvider(CredentialProvider):
         **options: Unpack[ProviderOptions],
     ) -> None:
         super().__init__(**options)
-        self._argument = checked_name("section", section)
+        self._argument = checked_text("section", section) or None
         self._named = argument_or_variable(section, PROFILE_VARIABLE)
         self._path = path or None
         self._environ = {FILE_VARIABLE: os.environ.get(FILE_VARIABLE, "")}
@@ -78,7 +78,7 @@ class IniProfileProvider(CredentialProvider):
         """Read the file and fetch from the source that the section names, now.
 
         Raises:
-            ProviderUnavailable: it is certain that there is no file, or it was read and lacks the
+            ProviderUnavailable: the file certainly does not exist, or it was read and lacks the
                 default section.
             ProfileError: file or section cannot be used.
             RamRoleError: any error of the source that the section names.

@@ -14,11 +14,13 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ramrole_creds.testing.account.policy_conditions import OPERATORS, find_operator, texts, unix_time
 
-Document = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ramrole_creds.testing.account.ram_policy import Document
+
 MAX_CUSTOM_POLICY_CHARACTERS = 6144
 
 _DOCUMENT = frozenset({"Version", "Statement"})

@@ -34,12 +34,8 @@ class Bench:
     client: ClientProcess
 
     def fetch_valid(self) -> IssuedCredentials:
-        """Let the client fetch, and fail the case unless it gets valid credentials."""
-        return self.valid(self.client.fetch())
-
-    def valid(self, fetched: Fetched) -> IssuedCredentials:
-        """The credentials that the client got; the case fails unless they are valid now."""
-        issued = self._issued(fetched)
+        """Let the client fetch; the case fails unless it gets credentials that are valid now."""
+        issued = self._issued(self.client.fetch())
         require(not issued.is_expired(self.cloud.clock.time()), "the credentials have expired")
         return issued
 
@@ -80,12 +76,12 @@ def _signer(url: str, store: CredentialStore) -> IssuedCredentials:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise CaseFailed(f"the URL has no signature of OSS, and is not valid: {error}") from None
+        raise CaseFailed(f"the URL is not signed for OSS, and is not valid: {error}") from None
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     request = WireRequest("GET", target, (("Host", parts.netloc),), b"", time.time())
     verifier = find_verifier(request, "oss")
     if verifier is None:
-        raise CaseFailed("the URL has no signature of OSS")
+        raise CaseFailed("the URL is not signed for OSS")
     verdict = verifier(request, _Unexpired(store), request.at, NonceMemory())
     if not isinstance(verdict, Accepted):
         raise CaseFailed(f"the signature of the URL is refused with {verdict.code}")

@@ -128,7 +128,7 @@ class StorageCall:
         return [self.needs(action, *self.source) for action in actions_of("GetObject", of_a_version=of_a_version)]
 
     def find(self, bucket: str | None, key: str) -> StoredObject | None:
-        """The object of that bucket and key; None where there is none."""
+        """The object of that bucket and key; None if it does not exist."""
         held = self.store.find(bucket or "")
         return None if held is None else held.objects.get(key)
 
